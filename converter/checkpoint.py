@@ -1,0 +1,193 @@
+"""A state dict from a file: safely (no code is run) and strictly (every key is used and filled)."""
+
+import hashlib
+import io
+import pickle
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from converter.errors import CheckpointError
+
+PREFIXES = ("module.", "feature_extractor.")
+NAMED = 3
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a file held.
+
+    Attributes:
+        file: its name, without folders.
+        sha256: of its bytes.
+        epoch: as recorded in it, or None.
+        state: state dict without wrapper prefixes.
+    """
+
+    file: str
+    sha256: str
+    epoch: int | None
+    state: dict[str, torch.Tensor]
+
+
+def read_checkpoint(path: Path, allow_pickle: bool = False) -> Checkpoint:
+    """Read a bare state dict or one under ``state_dict``; anything beside it (optimizer, ...) is ignored.
+
+    Args:
+        allow_pickle: also read files that run code of their own while they load.
+
+    Raises:
+        CheckpointError: for a file that is missing, is no checkpoint, or needs ``allow_pickle``.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise CheckpointError(f"checkpoint {path}: {error.strerror}") from None
+    loaded = _load(path, data, allow_pickle)
+    state = loaded.get("state_dict", loaded) if isinstance(loaded, Mapping) else loaded
+    if not isinstance(state, Mapping):
+        raise CheckpointError(f"checkpoint {path}: holds {type(state).__name__}, expected a state dict")
+    if not any(isinstance(value, torch.Tensor) for value in state.values()):
+        keys = ", ".join(map(str, list(state)[:5])) or "nothing"
+        raise CheckpointError(
+            f"checkpoint {path}: no tensors among its top-level keys ({keys}), "
+            "expected a state dict, bare or under 'state_dict'"
+        )
+    epoch = loaded.get("epoch") if state is not loaded else None
+    return Checkpoint(
+        file=path.name,
+        sha256=hashlib.sha256(data).hexdigest(),
+        epoch=epoch if isinstance(epoch, int) else None,
+        state=_without_prefixes(path, state),
+    )
+
+
+def _load(path, data, allow_pickle):
+    try:
+        return torch.load(io.BytesIO(data), map_location="cpu", weights_only=not allow_pickle)
+    except pickle.UnpicklingError as error:
+        needs = re.search(r"GLOBAL (\S+)|Unsupported (?:global|class|operand|type) (\S+)", str(error))
+        if allow_pickle or "weights_only" not in str(error) or not needs:
+            raise CheckpointError(_not_a_checkpoint(path, data)) from None
+        name = next(filter(None, needs.groups())).rstrip(".,")
+        raise CheckpointError(
+            f"checkpoint {path}: needs pickled code to load ({name}), which may run anything; "
+            "if you trust where it comes from, pass --allow-pickle"
+        ) from None
+    except Exception as error:  # torch raises many types on a damaged file
+        if not allow_pickle:
+            raise CheckpointError(_not_a_checkpoint(path, data)) from None
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        raise CheckpointError(f"checkpoint {path}: loading its pickled code failed: {reason}") from None
+
+
+def _not_a_checkpoint(path, data):
+    if not data:
+        found = "is empty"
+    elif data[:2] == b"PK":
+        found = "is a damaged zip archive, or a TorchScript file"
+    else:
+        found = f"begins with {data[:8]!r}"
+    return f"checkpoint {path}: {found}, expected a file written by torch.save"
+
+
+def _without_prefixes(path, state):
+    stripped = {}
+    for key, value in state.items():
+        name = str(key)
+        while name.startswith(PREFIXES):
+            name = name.partition(".")[2]
+        if name in stripped:
+            raise CheckpointError(f"checkpoint {path}: key {name!r} is there twice, with and without a prefix")
+        stripped[name] = value
+    return stripped
+
+
+@dataclass(frozen=True)
+class KeyReport:
+    """How the keys of a checkpoint and of a network differ; true when they do not.
+
+    Attributes:
+        missing: keys of the network that the checkpoint lacks.
+        unexpected: keys of the checkpoint that the network lacks.
+        misshaped: key, shape in the checkpoint, shape in the network.
+        unusable: key and what is wrong with its value.
+    """
+
+    missing: tuple[str, ...]
+    unexpected: tuple[str, ...]
+    misshaped: tuple[tuple[str, tuple[int, ...], tuple[int, ...]], ...]
+    unusable: tuple[tuple[str, str], ...]
+
+    def __bool__(self):
+        return not (self.missing or self.unexpected or self.misshaped or self.unusable)
+
+    def __str__(self):
+        shapes = [f"{key}: {found} in the file, {wanted} in the network" for key, found, wanted in self.misshaped]
+        values = [f"{key}: {what}" for key, what in self.unusable]
+        parts = (
+            ("missing", self.missing),
+            ("unexpected", self.unexpected),
+            ("mis-shaped", shapes),
+            ("unusable", values),
+        )
+        return ", ".join(f"{len(keys)} {what} ({_first(keys)})" for what, keys in parts if keys)
+
+
+def _first(keys):
+    return ", ".join(keys[:NAMED]) + (", ..." if len(keys) > NAMED else "")
+
+
+def compare_keys(state: Mapping[str, object], network: Mapping[str, torch.Tensor]) -> KeyReport:
+    """Every key of both sides, with shapes and values that can be used: floats where floats belong, all finite."""
+    shared = [key for key in network if key in state]
+    unusable, misshaped = [], []
+    for key in shared:
+        value, wanted = state[key], network[key]
+        if not isinstance(value, torch.Tensor):
+            unusable.append((key, f"a {type(value).__name__}, expected a tensor"))
+        elif value.is_floating_point() != wanted.is_floating_point():
+            unusable.append((key, f"{value.dtype}, expected {wanted.dtype}".replace("torch.", "")))
+        elif value.shape != wanted.shape:
+            misshaped.append((key, tuple(value.shape), tuple(wanted.shape)))
+        elif not torch.isfinite(value).all():
+            unusable.append((key, "holds NaN or infinity"))
+        elif key.endswith("running_var") and (value < 0).any():
+            unusable.append((key, "holds a negative variance"))
+    return KeyReport(
+        missing=tuple(key for key in network if key not in state),
+        unexpected=tuple(key for key in state if key not in network),
+        misshaped=tuple(misshaped),
+        unusable=tuple(unusable),
+    )
+
+
+def load_strictly(network: torch.nn.Module, checkpoint: Checkpoint, what: str, recognise) -> None:
+    """Put a checkpoint's weights into a network, all of them or none.
+
+    Args:
+        network: its parameters may be on the meta device; they are replaced, as float32.
+        what: the network in words, for the message.
+        recognise: {key: shape} -> path name, as in :class:`converter.networks.Family`.
+
+    Raises:
+        CheckpointError: naming the first keys that do not fit and, when there is one, the path name that does.
+    """
+    own = network.state_dict()
+    report = compare_keys(checkpoint.state, own)
+    if not report:
+        raise CheckpointError(
+            f"checkpoint {checkpoint.file} does not fit {what}: {report}{_hint(checkpoint, recognise)}"
+        )
+    state = {key: checkpoint.state[key].detach().to(own[key].dtype).contiguous() for key in own}
+    network.load_state_dict(state, strict=True, assign=True)
+    network.eval().requires_grad_(False)
+
+
+def _hint(checkpoint, recognise):
+    shapes = {key: tuple(value.shape) for key, value in checkpoint.state.items() if isinstance(value, torch.Tensor)}
+    fitting = recognise(shapes)
+    return f"; the weights fit --path-name {fitting}" if fitting else ""

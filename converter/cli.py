@@ -1,0 +1,228 @@
+"""The command line: parse, build ExportOptions, call, print. The only place that catches our errors."""
+
+import json
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.logging import RichHandler
+from typer.exceptions import TyperException
+
+from converter import __version__
+from converter.errors import ConverterError, UsageError, VerificationError
+
+PROGRAM = "lt-export"
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
+
+EPILOG = (
+    "Exit codes: 0 done and verified, 1 verification failed, 2 wrong usage, 3 checkpoint or architecture, "
+    "4 conversion failed, 5 missing or unusable dependency. LT_DEBUG=1 adds the traceback to an error."
+)
+
+
+def _version(value: bool) -> None:
+    if value:
+        print(f"{PROGRAM} {__version__}")
+        raise typer.Exit
+
+
+@app.command(epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+def export_command(
+    resume: Annotated[Path, typer.Option("--resume", metavar="FILE", help="Checkpoint with the trained weights.")],
+    arch: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="LightTrackM_Subnet (default) or LightTrackM_Speed; the same network."),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="DIR", help="Folder to publish [default: exports/<arch>].")
+    ] = None,
+    official: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            envvar="LIGHTTRACK_ROOT",
+            help="Build the network from this official checkout instead of our own definition.",
+        ),
+    ] = None,
+    path_name: Annotated[
+        str | None,
+        typer.Option(
+            "--path-name", "--path_name", metavar="NAME", help="The searched network [default: LightTrack-Mobile]."
+        ),
+    ] = None,
+    template_size: Annotated[int | None, typer.Option(metavar="PIXELS", help="Template crop [default: 127].")] = None,
+    search_size: Annotated[int | None, typer.Option(metavar="PIXELS", help="Search crop [default: 288].")] = None,
+    stride: Annotated[
+        int | None, typer.Option(metavar="PIXELS", help="Checked against the network [default: the network's].")
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="YAML whose keys replace those of the arch's own config.")
+    ] = None,
+    image: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE", help="Also compare on crops of this picture; repeatable.")
+    ] = None,
+    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Of the noise to compare on.")] = 0,
+    atol: Annotated[
+        float | None,
+        typer.Option(metavar="X", min=0, help="Absolute tolerance of every output, instead of the config's."),
+    ] = None,
+    rtol: Annotated[
+        float | None,
+        typer.Option(
+            metavar="X", min=0, help="Tolerance as a share of the output's range, instead of the config's 1e-4."
+        ),
+    ] = None,
+    no_verify: Annotated[
+        bool, typer.Option("--no-verify", help="Publish without proof; the manifest then says so.")
+    ] = False,
+    allow_pickle: Annotated[
+        bool, typer.Option("--allow-pickle", help="Read checkpoints that run code while they load.")
+    ] = False,
+    half: Annotated[bool, typer.Option("--half", help="Half-precision weights; not available yet.")] = False,
+    keep_torchscript: Annotated[
+        bool, typer.Option("--keep-torchscript", help="Publish the traced .pt files too.")
+    ] = False,
+    pnnx_timeout: Annotated[float, typer.Option(metavar="SECONDS", min=1, help="What one pnnx run may take.")] = 120.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the manifest to stdout and nothing else.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Figures for every input, and debug messages.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors and warnings only.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Convert a trained LightTrack checkpoint to verified ncnn models.
+
+    Traces the template and update graphs, converts them with pnnx, runs ncnn against the unpatched
+    PyTorch network, and publishes a folder with lighttrack_init and lighttrack_update (.param, .bin) and
+    manifest.json. When anything fails, an earlier export in that folder stays as it was.
+    """
+    if verbose and quiet:
+        raise UsageError("--verbose and --quiet contradict each other; pass one of them")
+    if half:
+        raise UsageError("--half is not available yet; leave it out to get fp32 weights")
+    from converter.spec import ExportOptions, network_for
+
+    _log_to_stderr(verbose, quiet)
+    arch, network = network_for(
+        arch, config, {"path_name": path_name, "template_size": template_size, "search_size": search_size}
+    )
+    options = ExportOptions(
+        arch=arch,
+        checkpoint=resume,
+        output=output or Path("exports") / arch,
+        network=network,
+        official=official,
+        stride=stride,
+        atol=_finite("--atol", atol),
+        rtol=_finite("--rtol", rtol),
+        seed=seed,
+        images=tuple(image or ()),
+        verify=not no_verify,
+        allow_pickle=allow_pickle,
+        keep_torchscript=keep_torchscript,
+        pnnx_timeout=pnnx_timeout,
+    )
+    _run(options, as_json, verbose, quiet)
+
+
+def _run(options, as_json, verbose, quiet):
+    from converter.pipeline import export
+    from converter.summary import print_checks, print_summary
+
+    table = Console(stderr=as_json, width=None if sys.stdout.isatty() else 120)
+    try:
+        manifest = export(options, None if quiet else StageLines())
+    except ConverterError as error:
+        checks = []
+        if isinstance(error, VerificationError) and error.report:
+            checks = [check.as_dict() for check in error.report.checks]
+            print_checks(table, checks, verbose)
+        if as_json:
+            print(json.dumps({"error": {"exit_code": error.exit_code, "message": str(error), "checks": checks}}))
+        raise
+    if as_json:
+        print(json.dumps(manifest, indent=2))
+    elif not quiet:
+        print_summary(table, manifest, options.output, verbose)
+
+
+class StageLines:
+    """A line per finished stage on stderr; on a terminal, what is under way shows a spinner."""
+
+    def __init__(self):
+        self.console = Console(stderr=True)
+        self.status = None
+
+    def __call__(self, name: str, seconds: float | None, note: str) -> None:
+        self.stop()
+        if seconds is None:
+            if self.console.is_terminal:
+                self.status = self.console.status(name)
+                self.status.start()
+            return
+        self.console.print(f"{name:<10} {seconds:5.1f} s  {note}", highlight=False, soft_wrap=True)
+
+    def stop(self) -> None:
+        if self.status:
+            self.status.stop()
+            self.status = None
+
+
+def _finite(option, value):
+    if value is not None and not value < float("inf"):
+        raise UsageError(f"{option} {value}: expected a finite number of 0 or more")
+    return value
+
+
+def _log_to_stderr(verbose, quiet):
+    level = logging.DEBUG if verbose else logging.ERROR if quiet else logging.WARNING
+    handler = RichHandler(console=Console(stderr=True), show_time=False, show_path=False)
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], format="%(message)s", force=True)
+    for name in ("converter", "official_patches"):
+        logging.getLogger(name).setLevel(level)
+
+
+class _Interrupted(BaseException):
+    """A signal that asks us to end."""
+
+
+def _interrupt(number: int, _frame: Any) -> None:
+    raise _Interrupted(number)
+
+
+def main() -> None:
+    """Entry point of ``lt-export``."""
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, _interrupt)
+    try:
+        code = app(prog_name=PROGRAM, standalone_mode=False) or 0
+    except _Interrupted as signalled:
+        number = signalled.args[0]
+        print(f"{PROGRAM}: interrupted by {signal.Signals(number).name}; nothing was published", file=sys.stderr)
+        code = 128 + number
+    except ConverterError as error:
+        code = _report(str(error), error.exit_code)
+    except TyperException as error:
+        code = _report(f"{error.format_message().rstrip('.')}; see {PROGRAM} --help", 2)
+    sys.exit(code)
+
+
+def _report(message, code):
+    if os.environ.get("LT_DEBUG"):
+        import traceback
+
+        traceback.print_exc()
+    print(f"{PROGRAM}: error: {' '.join(message.split())}", file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,124 @@
+"""Comparing arrays: numpy in, figures and a verdict out."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from converter.spec import Tolerance
+
+# Two cells whose reference scores differ by less than this share of the range are the same decision.
+TIE = 1e-5
+
+
+@dataclass(frozen=True)
+class OutputReport:
+    """One output against its reference; true when it passes.
+
+    Attributes:
+        name: of the output.
+        problem: why nothing could be computed (another shape, NaN), or None.
+        max_abs, mean_abs: of the difference.
+        range: max - min of the reference.
+        relative: max_abs / range.
+        cosine: of the two arrays as vectors.
+        atol, rtol: the tolerance used.
+        allowed: what it allows, atol + rtol * range.
+        needed_rtol: the smallest rtol that would have passed beside this atol.
+    """
+
+    name: str
+    problem: str | None
+    max_abs: float | None
+    mean_abs: float | None
+    range: float | None
+    relative: float | None
+    cosine: float | None
+    atol: float
+    rtol: float
+    allowed: float | None
+    needed_rtol: float | None
+
+    def __bool__(self):
+        return self.problem is None and self.max_abs <= self.allowed
+
+    def as_dict(self) -> dict[str, Any]:
+        return {**asdict(self), "passed": bool(self)}
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The best-scoring cell of both sides, (row, column); true when they agree or tie."""
+
+    reference: tuple[int, ...]
+    candidate: tuple[int, ...]
+    same: bool
+    tie: bool
+
+    def __bool__(self):
+        return self.same or self.tie
+
+    def as_dict(self) -> dict[str, Any]:
+        return {**asdict(self), "passed": bool(self)}
+
+
+def compare(name: str, candidate: np.ndarray, reference: np.ndarray, tolerance: Tolerance) -> OutputReport:
+    """Compare an output with its reference, in float64.
+
+    A shape that differs, an empty array and a value that is not finite are failures, not exceptions.
+    """
+    problem = None
+    if candidate.shape != reference.shape:
+        problem = f"shape {candidate.shape}, expected {reference.shape}"
+    elif not reference.size:
+        problem = "nothing to compare"
+    elif not np.isfinite(reference).all():
+        problem = "the reference holds NaN or infinity"
+    elif bad := int(np.count_nonzero(~np.isfinite(candidate))):
+        problem = f"{bad} of {candidate.size} values are NaN or infinite"
+    if problem:
+        nothing = dict.fromkeys(("max_abs", "mean_abs", "range", "relative", "cosine", "allowed", "needed_rtol"))
+        return OutputReport(name=name, problem=problem, atol=tolerance.atol, rtol=tolerance.rtol, **nothing)
+    a, b = candidate.astype(np.float64).ravel(), reference.astype(np.float64).ravel()
+    difference = np.abs(a - b)
+    max_abs, spread = float(difference.max()), float(np.ptp(b))
+    return OutputReport(
+        name=name,
+        problem=None,
+        max_abs=max_abs,
+        mean_abs=float(difference.mean()),
+        range=spread,
+        relative=_share(max_abs, spread),
+        cosine=_cosine(a, b),
+        atol=tolerance.atol,
+        rtol=tolerance.rtol,
+        allowed=tolerance.atol + tolerance.rtol * spread,
+        needed_rtol=_share(max(0.0, max_abs - tolerance.atol), spread),
+    )
+
+
+def compare_decision(candidate: np.ndarray, reference: np.ndarray) -> Decision:
+    """Whether the largest value of two score maps (1, 1, H, W) of one shape is in the same cell."""
+    cells = [np.unravel_index(int(np.argmax(scores)), scores.shape) for scores in (reference, candidate)]
+    gap = float(reference[cells[0]]) - float(reference[cells[1]])
+    best, found = (tuple(int(index) for index in cell[-2:]) for cell in cells)
+    return Decision(
+        reference=best,
+        candidate=found,
+        same=best == found,
+        tie=best != found and gap <= TIE * float(np.ptp(reference)),
+    )
+
+
+def _share(value, spread):
+    """value / spread, or None where the reference is constant and only an exact answer has a share (0)."""
+    if spread:
+        return value / spread
+    return 0.0 if value == 0 else None
+
+
+def _cosine(a, b):
+    norms = float(np.linalg.norm(a) * np.linalg.norm(b))
+    if norms:
+        return float(np.clip(a @ b / norms, -1.0, 1.0))
+    return 1.0 if np.array_equal(a, b) else 0.0

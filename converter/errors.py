@@ -1,0 +1,56 @@
+"""Errors a user can cause or meet; each carries the exit code of the command line.
+
+A message is one line: what failed, what was found, what was expected, what to do.
+Anything that is not a :class:`ConverterError` is a defect of ours and keeps its traceback.
+"""
+
+
+class ConverterError(Exception):
+    """Base of every error that the command line reports in one line."""
+
+    exit_code = 4
+
+
+class VerificationError(ConverterError):
+    """The converted models do not answer as the network does.
+
+    Args:
+        message: the one-line verdict.
+        report: the :class:`converter.verify.Report` behind it.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message, report=None):
+        super().__init__(message)
+        self.report = report
+
+
+class UsageError(ConverterError):
+    """An option, a configuration file or a target folder that cannot be used."""
+
+    exit_code = 2
+
+
+class CheckpointError(ConverterError):
+    """A checkpoint that cannot be read or does not fit the network."""
+
+    exit_code = 3
+
+
+class ArchitectureError(ConverterError):
+    """An unknown architecture or a path name that describes no network."""
+
+    exit_code = 3
+
+
+class ConversionError(ConverterError):
+    """Tracing, converting, proving or writing the models failed."""
+
+    exit_code = 4
+
+
+class DependencyError(ConverterError):
+    """Something that has to be installed or checked out is missing or unusable."""
+
+    exit_code = 5

@@ -1,0 +1,77 @@
+"""Inputs to compare on: seeded noise, and crops of real pictures."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from converter.errors import UsageError
+from converter.spec import Preprocess, TensorSpec
+
+
+@dataclass(frozen=True)
+class Feed:
+    """A template and a search crop.
+
+    Attributes:
+        name: what to call it in a report.
+        tensors: "z" (1, 3, T, T) and "x" (1, 3, S, S), float32, normalised as the network wants them.
+    """
+
+    name: str
+    tensors: dict[str, np.ndarray]
+
+
+def noise_feeds(seed: int, count: int, images: Sequence[TensorSpec]) -> list[Feed]:
+    """Standard normal noise, which is what normalised pixels are like in mean and spread."""
+    return [
+        Feed(
+            name=f"noise {index}",
+            tensors={
+                tensor.name: np.random.default_rng([seed, index, position])
+                .standard_normal(tensor.shape)
+                .astype(np.float32)
+                for position, tensor in enumerate(images)
+            },
+        )
+        for index in range(count)
+    ]
+
+
+def picture_feed(path: Path, images: Sequence[TensorSpec], preprocess: Preprocess) -> Feed:
+    """Crops around the middle of a picture, at one scale: the largest crop is the picture's shorter side.
+
+    The template so shows the inner part of what the search crop shows, as in tracking.
+
+    Raises:
+        UsageError: when the file is not a picture.
+    """
+    from PIL import Image
+
+    try:
+        with Image.open(path) as picture:
+            picture = picture.convert("RGB")
+    except FileNotFoundError:
+        raise UsageError(f"--image {path}: no such file") from None
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise UsageError(f"--image {path}: not a picture that Pillow can read ({error})") from None
+    largest = max(tensor.shape[-1] for tensor in images)
+    scale = min(picture.size) / largest
+    tensors = {}
+    for tensor in images:
+        size = tensor.shape[-1]
+        left, top = ((side - size * scale) / 2 for side in picture.size)
+        box = (left, top, left + size * scale, top + size * scale)
+        crop = picture.resize((size, size), Image.Resampling.BILINEAR, box=box)
+        tensors[tensor.name] = normalised(np.asarray(crop), preprocess)
+    return Feed(name=path.name, tensors=tensors)
+
+
+def normalised(pixels: np.ndarray, preprocess: Preprocess) -> np.ndarray:
+    """(H, W, 3) uint8 RGB to (1, 3, H, W) float32, as the network wants it."""
+    low, high = preprocess.pixel_range
+    ordered = pixels if preprocess.colour_order == "RGB" else pixels[..., ::-1]
+    scaled = ordered.astype(np.float32) / 255.0 * (high - low) + low
+    values = (scaled - np.float32(preprocess.mean)) / np.float32(preprocess.std)
+    return np.ascontiguousarray(values.transpose(2, 0, 1)[np.newaxis], dtype=np.float32)

@@ -1,0 +1,140 @@
+"""What an export folder says about itself: ``manifest.json``."""
+
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from converter import __version__
+from converter.spec import ExportOptions, GraphSpec, TensorSpec
+
+MANIFEST = "manifest.json"
+SCHEMA_VERSION = 1
+GENERATOR = "lighttrack-export"
+
+
+@dataclass(frozen=True)
+class ExportedGraph:
+    """One graph in one format.
+
+    Attributes:
+        graph: its inputs and outputs.
+        format: "ncnn".
+        files: what was written for it.
+        multiply_adds: of one run.
+    """
+
+    graph: GraphSpec
+    format: str
+    files: tuple[Path, ...]
+    multiply_adds: int
+
+
+def listed_files(data: Any) -> dict[str, str] | None:
+    """Name to sha256 of every file that a manifest lists; None when parsed JSON is no manifest of ours."""
+    try:
+        if (data["generator"]["name"], data["schema_version"]) != (GENERATOR, SCHEMA_VERSION):
+            return None
+        files = [*data["extra_files"], *(file for graph in data["graphs"] for file in graph["files"])]
+        return {file["name"]: file["sha256"] for file in files}
+    except (KeyError, TypeError):
+        return None
+
+
+def build_manifest(
+    options: ExportOptions,
+    dimensions: Mapping[str, int],
+    network: Any,
+    graphs: Sequence[ExportedGraph],
+    extra_files: Sequence[Path],
+    verification: dict[str, Any],
+    checksum,
+) -> dict[str, Any]:
+    """The manifest of an export; the same export gives the same manifest.
+
+    Args:
+        dimensions: sizes, stride and cells of the network.
+        network: a :class:`converter.model.LoadedNetwork`.
+        extra_files: published files that belong to no graph.
+        verification: the report, or that there is none.
+        checksum: path -> sha256.
+    """
+    spec = options.network
+    checkpoint = network.checkpoint
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "generator": {"name": GENERATOR, "version": __version__},
+        "arch": options.arch,
+        "path_name": spec.path_name,
+        "network": network.source,
+        "checkpoint": {"file": checkpoint.file, "sha256": checkpoint.sha256, "epoch": checkpoint.epoch},
+        "parameters": network.parameters,
+        "multiply_adds": {exported.graph.name: exported.multiply_adds for exported in graphs},
+        "split": options.split,
+        "precision": options.precision,
+        "graphs": [_graph(exported, checksum) for exported in graphs],
+        "extra_files": [_file(path, checksum) for path in extra_files],
+        "preprocess": _preprocess(spec.preprocess),
+        "tracker": {
+            "stride": dimensions["stride"],
+            "template_size": spec.template_size,
+            "search_size": spec.search_size,
+            "score_size": dimensions["search_cells"],
+            **spec.tracker,
+        },
+        "tools": tool_versions(),
+        "verification": verification,
+    }
+
+
+def _graph(exported, checksum):
+    return {
+        "name": exported.graph.name,
+        "format": exported.format,
+        "files": [_file(path, checksum) for path in exported.files],
+        "inputs": [_tensor(tensor) for tensor in exported.graph.inputs],
+        "outputs": [_tensor(tensor) for tensor in exported.graph.outputs],
+    }
+
+
+def _file(path, checksum):
+    return {"name": path.name, "sha256": checksum(path), "bytes": path.stat().st_size}
+
+
+def _tensor(tensor: TensorSpec):
+    return {
+        "name": tensor.name,
+        "meaning": tensor.meaning,
+        "about": tensor.about,
+        "shape": list(tensor.shape),
+        "dtype": tensor.dtype,
+    }
+
+
+def _preprocess(preprocess):
+    """The normalisation on bytes, as ncnn's ``substract_mean_normalize`` takes it, and on 0-1 pixels."""
+    low, high = preprocess.pixel_range
+    per_unit = 255.0 / (high - low)
+    mean = [round((value - low) * per_unit, 6) for value in preprocess.mean]
+    std = [round(value * per_unit, 6) for value in preprocess.std]
+    return {
+        "colour_order": preprocess.colour_order,
+        "pixel_range": [0, 255],
+        "mean": mean,
+        "std": std,
+        "norm": [round(1.0 / value, 10) for value in std],
+        "on_0_1": {"mean": [round(value / 255, 6) for value in mean], "std": [round(value / 255, 6) for value in std]},
+    }
+
+
+def tool_versions() -> dict[str, str]:
+    """Versions of what made and checked the models."""
+    versions = {"python": platform.python_version()}
+    for name in ("torch", "pnnx", "ncnn", "numpy"):
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            versions[name] = "unknown"
+    return versions

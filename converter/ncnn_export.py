@@ -1,0 +1,178 @@
+"""From TorchScript to ncnn: run the pnnx binary, and believe nothing that it says about itself.
+
+pnnx returns 0 for operators that ncnn does not have and for files that it could not write, so its
+result is proved: the files are there, the layer table is whole and known to ncnn, the weights have the
+length the table asks for, and inputs and outputs are the declared ones in the declared order.
+"""
+
+import re
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from converter.errors import ConversionError, DependencyError
+from converter.ncnn_format import NcnnGraph, read_param
+from converter.spec import GraphSpec
+
+LAST_WORDS = 3
+
+
+@dataclass(frozen=True)
+class NcnnFiles:
+    """A converted graph."""
+
+    param: Path
+    weights: Path
+
+
+class PnnxRun:
+    """One pnnx process, started at once, in a folder of its own.
+
+    Args:
+        torchscript: the traced graph, a TorchScript file.
+        graph: its inputs and outputs.
+        folder: an empty folder for it; the finished model is written there as ``<stem>.param`` and ``.bin``.
+        stem: file name of the model without extension.
+        timeout: seconds it may take from now on.
+        process_group: where to put the process, for whoever has to end it when we are gone.
+
+    Raises:
+        DependencyError: when there is no pnnx to run.
+        ConversionError: when the TorchScript file cannot be written.
+    """
+
+    def __init__(
+        self,
+        torchscript: bytes,
+        graph: GraphSpec,
+        folder: Path,
+        stem: str,
+        timeout: float,
+        process_group: int | None = None,
+    ):
+        self.graph, self.folder, self.stem = graph, folder, stem
+        self.timeout, self.deadline = timeout, time.monotonic() + timeout
+        write(folder / "model.pt", torchscript)
+        shapes = ",".join(f"[{','.join(map(str, tensor.shape))}]f32" for tensor in graph.inputs)
+        command = [pnnx_binary(), "model.pt", f"inputshape={shapes}", "fp16=0"]
+        try:
+            with (folder / "log").open("wb") as log:
+                self.process = subprocess.Popen(
+                    command,
+                    cwd=folder,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    process_group=process_group,
+                )
+        except OSError as error:
+            raise DependencyError(
+                f"cannot run {command[0]}: {error.strerror}; reinstall it: pip install --force-reinstall pnnx"
+            ) from None
+
+    def result(self) -> NcnnFiles:
+        """Wait for pnnx, prove what it wrote, give blobs their declared names.
+
+        Raises:
+            ConversionError: with the operator, or with pnnx's own last words.
+        """
+        try:
+            code = self.process.wait(max(0.0, self.deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            self.stop()
+            raise self._failed(f"did not finish within {self.timeout:g} s and was ended (--pnnx-timeout)") from None
+        if code < 0:
+            raise self._failed(f"was ended by signal {-code}")
+        if code > 0:
+            raise self._failed(f"returned {code}, expected 0")
+        graph = self._proved()
+        # pnnx calls blobs in0, in1, ..., out0, ... in the order of the traced function
+        names = {f"in{index}": tensor.name for index, tensor in enumerate(self.graph.inputs)}
+        names |= {f"out{index}": tensor.name for index, tensor in enumerate(self.graph.outputs)}
+        files = NcnnFiles(self.folder / f"{self.stem}.param", self.folder / f"{self.stem}.bin")
+        write(files.param, graph.renamed(names).text().encode())
+        (self.folder / "model.ncnn.bin").rename(files.weights)
+        return files
+
+    def stop(self) -> None:
+        """End the process if it still runs."""
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+
+    def _proved(self) -> NcnnGraph:
+        param, weights = self.folder / "model.ncnn.param", self.folder / "model.ncnn.bin"
+        for path in (param, weights):
+            if not path.is_file():
+                raise self._failed(f"wrote no {path.suffix} file")
+        graph = read_param(param.read_text(errors="replace"), f"pnnx {self.graph.name}.param")
+        self._check_layers(graph)
+        for what, found, declared in (
+            ("inputs", graph.input_blobs(), [f"in{index}" for index in range(len(self.graph.inputs))]),
+            ("outputs", graph.output_blobs(), [f"out{index}" for index in range(len(self.graph.outputs))]),
+        ):
+            if sorted(found) != declared:
+                raise self._failed(
+                    f"made a graph with {what} {', '.join(found) or 'none'}, expected {', '.join(declared)}"
+                )
+        expected, found = graph.weight_bytes(), weights.stat().st_size
+        if expected is not None and found != expected:
+            raise self._failed(f"wrote {found} bytes of weights, expected {expected}")
+        self._check_shapes()
+        return graph
+
+    def _check_layers(self, graph):
+        import ncnn
+
+        unknown = sorted({layer.type for layer in graph.layers if ncnn.layer_to_index(layer.type) < 0})
+        if unknown:
+            raise self._failed(f"left {', '.join(unknown)} in the graph, which ncnn does not have")
+
+    def _check_shapes(self):
+        """pnnx's own graph says which shape it gave to which input; a swapped pair shows here."""
+        path = self.folder / "model.pnnx.param"
+        table = read_param(
+            path.read_text(errors="replace") if path.is_file() else "", f"pnnx {self.graph.name}.pnnx.param"
+        )
+        found = []
+        for layer in table.layers:
+            if layer.type == "pnnx.Input":
+                shape = re.search(rf"#{re.escape(layer.outputs[0])}=\(([\d,]+)\)", " ".join(layer.params))
+                found.append(tuple(map(int, shape[1].split(","))) if shape else None)
+        declared = [tensor.shape for tensor in self.graph.inputs]
+        if found != declared:
+            raise self._failed(f"made a graph with input shapes {found}, expected {declared}")
+
+    def _failed(self, what):
+        words = (self.folder / "log").read_text(errors="replace").split("\n")
+        said = [word.strip() for word in words if word.strip()]
+        # "ignore <operator> ..." is how pnnx mentions what it could not convert
+        telling = [line for line in said if line.startswith("ignore ")] or said
+        last = " | ".join(telling[-LAST_WORDS:])
+        return ConversionError(f"pnnx {what} for {self.graph.name}; it said: {last or 'nothing'}")
+
+
+def pnnx_binary() -> str:
+    """The binary that comes with the ``pnnx`` package.
+
+    Raises:
+        DependencyError: when the package is not installed.
+    """
+    try:
+        import pnnx
+    except ImportError:
+        raise DependencyError("pnnx is not installed: pip install pnnx") from None
+    return pnnx.EXEC_PATH
+
+
+def write(path: Path, data: bytes) -> None:
+    """Write a file of the conversion; a full disk is a failed conversion.
+
+    Raises:
+        ConversionError: naming the file and the reason.
+    """
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        raise ConversionError(f"cannot write {path}: {error.strerror}; free some space or set TMPDIR") from None

@@ -1,0 +1,30 @@
+"""Runtimes behind one interface: ``infer(feed) -> outputs``, both dicts of name to float32 array (NCHW).
+
+Importing this package imports no runtime.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from converter.errors import ConversionError
+from converter.spec import TensorSpec
+
+
+def check_feed(owner: str, feed: Mapping[str, np.ndarray], inputs: Sequence[TensorSpec]) -> None:
+    """Refuse a feed before the runtime sees it: some runtimes crash the process on a wrong one.
+
+    Raises:
+        ConversionError: naming the first input that is missing, extra, or of another dtype or shape.
+    """
+    expected = {tensor.name: tensor for tensor in inputs}
+    if missing := sorted(expected.keys() - feed.keys()):
+        raise ConversionError(f"{owner}: no input {missing[0]!r} in the feed, which has {sorted(feed)}")
+    if extra := sorted(feed.keys() - expected.keys()):
+        raise ConversionError(f"{owner}: unknown input {extra[0]!r}, expected {sorted(expected)}")
+    for name, tensor in expected.items():
+        array = feed[name]
+        if array.dtype != np.dtype(tensor.dtype):
+            raise ConversionError(f"{owner}: input {name!r} is {array.dtype}, expected {tensor.dtype}")
+        if array.shape != tensor.shape:
+            raise ConversionError(f"{owner}: input {name!r} has shape {array.shape}, expected {tensor.shape}")

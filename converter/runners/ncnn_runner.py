@@ -1,0 +1,66 @@
+"""ncnn's own runtime in this process.
+
+pyncnn returns codes where it could raise, and takes the process down on an empty output or an
+unfed input, so names are checked before and return codes after every call.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import ncnn
+import numpy as np
+
+from converter.errors import ConversionError
+from converter.runners import check_feed
+from converter.spec import GraphSpec
+
+
+class NcnnRunner:
+    """One ncnn graph in fp32.
+
+    Args:
+        param, weights: the ``.param`` and ``.bin`` file.
+        graph: names and shapes of its inputs and outputs; names are the blobs'.
+
+    Raises:
+        ConversionError: when ncnn does not load the files or has other inputs and outputs.
+    """
+
+    def __init__(self, param: Path, weights: Path, graph: GraphSpec):
+        self.graph = graph
+        self.net = ncnn.Net()
+        for option in ("fp16_packed", "fp16_storage", "fp16_arithmetic", "bf16_storage"):
+            setattr(self.net.opt, f"use_{option}", False)
+        for load, path in ((self.net.load_param, param), (self.net.load_model, weights)):
+            if (code := load(str(path))) != 0:
+                raise ConversionError(f"ncnn does not load {path.name}: {load.__name__} returned {code}, expected 0")
+        for what, found, declared in (
+            ("inputs", self.net.input_names(), graph.inputs),
+            ("outputs", self.net.output_names(), graph.outputs),
+        ):
+            names = [tensor.name for tensor in declared]
+            if sorted(found) != sorted(names):
+                raise ConversionError(f"{param.name} has {what} {sorted(found)}, expected {sorted(names)}")
+
+    def infer(self, feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Run the graph; arrays are float32, (1, C, H, W) in and out.
+
+        Raises:
+            ConversionError: on a wrong feed or when ncnn returns an error code or an empty blob.
+        """
+        check_feed(f"ncnn {self.graph.name}", feed, self.graph.inputs)
+        outputs = {}
+        with self.net.create_extractor() as extractor:
+            for tensor in self.graph.inputs:
+                # ncnn.Mat shares memory with its array, which therefore needs a name until it is cloned
+                array = np.ascontiguousarray(feed[tensor.name][0])
+                self._check("input", tensor.name, extractor.input(tensor.name, ncnn.Mat(array).clone()))
+            for tensor in self.graph.outputs:
+                code, mat = extractor.extract(tensor.name)
+                self._check("extract", tensor.name, code if code or not mat.empty() else "an empty blob")
+                outputs[tensor.name] = np.array(mat)[np.newaxis].astype(np.float32, copy=True)
+        return outputs
+
+    def _check(self, call, name, code):
+        if code != 0:
+            raise ConversionError(f"ncnn {self.graph.name}: {call} of blob {name!r} returned {code}, expected 0")

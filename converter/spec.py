@@ -1,0 +1,245 @@
+"""What is to be exported: frozen descriptions, read from ``configs/*.yaml``. No torch here."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from converter.errors import ArchitectureError, UsageError
+
+SMALLEST_SIZE, LARGEST_SIZE = 16, 1024
+
+Size = Annotated[int, Field(ge=SMALLEST_SIZE, le=LARGEST_SIZE)]
+NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class TensorSpec(Frozen):
+    """A named input or output, batch of one, NCHW.
+
+    Attributes:
+        name: the blob or tensor in the exported file.
+        meaning: the config's name for it: z, x, zf, xf, cls, reg.
+        about: the meaning in words.
+    """
+
+    name: str
+    meaning: str
+    about: str
+    shape: tuple[int, ...]
+    dtype: str = "float32"
+
+
+class GraphSpec(Frozen):
+    """One exported graph: the forward mode that is traced, its inputs and outputs in order."""
+
+    name: str
+    mode: str
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+
+
+class Tolerance(Frozen):
+    """What passes: ``max |difference| <= atol + rtol * (max - min of the reference)``."""
+
+    atol: NonNegative = 0.0
+    rtol: NonNegative = 0.0
+
+
+class TensorEntry(Frozen):
+    about: str
+    shape: Annotated[list[Annotated[int, Field(gt=0)] | str], Field(min_length=1)]
+
+
+class GraphEntry(Frozen):
+    mode: str
+    inputs: Annotated[list[str], Field(min_length=1)]
+    outputs: Annotated[list[str], Field(min_length=1)]
+
+
+class Preprocess(Frozen):
+    """How an image becomes z or x: channel order, then ``(pixel - mean) / std`` on pixels of ``pixel_range``."""
+
+    colour_order: Literal["RGB", "BGR"]
+    pixel_range: Annotated[list[float], Field(min_length=2, max_length=2)]
+    mean: Annotated[list[float], Field(min_length=3, max_length=3)]
+    std: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=3, max_length=3)]
+
+
+class NetworkSpec(Frozen):
+    """A network's config file; see ``configs/lighttrack_mobile.yaml`` for what each key means."""
+
+    family: str
+    archs: Annotated[list[str], Field(min_length=1)]
+    path_name: str
+    template_size: Size
+    search_size: Size
+    tensors: dict[str, TensorEntry]
+    graphs: dict[str, GraphEntry]
+    splits: dict[str, Annotated[list[str], Field(min_length=1)]]
+    tolerances: dict[str, dict[str, Tolerance]]
+    decision: str
+    noise_feeds: Annotated[int, Field(ge=1)]
+    preprocess: Preprocess
+    tracker: dict[str, Any]
+
+    @model_validator(mode="after")
+    def _names_exist(self):
+        known = self.tensors.keys()
+        used = [name for graph in self.graphs.values() for name in (*graph.inputs, *graph.outputs)]
+        for where, names, among in (
+            ("graphs", used, known),
+            ("splits", [name for split in self.splits.values() for name in split], self.graphs.keys()),
+            ("tolerances", [name for table in self.tolerances.values() for name in table], known),
+            ("decision", [self.decision], known),
+        ):
+            if unknown := [name for name in names if name not in among]:
+                raise ValueError(f"{where} names {unknown[0]!r}, known are {', '.join(among)}")
+        for precision, table in self.tolerances.items():
+            outputs = {name for graph in self.graphs.values() for name in graph.outputs}
+            if missing := sorted(outputs - table.keys()):
+                raise ValueError(f"tolerances.{precision} has none for output {missing[0]!r}")
+        return self
+
+    def graph_specs(self, split: str, dimensions: dict[str, int]) -> tuple[GraphSpec, ...]:
+        """The graphs of a split with their shapes filled in.
+
+        Args:
+            split: a key of ``splits``.
+            dimensions: the numbers behind the names in tensor shapes.
+        """
+        tensors = {
+            name: TensorSpec(name=name, meaning=name, about=entry.about, shape=self._shape(name, entry, dimensions))
+            for name, entry in self.tensors.items()
+        }
+        return tuple(
+            GraphSpec(
+                name=name,
+                mode=self.graphs[name].mode,
+                inputs=tuple(tensors[tensor] for tensor in self.graphs[name].inputs),
+                outputs=tuple(tensors[tensor] for tensor in self.graphs[name].outputs),
+            )
+            for name in self.splits[split]
+        )
+
+    def _shape(self, name, entry, dimensions):
+        for size in entry.shape:
+            if isinstance(size, str) and size not in dimensions:
+                raise UsageError(
+                    f"config: the shape of tensor {name!r} names {size!r}, known are {', '.join(dimensions)}"
+                )
+        return tuple(dimensions[size] if isinstance(size, str) else size for size in entry.shape)
+
+
+class ExportOptions(Frozen):
+    """Everything one export depends on; the command line builds it, the pipeline reads it.
+
+    Attributes:
+        arch: class name in the official ``lib/models/models.py``.
+        checkpoint: file with the trained weights.
+        output: folder to publish.
+        network: the config, with the command line's sizes and path name put in.
+        official: an official checkout to build the network from; our own definition otherwise.
+        stride: what the user believes the stride to be, checked against the network.
+        atol, rtol: replace the config's tolerance of every output.
+        seed: of the noise to compare on.
+        images: pictures to compare on.
+        pnnx_timeout: seconds one pnnx run may take.
+    """
+
+    arch: str
+    checkpoint: Path
+    output: Path
+    network: NetworkSpec
+    official: Path | None = None
+    stride: int | None = None
+    split: str = "two"
+    precision: str = "fp32"
+    atol: NonNegative | None = None
+    rtol: NonNegative | None = None
+    seed: Annotated[int, Field(ge=0)] = 0
+    images: tuple[Path, ...] = ()
+    verify: bool = True
+    allow_pickle: bool = False
+    keep_torchscript: bool = False
+    pnnx_timeout: Annotated[float, Field(gt=0)] = 120.0
+
+    def tolerances(self) -> dict[str, Tolerance]:
+        """Output name to tolerance, with the user's override."""
+        table = self.network.tolerances[self.precision]
+        if self.atol is None and self.rtol is None:
+            return dict(table)
+        override = Tolerance(atol=self.atol or 0.0, rtol=self.rtol or 0.0)
+        return dict.fromkeys(table, override)
+
+
+def config_folder() -> Path:
+    """The configs that come with the project: beside the packages in a checkout, inside them when installed."""
+    installed = Path(__file__).parent / "configs"
+    return installed if installed.is_dir() else Path(__file__).parent.parent / "configs"
+
+
+def network_for(arch: str | None, config: Path | None = None, overrides: dict[str, Any] | None = None):
+    """The arch to build and its config.
+
+    Args:
+        arch: class name, or None for the config's first.
+        config: a YAML file whose keys replace those of the arch's own config; dicts are merged.
+        overrides: top-level keys to set last, from the command line; None values are left out.
+
+    Returns:
+        (arch, NetworkSpec)
+
+    Raises:
+        ArchitectureError: for an arch that no config knows.
+        UsageError: for a config that cannot be read, has an unknown key or a value that does not fit.
+    """
+    known = {}
+    for path in sorted(config_folder().glob("*.yaml")):
+        data = _read_yaml(path)
+        known.update(dict.fromkeys(data["archs"], data))
+    given = _read_yaml(config) if config else {}
+    archs = given.get("archs") or list(known)
+    if not (isinstance(archs, list) and all(isinstance(name, str) for name in archs)):
+        raise UsageError(f"{config}: archs is {archs!r}, expected a list of names")
+    arch = arch or archs[0]
+    if arch not in archs:
+        raise ArchitectureError(f"unknown arch {arch!r}, known are {', '.join(archs)}")
+    base = known.get(arch, {})
+    set_last = {key: value for key, value in (overrides or {}).items() if value is not None}
+    return arch, _validated(_merged(_merged(base, given), set_last), config or "config")
+
+
+def _validated(data, source):
+    try:
+        return NetworkSpec.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        message = first["msg"].removeprefix("Value error, ")
+        found = "" if first["type"] in ("missing", "value_error") else f", found {first['input']!r}"
+        raise UsageError(f"{source}: {key + ': ' if key else ''}{message}{found}") from None
+
+
+def _merged(base, given):
+    merged = dict(base)
+    for key, value in given.items():
+        old = merged.get(key)
+        merged[key] = _merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def _read_yaml(path):
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"config {path}: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UsageError(f"config {path}: not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(data, dict):
+        raise UsageError(f"config {path}: holds {type(data).__name__}, expected keys and values")
+    return data

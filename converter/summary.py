@@ -1,0 +1,101 @@
+"""The table at the end: what was made and how close it is, readable in five seconds."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+
+def print_checks(console: Console, checks: Iterable[Mapping[str, Any]], every_feed: bool = False) -> None:
+    """One row per graph, way of feeding and output; the worst feed's figures unless ``every_feed``.
+
+    Args:
+        checks: as in the manifest, ``Check.as_dict()``.
+    """
+    rows: dict[tuple, list] = {}
+    for check in checks:
+        for output in check["outputs"]:
+            key = (check["format"], check["graph"], check["how"], output["name"])
+            rows.setdefault(key + ((check["feed"],) if every_feed else ()), []).append((check, output))
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title, justify in (
+        ("graph", "left"),
+        ("output", "left"),
+        ("max |Δ|", "right"),
+        ("mean |Δ|", "right"),
+        ("of range", "right"),
+        ("allowed", "right"),
+        ("needed", "right"),
+        ("cosine", "right"),
+        ("best cell", "left"),
+        ("", "left"),
+    ):
+        table.add_column(title, justify=justify, no_wrap=True)
+    for (_, graph, how, name, *feed), found in rows.items():
+        check, output = max(found, key=lambda pair: _badness(pair[1]))
+        passed = all(output["passed"] for _, output in found)
+        cells = [check["best_cell"] for check, _ in found if check["best_cell"] and name == _decides(check)]
+        agree = all(cell["passed"] for cell in cells)
+        table.add_row(
+            f"{graph} {how}" + (f", {feed[0]}" if feed else ""),
+            name,
+            *_figures(output),
+            ("same" if agree else "other") if cells else "",
+            Text("ok", "green") if passed and agree else Text("FAILED", "bold red"),
+        )
+    console.print(table)
+
+
+def print_summary(console: Console, manifest: Mapping[str, Any], folder: Any, every_feed: bool = False) -> None:
+    """What an export holds, and the figures of its proof."""
+    verification = manifest["verification"]
+    if "checks" in verification:
+        print_checks(console, verification["checks"], every_feed)
+        feeds = ", ".join(verification["feeds"])
+        console.print(f"compared with {verification['reference']}, worst of: {feeds}", style="dim", highlight=False)
+    for graph in manifest["graphs"]:
+        files = "  ".join(f"{file['name']} {file['bytes'] / 1e6:.2f} MB" for file in graph["files"])
+        shapes = " -> ".join(
+            ", ".join(f"{tensor['name']} {'x'.join(map(str, tensor['shape']))}" for tensor in graph[side])
+            for side in ("inputs", "outputs")
+        )
+        console.print(f"{graph['name']:<9} {shapes}", highlight=False, soft_wrap=True)
+        console.print(f"{'':<9} {files}", highlight=False, soft_wrap=True)
+    verdict = (
+        Text("verified", "bold green") if verification["status"] == "passed" else Text("NOT VERIFIED", "bold yellow")
+    )
+    console.print(verdict, Text(f"{manifest['arch']} in {folder}"), soft_wrap=True)
+
+
+def _decides(check):
+    """The output that the best cell is of: the one with a single channel per cell comes first."""
+    return check["outputs"][0]["name"]
+
+
+def _badness(output):
+    if output["problem"]:
+        return float("inf")
+    return (
+        output["max_abs"] / output["allowed"]
+        if output["allowed"]
+        else output["max_abs"] * float("inf")
+        if output["max_abs"]
+        else 0.0
+    )
+
+
+def _figures(output):
+    if output["problem"]:
+        return [output["problem"], "", "", "", "", ""]
+    share = "-" if output["relative"] is None else f"{output['relative']:.1e}"
+    needed = "-" if output["needed_rtol"] is None else f"rtol {output['needed_rtol']:.1e}"
+    return [
+        f"{output['max_abs']:.1e}",
+        f"{output['mean_abs']:.1e}",
+        share,
+        f"{output['allowed']:.1e}",
+        needed,
+        f"{output['cosine']:.7f}",
+    ]

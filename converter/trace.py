@@ -1,0 +1,62 @@
+"""From a network and a graph to TorchScript, through the patched forward mode."""
+
+import io
+import logging
+import warnings
+
+import torch
+
+from converter.errors import ArchitectureError, ConversionError
+from converter.spec import GraphSpec
+from official_patches.modes import UnknownNetworkError, forward_mode
+from official_patches.patching import patched
+
+log = logging.getLogger(__name__)
+
+
+def trace(network: torch.nn.Module, graph: GraphSpec) -> bytes:
+    """Trace one graph; the network is as before afterwards.
+
+    ``torch.jit.trace``'s own check is off: it triples the time, and comparing the converted models with
+    the unpatched network is the check that counts. A tracer warning is logged: it says that a value of
+    the example may have gone into the graph as a constant.
+
+    Args:
+        network: in eval mode.
+        graph: its forward mode, and the inputs' shapes.
+
+    Returns:
+        The TorchScript file.
+
+    Raises:
+        ArchitectureError: when the network lacks the parts the mode needs.
+        ConversionError: when tracing fails.
+    """
+    try:
+        mode = forward_mode(network, graph.mode)
+    except UnknownNetworkError as error:
+        raise ArchitectureError(str(error)) from None
+    examples = tuple(torch.zeros(tensor.shape) for tensor in graph.inputs)
+    buffer = io.BytesIO()
+    try:
+        with patched(mode), torch.no_grad(), warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            traced = torch.jit.trace(network, examples, check_trace=False)
+            torch.jit.save(traced, buffer)
+    except (RuntimeError, TypeError, ValueError, KeyError, IndexError, AttributeError) as error:
+        first = str(error).strip().partition("\n")[0]
+        raise ConversionError(f"tracing {graph.name} failed: {type(error).__name__}: {first}") from error
+    for warning in caught:
+        if issubclass(warning.category, torch.jit.TracerWarning):
+            log.warning("tracing %s: %s", graph.name, str(warning.message).partition("\n")[0])
+    return buffer.getvalue()
+
+
+def multiply_adds(network: torch.nn.Module, graph: GraphSpec) -> int:
+    """Multiply-adds of convolutions and matrix products in one run of a graph."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    examples = tuple(torch.zeros(tensor.shape) for tensor in graph.inputs)
+    with patched(forward_mode(network, graph.mode)), torch.no_grad(), FlopCounterMode(display=False) as counter:
+        network(*examples)
+    return counter.get_total_flops() // 2

@@ -1,0 +1,155 @@
+"""Converted graphs against the unpatched network: each by itself, and chained as a device runs them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from converter.compare import Decision, OutputReport, compare, compare_decision
+from converter.errors import VerificationError
+from converter.feeds import Feed
+from converter.spec import GraphSpec, Tolerance
+
+
+class Runner(Protocol):
+    """A loaded graph: named float32 arrays in, named float32 arrays out."""
+
+    def infer(self, feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]: ...
+
+
+@dataclass(frozen=True)
+class Check:
+    """One run of one graph.
+
+    Attributes:
+        format: of the model.
+        graph: its name.
+        how: "alone" (fed from the reference) or "chained" (fed with what the graphs before it gave).
+        feed: name of the input.
+        outputs: a report for every declared output.
+        decision: of the score map, when the graph has it and it could be compared.
+    """
+
+    format: str
+    graph: str
+    how: str
+    feed: str
+    outputs: tuple[OutputReport, ...]
+    decision: Decision | None
+
+    def __bool__(self):
+        return bool(self.outputs) and all(self.outputs) and (self.decision is None or bool(self.decision))
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "format": self.format,
+            "graph": self.graph,
+            "how": self.how,
+            "feed": self.feed,
+            "passed": bool(self),
+            "outputs": [output.as_dict() for output in self.outputs],
+            "best_cell": self.decision.as_dict() if self.decision else None,
+        }
+
+
+@dataclass(frozen=True)
+class Report:
+    """All checks of an export; true when there are some and all passed."""
+
+    checks: tuple[Check, ...]
+
+    def __bool__(self):
+        return bool(self.checks) and all(self.checks)
+
+    def raise_if_failed(self) -> None:
+        """Raises:
+        VerificationError: naming the output that is furthest outside its tolerance.
+        """
+        if self:
+            return
+        failed = [check for check in self.checks if not check]
+        if not failed:
+            raise VerificationError("nothing was compared, so nothing is proved", self)
+        wrong = [(check, output) for check in failed for output in check.outputs if not output]
+        if wrong:
+            check, output = max(wrong, key=lambda pair: _excess(pair[1]))
+            what = f"{output.name} {_figures(output)}"
+        else:
+            check = failed[0]
+            what = f"best cell is {check.decision.candidate}, expected {check.decision.reference}"
+        raise VerificationError(
+            f"verification failed in {len(failed)} of {len(self.checks)} checks, worst in {check.format} {check.graph} "
+            f"({check.how}, {check.feed}): {what}; nothing was published",
+            self,
+        )
+
+
+def _excess(output):
+    if output.problem:
+        return float("inf")
+    return output.max_abs / output.allowed if output.allowed else float("inf")
+
+
+def _figures(output):
+    if output.problem:
+        return output.problem
+    needed = f", --rtol {output.needed_rtol:.1e} would have passed" if output.needed_rtol is not None else ""
+    return f"is off by {output.max_abs:.2e}, allowed {output.allowed:.2e}{needed}"
+
+
+def verify(
+    format: str,
+    graphs: Sequence[GraphSpec],
+    runners: Mapping[str, Runner],
+    feeds: Sequence[Feed],
+    answers: Sequence[Mapping[str, np.ndarray]],
+    tolerances: Mapping[str, Tolerance],
+    decision: str,
+) -> list[Check]:
+    """Run every graph alone and, from the second on, chained, on every feed.
+
+    Args:
+        format: what to call the runners' format.
+        graphs: in the order in which a device runs them; later ones take what earlier ones give.
+        runners: graph name to loaded model.
+        feeds: inputs; ``answers`` are the reference's tensors for each.
+        tolerances: for every output; a missing one is an error, not a pass.
+        decision: name of the score map.
+    """
+    checks = []
+    for feed, answer in zip(feeds, answers, strict=True):
+        exact = {**answer, **feed.tensors}
+        chained = dict(feed.tensors)
+        for graph in graphs:
+            outputs = _run(runners[graph.name], graph, exact)
+            checks.append(_check(format, graph, "alone", feed.name, outputs, answer, tolerances, decision))
+            if not all(tensor.meaning in feed.tensors for tensor in graph.inputs):
+                if any(chained[tensor.meaning].shape != tensor.shape for tensor in graph.inputs):
+                    break  # the graph before has already failed on that shape
+                outputs = _run(runners[graph.name], graph, chained)
+                checks.append(_check(format, graph, "chained", feed.name, outputs, answer, tolerances, decision))
+            chained.update(outputs)
+    return checks
+
+
+def _run(runner, graph, known):
+    """Feed a graph by meaning; the answer comes back by meaning, whatever the file calls its blobs."""
+    outputs = runner.infer({tensor.name: known[tensor.meaning] for tensor in graph.inputs})
+    return {tensor.meaning: outputs[tensor.name] for tensor in graph.outputs}
+
+
+def _check(format, graph, how, feed, outputs, answer, tolerances, decision):
+    reports = tuple(
+        compare(tensor.meaning, outputs[tensor.meaning], answer[tensor.meaning], tolerances[tensor.meaning])
+        for tensor in graph.outputs
+    )
+    comparable = any(report.name == decision and report.problem is None for report in reports)
+    return Check(
+        format=format,
+        graph=graph.name,
+        how=how,
+        feed=feed,
+        outputs=reports,
+        decision=compare_decision(outputs[decision], answer[decision]) if comparable else None,
+    )

@@ -1,0 +1,213 @@
+"""Import an official checkout in isolation and build its network.
+
+The checkout's package is called ``lib``, as many are; it wants modules of 2020's torch, and forks of it
+want libraries that the network itself never calls. For the time of the import the checkout comes
+first on ``sys.path``, another ``lib`` is put aside and what is missing is stood in for; afterwards
+``sys.path``, ``sys.modules``, the warning filters, the random states and the other globals that the
+official code sets are as they were. The imported modules live on only through the network's classes.
+"""
+
+import collections.abc
+import importlib
+import importlib.machinery
+import random
+import sys
+import types
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from official_patches.patching import PatchSpec, patched
+
+MODELS = "lib.models.models"
+
+
+class CheckoutError(RuntimeError):
+    """The checkout cannot be imported, or does not build what it was asked for."""
+
+
+class UnknownArchError(LookupError):
+    """The checkout has no class of that name."""
+
+
+class _StandInType(type):
+    def __getattr__(cls, name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return _stand_in(f"{cls.__qualname__}.{name}")
+
+
+def _stand_in(name):
+    def refuse(*_, **__):
+        raise CheckoutError(f"the checkout calls {name}, which is not installed: pip install {name.partition('.')[0]}")
+
+    return _StandInType(name, (), {"__new__": refuse, "__module__": __name__})
+
+
+class _StandInModule(types.ModuleType):
+    """In place of a library that is not installed: importable, and an error as soon as it is called."""
+
+    __path__: list[str] = []
+
+    def __getattr__(self, name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return _stand_in(f"{self.__name__}.{name}")
+
+
+class _StandInFinder:
+    """Serves the named top-level packages and everything under them."""
+
+    def __init__(self, names):
+        self.names = names
+
+    def find_spec(self, fullname, path=None, target=None):
+        if fullname.partition(".")[0] in self.names:
+            return importlib.machinery.ModuleSpec(fullname, self, is_package=True)
+        return None
+
+    def create_module(self, spec):
+        return _StandInModule(spec.name)
+
+    def exec_module(self, module):
+        pass
+
+
+def _torch_six():
+    """``torch._six``, gone since torch 2.0; the official code takes ``container_abcs`` from it."""
+    module = types.ModuleType("torch._six")
+    module.container_abcs = collections.abc
+    module.string_classes = (str, bytes)
+    module.int_classes = int
+    return module
+
+
+@contextmanager
+def isolated(root: Path) -> Iterator[Callable[[str], types.ModuleType]]:
+    """Within the block, ``load(name)`` imports a module of the checkout at ``root``.
+
+    Raises:
+        CheckoutError: by ``load``, when the import fails; the checkout is left without a trace all the same.
+    """
+    root = root.resolve()
+    with ExitStack() as stack:
+        stack.enter_context(warnings.catch_warnings())
+        stack.enter_context(_global_state())
+        stack.enter_context(_modules_of(root))
+        stack.enter_context(
+            patched(
+                PatchSpec(sys, "path", [str(root), *sys.path], "the checkout's packages come first"),
+                PatchSpec(sys, "meta_path", list(sys.meta_path), "room for stand-ins"),
+                PatchSpec(sys, "dont_write_bytecode", True, "the checkout is not ours to write to"),
+            )
+        )
+        if "torch._six" not in sys.modules:
+            sys.modules["torch._six"] = _torch_six()
+            stack.callback(sys.modules.pop, "torch._six", None)
+        yield lambda name: _load(root, name)
+
+
+def _load(root, name):
+    """Import ``name``; a library that the checkout wants and that is not installed is stood in for."""
+    standing_in: set[str] = set()
+    while True:
+        try:
+            return importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            absent = (error.name or "").partition(".")[0]
+            ours = not absent or (root / absent).exists() or (root / f"{absent}.py").exists()
+            if ours or absent == name.partition(".")[0] or absent in standing_in:
+                raise CheckoutError(f"cannot import {name} from {root}: {error}") from error
+            standing_in.add(absent)
+            _forget(root)
+            sys.meta_path.append(_StandInFinder({absent}))
+        except Exception as error:  # whatever the checkout's own code raises
+            raise CheckoutError(f"cannot import {name} from {root}: {type(error).__name__}: {error}") from error
+
+
+@contextmanager
+def _modules_of(root):
+    """Put another ``lib`` aside, and at the end drop whatever was imported from ``root`` or stood in."""
+    aside = {name: module for name, module in sys.modules.items() if name.partition(".")[0] == "lib"}
+    for name in aside:
+        del sys.modules[name]
+    try:
+        yield
+    finally:
+        _forget(root)
+        sys.modules.update(aside)
+        for path in [path for path in sys.path_importer_cache if _inside(path, root)]:
+            del sys.path_importer_cache[path]
+
+
+def _forget(root):
+    # all are found before any is dropped: a folder package asks its parent where it is
+    gone = [
+        name
+        for name, module in list(sys.modules.items())
+        if isinstance(module, _StandInModule) or any(_inside(path, root) for path in _paths(module))
+    ]
+    for name in gone:
+        del sys.modules[name]
+
+
+def _paths(module):
+    """Where a module comes from; a package without ``__init__.py`` has folders only."""
+    fields = getattr(module, "__dict__", {})
+    file = fields.get("__file__")
+    try:
+        return [file] if file else list(fields.get("__path__") or ())
+    except Exception:  # a lazy module of somebody else's
+        return []
+
+
+def _inside(path, root):
+    return isinstance(path, str) and (path == str(root) or path.startswith(f"{root}/"))
+
+
+@contextmanager
+def _global_state():
+    """The official code seeds every generator and sets cuDNN flags while it builds."""
+    cudnn = torch.backends.cudnn
+    flags = cudnn.deterministic, cudnn.benchmark
+    python, numpy_state = random.getstate(), np.random.get_state()
+    with torch.random.fork_rng(devices=[]):
+        try:
+            yield
+        finally:
+            random.setstate(python)
+            np.random.set_state(numpy_state)
+            cudnn.deterministic, cudnn.benchmark = flags
+
+
+def build_official(
+    root: Path, arch: str, *, path_name: str, template_size: int, search_size: int, stride: int
+) -> torch.nn.Module:
+    """The official network with its initial weights, on the CPU.
+
+    Args:
+        root: the checkout, the folder that holds ``lib``.
+        arch: a class of ``lib/models/models.py``.
+
+    Raises:
+        CheckoutError: when the tree cannot be imported or the constructor fails.
+        UnknownArchError: when the checkout has no such class.
+    """
+    with isolated(root) as load:
+        models = load(MODELS)
+        try:
+            network_class: Any = getattr(models, arch)
+        except AttributeError:
+            found = [name for name in vars(models) if name.startswith("LightTrack")]
+            raise UnknownArchError(f"{root} has no {arch!r}; its models are {', '.join(found) or 'none'}") from None
+        try:
+            return network_class(path_name, search_size=search_size, template_size=template_size, stride=stride)
+        except CheckoutError:
+            raise
+        except Exception as error:  # whatever the checkout's own code raises
+            raise CheckoutError(f"{root}: building {arch} failed: {type(error).__name__}: {error}") from error
