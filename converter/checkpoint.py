@@ -4,6 +4,7 @@ import hashlib
 import io
 import pickle
 import re
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,6 +67,11 @@ def read_checkpoint(path: Path, allow_pickle: bool = False) -> Checkpoint:
 
 
 def _load(path, data, allow_pickle):
+    if _is_torchscript(data):
+        raise CheckpointError(
+            f"checkpoint {path}: is a TorchScript file, which holds a traced network; "
+            "expected the state dict that training saved with torch.save"
+        )
     try:
         return torch.load(io.BytesIO(data), map_location="cpu", weights_only=not allow_pickle)
     except pickle.UnpicklingError as error:
@@ -84,11 +90,19 @@ def _load(path, data, allow_pickle):
         raise CheckpointError(f"checkpoint {path}: loading its pickled code failed: {reason}") from None
 
 
+def _is_torchscript(data):
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            return any("/code/" in name for name in archive.namelist())
+    except zipfile.BadZipFile:
+        return False
+
+
 def _not_a_checkpoint(path, data):
     if not data:
         found = "is empty"
     elif data[:2] == b"PK":
-        found = "is a damaged zip archive, or a TorchScript file"
+        found = "is a damaged zip archive"
     else:
         found = f"begins with {data[:8]!r}"
     return f"checkpoint {path}: {found}, expected a file written by torch.save"
@@ -123,7 +137,12 @@ class KeyReport:
     unusable: tuple[tuple[str, str], ...]
 
     def __bool__(self):
-        return not (self.missing or self.unexpected or self.misshaped or self.unusable)
+        return not (self.another_network or self.unusable)
+
+    @property
+    def another_network(self) -> bool:
+        """Whether keys or shapes differ, not only values."""
+        return bool(self.missing or self.unexpected or self.misshaped)
 
     def __str__(self):
         shapes = [f"{key}: {found} in the file, {wanted} in the network" for key, found, wanted in self.misshaped]

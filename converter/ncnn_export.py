@@ -83,7 +83,7 @@ class PnnxRun:
             self.stop()
             raise self._failed(f"did not finish within {self.timeout:g} s and was ended (--pnnx-timeout)") from None
         if code < 0:
-            raise self._failed(f"was ended by signal {-code}")
+            raise self._failed(f"ended by signal {-code}")
         if code > 0:
             raise self._failed(f"returned {code}, expected 0")
         graph = self._proved()
@@ -114,7 +114,7 @@ class PnnxRun:
         ):
             if sorted(found) != declared:
                 raise self._failed(
-                    f"made a graph with {what} {', '.join(found) or 'none'}, expected {', '.join(declared)}"
+                    f"the graph has {what} {', '.join(found) or 'none'}, expected {', '.join(declared)}"
                 )
         expected, found = graph.weight_bytes(), weights.stat().st_size
         if expected is not None and found != expected:
@@ -127,7 +127,7 @@ class PnnxRun:
 
         unknown = sorted({layer.type for layer in graph.layers if ncnn.layer_to_index(layer.type) < 0})
         if unknown:
-            raise self._failed(f"left {', '.join(unknown)} in the graph, which ncnn does not have")
+            raise self._failed(f"{', '.join(unknown)} is left in the graph, and ncnn has no such layer")
 
     def _check_shapes(self):
         """pnnx's own graph says which shape it gave to which input; a swapped pair shows here."""
@@ -142,7 +142,7 @@ class PnnxRun:
                 found.append(tuple(map(int, shape[1].split(","))) if shape else None)
         declared = [tensor.shape for tensor in self.graph.inputs]
         if found != declared:
-            raise self._failed(f"made a graph with input shapes {found}, expected {declared}")
+            raise self._failed(f"the graph has input shapes {found}, expected {declared}")
 
     def _failed(self, what):
         words = (self.folder / "log").read_text(errors="replace").split("\n")
@@ -150,7 +150,7 @@ class PnnxRun:
         # "ignore <operator> ..." is how pnnx mentions what it could not convert
         telling = [line for line in said if line.startswith("ignore ")] or said
         last = " | ".join(telling[-LAST_WORDS:])
-        return ConversionError(f"pnnx {what} for {self.graph.name}; it said: {last or 'nothing'}")
+        return ConversionError(f"pnnx on {self.graph.name}: {what}; it said: {last or 'nothing'}")
 
 
 def pnnx_binary() -> str:

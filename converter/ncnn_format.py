@@ -100,7 +100,7 @@ def read_param(text: str, name: str) -> NcnnGraph:
     """
     lines = text.splitlines()
     if not lines or lines[0].strip() != MAGIC:
-        found = repr(lines[0][:20]) if lines else "an empty file"
+        found = ascii(lines[0][:20]) if lines else "an empty file"
         raise ConversionError(f"{name}: line 1 is {found}, expected ncnn's magic number {MAGIC}")
     try:
         layer_count, blob_count = (int(word) for word in lines[1].split())
@@ -110,7 +110,7 @@ def read_param(text: str, name: str) -> NcnnGraph:
     blobs = sum(len(layer.outputs) for layer in layers)
     if (len(layers), blobs) != (layer_count, blob_count):
         raise ConversionError(
-            f"{name}: has {len(layers)} layers and {blobs} blobs, expected {layer_count} and {blob_count}; it is cut off"
+            f"{name}: has {len(layers)} layers and {blobs} blobs, expected {layer_count} and {blob_count}"
         )
     return NcnnGraph(layers)
 
@@ -156,11 +156,12 @@ _WEIGHTS = {
     "BatchNorm": lambda layer: 16 * layer.param(0),
     "MemoryData": _memory_data,
     **dict.fromkeys(
-        (
-            "Convolution1D Convolution3D ConvolutionDepthWise1D ConvolutionDepthWise3D Deconvolution "
-            "DeconvolutionDepthWise Deconvolution1D Deconvolution3D Embed Gemm GroupNorm LayerNorm InstanceNorm LSTM GRU "
-            "RNN MultiHeadAttention PReLU Scale Bias RMSNorm DeformableConv2D Normalize Quantize Dequantize Requantize"
-        ).split(),
+        [
+            *("Convolution1D", "Convolution3D", "ConvolutionDepthWise1D", "ConvolutionDepthWise3D", "DeformableConv2D"),
+            *("Deconvolution", "Deconvolution1D", "Deconvolution3D", "DeconvolutionDepthWise"),
+            *("Embed", "Gemm", "MultiHeadAttention", "LSTM", "GRU", "RNN", "PReLU", "Scale", "Bias", "Normalize"),
+            *("GroupNorm", "LayerNorm", "InstanceNorm", "RMSNorm", "Quantize", "Dequantize", "Requantize"),
+        ],
         lambda layer: None,
     ),
 }

@@ -101,10 +101,10 @@ def export(options: ExportOptions, on_stage: StageCallback | None = None) -> dic
         feeds = noise_feeds(options.seed, options.network.noise_feeds, images)
         feeds += [picture_feed(path, images, options.network.preprocess) for path in options.images]
     with Workspace(options.output) as workspace, ExitStack() as running:
-        with stages("torch"):
+        with stages("network") as notes:
             from converter.model import load_network
             from converter.trace import multiply_adds, trace
-        with stages("network") as notes:
+
             network = load_network(options, dimensions["stride"])
             notes += [f"{options.arch}, {network.source}", f"{network.parameters:,} parameters"]
         with stages("trace") as notes:

@@ -6,6 +6,7 @@ the new one, never a mixture. A small shell process waits beside us and cleans u
 dies without a word (``kill -9``, out of memory).
 """
 
+import contextlib
 import ctypes
 import hashlib
 import json
@@ -212,10 +213,8 @@ def _write(path, data):
 
 
 def _remove_if_empty(path):
-    try:
+    with contextlib.suppress(OSError):
         path.rmdir()
-    except OSError:
-        pass
 
 
 def sha256(path: Path) -> str:

@@ -209,20 +209,31 @@ def network_for(arch: str | None, config: Path | None = None, overrides: dict[st
     arch = arch or archs[0]
     if arch not in archs:
         raise ArchitectureError(f"unknown arch {arch!r}, known are {', '.join(archs)}")
-    base = known.get(arch, {})
-    set_last = {key: value for key, value in (overrides or {}).items() if value is not None}
-    return arch, _validated(_merged(_merged(base, given), set_last), config or "config")
-
-
-def _validated(data, source):
+    flags = {key: value for key, value in (overrides or {}).items() if value is not None}
+    merged = _merged(_merged(known.get(arch, {}), given), flags)
     try:
-        return NetworkSpec.model_validate(data)
+        return arch, NetworkSpec.model_validate(merged)
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        message = first["msg"].removeprefix("Value error, ")
-        found = "" if first["type"] in ("missing", "value_error") else f", found {first['input']!r}"
-        raise UsageError(f"{source}: {key + ': ' if key else ''}{message}{found}") from None
+        raise UsageError(_explained(error.errors()[0], config, flags)) from None
+
+
+def _explained(error, config, flags):
+    """A pydantic error in one line, under the name by which the user gave the value."""
+    key = ".".join(str(part) for part in error["loc"])
+    if key in flags:
+        return f"--{key.replace('_', '-')} {flags[key]}: {_decapitalised(error['msg'])}"
+    where = f"config {config}" if config else "config"
+    if error["type"] == "extra_forbidden":
+        return f"{where}: unknown key {key!r}; configs/lighttrack_mobile.yaml shows the known ones"
+    if error["type"] == "missing":
+        return f"{where}: key {key!r} is missing"
+    if error["type"] == "value_error":
+        return f"{where}: {error['msg'].removeprefix('Value error, ')}"
+    return f"{where}: {key}: {_decapitalised(error['msg'])}, found {error['input']!r}"
+
+
+def _decapitalised(text):
+    return text[0].lower() + text[1:]
 
 
 def _merged(base, given):
@@ -238,6 +249,9 @@ def _read_yaml(path):
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(f"config {path}: {error.strerror}") from None
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise UsageError(f"config {path}: not YAML, line {line}: {error.problem}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UsageError(f"config {path}: not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(data, dict):

@@ -4,12 +4,15 @@ A family is its config, its network and its forward modes. Importing this packag
 torch; building a network does.
 """
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from converter.errors import UsageError
 from converter.networks import path_name
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,11 @@ def _lighttrack_dimensions(name, template_size, search_size):
             f"--template-size {template_size}: the features have {template_cells}x{template_cells} cells but the "
             f"official correlation layer is built for {round(template_size / stride)}x"
             f"{round(template_size / stride)} (stride {stride}); use a multiple of {stride}, or one less"
+        )
+    if round(search_size / stride) != search_cells:
+        log.warning(
+            "search size %d: the network answers with %dx%d cells, the official tracker counts round(%d / %d) = %d",
+            *(search_size, search_cells, search_cells, search_size, stride, round(search_size / stride)),
         )
     return {
         "template_size": template_size,
