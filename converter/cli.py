@@ -20,6 +20,12 @@ PROGRAM = "lt-export"
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
 
+ABOUT = (
+    "Convert a trained LightTrack checkpoint to verified ncnn models.\n\n"
+    "Traces the template and the update graph, converts them with pnnx, runs ncnn against the unpatched PyTorch "
+    "network, and publishes a folder with lighttrack_init and lighttrack_update (.param, .bin) and manifest.json. "
+    "When anything fails, an earlier export in that folder stays as it was."
+)
 EPILOG = (
     "Exit codes: 0 done and verified, 1 verification failed, 2 wrong usage, 3 checkpoint or architecture, "
     "4 conversion failed, 5 missing or unusable dependency. LT_DEBUG=1 adds the traceback to an error."
@@ -32,7 +38,7 @@ def _version(value: bool) -> None:
         raise typer.Exit
 
 
-@app.command(epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@app.command(help=ABOUT, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 def export_command(
     resume: Annotated[Path, typer.Option("--resume", metavar="FILE", help="Checkpoint with the trained weights.")],
     arch: Annotated[
@@ -40,7 +46,7 @@ def export_command(
         typer.Option(metavar="NAME", help="LightTrackM_Subnet (default) or LightTrackM_Speed; the same network."),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="DIR", help="Folder to publish [default: exports/<arch>].")
+        Path | None, typer.Option("--output", "-o", metavar="DIR", help="Folder to publish (default: exports/<arch>).")
     ] = None,
     official: Annotated[
         Path | None,
@@ -53,13 +59,13 @@ def export_command(
     path_name: Annotated[
         str | None,
         typer.Option(
-            "--path-name", "--path_name", metavar="NAME", help="The searched network [default: LightTrack-Mobile]."
+            "--path-name", "--path_name", metavar="NAME", help="The searched network (default: LightTrack-Mobile)."
         ),
     ] = None,
-    template_size: Annotated[int | None, typer.Option(metavar="PIXELS", help="Template crop [default: 127].")] = None,
-    search_size: Annotated[int | None, typer.Option(metavar="PIXELS", help="Search crop [default: 288].")] = None,
+    template_size: Annotated[int | None, typer.Option(metavar="PIXELS", help="Template crop (default: 127).")] = None,
+    search_size: Annotated[int | None, typer.Option(metavar="PIXELS", help="Search crop (default: 288).")] = None,
     stride: Annotated[
-        int | None, typer.Option(metavar="PIXELS", help="Checked against the network [default: the network's].")
+        int | None, typer.Option(metavar="PIXELS", help="Checked against the network (default: the network's).")
     ] = None,
     config: Annotated[
         Path | None, typer.Option(metavar="FILE", help="YAML whose keys replace those of the arch's own config.")
@@ -98,12 +104,7 @@ def export_command(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """Convert a trained LightTrack checkpoint to verified ncnn models.
-
-    Traces the template and update graphs, converts them with pnnx, runs ncnn against the unpatched
-    PyTorch network, and publishes a folder with lighttrack_init and lighttrack_update (.param, .bin) and
-    manifest.json. When anything fails, an earlier export in that folder stays as it was.
-    """
+    """Entry of the command; what it does is in ABOUT, what each option means beside it."""
     if verbose and quiet:
         raise UsageError("--verbose and --quiet contradict each other; pass one of them")
     if half:
@@ -142,7 +143,7 @@ def _run(options, as_json, verbose, quiet):
         manifest = export(options, None if quiet else StageLines())
     except ConverterError as error:
         checks = []
-        if isinstance(error, VerificationError) and error.report:
+        if isinstance(error, VerificationError) and error.report is not None:
             checks = [check.as_dict() for check in error.report.checks]
             print_checks(table, checks, verbose)
         if as_json:

@@ -110,6 +110,15 @@ def compare_decision(candidate: np.ndarray, reference: np.ndarray) -> Decision:
     )
 
 
+def rounded_up(value: float) -> str:
+    """Two digits, never less than the value: a tolerance that is typed in again must pass."""
+    for decimals in (1, 2):
+        mantissa, _, exponent = f"{value:.{decimals}e}".partition("e")
+        if decimals == 1 and float(f"{mantissa}e{exponent}") >= value:
+            return f"{mantissa}e{exponent}"
+    return f"{float(mantissa) // 0.1 / 10 + 0.1:.1f}e{exponent}"
+
+
 def _share(value, spread):
     """value / spread, or None where the reference is constant and only an exact answer has a share (0)."""
     if spread:

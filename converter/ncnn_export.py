@@ -6,6 +6,7 @@ length the table asks for, and inputs and outputs are the declared ones in the d
 """
 
 import re
+import shutil
 import subprocess
 import time
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from converter.ncnn_format import NcnnGraph, read_param
 from converter.spec import GraphSpec
 
 LAST_WORDS = 3
+FULL_DISK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -106,16 +108,14 @@ class PnnxRun:
         for path in (param, weights):
             if not path.is_file():
                 raise self._failed(f"wrote no {path.suffix} file")
-        graph = read_param(param.read_text(errors="replace"), f"pnnx {self.graph.name}.param")
+        graph = self._read(param)
         self._check_layers(graph)
         for what, found, declared in (
             ("inputs", graph.input_blobs(), [f"in{index}" for index in range(len(self.graph.inputs))]),
             ("outputs", graph.output_blobs(), [f"out{index}" for index in range(len(self.graph.outputs))]),
         ):
             if sorted(found) != declared:
-                raise self._failed(
-                    f"the graph has {what} {', '.join(found) or 'none'}, expected {', '.join(declared)}"
-                )
+                raise self._failed(f"the graph has {what} {', '.join(found) or 'none'}, expected {', '.join(declared)}")
         expected, found = graph.weight_bytes(), weights.stat().st_size
         if expected is not None and found != expected:
             raise self._failed(f"wrote {found} bytes of weights, expected {expected}")
@@ -131,10 +131,7 @@ class PnnxRun:
 
     def _check_shapes(self):
         """pnnx's own graph says which shape it gave to which input; a swapped pair shows here."""
-        path = self.folder / "model.pnnx.param"
-        table = read_param(
-            path.read_text(errors="replace") if path.is_file() else "", f"pnnx {self.graph.name}.pnnx.param"
-        )
+        table = self._read(self.folder / "model.pnnx.param")
         found = []
         for layer in table.layers:
             if layer.type == "pnnx.Input":
@@ -144,7 +141,15 @@ class PnnxRun:
         if found != declared:
             raise self._failed(f"the graph has input shapes {found}, expected {declared}")
 
+    def _read(self, path):
+        try:
+            return read_param(path.read_text(errors="replace") if path.is_file() else "", path.name)
+        except ConversionError as error:
+            raise self._failed(str(error)) from None
+
     def _failed(self, what):
+        if shutil.disk_usage(self.folder).free < FULL_DISK:
+            what = f"the disk is full, {what}"
         words = (self.folder / "log").read_text(errors="replace").split("\n")
         said = [word.strip() for word in words if word.strip()]
         # "ignore <operator> ..." is how pnnx mentions what it could not convert

@@ -9,6 +9,7 @@ from torch.overrides import TorchFunctionMode
 
 from converter.errors import ArchitectureError, ConversionError
 from converter.spec import GraphSpec
+from official_patches.folding import folded_norms
 from official_patches.modes import UnknownNetworkError, forward_mode
 from official_patches.patching import patched
 
@@ -40,7 +41,11 @@ def trace(network: torch.nn.Module, graph: GraphSpec) -> bytes:
     examples = tuple(torch.zeros(tensor.shape) for tensor in graph.inputs)
     buffer = io.BytesIO()
     try:
-        with patched(mode), torch.no_grad(), warnings.catch_warnings(record=True) as caught:
+        with (
+            patched(mode, *folded_norms(network, graph.mode)),
+            torch.no_grad(),
+            warnings.catch_warnings(record=True) as caught,
+        ):
             warnings.simplefilter("always")
             traced = torch.jit.trace(network, examples, check_trace=False)
             torch.jit.save(traced, buffer)

@@ -205,6 +205,9 @@ def build_official(
         except AttributeError:
             found = [name for name in vars(models) if name.startswith("LightTrack")]
             raise UnknownArchError(f"{root} has no {arch!r}; its models are {', '.join(found) or 'none'}") from None
+        if not callable(getattr(network_class, "track", None)):
+            # a fork's LightTrackM_Speed is the same network without template() and track(), our reference
+            network_class = getattr(models, "LightTrackM_Subnet", network_class)
         try:
             return network_class(path_name, search_size=search_size, template_size=template_size, stride=stride)
         except CheckoutError:

@@ -33,10 +33,18 @@ def patched(*specs: PatchSpec) -> Iterator[None]:
     """
     with ExitStack() as stack:
         for spec in specs:
-            own = vars(spec.owner).get(spec.attribute, _ABSENT)
+            own = _own(spec.owner, spec.attribute)
             setattr(spec.owner, spec.attribute, spec.replacement)
             if own is _ABSENT:
                 stack.callback(delattr, spec.owner, spec.attribute)
             else:
                 stack.callback(setattr, spec.owner, spec.attribute, own)
         yield
+
+
+def _own(owner, attribute):
+    """What the owner itself holds: torch keeps submodules in a dict beside the instance's own."""
+    for store in (vars(owner), vars(owner).get("_modules", {})):
+        if attribute in store:
+            return store[attribute]
+    return _ABSENT

@@ -1,0 +1,71 @@
+"""A checkpoint in the official format with seeded weights, for trying the export without a trained one.
+
+The weights are random, so a tracker made from them tracks nothing. Their batch norms have been through
+pictures-like noise, so that signals keep their scale through the network and every output says something.
+"""
+
+import argparse
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from converter.networks import FAMILIES
+from converter.spec import network_for
+
+CALIBRATION_STEPS = 4
+
+
+def seeded_state(path_name: str, template_size: int = 127, search_size: int = 288, seed: int = 0) -> dict:
+    """A full state dict for a path name: scaled random weights, batch-norm statistics as measured.
+
+    Args:
+        seed: the same seed gives the same weights.
+
+    Returns:
+        official state-dict key -> tensor
+    """
+    family = FAMILIES["lighttrack"]
+    network = family.build(path_name, template_size).to_empty(device="cpu")
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for module in network.modules():
+            _fill(module, generator)
+        network.train()
+        for _ in range(CALIBRATION_STEPS):
+            feed = {
+                "z": torch.randn(2, 3, template_size, template_size, generator=generator),
+                "x": torch.randn(2, 3, search_size, search_size, generator=generator),
+            }
+            family.reference(network, feed)
+    return network.state_dict()
+
+
+def _fill(module, generator):
+    if isinstance(module, nn.Conv2d):
+        fan_in = module.weight[0].numel()
+        module.weight.normal_(std=fan_in**-0.5, generator=generator)
+        if module.bias is not None:
+            module.bias.normal_(std=0.1, generator=generator)
+    elif isinstance(module, nn.BatchNorm2d):
+        module.reset_running_stats()
+        module.momentum = None  # a plain average over the calibration steps
+        module.weight.uniform_(0.5, 1.5, generator=generator)
+        module.bias.normal_(std=0.1, generator=generator)
+
+
+def main() -> None:
+    """``python -m converter.demo FILE [--seed N]``"""
+    parser = argparse.ArgumentParser(prog="python -m converter.demo", description=main.__doc__)
+    parser.add_argument("file", type=Path, help="where to write the checkpoint")
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    arch, spec = network_for(None)
+    state = seeded_state(spec.path_name, spec.template_size, spec.search_size, arguments.seed)
+    arguments.file.parent.mkdir(parents=True, exist_ok=True)
+    torch.save({"epoch": 0, "arch": arch, "state_dict": state}, arguments.file)
+    print(f"{arguments.file}: {arch} with seeded weights (seed {arguments.seed}), not trained; it tracks nothing")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""A place to publish in."""
+
+import hashlib
+import json
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from converter.publish import Workspace
+
+
+class Place:
+    """A folder to publish in, beside a temporary folder of its own.
+
+    Attributes:
+        folder: holds targets, and after a test nothing else.
+        out: the usual target.
+        temp: stands for the system's temporary folder.
+        old, new: name and content of the files of an earlier and of a new export.
+    """
+
+    def __init__(self, folder: Path):
+        self.folder, self.temp = folder / "place", folder / "temp"
+        self.folder.mkdir()
+        self.temp.mkdir()
+        self.out = self.folder / "out"
+        self.old = {"a.param": b"old", "gone.bin": b"old weights"}
+        self.new = {"a.param": b"7767517\n", "a.bin": b"\x00" * 100}
+
+    def write(self, folder, files):
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, data in files.items():
+            (folder / name).write_bytes(data)
+        return [folder / name for name in files]
+
+    def write_old_export(self, target=None):
+        target = target or self.out
+        self.write(target, self.old)
+        (target / "manifest.json").write_text(json.dumps(self.manifest(self.old)))
+
+    def manifest(self, files):
+        listed = [{"name": name, "sha256": hashlib.sha256(data).hexdigest()} for name, data in files.items()]
+        return {
+            "schema_version": 1,
+            "generator": {"name": "lighttrack-export"},
+            "graphs": [{"files": listed}],
+            "extra_files": [],
+        }
+
+    def export(self, target=None):
+        with Workspace(target or self.out) as workspace:
+            workspace.publish(self.write(workspace.folder, self.new), self.manifest(self.new))
+
+    def contents(self):
+        """Every path in the place, with the bytes of every file."""
+        return {path: path.read_bytes() if path.is_file() else None for path in self.folder.rglob("*")}
+
+    def litter(self):
+        return [*self.temp.iterdir(), *self.folder.rglob(".*.lt-export*")]
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    place = Place(tmp_path)
+    monkeypatch.setattr(tempfile, "tempdir", str(place.temp))
+    monkeypatch.setenv("TMPDIR", str(place.temp))
+    return place

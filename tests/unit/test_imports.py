@@ -1,0 +1,184 @@
+"""Imports go one way, and nothing heavy is imported before it is needed."""
+
+import ast
+import subprocess
+import sys
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+import converter
+
+ROOT = Path(converter.__file__).parent.parent
+
+TORCH = {
+    "converter.model",
+    "converter.trace",
+    "converter.checkpoint",
+    "converter.onnx_export",
+    "converter.demo",
+    "converter.runners.torch_runner",
+}
+RUNTIMES = {
+    "ncnn": {"converter.ncnn_export", "converter.runners.ncnn_runner"},
+    "pnnx": {"converter.ncnn_export"},
+    "onnx": {"converter.onnx_export"},
+    "onnxsim": {"converter.onnx_export"},
+    "onnxruntime": {"converter.runners.onnx_runner"},
+}
+LAYERS = (
+    ("cli",),
+    ("pipeline",),
+    ("model", "trace", "ncnn_export", "onnx_export", "verify"),
+    ("networks", "runners", "compare", "feeds", "checkpoint", "ncnn_format"),
+    ("spec",),
+    ("errors",),
+)
+LAYER = {f"converter.{name}": index for index, names in enumerate(LAYERS) for name in names}
+
+
+def imported_names(source, package):
+    """Everything that a source imports, wherever in it: ``from a import b`` counts as a and a.b."""
+    names = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = ".".join(package.split(".")[: len(package.split(".")) - node.level + 1]) if node.level else ""
+            module = ".".join(filter(None, (base, node.module)))
+            names |= {module, *(f"{module}.{alias.name}" for alias in node.names)}
+        elif isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
+            called = getattr(node.func, "attr", getattr(node.func, "id", None))
+            if called in ("import_module", "__import__"):
+                names.add(node.args[0].value)
+    return names
+
+
+def read_modules():
+    """Module name -> names it imports, of every module of the project."""
+    modules = {}
+    for package in ("converter", "official_patches"):
+        for path in sorted((ROOT / package).rglob("*.py")):
+            parts = path.relative_to(ROOT).with_suffix("").parts
+            name = ".".join(parts).removesuffix(".__init__")
+            inside = name if path.name == "__init__.py" else name.rpartition(".")[0]
+            modules[name] = imported_names(path.read_text(encoding="utf-8"), inside)
+    return modules
+
+
+MODULES = read_modules()
+
+
+def importers(package):
+    """Modules that import a package or anything in it."""
+    return {name for name, names in MODULES.items() if any(within(imported, package) for imported in names)}
+
+
+def within(name, package):
+    return name == package or name.startswith(f"{package}.")
+
+
+def own_imports(name):
+    return {imported for imported in MODULES[name] if imported in MODULES and imported != name}
+
+
+def layer_of(name):
+    return next((layer for package, layer in LAYER.items() if within(name, package)), None)
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("import torch.nn as nn", {"torch.nn"}),
+        ("def f():\n    from converter import spec", {"converter", "converter.spec"}),
+        ("from . import spec", {"converter.networks", "converter.networks.spec"}),
+        ("from ..spec import Tolerance", {"converter.spec", "converter.spec.Tolerance"}),
+        ("importlib.import_module('torch')", {"torch"}),
+        ("x = __import__('ncnn')", {"ncnn"}),
+        ("'import torch'  # import torch", set()),
+    ],
+)
+def test_imports_are_found_in_every_form(source, expected):
+    assert imported_names(source, "converter.networks") == expected
+
+
+def test_all_modules_are_looked_at():
+    assert MODULES.keys() >= {"converter", "converter.networks", "converter.runners.ncnn_runner", "converter.cli"}
+    assert MODULES.keys() >= {"official_patches.checkout", "official_patches.modes", "official_patches.patching"}
+
+
+def test_only_model_and_trace_import_the_official_patches():
+    outside = {name for name in importers("official_patches") if not within(name, "official_patches")}
+    assert outside == {"converter.model", "converter.trace"}
+
+
+def test_official_patches_import_nothing_of_the_converter():
+    assert {name for name in importers("converter") if within(name, "official_patches")} == set()
+
+
+def test_torch_is_imported_only_where_networks_are_handled():
+    elsewhere = {name for name in importers("torch") if not within(name, "official_patches")}
+    assert {name for name in elsewhere if not within(name, "converter.networks")} <= TORCH
+
+
+@pytest.mark.parametrize(("runtime", "allowed"), RUNTIMES.items())
+def test_runtime_is_imported_only_in_its_own_files(runtime, allowed):
+    assert importers(runtime) <= allowed
+
+
+def test_ncnn_and_pnnx_are_imported_where_this_test_believes():
+    assert importers("ncnn") == RUNTIMES["ncnn"]
+    assert importers("pnnx") == RUNTIMES["pnnx"]
+
+
+def test_nothing_imports_upwards():
+    upwards = [
+        f"{name} imports {imported}"
+        for name in MODULES
+        for imported in own_imports(name)
+        if None not in (layer_of(name), layer_of(imported)) and layer_of(imported) < layer_of(name)
+    ]
+    assert upwards == []
+
+
+def test_nothing_imports_in_circles():
+    TopologicalSorter({name: own_imports(name) for name in MODULES}).prepare()
+
+
+def test_only_entry_points_import_the_pipeline_and_nothing_imports_them():
+    assert importers("converter.cli") == set()
+    assert {name for name in importers("converter.pipeline") if layer_of(name) not in (None, 0)} == set()
+
+
+def test_spec_and_errors_stand_on_their_own():
+    assert own_imports("converter.spec") == {"converter.errors"}
+    assert own_imports("converter.errors") == set()
+
+
+def modules_after(statement):
+    code = f"import sys; before = set(sys.modules); {statement}; print(*sorted(set(sys.modules) - before))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize("name", ["networks", "networks.path_name", "spec", "publish", "pipeline"])
+def test_light_module_does_not_import_torch(name):
+    modules = modules_after(f"import converter.{name}")
+    assert f"converter.{name}" in modules
+    assert modules & {"torch", "ncnn", "pnnx"} == set()
+
+
+def test_command_line_imports_nothing_heavy():
+    modules = modules_after("import converter.cli")
+    assert "converter.cli" in modules
+    assert modules & {"torch", "ncnn", "pnnx", "numpy", "pydantic", "yaml", "PIL"} == set()
+
+
+def test_help_imports_nothing_heavy():
+    command = [sys.executable, "-X", "importtime", "-m", "converter.cli", "--help"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "--path-name" in done.stdout
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
+    assert "typer" in imported
+    assert imported & {"torch", "ncnn", "pnnx", "numpy", "pydantic"} == set()

@@ -1,0 +1,165 @@
+"""What a manifest lists and says; whatever else the file holds is no manifest."""
+
+import hashlib
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from converter import __version__
+from converter.manifest import ExportedGraph, build_manifest, listed_files
+from converter.spec import ExportOptions, network_for
+
+GOOD = {
+    "schema_version": 1,
+    "generator": {"name": "lighttrack-export", "version": "0.0.1"},
+    "graphs": [
+        {"files": [{"name": "a.param", "sha256": "11"}, {"name": "a.bin", "sha256": "22", "bytes": 3}]},
+        {"files": [{"name": "b.param", "sha256": "33"}]},
+    ],
+    "extra_files": [{"name": "a.pt", "sha256": "44"}],
+}
+
+
+def without(key):
+    return {name: value for name, value in GOOD.items() if name != key}
+
+
+def sha256(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_all_files_of_a_manifest_are_listed():
+    assert listed_files(GOOD) == {"a.param": "11", "a.bin": "22", "b.param": "33", "a.pt": "44"}
+
+
+def test_manifest_without_files_lists_none():
+    assert listed_files({**GOOD, "graphs": [], "extra_files": []}) == {}
+
+
+@pytest.mark.parametrize("key", list(GOOD))
+def test_without_one_of_its_keys_it_is_no_manifest(key):
+    assert listed_files(without(key)) is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"schema_version": 2},
+        {"schema_version": None},
+        {"generator": {"name": "another-export"}},
+        {"generator": {}},
+        {"generator": None},
+        {"generator": "lighttrack-export"},
+        {"generator": ["name"]},
+        {"graphs": None},
+        {"graphs": 3},
+        {"graphs": "files"},
+        {"graphs": [None]},
+        {"graphs": [["files"]]},
+        {"graphs": [{}]},
+        {"graphs": [{"files": None}]},
+        {"graphs": [{"files": [None]}]},
+        {"graphs": [{"files": ["a.param"]}]},
+        {"graphs": [{"files": [{"name": "a.param"}]}]},
+        {"graphs": [{"files": [{"sha256": "11"}]}]},
+        {"graphs": [{"files": [{"name": ["a"], "sha256": "11"}]}]},
+        {"graphs": {"files": []}},
+        {"extra_files": None},
+        {"extra_files": 3},
+        {"extra_files": "a.pt"},
+        {"extra_files": [3]},
+        {"extra_files": {"name": "a.pt", "sha256": "44"}},
+    ],
+)
+def test_foreign_or_damaged_fields_make_it_no_manifest(change):
+    assert listed_files({**GOOD, **change}) is None
+
+
+@pytest.mark.parametrize("data", [None, True, 0, 1.5, "", "manifest", [], [GOOD], {}, {"graphs": []}])
+def test_other_json_is_no_manifest(data):
+    assert listed_files(data) is None
+
+
+@pytest.fixture
+def options():
+    return ExportOptions(
+        arch="LightTrackM_Subnet",
+        checkpoint=Path("/secret/place/a.pth"),
+        output=Path("/secret/place/out"),
+        network=network_for(None)[1],
+    )
+
+
+@pytest.fixture
+def build(options, tmp_path):
+    def build(**network_changes):
+        dimensions = {"stride": 16, "template_size": 127, "search_size": 288}
+        dimensions |= {"template_cells": 8, "search_cells": 18, "channels": 96}
+        chosen = options.model_copy(update={"network": options.network.model_copy(update=network_changes)})
+        files = [tmp_path / name for name in ("lighttrack_init.param", "lighttrack_init.bin", "lighttrack_init.pt")]
+        for path in files:
+            path.write_text(path.name)
+        checkpoint = SimpleNamespace(file="a.pth", sha256="55", epoch=7)
+        network = SimpleNamespace(checkpoint=checkpoint, source="own definition", parameters=1969397)
+        init = options.network.graph_specs("two", dimensions)[0]
+        graphs = [ExportedGraph(init, "ncnn", tuple(files[:2]), 123)]
+        return build_manifest(chosen, dimensions, network, graphs, files[2:], {"status": "passed"}, sha256)
+
+    return build
+
+
+def test_built_manifest_lists_its_own_files(build, tmp_path):
+    listed = listed_files(build())
+    assert set(listed) == {"lighttrack_init.param", "lighttrack_init.bin", "lighttrack_init.pt"}
+    assert all(checksum == sha256(tmp_path / name) for name, checksum in listed.items())
+
+
+def test_built_manifest_says_what_was_exported_and_from_what(build):
+    manifest = build()
+    assert manifest["generator"] == {"name": "lighttrack-export", "version": __version__}
+    assert manifest["checkpoint"] == {"file": "a.pth", "sha256": "55", "epoch": 7}
+    assert manifest["path_name"] == "back_04502514044521042540+cls_211000022+reg_100000111_ops_32"
+    assert manifest["verification"] == {"status": "passed"}
+    (graph,) = manifest["graphs"]
+    assert (graph["name"], graph["format"]) == ("init", "ncnn")
+    assert graph["files"][0]["bytes"] == len("lighttrack_init.param")
+    assert [(tensor["name"], tensor["shape"]) for tensor in graph["inputs"]] == [("z", [1, 3, 127, 127])]
+    assert [(tensor["name"], tensor["shape"]) for tensor in graph["outputs"]] == [("zf", [1, 96, 8, 8])]
+
+
+def test_built_manifest_holds_what_a_tracker_needs(build):
+    tracker = build()["tracker"]
+    expected = {"stride": 16, "template_size": 127, "search_size": 288, "score_size": 18, "penalty_k": 0.007}
+    assert {key: tracker[key] for key in expected} == expected
+
+
+def test_built_manifest_names_no_folder_of_the_maker(build, tmp_path):
+    assert "secret" not in str(build())
+    assert str(tmp_path) not in str(build())
+
+
+def test_the_same_export_gives_the_same_manifest(build):
+    assert build() == build()
+
+
+def test_preprocessing_is_given_on_bytes_and_on_unit_pixels(build):
+    preprocess = build()["preprocess"]
+    assert (preprocess["colour_order"], preprocess["pixel_range"]) == ("RGB", [0, 255])
+    assert preprocess["mean"] == [123.675, 116.28, 103.53]
+    assert preprocess["std"] == [58.395, 57.12, 57.375]
+    assert preprocess["norm"] == pytest.approx([0.01712475, 0.0175070, 0.01742919], abs=5e-9)
+    assert preprocess["on_0_1"] == {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
+
+
+@pytest.mark.parametrize(
+    ("pixel_range", "mean", "std"),
+    [
+        ([0.0, 255.0], [123.675, 116.28, 103.53], [58.395, 57.12, 57.375]),
+        ([-1.0, 1.0], [-0.03, -0.088, -0.188], [0.458, 0.448, 0.45]),
+    ],
+)
+def test_another_pixel_range_gives_the_same_numbers_on_bytes(build, options, pixel_range, mean, std):
+    changes = {"pixel_range": pixel_range, "mean": mean, "std": std}
+    converted = build(preprocess=options.network.preprocess.model_copy(update=changes))["preprocess"]
+    assert converted == build()["preprocess"]

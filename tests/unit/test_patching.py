@@ -1,0 +1,205 @@
+"""Patches are applied, and undone whatever happens; forward modes are such patches."""
+
+import sys
+import types
+
+import pytest
+
+from official_patches.modes import MODES, UnknownNetworkError, forward_mode
+from official_patches.patching import PatchSpec, patched
+
+
+class Base:
+    inherited = "base"
+
+    @staticmethod
+    def static():
+        return "own static"
+
+    @classmethod
+    def named(cls):
+        return cls.__name__
+
+    def method(self):
+        return "method"
+
+
+class Child(Base):
+    own = "own"
+
+
+class Slotted:
+    __slots__ = ("value",)
+
+
+def patch(owner, attribute, replacement):
+    return PatchSpec(owner, attribute, replacement, "for a test")
+
+
+def test_instance_attribute_is_replaced_and_put_back():
+    thing = Child()
+    thing.own = "instance"
+    with patched(patch(thing, "own", "patched")):
+        assert (thing.own, Child().own) == ("patched", "own")
+    assert vars(thing) == {"own": "instance"}
+
+
+def test_inherited_attribute_is_deleted_again_and_not_pinned():
+    thing = Child()
+    with patched(patch(thing, "own", "patched")):
+        assert thing.own == "patched"
+    assert vars(thing) == {}
+    with patched(patch(Child, "inherited", "patched")):
+        assert (Child.inherited, Base.inherited) == ("patched", "base")
+    assert "inherited" not in vars(Child)
+
+
+def test_attribute_that_was_not_there_is_gone_again():
+    with patched(patch(Child, "brand_new", 1)):
+        assert Child.brand_new == 1
+    assert not hasattr(Child, "brand_new")
+
+
+@pytest.mark.parametrize("attribute", ["static", "named", "method"])
+def test_descriptor_of_a_class_comes_back_as_it_was(attribute):
+    before = vars(Base)[attribute]
+    with patched(patch(Base, attribute, lambda *_: "patched")):
+        assert getattr(Base(), attribute)() == "patched"
+    assert vars(Base)[attribute] is before
+    assert Base().named() == "Base"
+
+
+def test_module_attribute_is_replaced_and_put_back():
+    module = types.ModuleType("some_module")
+    module.value = None
+    with patched(patch(module, "value", 1), patch(module, "extra", 2)):
+        assert (module.value, module.extra) == (1, 2)
+    assert module.value is None
+    assert not hasattr(module, "extra")
+
+
+def test_interpreter_state_comes_back():
+    before = sys.path
+    with patched(patch(sys, "path", ["/nowhere", *sys.path])):
+        assert sys.path[0] == "/nowhere"
+    assert sys.path is before
+
+
+def test_everything_is_undone_when_the_body_raises():
+    thing = Child()
+    with pytest.raises(ZeroDivisionError), patched(patch(thing, "own", 1), patch(Child, "own", 2)):
+        1 / 0  # noqa: B018
+    assert vars(thing) == {}
+    assert Child.own == "own"
+
+
+@pytest.mark.parametrize(
+    "impossible", [lambda: patch(Slotted(), "value", 1), lambda: patch(object(), "x", 1), lambda: patch(int, "real", 1)]
+)
+def test_earlier_patches_are_undone_when_a_later_one_cannot_be_applied(impossible):
+    thing, entered = Child(), False
+    with pytest.raises((TypeError, AttributeError)), patched(patch(thing, "own", 1), impossible()):
+        entered = True
+    assert not entered
+    assert vars(thing) == {}
+
+
+def test_patches_of_one_attribute_are_undone_in_reverse():
+    thing = Child()
+    thing.own = "first"
+    with patched(patch(thing, "own", "second"), patch(thing, "own", "third")):
+        assert thing.own == "third"
+    assert thing.own == "first"
+
+
+def test_blocks_nest():
+    thing = Child()
+    with patched(patch(thing, "own", "outer")):
+        with patched(patch(thing, "own", "inner")):
+            assert thing.own == "inner"
+        assert thing.own == "outer"
+    assert vars(thing) == {}
+
+
+class Network:
+    """Has the official parts, each of which writes down what it was called with."""
+
+    def __init__(self):
+        self.calls = []
+
+    def features(self, image):
+        return self._call("features", image)
+
+    def neck(self, zf, xf):
+        return self._call("neck.z", zf), self._call("neck.x", xf)
+
+    def feature_fusor(self, zf, xf):
+        return self._call("fusor", zf, xf)
+
+    def head(self, fused):
+        return {"cls": self._call("cls", fused), "reg": self._call("reg", fused), "extra": None}
+
+    def template(self, z): ...
+
+    def track(self, x): ...
+
+    def forward(self):
+        return "training loss"
+
+    def _call(self, part, *arguments):
+        self.calls.append(part)
+        return f"{part}({','.join(arguments)})"
+
+
+FUSED = "fusor(neck.z(Z),neck.x({}))"
+
+
+@pytest.mark.parametrize(
+    ("mode", "arguments", "answer", "calls"),
+    [
+        ("template", ["Z"], "features(Z)", ["features"]),
+        ("backbone", ["X"], "features(X)", ["features"]),
+        (
+            "neck_head",
+            ["Z", "XF"],
+            (f"cls({FUSED.format('XF')})", f"reg({FUSED.format('XF')})"),
+            ["neck.z", "neck.x", "fusor", "cls", "reg"],
+        ),
+        (
+            "update",
+            ["Z", "X"],
+            (f"cls({FUSED.format('features(X)')})", f"reg({FUSED.format('features(X)')})"),
+            ["features", "neck.z", "neck.x", "fusor", "cls", "reg"],
+        ),
+    ],
+)
+def test_forward_mode_composes_the_official_parts(mode, arguments, answer, calls):
+    network = Network()
+    with patched(forward_mode(network, mode)):
+        assert network.forward(*arguments) == answer
+    assert network.calls == calls
+    assert network.forward() == "training loss"
+    assert "forward" not in vars(network)
+
+
+def test_forward_mode_leaves_other_instances_alone():
+    network, other = Network(), Network()
+    with patched(forward_mode(network, "template")):
+        assert other.forward() == "training loss"
+
+
+def test_there_are_four_modes():
+    assert set(MODES) == {"template", "backbone", "update", "neck_head"}
+
+
+def test_unknown_mode_names_the_known_ones():
+    with pytest.raises(UnknownNetworkError, match="'track', known are template, backbone, update, neck_head"):
+        forward_mode(Network(), "track")
+
+
+@pytest.mark.parametrize("part", ["features", "neck", "feature_fusor", "head", "template", "track"])
+def test_network_without_one_of_the_parts_is_refused(part):
+    network = Network()
+    setattr(network, part, None)
+    with pytest.raises(UnknownNetworkError, match=f"Network has no '{part}'"):
+        forward_mode(network, "template")

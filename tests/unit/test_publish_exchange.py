@@ -1,0 +1,168 @@
+"""Publishing when the process is killed, when the system has no exchange call, and after other runs."""
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from converter import publish
+from converter.errors import ConversionError
+from converter.publish import Workspace, foreign_files
+
+CHILD = """
+import subprocess, sys, time
+from hashlib import sha256
+from pathlib import Path
+from converter.publish import Workspace
+
+def files(folder):
+    (folder / "a.bin").write_bytes(b"weights")
+    yield folder / "a.bin"
+    print("half published", flush=True)
+    time.sleep(60)
+
+listed = {"name": "a.bin", "sha256": sha256(b"weights").hexdigest()}
+generator = {"name": "lighttrack-export"}
+manifest = {"schema_version": 1, "generator": generator, "graphs": [{"files": [listed]}], "extra_files": []}
+with Workspace(Path(sys.argv[1])) as workspace:
+    subprocess.Popen(["sleep", "60"], process_group=workspace.process_group)
+    workspace.publish(files(workspace.folder), manifest)
+"""
+
+
+def test_killed_process_leaves_no_litter_and_no_children(place):
+    place.write_old_export()
+    before = place.contents()
+    child = subprocess.Popen([sys.executable, "-c", CHILD, str(place.out)], stdout=subprocess.PIPE, text=True)
+    try:
+        assert child.stdout.readline() == "half published\n"
+        assert len(place.litter()) == 2
+    finally:
+        child.send_signal(signal.SIGKILL)
+    child.communicate(timeout=20)  # the pipe ends when the last process that holds it has ended
+    deadline = time.monotonic() + 10
+    while place.litter() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert place.litter() == []
+    assert place.contents() == before
+
+
+def test_children_in_the_process_group_end_with_the_block(place):
+    with Workspace(place.out) as workspace:
+        child = subprocess.Popen(["sleep", "60"], process_group=workspace.process_group)
+    assert child.wait(timeout=20) == -signal.SIGTERM
+    with pytest.raises(ProcessLookupError):
+        os.killpg(workspace.process_group, 0)
+
+
+@pytest.fixture
+def system(monkeypatch):
+    """Say how the system answers to an exchange; returns the calls it gets."""
+
+    def answer(code, error=0):
+        def renameat2(*arguments):
+            calls.append(arguments)
+            ctypes.set_errno(error)
+            return code
+
+        calls = []
+        monkeypatch.setattr(publish, "sys", SimpleNamespace(platform="linux"))
+        monkeypatch.setattr(ctypes, "CDLL", lambda *_, **__: SimpleNamespace(renameat2=renameat2))
+        return calls
+
+    return answer
+
+
+@pytest.fixture(params=["another system", "old libc", "file system that cannot"])
+def no_exchange(request, system, monkeypatch):
+    system(-1, error=22)
+    if request.param == "another system":
+        monkeypatch.setattr(publish, "sys", SimpleNamespace(platform="darwin"))
+    elif request.param == "old libc":
+        monkeypatch.setattr(ctypes, "CDLL", lambda *_, **__: SimpleNamespace())
+
+
+@pytest.fixture
+def failing_rename(monkeypatch):
+    """Nothing can be renamed from the staging folder to the target."""
+    rename = os.rename
+
+    def fail(old, new):
+        if Path(new).name == "out" and str(old).endswith(".lt-export"):
+            raise OSError(5, "Input/output error")
+        rename(old, new)
+
+    monkeypatch.setattr(os, "rename", fail)
+
+
+def test_exchange_is_one_system_call_where_there_is_one(place, system):
+    new, old = place.folder / "new", place.folder / "old"
+    place.write(new, place.new)
+    place.write(old, place.old)
+    before = place.contents()
+    calls = system(0)
+    assert publish._swap(new, old)
+    assert calls == [(-100, os.fsencode(new), -100, os.fsencode(old), 2)]
+    assert place.contents() == before
+
+
+def test_exchange_with_a_target_that_has_gone_is_none(place, system):
+    place.write(place.folder / "new", place.new)
+    before = place.contents()
+    system(-1, error=2)
+    assert not publish._swap(place.folder / "new", place.out)
+    assert place.contents() == before
+
+
+def test_target_that_keeps_going_away_ends_in_an_error(place, system):
+    place.write_old_export()
+    before = place.contents()
+    system(-1, error=2)
+    with pytest.raises(ConversionError, match="other exports keep replacing it"):
+        place.export()
+    assert place.contents() == before
+
+
+def test_two_steps_exchange_as_well(place, no_exchange):
+    place.write_old_export()
+    place.export()
+    assert {path.name for path in place.out.iterdir()} == {*place.new, "manifest.json"}
+    assert foreign_files(place.out) == []
+    assert place.litter() == []
+
+
+def test_two_steps_are_undone_when_the_second_fails(place, no_exchange, failing_rename):
+    place.write_old_export()
+    before = place.contents()
+    with pytest.raises(ConversionError, match="Input/output error; what was there is as before"):
+        place.export()
+    assert place.contents() == before
+    assert place.litter() == []
+
+
+def leftover(place, name, age):
+    folder = place.folder / name
+    place.write(folder, place.new)
+    os.utime(folder, (time.time() - age,) * 2)
+    return folder
+
+
+@pytest.mark.parametrize("name", ["out", "o[u]t", "o?t", "o*"])
+def test_stale_hidden_folders_of_the_target_are_swept_and_others_kept(place, name):
+    stale = leftover(place, f".{name}.123456.lt-export", 2 * publish.STALE_SECONDS)
+    kept = [
+        leftover(place, f".{name}.fresh.lt-export", publish.STALE_SECONDS / 2),
+        leftover(place, ".other.123456.lt-export", 2 * publish.STALE_SECONDS),
+        leftover(place, ".ouut.123456.lt-export", 2 * publish.STALE_SECONDS),
+        leftover(place, f"{name}.123456.lt-export", 2 * publish.STALE_SECONDS),
+        leftover(place, f".{name}.123456", 2 * publish.STALE_SECONDS),
+    ]
+    place.export(place.folder / name)
+    assert not stale.exists()
+    assert [path for path in kept if not path.exists()] == []

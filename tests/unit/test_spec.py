@@ -1,0 +1,214 @@
+"""Configs are read strictly, and what is wrong is said with the file and the key."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from pydantic import ValidationError
+
+from converter.errors import ArchitectureError, UsageError
+from converter.spec import ExportOptions, TensorSpec, Tolerance, config_folder, network_for
+
+DIMENSIONS = {"template_size": 127, "search_size": 288, "template_cells": 8, "search_cells": 18, "channels": 96}
+
+
+@pytest.fixture
+def shipped():
+    return network_for(None)[1]
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(content):
+        path = tmp_path / "mine.yaml"
+        path.write_text(content if isinstance(content, str) else yaml.safe_dump(content))
+        return path
+
+    return write
+
+
+def options(network, **changes):
+    return ExportOptions(arch="A", checkpoint=Path("a.pth"), output=Path("out"), network=network, **changes)
+
+
+def test_shipped_config_is_lighttrack_mobile():
+    arch, network = network_for(None)
+    assert arch == "LightTrackM_Subnet"
+    assert network.path_name == "back_04502514044521042540+cls_211000022+reg_100000111_ops_32"
+    assert (network.template_size, network.search_size) == (127, 288)
+    assert set(network.splits) == {"two", "three"}
+    assert network.tolerances["fp32"] == dict.fromkeys(("zf", "xf", "cls", "reg"), Tolerance(rtol=1e-4))
+
+
+def test_every_arch_of_the_config_is_known():
+    assert network_for("LightTrackM_Speed") == ("LightTrackM_Speed", network_for(None)[1])
+
+
+def test_unknown_arch_names_the_known_ones():
+    with pytest.raises(ArchitectureError, match="'Siam', known are LightTrackM_Subnet, LightTrackM_Speed"):
+        network_for("Siam")
+
+
+def test_partial_config_replaces_only_its_own_keys(write, shipped):
+    path = write({"search_size": 256, "tolerances": {"fp32": {"cls": {"rtol": 0.5}}}, "tracker": {"lr": 0.1}})
+    network = network_for(None, path)[1]
+    assert network.search_size == 256
+    assert network.tolerances["fp32"] == {**shipped.tolerances["fp32"], "cls": Tolerance(rtol=0.5)}
+    assert network.tracker == {**shipped.tracker, "lr": 0.1}
+    unchanged = {"search_size", "tolerances", "tracker"}
+    assert network.model_dump(exclude=unchanged) == shipped.model_dump(exclude=unchanged)
+
+
+def test_lists_of_a_partial_config_replace_whole_lists(write):
+    network = network_for(None, write({"splits": {"two": ["init"]}}))[1]
+    assert network.splits == {"two": ["init"], "three": ["init", "backbone", "neck_head"]}
+
+
+def test_config_brings_its_own_arch(write):
+    data = yaml.safe_load((config_folder() / "lighttrack_mobile.yaml").read_text())
+    path = write({**data, "archs": ["Mine"], "search_size": 320})
+    assert network_for(None, path)[0] == "Mine"
+    assert network_for("Mine", path)[1].search_size == 320
+    with pytest.raises(ArchitectureError, match="known are Mine"):
+        network_for("LightTrackM_Subnet", path)
+
+
+def test_overrides_come_last_and_none_is_no_override(write):
+    path = write({"search_size": 256, "template_size": 128})
+    network = network_for(None, path, {"search_size": 320, "template_size": None})[1]
+    assert (network.template_size, network.search_size) == (128, 320)
+
+
+def test_override_that_does_not_fit_is_refused():
+    with pytest.raises(UsageError, match="search-size"):
+        network_for(None, None, {"search_size": 4000})
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ({"seach_size": 256}, ["seach_size"]),
+        ({"tensors": {"zf": {"colour": "red"}}}, ["tensors.zf.colour"]),
+        ({"search_size": "288"}, ["search_size", "integer", "'288'"]),
+        ({"search_size": 288.5}, ["search_size", "integer", "288.5"]),
+        ({"search_size": 2000}, ["search_size", "1024", "2000"]),
+        ({"noise_feeds": 0}, ["noise_feeds"]),
+        ({"family": None}, ["family", "string"]),
+        ({"preprocess": {"colour_order": "GBR"}}, ["preprocess.colour_order", "GBR"]),
+        ({"preprocess": {"std": [0.0, 1.0, 1.0]}}, ["preprocess.std.0"]),
+        ({"tolerances": {"fp32": {"cls": {"rtol": -1.0}}}}, ["tolerances.fp32.cls.rtol", "-1"]),
+        ({"tolerances": {"fp32": {"cls": {"rtol": float("inf")}}}}, ["tolerances.fp32.cls.rtol", "finite"]),
+        ({"tolerances": {"fp16": {"zf": {"atol": 1.0}}}}, ["tolerances.fp16", "'cls'"]),
+        ({"tolerances": {"fp32": {"score": {"atol": 1.0}}}}, ["tolerances", "'score'", "zf"]),
+        ({"graphs": {"init": {"inputs": ["picture"]}}}, ["graphs", "'picture'", "zf"]),
+        ({"splits": {"two": ["init", "track"]}}, ["splits", "'track'", "update"]),
+        ({"decision": "score"}, ["decision", "'score'", "cls"]),
+        ({"archs": "LightTrackM_Subnet"}, ["archs", "list"]),
+        ({"archs": []}, ["archs"]),
+        (["search_size"], ["list"]),
+        ("", ["NoneType"]),
+        ("search_size: [256", ["not YAML"]),
+        ("search_size: !!python/name:os.system", ["not YAML"]),
+    ],
+)
+def test_bad_config_is_refused_with_file_and_key(write, content, words):
+    path = write(content)
+    with pytest.raises(UsageError) as caught:
+        network_for(None, path)
+    message = str(caught.value)
+    assert [word for word in (str(path), *words) if word not in message] == []
+    assert "\n" not in message
+
+
+def test_config_in_another_encoding_is_refused(tmp_path):
+    path = tmp_path / "latin.yaml"
+    path.write_bytes("family: gr\u00fcn".encode("latin-1"))
+    with pytest.raises(UsageError, match=r"latin\.yaml: not YAML"):
+        network_for(None, path)
+
+
+def test_missing_key_of_a_new_arch_is_named(write):
+    path = write({"archs": ["Mine"], "family": "lighttrack"})
+    with pytest.raises(UsageError, match=r"mine\.yaml: .*path_name"):
+        network_for("Mine", path)
+
+
+@pytest.mark.parametrize("make", [lambda path: None, lambda path: path.mkdir()])
+def test_config_that_is_no_file_is_refused(tmp_path, make):
+    path = tmp_path / "config.yaml"
+    make(path)
+    with pytest.raises(UsageError, match=r"config\.yaml: (No such file|Is a directory)"):
+        network_for(None, path)
+
+
+def test_specs_are_frozen(shipped):
+    for spec, attribute in (
+        (shipped, "search_size"),
+        (shipped.tolerances["fp32"]["cls"], "rtol"),
+        (options(shipped), "seed"),
+        (TensorSpec(name="z", meaning="z", about="", shape=(1,)), "shape"),
+    ):
+        with pytest.raises(ValidationError, match="frozen"):
+            setattr(spec, attribute, 1)
+
+
+def test_options_refuse_an_unknown_field(shipped):
+    with pytest.raises(ValidationError, match="sneed"):
+        options(shipped, sneed=1)
+
+
+def shapes(tensors):
+    return {tensor.name: tensor.shape for tensor in tensors}
+
+
+def test_split_two_is_init_and_update(shipped):
+    init, update = shipped.graph_specs("two", DIMENSIONS)
+    assert (init.name, init.mode, update.name, update.mode) == ("init", "template", "update", "update")
+    assert (shapes(init.inputs), shapes(init.outputs)) == ({"z": (1, 3, 127, 127)}, {"zf": (1, 96, 8, 8)})
+    assert list(shapes(update.inputs).items()) == [("zf", (1, 96, 8, 8)), ("x", (1, 3, 288, 288))]
+    assert list(shapes(update.outputs).items()) == [("cls", (1, 1, 18, 18)), ("reg", (1, 4, 18, 18))]
+
+
+def test_split_three_cuts_update_behind_the_backbone(shipped):
+    init, backbone, neck_head = shipped.graph_specs("three", DIMENSIONS)
+    assert [graph.mode for graph in (init, backbone, neck_head)] == ["template", "backbone", "neck_head"]
+    assert (shapes(backbone.inputs), shapes(backbone.outputs)) == ({"x": (1, 3, 288, 288)}, {"xf": (1, 96, 18, 18)})
+    assert list(shapes(neck_head.inputs).items()) == [("zf", (1, 96, 8, 8)), ("xf", (1, 96, 18, 18))]
+    assert neck_head.outputs == shipped.graph_specs("two", DIMENSIONS)[1].outputs
+
+
+def test_tensors_carry_their_meaning_in_words(shipped):
+    reg = shipped.graph_specs("two", DIMENSIONS)[1].outputs[1]
+    assert (reg.meaning, reg.dtype) == ("reg", "float32")
+    assert reg.about == "left, top, right, bottom of every cell, in search-crop pixels"
+
+
+def test_shape_with_an_unknown_dimension_names_the_known(write):
+    network = network_for(None, write({"tensors": {"zf": {"shape": [1, "width", 8, 8]}}}))[1]
+    with pytest.raises(UsageError, match="'zf' names 'width', known are template_size, search_size"):
+        network.graph_specs("two", DIMENSIONS)
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        ({"atol": 0.5}, Tolerance(atol=0.5, rtol=0.0)),
+        ({"rtol": 0.25}, Tolerance(atol=0.0, rtol=0.25)),
+        ({"atol": 0.5, "rtol": 0.25}, Tolerance(atol=0.5, rtol=0.25)),
+        ({"atol": 0.0}, Tolerance()),
+        ({"rtol": 0.0}, Tolerance()),
+    ],
+)
+def test_tolerance_flags_replace_the_config_for_every_output(shipped, flags, expected):
+    assert options(shipped, **flags).tolerances() == dict.fromkeys(("zf", "xf", "cls", "reg"), expected)
+
+
+def test_without_flags_the_config_tolerances_stand(shipped):
+    assert options(shipped).tolerances() == shipped.tolerances["fp32"]
+
+
+def test_tolerances_are_those_of_the_precision(write):
+    table = {name: {"atol": 1.0} for name in ("zf", "xf", "cls", "reg")}
+    network = network_for(None, write({"tolerances": {"fp16": table}}))[1]
+    assert options(network, precision="fp16").tolerances()["cls"] == Tolerance(atol=1.0)
+    assert options(network).tolerances()["cls"] == Tolerance(rtol=1e-4)
