@@ -4,6 +4,7 @@ import hashlib
 import io
 import pickle
 import re
+import warnings
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -73,14 +74,16 @@ def _load(path, data, allow_pickle):
             "expected the state dict that training saved with torch.save"
         )
     try:
-        return torch.load(io.BytesIO(data), map_location="cpu", weights_only=not allow_pickle)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of pickle protocols; what matters becomes an error
+            return torch.load(io.BytesIO(data), map_location="cpu", weights_only=not allow_pickle)
     except pickle.UnpicklingError as error:
-        needs = re.search(r"GLOBAL (\S+)|Unsupported (?:global|class|operand|type) (\S+)", str(error))
-        if allow_pickle or "weights_only" not in str(error) or not needs:
+        if allow_pickle or not data.startswith((b"PK", b"\x80")):
             raise CheckpointError(_not_a_checkpoint(path, data)) from None
-        name = next(filter(None, needs.groups())).rstrip(".,")
+        refused = re.search(r"(?:GLOBAL|class|function) ([\w.]+\.[\w.]*\w)", str(error))
+        what = refused[1] if refused else "instructions that torch's safe reader does not know"
         raise CheckpointError(
-            f"checkpoint {path}: needs pickled code to load ({name}), which may run anything; "
+            f"checkpoint {path}: needs pickled code to load ({what}), which may run anything; "
             "if you trust where it comes from, pass --allow-pickle"
         ) from None
     except Exception as error:  # torch raises many types on a damaged file

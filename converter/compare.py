@@ -1,5 +1,6 @@
 """Comparing arrays: numpy in, figures and a verdict out."""
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -50,6 +51,7 @@ class OutputReport:
 class Decision:
     """The best-scoring cell of both sides, (row, column); true when they agree or tie."""
 
+    output: str
     reference: tuple[int, ...]
     candidate: tuple[int, ...]
     same: bool
@@ -97,12 +99,13 @@ def compare(name: str, candidate: np.ndarray, reference: np.ndarray, tolerance: 
     )
 
 
-def compare_decision(candidate: np.ndarray, reference: np.ndarray) -> Decision:
+def compare_decision(name: str, candidate: np.ndarray, reference: np.ndarray) -> Decision:
     """Whether the largest value of two score maps (1, 1, H, W) of one shape is in the same cell."""
     cells = [np.unravel_index(int(np.argmax(scores)), scores.shape) for scores in (reference, candidate)]
     gap = float(reference[cells[0]]) - float(reference[cells[1]])
     best, found = (tuple(int(index) for index in cell[-2:]) for cell in cells)
     return Decision(
+        output=name,
         reference=best,
         candidate=found,
         same=best == found,
@@ -111,12 +114,11 @@ def compare_decision(candidate: np.ndarray, reference: np.ndarray) -> Decision:
 
 
 def rounded_up(value: float) -> str:
-    """Two digits, never less than the value: a tolerance that is typed in again must pass."""
-    for decimals in (1, 2):
-        mantissa, _, exponent = f"{value:.{decimals}e}".partition("e")
-        if decimals == 1 and float(f"{mantissa}e{exponent}") >= value:
-            return f"{mantissa}e{exponent}"
-    return f"{float(mantissa) // 0.1 / 10 + 0.1:.1f}e{exponent}"
+    """Two digits, never less than the value: a tolerance that is typed in again has to pass."""
+    if not value:
+        return "0"
+    unit = 10.0 ** (math.floor(math.log10(value)) - 1)
+    return f"{math.ceil(value / unit) * unit:.1e}"
 
 
 def _share(value, spread):

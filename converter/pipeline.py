@@ -44,7 +44,11 @@ def check_dependencies() -> None:
     DependencyError: naming the first package that is not installed.
     """
     for name in NEEDED:
-        if find_spec(name) is None:
+        try:
+            found = find_spec(name)
+        except (ImportError, ValueError):
+            found = None
+        if found is None:
             raise DependencyError(f"{name} is not installed: pip install {name}")
 
 

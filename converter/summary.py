@@ -7,6 +7,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from converter.compare import rounded_up
+
 
 def print_checks(console: Console, checks: Iterable[Mapping[str, Any]], every_feed: bool = False) -> None:
     """One row per graph, way of feeding and output; the worst feed's figures unless ``every_feed``.
@@ -30,20 +32,25 @@ def print_checks(console: Console, checks: Iterable[Mapping[str, Any]], every_fe
         ("needed", "right"),
         ("cosine", "right"),
         ("best cell", "left"),
-        ("", "left"),
     ):
         table.add_column(title, justify=justify, no_wrap=True)
+    table.add_column("", overflow="fold")
     for (_, graph, how, name, *feed), found in rows.items():
         check, output = max(found, key=lambda pair: _badness(pair[1]))
         passed = all(output["passed"] for _, output in found)
-        cells = [check["best_cell"] for check, _ in found if check["best_cell"] and name == _decides(check)]
+        cells = [
+            check["best_cell"] for check, _ in found if check["best_cell"] and name == check["best_cell"]["output"]
+        ]
         agree = all(cell["passed"] for cell in cells)
+        verdict = (
+            Text("ok", "green") if passed and agree else Text(f"FAILED {output['problem'] or ''}".rstrip(), "bold red")
+        )
         table.add_row(
             f"{graph} {how}" + (f", {feed[0]}" if feed else ""),
             name,
             *_figures(output),
             ("same" if agree else "other") if cells else "",
-            Text("ok", "green") if passed and agree else Text("FAILED", "bold red"),
+            verdict,
         )
     console.print(table)
 
@@ -69,28 +76,20 @@ def print_summary(console: Console, manifest: Mapping[str, Any], folder: Any, ev
     console.print(verdict, Text(f"{manifest['arch']} in {folder}"), soft_wrap=True)
 
 
-def _decides(check):
-    """The output that the best cell is of: the one with a single channel per cell comes first."""
-    return check["outputs"][0]["name"]
-
-
 def _badness(output):
+    """How far outside its tolerance an output is; 1 is the edge."""
     if output["problem"]:
         return float("inf")
-    return (
-        output["max_abs"] / output["allowed"]
-        if output["allowed"]
-        else output["max_abs"] * float("inf")
-        if output["max_abs"]
-        else 0.0
-    )
+    if output["allowed"]:
+        return output["max_abs"] / output["allowed"]
+    return float("inf") if output["max_abs"] else 0.0
 
 
 def _figures(output):
     if output["problem"]:
-        return [output["problem"], "", "", "", "", ""]
+        return ["-"] * 6
     share = "-" if output["relative"] is None else f"{output['relative']:.1e}"
-    needed = "-" if output["needed_rtol"] is None else f"rtol {output['needed_rtol']:.1e}"
+    needed = "-" if output["needed_rtol"] is None else f"rtol {rounded_up(output['needed_rtol'])}"
     return [
         f"{output['max_abs']:.1e}",
         f"{output['mean_abs']:.1e}",

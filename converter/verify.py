@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from converter.compare import Decision, OutputReport, compare, compare_decision
+from converter.compare import Decision, OutputReport, compare, compare_decision, rounded_up
 from converter.errors import VerificationError
 from converter.feeds import Feed
 from converter.spec import GraphSpec, Tolerance
@@ -94,7 +94,7 @@ def _excess(output):
 def _figures(output):
     if output.problem:
         return output.problem
-    needed = f", --rtol {output.needed_rtol:.1e} would have passed" if output.needed_rtol is not None else ""
+    needed = f", --rtol {rounded_up(output.needed_rtol)} would have passed" if output.needed_rtol is not None else ""
     return f"is off by {output.max_abs:.2e}, allowed {output.allowed:.2e}{needed}"
 
 
@@ -151,5 +151,5 @@ def _check(format, graph, how, feed, outputs, answer, tolerances, decision):
         how=how,
         feed=feed,
         outputs=reports,
-        decision=compare_decision(outputs[decision], answer[decision]) if comparable else None,
+        decision=compare_decision(decision, outputs[decision], answer[decision]) if comparable else None,
     )

@@ -2,9 +2,10 @@
 
 The checkout's package is called ``lib``, as many are; it wants modules of 2020's torch, and forks of it
 want libraries that the network itself never calls. For the time of the import the checkout comes
-first on ``sys.path``, another ``lib`` is put aside and what is missing is stood in for; afterwards
-``sys.path``, ``sys.modules``, the warning filters, the random states and the other globals that the
-official code sets are as they were. The imported modules live on only through the network's classes.
+before every other place to import from, another ``lib`` is put aside and what is missing is stood in
+for; afterwards ``sys.modules``, ``sys.meta_path``, the warning filters, the random states and the
+other globals that the official code sets are as they were. The imported modules live on only through
+the network's classes.
 """
 
 import collections.abc
@@ -60,6 +61,23 @@ class _StandInModule(types.ModuleType):
         return _stand_in(f"{self.__name__}.{name}")
 
 
+class _CheckoutFinder:
+    """Serves what lies at the top of a checkout, also a folder without ``__init__.py``, which any package
+    of that name elsewhere on ``sys.path`` would otherwise win over."""
+
+    def __init__(self, root):
+        self.root = root
+
+    def find_spec(self, fullname, path=None, target=None):
+        if path is not None:
+            return None
+        spec = importlib.machinery.PathFinder.find_spec(fullname, [str(self.root)])
+        if spec is not None and spec.loader is None:
+            spec = importlib.machinery.ModuleSpec(fullname, None, is_package=True)
+            spec.submodule_search_locations = [str(self.root / fullname)]
+        return spec
+
+
 class _StandInFinder:
     """Serves the named top-level packages and everything under them."""
 
@@ -101,8 +119,7 @@ def isolated(root: Path) -> Iterator[Callable[[str], types.ModuleType]]:
         stack.enter_context(_modules_of(root))
         stack.enter_context(
             patched(
-                PatchSpec(sys, "path", [str(root), *sys.path], "the checkout's packages come first"),
-                PatchSpec(sys, "meta_path", list(sys.meta_path), "room for stand-ins"),
+                PatchSpec(sys, "meta_path", [_CheckoutFinder(root), *sys.meta_path], "the checkout comes first"),
                 PatchSpec(sys, "dont_write_bytecode", True, "the checkout is not ours to write to"),
             )
         )
@@ -205,8 +222,8 @@ def build_official(
         except AttributeError:
             found = [name for name in vars(models) if name.startswith("LightTrack")]
             raise UnknownArchError(f"{root} has no {arch!r}; its models are {', '.join(found) or 'none'}") from None
-        if not callable(getattr(network_class, "track", None)):
-            # a fork's LightTrackM_Speed is the same network without template() and track(), our reference
+        if arch == "LightTrackM_Speed" and not hasattr(network_class, "track"):
+            # a fork's is the same network without template() and track(), which are our reference
             network_class = getattr(models, "LightTrackM_Subnet", network_class)
         try:
             return network_class(path_name, search_size=search_size, template_size=template_size, stride=stride)

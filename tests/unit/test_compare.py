@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from converter.compare import TIE, compare, compare_decision
+from converter.compare import TIE, compare, compare_decision, rounded_up
 from converter.spec import Tolerance
 
 EXACT = Tolerance()
@@ -54,10 +54,11 @@ def test_tolerance_is_a_share_of_the_reference_range_not_of_its_size():
     assert compare("x", array(-50, 59), array(-50, 50), Tolerance(rtol=0.1))
 
 
-def test_other_shape_is_a_failure_even_when_it_would_broadcast():
-    report = compare("x", np.zeros((1, 4), np.float32), np.zeros((4, 4), np.float32), Tolerance(atol=1))
+@pytest.mark.parametrize("shape", [(1, 4), (4,), (2, 8), (1, 4, 4), ()])
+def test_other_shape_is_a_failure_even_when_it_would_broadcast(shape):
+    report = compare("x", np.zeros(shape, np.float32), np.zeros((4, 4), np.float32), Tolerance(atol=1))
     assert not report
-    assert report.problem == "shape (1, 4), expected (4, 4)"
+    assert report.problem == f"shape {shape}, expected (4, 4)"
     assert report.max_abs is report.cosine is report.needed_rtol is None
 
 
@@ -132,6 +133,18 @@ def test_needed_rtol_is_the_smallest_that_passes(atol):
     assert (too_small, too_large) == ([], [])
 
 
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.0, "0"), (1.2e-4, "1.2e-04"), (1.21e-4, "1.3e-04"), (9.96e-5, "1.0e-04"), (3.0, "3.0e+00")]
+)
+def test_tolerance_is_printed_with_two_digits_rounded_up(value, text):
+    assert rounded_up(value) == text
+
+
+def test_printed_tolerance_is_never_below_the_needed_one():
+    values = 10 ** np.random.default_rng(0).uniform(-9, 1, 2000)
+    assert [value for value in values if not value <= float(rounded_up(value)) <= 1.11 * value] == []
+
+
 def test_needed_rtol_is_zero_when_atol_alone_passes():
     assert compare("x", array(0, 1.25), array(0, 1), Tolerance(atol=0.5)).needed_rtol == 0
 
@@ -151,13 +164,14 @@ def scores(**cells):
 
 
 def test_same_best_cell_agrees_whatever_its_score():
-    decision = compare_decision(scores(_12=0.25), scores(_12=5))
+    decision = compare_decision("cls", scores(_12=0.25), scores(_12=5))
     assert decision
+    assert decision.output == "cls"
     assert (decision.reference, decision.candidate, decision.same, decision.tie) == ((1, 2), (1, 2), True, False)
 
 
 def test_another_best_cell_fails_and_both_are_named_row_first():
-    decision = compare_decision(scores(_20=2), scores(_12=5))
+    decision = compare_decision("cls", scores(_20=2), scores(_12=5))
     assert not decision
     assert (decision.reference, decision.candidate, decision.same, decision.tie) == ((1, 2), (2, 0), False, False)
     assert decision.as_dict()["passed"] is False
@@ -166,9 +180,9 @@ def test_another_best_cell_fails_and_both_are_named_row_first():
 @pytest.mark.parametrize(("share", "tie"), [(0.0, True), (0.9, True), (1.1, False)])
 def test_other_cell_is_a_tie_when_the_reference_scores_it_nearly_as_high(share, tie):
     reference = scores(_12=100, _20=100 * (1 - share * TIE)).astype(np.float64)
-    decision = compare_decision(scores(_20=1), reference)
+    decision = compare_decision("cls", scores(_20=1), reference)
     assert (decision.same, decision.tie, bool(decision)) == (False, tie, tie)
 
 
 def test_tie_looks_at_the_reference_and_not_at_the_candidate():
-    assert not compare_decision(scores(_12=5, _20=np.nextafter(np.float32(5), np.float32(6))), scores(_12=5))
+    assert not compare_decision("cls", scores(_12=5, _20=np.nextafter(np.float32(5), np.float32(6))), scores(_12=5))

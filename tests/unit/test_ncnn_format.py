@@ -41,6 +41,10 @@ def test_inputs_and_outputs_are_in_file_order(graph):
     assert graph.output_blobs() == ["out0", "out1"]
 
 
+def test_constant_is_no_input():
+    assert NcnnGraph((layer("MemoryData", "0=5"),)).input_blobs() == []
+
+
 def test_integer_parameter_is_read_by_its_exact_key():
     conv = layer("Convolution", "10=7", "0=8", "1=3")
     assert [conv.param(0), conv.param(1), conv.param(10), conv.param(5), conv.param(5, 1)] == [8, 3, 7, 0, 1]

@@ -4,6 +4,7 @@ import sys
 import types
 
 import pytest
+from torch import nn
 
 from official_patches.modes import MODES, UnknownNetworkError, forward_mode
 from official_patches.patching import PatchSpec, patched
@@ -76,6 +77,15 @@ def test_module_attribute_is_replaced_and_put_back():
         assert (module.value, module.extra) == (1, 2)
     assert module.value is None
     assert not hasattr(module, "extra")
+
+
+def test_submodule_comes_back_in_its_place():
+    network = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4), nn.ReLU())
+    before = list(network.named_modules())
+    with patched(patch(network, "1", nn.Identity())):
+        assert type(network[1]) is nn.Identity
+        assert "1.weight" not in network.state_dict()
+    assert list(network.named_modules()) == before
 
 
 def test_interpreter_state_comes_back():

@@ -6,9 +6,15 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from place import Place
 
 from converter.errors import ConversionError, UsageError
 from converter.publish import Workspace, check_target, foreign_files
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    return Place(tmp_path, monkeypatch)
 
 
 @pytest.fixture(params=["absent", "missing parents", "empty folder", "earlier export", "link to an earlier export"])

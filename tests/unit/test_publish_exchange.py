@@ -10,6 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from place import Place
 
 from converter import publish
 from converter.errors import ConversionError
@@ -34,6 +35,11 @@ with Workspace(Path(sys.argv[1])) as workspace:
     subprocess.Popen(["sleep", "60"], process_group=workspace.process_group)
     workspace.publish(files(workspace.folder), manifest)
 """
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    return Place(tmp_path, monkeypatch)
 
 
 def test_killed_process_leaves_no_litter_and_no_children(place):

@@ -204,6 +204,14 @@ def test_message_names_the_output_furthest_outside_and_the_rtol_it_needed():
     assert caught.value.exit_code == 1
 
 
+def test_rtol_of_the_message_would_have_passed():
+    change = Update(lambda cls, reg: (cls, reg + np.float32(0.123)))
+    with pytest.raises(VerificationError) as caught:
+        run(update=change).raise_if_failed()
+    advised = float(re.search(r"--rtol (\S+) would have passed", str(caught.value))[1])
+    assert run(update=change, tolerances=dict.fromkeys(TOLERANCES, Tolerance(rtol=advised)))
+
+
 def test_check_without_outputs_proves_nothing():
     assert not Check("ncnn", "init", "alone", "noise 0", outputs=(), decision=None)
 
@@ -211,6 +219,7 @@ def test_check_without_outputs_proves_nothing():
 def test_check_as_dict_holds_the_verdict_and_the_best_cell():
     init, update = run().checks[:2]
     assert (init.as_dict()["passed"], init.as_dict()["best_cell"]) == (True, None)
-    assert update.as_dict()["best_cell"]["same"] is True
+    best = update.as_dict()["best_cell"]
+    assert (best["output"], best["same"]) == ("cls", True)
     bad = compare("zf", np.ones((2, 1)), np.zeros((2, 1)), Tolerance())
     assert Check("ncnn", "init", "alone", "noise 0", (bad,), None).as_dict()["passed"] is False

@@ -1,11 +1,9 @@
-"""A place to publish in."""
+"""A place to publish in, for the tests of publishing."""
 
 import hashlib
 import json
 import tempfile
 from pathlib import Path
-
-import pytest
 
 from converter.publish import Workspace
 
@@ -20,10 +18,12 @@ class Place:
         old, new: name and content of the files of an earlier and of a new export.
     """
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, monkeypatch):
         self.folder, self.temp = folder / "place", folder / "temp"
         self.folder.mkdir()
         self.temp.mkdir()
+        monkeypatch.setattr(tempfile, "tempdir", str(self.temp))
+        monkeypatch.setenv("TMPDIR", str(self.temp))
         self.out = self.folder / "out"
         self.old = {"a.param": b"old", "gone.bin": b"old weights"}
         self.new = {"a.param": b"7767517\n", "a.bin": b"\x00" * 100}
@@ -58,11 +58,3 @@ class Place:
 
     def litter(self):
         return [*self.temp.iterdir(), *self.folder.rglob(".*.lt-export*")]
-
-
-@pytest.fixture
-def place(tmp_path, monkeypatch):
-    place = Place(tmp_path)
-    monkeypatch.setattr(tempfile, "tempdir", str(place.temp))
-    monkeypatch.setenv("TMPDIR", str(place.temp))
-    return place

@@ -1,0 +1,113 @@
+"""What several tests need: checkpoints, exports, the command line, and folders that may not be there."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+MOBILE = "back_04502514044521042540+cls_211000022+reg_100000111_ops_32"
+# the least that a path name can ask for: stride 8, output of a first block, one layer per tower
+TINY = "back_00000000000000000000+cls_002222222+reg_012222222_ops_10"
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A command that ended: its exit code and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def error_line(self) -> str:
+        """The one line that begins with the program's name."""
+        lines = [line for line in self.err.splitlines() if line.startswith("lt-export: error: ")]
+        assert len(lines) == 1, self.err
+        assert "Traceback" not in self.err
+        return lines[0]
+
+
+def command(*arguments: object) -> list[str]:
+    return [sys.executable, "-m", "converter.cli", *map(str, arguments)]
+
+
+def environment(**extra: str) -> dict[str, str]:
+    """The environment without what would change an export; the project is importable from any folder."""
+    kept = {key: value for key, value in os.environ.items() if key not in ("LIGHTTRACK_ROOT", "LT_DEBUG")}
+    path = os.pathsep.join(filter(None, [extra.pop("PYTHONPATH", ""), str(ROOT)]))
+    return {**kept, "PYTHONPATH": path, "COLUMNS": "160", **extra}
+
+
+def lt_export(*arguments: object, cwd: Path | None = None, **extra: str) -> Finished:
+    """Run the command line in a process of its own."""
+    done = subprocess.run(
+        command(*arguments), cwd=cwd, env=environment(**extra), capture_output=True, text=True, timeout=300
+    )
+    return Finished(done.returncode, done.stdout, done.stderr)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Name to bytes of everything in a folder."""
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def save_seeded(path: Path, path_name: str, **sizes: int) -> Path:
+    import torch
+
+    from converter.demo import seeded_state
+
+    torch.save({"epoch": 7, "arch": "LightTrackM_Subnet", "state_dict": seeded_state(path_name, **sizes)}, path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def seeded(tmp_path_factory) -> Path:
+    """A LightTrack-Mobile checkpoint with seeded weights."""
+    return save_seeded(tmp_path_factory.mktemp("checkpoints") / "mobile.pth", MOBILE)
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory) -> Path:
+    """A checkpoint of the smallest network, for tests that run many exports."""
+    return save_seeded(tmp_path_factory.mktemp("checkpoints") / "tiny.pth", TINY)
+
+
+@pytest.fixture(scope="session")
+def exported(seeded, tmp_path_factory) -> tuple[Path, dict]:
+    """An export of the seeded checkpoint and the manifest that the command printed; not to be changed."""
+    folder = tmp_path_factory.mktemp("exports") / "mobile"
+    done = lt_export("--resume", seeded, "--output", folder, "--json")
+    assert done.code == 0, done.err
+    return folder, json.loads(done.out)
+
+
+@pytest.fixture(scope="session")
+def tiny_export(tiny, tmp_path_factory) -> Path:
+    """An export of the smallest network; copy it before changing it."""
+    folder = tmp_path_factory.mktemp("exports") / "tiny"
+    done = lt_export("--resume", tiny, "--path-name", TINY, "--output", folder)
+    assert done.code == 0, done.err
+    return folder
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder with the trained checkpoint and the official answers."""
+    folder = Path(os.environ.get("LT_SHARED") or ROOT.parent / "shared")
+    if not (folder / "golden").is_dir():
+        pytest.skip(f"no trained checkpoint and golden data in {folder}; set LT_SHARED to their folder")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def official() -> Path:
+    """An official checkout."""
+    folder = os.environ.get("LIGHTTRACK_ROOT")
+    if not folder:
+        pytest.skip("LIGHTTRACK_ROOT does not name an official checkout")
+    return Path(folder)

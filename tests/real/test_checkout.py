@@ -1,0 +1,168 @@
+"""Importing an official checkout: nothing of it stays, whatever it does while it is imported."""
+
+import os
+import random
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from conftest import TINY, lt_export
+from official_patches.checkout import CheckoutError, UnknownArchError, build_official
+
+pytestmark = pytest.mark.real
+
+NETWORK = """
+import warnings
+warnings.filterwarnings("ignore")
+import random
+import numpy as np
+import torch
+from torch._six import container_abcs
+from shapely_that_is_absent.geometry import Polygon, box
+from lib.models.parts import build
+from extra_package.helper import VALUE
+
+
+class LightTrackM_Subnet:
+    def __new__(cls, path_name, search_size=256, template_size=128, stride=16):
+        random.seed(42), np.random.seed(42), torch.manual_seed(42)
+        torch.backends.cudnn.deterministic = True
+        assert issubclass(dict, container_abcs.Mapping) and VALUE == 3
+        return build(path_name, template_size)
+
+
+class LightTrackM_Supernet:
+    def __init__(self, *args, **kwargs):
+        box(1, 2)
+"""
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """A tree as awkward as the official ones: lib without __init__, absent libraries, global side effects."""
+    models = tmp_path / "checkout/lib/models"
+    models.mkdir(parents=True)
+    (models / "__init__.py").touch()
+    (models / "models.py").write_text(NETWORK)
+    (models / "parts.py").write_text(
+        "def build(path_name, template_size):\n"
+        "    from converter.networks import FAMILIES\n"
+        "    return FAMILIES['lighttrack'].build(path_name, template_size).to_empty(device='cpu')\n"
+    )
+    helper = tmp_path / "checkout/extra_package"
+    helper.mkdir()
+    (helper / "helper.py").write_text("VALUE = 3\n")
+    return tmp_path / "checkout"
+
+
+def build(root, arch="LightTrackM_Subnet", path_name=TINY):
+    return build_official(root, arch, path_name=path_name, template_size=127, search_size=288, stride=8)
+
+
+def traces(root):
+    return {
+        "modules": {name for name in sys.modules if name.partition(".")[0] in ("lib", "extra_package")}
+        | {name for name in sys.modules if "_six" in name or "shapely" in name},
+        "path": list(sys.path),
+        "finders": list(sys.meta_path),
+        "cache": [path for path in sys.path_importer_cache if str(path).startswith(str(root))],
+        "filters": list(warnings.filters),
+        "bytecode": sys.dont_write_bytecode,
+        "cudnn": torch.backends.cudnn.deterministic,
+        "files": sorted(str(path) for path in Path(root).rglob("*")),
+    }
+
+
+def test_the_network_is_built_and_nothing_stays(checkout):
+    before = traces(checkout)
+    network = build(checkout)
+    assert callable(network.track)
+    assert traces(checkout) == before
+
+
+def test_random_states_are_as_before(checkout):
+    random.seed(1), np.random.seed(1), torch.manual_seed(1)
+    expected = random.random(), np.random.rand(), torch.rand(1)
+    random.seed(1), np.random.seed(1), torch.manual_seed(1)
+    build(checkout)
+    assert (random.random(), np.random.rand(), torch.rand(1)) == expected
+
+
+def test_another_lib_is_put_aside_and_comes_back(checkout, tmp_path, monkeypatch):
+    other = tmp_path / "other/lib"
+    other.mkdir(parents=True)
+    (other / "__init__.py").write_text("NAME = 'other'\n")
+    monkeypatch.syspath_prepend(str(other.parent))
+    import lib
+
+    try:
+        build(checkout)
+        assert sys.modules["lib"] is lib
+        assert lib.NAME == "other"
+    finally:
+        del sys.modules["lib"]
+
+
+def test_a_failing_import_leaves_nothing_either(checkout):
+    (checkout / "lib/models/parts.py").write_text("raise KeyError('broken')\n")
+    before = traces(checkout)
+    with pytest.raises(CheckoutError, match="broken"):
+        build(checkout)
+    assert traces(checkout) == before
+
+
+def test_a_missing_module_of_the_checkout_is_not_stood_in_for(checkout):
+    (checkout / "lib/models/parts.py").unlink()
+    with pytest.raises(CheckoutError, match=r"lib\.models\.parts"):
+        build(checkout)
+
+
+def test_calling_an_absent_library_names_it(checkout):
+    with pytest.raises(CheckoutError, match=r"shapely_that_is_absent\.geometry\.box.*pip install"):
+        build(checkout, "LightTrackM_Supernet")
+
+
+def test_an_unknown_class_names_those_that_are_there(checkout):
+    with pytest.raises(UnknownArchError, match="LightTrackM_Subnet, LightTrackM_Supernet"):
+        build(checkout, "LightTrackM_Other")
+
+
+def test_export_from_a_checkout(checkout, tiny, tmp_path):
+    done = lt_export("--resume", tiny, "--path-name", TINY, "-o", tmp_path / "out", "--official", checkout, "-q")
+    assert done.code == 0, done.err
+    assert '"network": "official checkout"' in (tmp_path / "out/manifest.json").read_text()
+
+
+def test_the_environment_names_a_checkout(checkout, tiny, tmp_path):
+    arguments = ("--resume", tiny, "--path-name", TINY, "-o", tmp_path / "out")
+    done = lt_export(*arguments, LIGHTTRACK_ROOT=str(tmp_path))
+    assert done.code == 5
+    assert "no folder 'lib'" in done.error_line
+
+
+def test_both_sources_give_the_same_models(official, seeded, exported, tmp_path):
+    folder, _ = exported
+    for arch in ("LightTrackM_Subnet", "LightTrackM_Speed"):
+        done = lt_export("--resume", seeded, "-o", tmp_path / arch, "--official", official, "--arch", arch, "-q")
+        assert done.code == 0, done.err
+        for name in ("lighttrack_init.bin", "lighttrack_update.bin"):
+            assert (tmp_path / arch / name).read_bytes() == (folder / name).read_bytes()
+
+
+def test_the_official_tree_is_left_alone(official):
+    before = {path: path.stat().st_mtime_ns for path in official.rglob("*")}
+    build_official(
+        official,
+        "LightTrackM_Speed",
+        path_name=TINY,
+        template_size=127,
+        search_size=288,
+        stride=8,
+    )
+    assert {path: path.stat().st_mtime_ns for path in official.rglob("*")} == before
+    assert not [name for name in sys.modules if name == "lib" or name.startswith("lib.")]
+    assert os.fspath(official) not in sys.path

@@ -1,0 +1,240 @@
+"""The main job through the command line: files, manifest, and models that other code can run."""
+
+import json
+
+import ncnn
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from conftest import MOBILE, TINY, contents, lt_export
+from converter.networks import FAMILIES
+
+pytestmark = pytest.mark.real
+MODEL_FILES = ["lighttrack_init.bin", "lighttrack_init.param", "lighttrack_update.bin", "lighttrack_update.param"]
+
+
+def run_ncnn(folder, name, inputs, outputs):
+    """ncnn without any of our code, in fp32: its default stores some weights in half, also on x86."""
+    net = ncnn.Net()
+    net.opt.use_fp16_storage = False
+    assert net.load_param(str(folder / f"lighttrack_{name}.param")) == 0
+    assert net.load_model(str(folder / f"lighttrack_{name}.bin")) == 0
+    extractor = net.create_extractor()
+    for blob, array in inputs.items():
+        array = np.ascontiguousarray(array)
+        extractor.input(blob, ncnn.Mat(array).clone())
+    return {blob: np.array(extractor.extract(blob)[1]) for blob in outputs}
+
+
+def torch_answers(checkpoint, path_name, z, x):
+    network = FAMILIES["lighttrack"].build(path_name, z.shape[-1])
+    network.load_state_dict(torch.load(checkpoint, weights_only=True)["state_dict"], assign=True)
+    network.eval()
+    with torch.no_grad():
+        network.template(torch.from_numpy(z)[None])
+        cls, reg = network.track(torch.from_numpy(x)[None])
+        return {"zf": network.zf[0].numpy(), "cls": cls[0].numpy(), "reg": reg[0].numpy()}
+
+
+def assert_same_tracker(folder, checkpoint, path_name, template=127, search=288):
+    generator = np.random.default_rng(99)
+    z = generator.standard_normal((3, template, template)).astype(np.float32)
+    x = generator.standard_normal((3, search, search)).astype(np.float32)
+    expected = torch_answers(checkpoint, path_name, z, x)
+    found = run_ncnn(folder, "init", {"z": z}, ["zf"])
+    found |= run_ncnn(folder, "update", {"zf": found["zf"], "x": x}, ["cls", "reg"])
+    for name, array in expected.items():
+        assert found[name].shape == array.shape
+        assert np.abs(found[name] - array).max() < 1e-4 * np.ptp(array), name
+
+
+def test_the_folder_holds_two_models_and_a_manifest(exported):
+    folder, manifest = exported
+    assert sorted(contents(folder)) == [*MODEL_FILES, "manifest.json"]
+    assert json.loads((folder / "manifest.json").read_text()) == manifest
+
+
+def test_other_code_runs_the_models_and_gets_the_networks_answers(exported, seeded):
+    assert_same_tracker(exported[0], seeded, MOBILE)
+
+
+def test_the_manifest_describes_the_export(exported, seeded):
+    import hashlib
+
+    folder, manifest = exported
+    assert manifest["schema_version"] == 1
+    assert (manifest["arch"], manifest["path_name"]) == ("LightTrackM_Subnet", MOBILE)
+    assert manifest["checkpoint"] == {
+        "file": "mobile.pth",
+        "sha256": hashlib.sha256(seeded.read_bytes()).hexdigest(),
+        "epoch": 7,
+    }
+    assert manifest["parameters"] == 1_969_397
+    assert manifest["multiply_adds"] == {"init": 83_197_440, "update": 648_062_208}
+    tracker = manifest["tracker"]
+    assert (tracker["stride"], tracker["score_size"], tracker["cls"]) == (16, 18, "logit")
+    init, update = manifest["graphs"]
+    assert [tensor["name"] for tensor in init["inputs"] + init["outputs"]] == ["z", "zf"]
+    assert [(tensor["name"], tensor["shape"]) for tensor in update["inputs"]] == [
+        ("zf", [1, 96, 8, 8]),
+        ("x", [1, 3, 288, 288]),
+    ]
+    assert [(tensor["name"], tensor["shape"]) for tensor in update["outputs"]] == [
+        ("cls", [1, 1, 18, 18]),
+        ("reg", [1, 4, 18, 18]),
+    ]
+    listed = {file["name"]: file for graph in manifest["graphs"] for file in graph["files"]}
+    assert sorted(listed) == MODEL_FILES
+    for name, file in listed.items():
+        data = (folder / name).read_bytes()
+        assert file == {"name": name, "sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+    assert {"torch", "pnnx", "ncnn"} <= manifest["tools"].keys()
+
+
+def test_the_manifest_carries_the_figures_of_the_proof(exported):
+    verification = exported[1]["verification"]
+    assert verification["status"] == "passed"
+    assert verification["feeds"] == ["noise 0", "noise 1"]
+    seen = {(check["graph"], check["how"], check["feed"]) for check in verification["checks"]}
+    assert seen == {
+        (graph, how, feed)
+        for graph, how in (("init", "alone"), ("update", "alone"), ("update", "chained"))
+        for feed in verification["feeds"]
+    }
+    for check in verification["checks"]:
+        for output in check["outputs"]:
+            assert 0 < output["max_abs"] <= output["allowed"] == pytest.approx(1e-4 * output["range"])
+            assert output["needed_rtol"] < 1e-4
+            assert output["cosine"] > 0.999999
+        assert (check["best_cell"] is not None) == (check["graph"] == "update")
+
+
+def test_the_graphs_are_as_pnnx_folds_them(exported):
+    """Every batch norm but the neck's two is folded, and nothing is left that ncnn lacks."""
+    text = (exported[0] / "lighttrack_update.param").read_text()
+    types = [line.split()[0] for line in text.splitlines()[2:]]
+    assert types.count("BatchNorm") == 2
+    assert types.count("Input") == 2
+    assert types.count("MatMul") == 1
+    assert not [name for name in types if "." in name or "::" in name]
+
+
+def test_the_summary_is_on_stdout_and_the_stages_are_on_stderr(tiny, tmp_path):
+    done = lt_export("--resume", tiny, "--path_name", TINY, "-o", tmp_path / "out")
+    assert done.code == 0
+    assert [line.split()[0] for line in done.err.splitlines()] == [
+        *("network", "trace", "reference", "convert", "verify", "publish"),
+    ]
+    assert "update chained" in done.out
+    assert "verified LightTrackM_Subnet" in done.out
+    assert "FAILED" not in done.out
+
+
+def test_quiet_prints_nothing(tiny, tmp_path):
+    done = lt_export("--resume", tiny, "--path-name", TINY, "-o", tmp_path / "out", "-q")
+    assert (done.code, done.out, done.err) == (0, "", "")
+
+
+def test_the_default_folder_is_named_after_the_arch(tiny, tmp_path):
+    done = lt_export("--resume", tiny, "--path-name", TINY, "--arch", "LightTrackM_Speed", "-q", cwd=tmp_path)
+    assert done.code == 0
+    assert (tmp_path / "exports/LightTrackM_Speed/manifest.json").is_file()
+
+
+def test_two_runs_give_the_same_bytes(tiny, tiny_export, tmp_path):
+    done = lt_export("--resume", tiny, "--path-name", TINY, "-o", tmp_path / "out", "-q")
+    assert done.code == 0
+    for name in MODEL_FILES:
+        assert (tmp_path / "out" / name).read_bytes() == (tiny_export / name).read_bytes()
+
+
+@pytest.mark.parametrize(("template", "search"), [(128, 256), (127, 255), (120, 272)])
+def test_other_sizes(tiny, tmp_path, template, search):
+    done = lt_export(
+        *("--resume", tiny, "--path-name", TINY, "-o", tmp_path / "out", "--stride", 8, "--json"),
+        *("--template-size", template, "--search-size", search),
+    )
+    assert done.code == (0 if template > 120 else 3), done.err
+    if done.code == 0:
+        tracker = json.loads(done.out)["tracker"]
+        assert (tracker["template_size"], tracker["search_size"]) == (template, search)
+        assert tracker["score_size"] == 32
+        assert_same_tracker(tmp_path / "out", tiny, TINY, template, search)
+
+
+def test_pictures_are_compared_too(tiny, tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (90, 160, 3), dtype=np.uint8)
+    for name in ("one.png", "two.png"):
+        Image.fromarray(pixels).save(tmp_path / name)
+    done = lt_export(
+        *("--resume", tiny, "--path-name", TINY, "-o", tmp_path / "out", "--json"),
+        *("--image", tmp_path / "one.png", "--image", tmp_path / "two.png"),
+    )
+    assert done.code == 0, done.err
+    assert json.loads(done.out)["verification"]["feeds"] == ["noise 0", "noise 1", "one.png", "two.png"]
+
+
+def test_another_seed_compares_on_other_noise(tiny, tiny_export, tmp_path):
+    done = lt_export("--resume", tiny, "--path-name", TINY, "-o", tmp_path / "out", "--seed", 5, "--json")
+    assert done.code == 0
+    found, before = json.loads(done.out), json.loads((tiny_export / "manifest.json").read_text())
+    assert found["graphs"] == before["graphs"]
+    assert found["verification"]["checks"] != before["verification"]["checks"]
+
+
+def test_unverified_is_explicit(tiny, tmp_path):
+    done = lt_export("--resume", tiny, "--path-name", TINY, "-o", tmp_path / "out", "--no-verify")
+    assert done.code == 0
+    assert "NOT VERIFIED" in done.out
+    assert "not verified" in done.err
+    manifest = json.loads((tmp_path / "out/manifest.json").read_text())
+    assert manifest["verification"] == {"status": "unverified", "reason": "--no-verify"}
+
+
+def test_the_torchscript_files_are_kept_on_request(tiny, tmp_path):
+    done = lt_export("--resume", tiny, "--path-name", TINY, "-o", tmp_path / "out", "--keep-torchscript", "--json")
+    assert done.code == 0
+    extra = [file["name"] for file in json.loads(done.out)["extra_files"]]
+    assert extra == ["lighttrack_init.pt", "lighttrack_update.pt"]
+    assert torch.jit.load(tmp_path / "out/lighttrack_init.pt")(torch.zeros(1, 3, 127, 127)).shape == (1, 40, 16, 16)
+
+
+def test_a_config_file_sets_what_it_names(tiny, tmp_path):
+    config = tmp_path / "mine.yaml"
+    config.write_text(
+        f"path_name: {TINY}\nsearch_size: 256\nnoise_feeds: 1\n"
+        "tolerances: {fp32: {zf: {rtol: 1.0e-3}, reg: {atol: 0.5}}}\n"
+    )
+    done = lt_export("--resume", tiny, "--config", config, "-o", tmp_path / "out", "--json")
+    assert done.code == 0, done.err
+    manifest = json.loads(done.out)
+    assert (manifest["path_name"], manifest["tracker"]["search_size"]) == (TINY, 256)
+    assert manifest["verification"]["feeds"] == ["noise 0"]
+    assert manifest["verification"]["tolerances"]["zf"] == {"atol": 0.0, "rtol": 1e-3}
+    assert manifest["verification"]["tolerances"]["reg"] == {"atol": 0.5, "rtol": 1e-4}
+
+
+@pytest.mark.parametrize("output_block", ["10", "20", "30"])
+def test_networks_whose_output_block_has_no_skip(output_block, tmp_path):
+    """pnnx itself crashes on these in some runs; see official_patches/folding.py."""
+    from conftest import save_seeded
+
+    path_name = TINY.removesuffix("10") + output_block
+    checkpoint = save_seeded(tmp_path / "some.pth", path_name)
+    for _ in range(3):
+        done = lt_export("--resume", checkpoint, "--path-name", path_name, "-o", tmp_path / "out", "-q")
+        assert done.code == 0, done.err
+    assert_same_tracker(tmp_path / "out", checkpoint, path_name)
+
+
+def test_the_trained_tracker(shared, tmp_path):
+    done = lt_export("--resume", shared / "checkpoints/LightTrackM.pth", "-o", tmp_path / "out", "--json")
+    assert done.code == 0, done.err
+    assert json.loads(done.out)["checkpoint"]["epoch"] == 30
+    golden = np.load(shared / "golden/lighttrackm_127_288.npz")
+    zf = run_ncnn(tmp_path / "out", "init", {"z": golden["z"][0]}, ["zf"])["zf"]
+    found = run_ncnn(tmp_path / "out", "update", {"zf": zf, "x": golden["x"][0]}, ["cls", "reg"])
+    for name, array in {"zf": zf, **found}.items():
+        assert np.abs(array - golden[name][0]).max() < 1e-4 * np.ptp(golden[name]), name

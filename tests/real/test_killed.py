@@ -1,0 +1,123 @@
+"""A run that is ended at any moment: the target is the old export or the new one, and nothing is left over."""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+
+import pytest
+
+from conftest import TINY, command, contents, environment, lt_export
+
+pytestmark = pytest.mark.real
+STAGES = ("network", "trace", "reference", "convert", "verify")
+
+
+@pytest.fixture
+def started(tiny, tiny_export, tmp_path):
+    """An export of other sizes over an earlier one, under way, with a temporary folder of its own."""
+    target, work = tmp_path / "exports/out", tmp_path / "work"
+    shutil.copytree(tiny_export, target)
+    work.mkdir()
+    process = subprocess.Popen(
+        command("--resume", tiny, "--path-name", TINY, "-o", target, "--search-size", 256),
+        env=environment(TMPDIR=str(work)),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    yield process, target, work
+    if process.poll() is None:
+        process.kill()
+    process.wait()
+
+
+def children(pid):
+    listed = subprocess.run(["ps", "-eo", "pid,ppid"], capture_output=True, text=True, check=True).stdout
+    pairs = [tuple(map(int, line.split())) for line in listed.splitlines()[1:]]
+    return {child for child, parent in pairs if parent == pid}
+
+
+def alive(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as stat:
+            return stat.read().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def settles(condition, seconds=10.0):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("stage", STAGES)
+def test_killed_behind_a_stage(started, tiny_export, number, stage):
+    process, target, work = started
+    before = contents(tiny_export)
+    for line in process.stderr:
+        if line.startswith(stage):
+            break
+    offspring = children(process.pid)
+    process.send_signal(number)
+    code = process.wait(30)
+    published = code == 0 or contents(target) != before
+    assert settles(lambda: not list(work.iterdir()))
+    assert settles(lambda: [path.name for path in target.parent.iterdir()] == ["out"])
+    assert settles(lambda: not any(alive(pid) for pid in offspring))
+    if published:  # it came too late: the new export is there, whole
+        assert stage in ("convert", "verify")
+        assert sorted(contents(target)) == sorted(before)
+    else:
+        assert code == (-number if number == signal.SIGKILL else 128 + number)
+
+
+def test_killing_the_whole_process_group_leaves_nothing_either(started, tiny_export):
+    process, target, work = started
+    for line in process.stderr:
+        if line.startswith("trace"):
+            break
+    offspring = children(process.pid)
+    assert len(offspring) == 3  # the janitor and two pnnx
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait(30)
+    assert settles(lambda: not list(work.iterdir()))
+    assert settles(lambda: not any(alive(pid) for pid in offspring))
+    assert contents(target) == contents(tiny_export)
+
+
+def test_exports_at_once_into_one_folder(tiny, tmp_path):
+    target, work = tmp_path / "exports/out", tmp_path / "work"
+    work.mkdir()
+    arguments = command("--resume", tiny, "--path-name", TINY, "-o", target, "-q")
+    processes = [subprocess.Popen(arguments, env=environment(TMPDIR=str(work))) for _ in range(4)]
+    assert [process.wait(240) for process in processes] == [0] * 4
+    assert [path.name for path in target.parent.iterdir()] == ["out"]
+    assert len(contents(target)) == 5
+    assert not list(work.iterdir())
+
+
+def test_an_interrupted_run_says_that_nothing_was_published(started):
+    process, _, _ = started
+    for line in process.stderr:
+        if line.startswith("network"):
+            break
+    process.send_signal(signal.SIGTERM)
+    rest = process.stderr.read()
+    assert process.wait(30) == 143
+    assert rest.splitlines()[-1] == "lt-export: interrupted by SIGTERM; nothing was published"
+
+
+def test_help_is_quick_to_read_and_imports_no_torch():
+    done = lt_export("--help")
+    assert done.code == 0
+    for option in ("--arch", "--resume", "--official", "--path-name", "--output", "--no-verify", "--json"):
+        assert option in done.out
+    assert "(default: 127)" in done.out
