@@ -84,6 +84,9 @@ def compare(name: str, candidate: np.ndarray, reference: np.ndarray, tolerance: 
     a, b = candidate.astype(np.float64).ravel(), reference.astype(np.float64).ravel()
     difference = np.abs(a - b)
     max_abs, spread = float(difference.max()), float(np.ptp(b))
+    needed = _share(max(0.0, max_abs - tolerance.atol), spread)
+    while needed is not None and tolerance.atol + needed * spread < max_abs:
+        needed = math.nextafter(needed, math.inf)
     return OutputReport(
         name=name,
         problem=None,
@@ -95,7 +98,7 @@ def compare(name: str, candidate: np.ndarray, reference: np.ndarray, tolerance: 
         atol=tolerance.atol,
         rtol=tolerance.rtol,
         allowed=tolerance.atol + tolerance.rtol * spread,
-        needed_rtol=_share(max(0.0, max_abs - tolerance.atol), spread),
+        needed_rtol=needed,
     )
 
 
@@ -118,7 +121,10 @@ def rounded_up(value: float) -> str:
     if not value:
         return "0"
     unit = 10.0 ** (math.floor(math.log10(value)) - 1)
-    return f"{math.ceil(value / unit) * unit:.1e}"
+    digits = math.floor(value / unit)
+    while float(text := f"{digits * unit:.1e}") < value:
+        digits += 1
+    return text
 
 
 def _share(value, spread):

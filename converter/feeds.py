@@ -54,15 +54,17 @@ def picture_feed(path: Path, images: Sequence[TensorSpec], preprocess: Preproces
             picture = picture.convert("RGB")
     except FileNotFoundError:
         raise UsageError(f"--image {path}: no such file") from None
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except Exception as error:  # Pillow's plugins raise many types on a damaged file
         raise UsageError(f"--image {path}: not a picture that Pillow can read ({error})") from None
     largest = max(tensor.shape[-1] for tensor in images)
     scale = min(picture.size) / largest
     tensors = {}
     for tensor in images:
         size = tensor.shape[-1]
-        left, top = ((side - size * scale) / 2 for side in picture.size)
-        box = (left, top, left + size * scale, top + size * scale)
+        width, height = picture.size
+        # clamped: the largest crop touches the border, where the last bit of a sum may lie outside
+        left, top = max(0.0, (width - size * scale) / 2), max(0.0, (height - size * scale) / 2)
+        box = (left, top, min(width, left + size * scale), min(height, top + size * scale))
         crop = picture.resize((size, size), Image.Resampling.BILINEAR, box=box)
         tensors[tensor.name] = normalised(np.asarray(crop), preprocess)
     return Feed(name=path.name, tensors=tensors)

@@ -8,6 +8,8 @@ dies without a word (``kill -9``, out of memory).
 
 import contextlib
 import ctypes
+import errno
+import glob
 import hashlib
 import json
 import os
@@ -24,7 +26,14 @@ from converter.errors import ConversionError, UsageError
 from converter.manifest import MANIFEST, listed_files
 
 STALE_SECONDS = 3600
-_JANITOR = 'trap "" HUP INT TERM; read -r _; kill -TERM 0; rm -rf -- "$@" || { sleep 0.2; rm -rf -- "$@"; }'
+# Waits for our end, ends what is left of pnnx, puts back an old export that was moved aside, tidies up.
+_JANITOR = """
+trap "" HUP INT TERM; read -r _; kill -TERM 0
+target=$1 aside=$2 staging=$3 work=$4; shift 4
+[ ! -e "$aside" ] || [ -e "$target" ] || mv -- "$aside" "$target"
+rm -rf -- "$aside" "$staging" "$work" || { sleep 0.2; rm -rf -- "$aside" "$staging" "$work"; }
+[ $# = 0 ] || rmdir -- "$@"
+"""
 
 
 def check_target(target: Path) -> None:
@@ -35,6 +44,13 @@ def check_target(target: Path) -> None:
     Raises:
         UsageError: naming what stands in the way.
     """
+    try:
+        target.lstat()
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        if error.errno != errno.ENOTDIR:
+            raise UsageError(f"--output {str(target)[:80]}: {error.strerror}") from None
     if target.is_symlink() and not target.exists():
         raise UsageError(f"--output {target}: a link to nothing; remove it or choose another folder")
     if target.exists():
@@ -58,7 +74,7 @@ def foreign_files(target: Path) -> list[str]:
     names = sorted(os.listdir(target))
     try:
         own = listed_files(json.loads((target / MANIFEST).read_bytes()))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         own = None
     return names if own is None else [name for name in names if name not in own and name != MANIFEST]
 
@@ -76,25 +92,26 @@ class Workspace:
 
     def __init__(self, target: Path):
         self.target = target.resolve()
-        self._staging = self.target.parent / f".{self.target.name}.{secrets.token_hex(6)}.lt-export"
-        self._created: list[Path] = []
+        self._staging = self.target.parent / f"{_hidden(self.target)}{secrets.token_hex(6)}.lt-export"
+        self._missing = [path for path in (self.target.parent, *self.target.parent.parents) if not path.exists()]
 
     def __enter__(self) -> "Workspace":
         try:
-            self.folder = Path(tempfile.mkdtemp(prefix="lt-export-"))
+            self.folder = Path(tempfile.mkdtemp(prefix="lt-export-")).resolve()
         except OSError as error:
             raise ConversionError(
                 f"cannot make a temporary folder: {error.strerror}; free some space or set TMPDIR"
             ) from None
-        self._janitor = _start_janitor(self.folder, self._staging)
+        self._janitor = _start_janitor(self.target, _aside(self._staging), self._staging, self.folder, *self._missing)
         self.process_group = self._janitor.pid if self._janitor else None
         return self
 
     def __exit__(self, *_):
         for path in (self.folder, self._staging):
             shutil.rmtree(path, ignore_errors=True)
-        for path in self._created:
-            _remove_if_empty(path)
+        for path in self._missing:
+            with contextlib.suppress(OSError):
+                path.rmdir()  # of those that were made for the target, only the empty ones go
         if self._janitor:
             self._janitor.stdin.close()
             self._janitor.wait()
@@ -111,7 +128,7 @@ class Workspace:
         """
         checksums = listed_files(manifest)
         try:
-            self._make_parents()
+            self.target.parent.mkdir(parents=True, exist_ok=True)
             _sweep(self.target)
             self._staging.mkdir()
             for source in files:
@@ -127,12 +144,6 @@ class Workspace:
             raise ConversionError(
                 f"cannot publish to {self.target}: {error.strerror}; what was there is as before"
             ) from None
-        self._created.clear()
-
-    def _make_parents(self):
-        missing = [path for path in (self.target.parent, *self.target.parent.parents) if not path.exists()]
-        self._created = missing
-        self.target.parent.mkdir(parents=True, exist_ok=True)
 
     def _exchange(self):
         """Put the staging folder in the target's place; an old export ends up in the staging folder."""
@@ -157,9 +168,9 @@ def _swap(new, old):
         if hasattr(libc, "renameat2"):
             if libc.renameat2(at_working_folder, os.fsencode(new), at_working_folder, os.fsencode(old), exchange) == 0:
                 return True
-            if ctypes.get_errno() == 2:  # ENOENT: somebody has moved the target; look again
+            if ctypes.get_errno() == errno.ENOENT:  # somebody has moved the target; look again
                 return False
-    aside = new.with_name(f"{new.name}.old")
+    aside = _aside(new)
     os.rename(old, aside)
     try:
         os.rename(new, old)
@@ -170,32 +181,41 @@ def _swap(new, old):
     return True
 
 
-def _start_janitor(*folders):
-    if os.name != "posix" or not os.path.exists("/bin/sh"):
+def _start_janitor(*paths):
+    """The shell that outlives us, or None where there can be none."""
+    if os.name != "posix":
         return None
-    return subprocess.Popen(
-        ["/bin/sh", "-c", _JANITOR, "sh", *map(str, folders)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        cwd="/",
-        process_group=0,
-    )
+    try:
+        return subprocess.Popen(
+            ["/bin/sh", "-c", _JANITOR, "sh", *map(str, paths)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd="/",
+            process_group=0,
+        )
+    except OSError:
+        return None
+
+
+def _hidden(target):
+    """How the name of a folder beside the target begins; short, so that a long name stays possible."""
+    return f".{target.name[:100]}."
+
+
+def _aside(staging):
+    return staging.with_name(f"{staging.name}.old")
 
 
 def _sweep(target):
     """Drop what runs that were killed together with their janitor left beside the target long ago."""
-    for path in target.parent.glob(f".{glob_escape(target.name)}.*.lt-export"):
+    for path in target.parent.glob(f"{glob.escape(_hidden(target))}*.lt-export"):
         try:
             old = time.time() - path.stat().st_mtime > STALE_SECONDS
         except OSError:
             continue
         if old:
             shutil.rmtree(path, ignore_errors=True)
-
-
-def glob_escape(name):
-    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in name)
 
 
 def _copy(source, copy):
@@ -210,11 +230,6 @@ def _write(path, data):
         writer.write(data)
         writer.flush()
         os.fsync(writer.fileno())
-
-
-def _remove_if_empty(path):
-    with contextlib.suppress(OSError):
-        path.rmdir()
 
 
 def sha256(path: Path) -> str:

@@ -11,6 +11,7 @@ from converter.errors import ArchitectureError, UsageError
 SMALLEST_SIZE, LARGEST_SIZE = 16, 1024
 
 Size = Annotated[int, Field(ge=SMALLEST_SIZE, le=LARGEST_SIZE)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
@@ -65,9 +66,15 @@ class Preprocess(Frozen):
     """How an image becomes z or x: channel order, then ``(pixel - mean) / std`` on pixels of ``pixel_range``."""
 
     colour_order: Literal["RGB", "BGR"]
-    pixel_range: Annotated[list[float], Field(min_length=2, max_length=2)]
-    mean: Annotated[list[float], Field(min_length=3, max_length=3)]
-    std: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=3, max_length=3)]
+    pixel_range: Annotated[list[Finite], Field(min_length=2, max_length=2)]
+    mean: Annotated[list[Finite], Field(min_length=3, max_length=3)]
+    std: Annotated[list[Annotated[Finite, Field(gt=0)]], Field(min_length=3, max_length=3)]
+
+    @model_validator(mode="after")
+    def _range_is_one(self):
+        if self.pixel_range[0] >= self.pixel_range[1]:
+            raise ValueError(f"preprocess.pixel_range is {self.pixel_range}, expected a low and a higher value")
+        return self
 
 
 class NetworkSpec(Frozen):
@@ -90,17 +97,20 @@ class NetworkSpec(Frozen):
     @model_validator(mode="after")
     def _names_exist(self):
         known = self.tensors.keys()
+        outputs = {name for graph in self.graphs.values() for name in graph.outputs}
         used = [name for graph in self.graphs.values() for name in (*graph.inputs, *graph.outputs)]
         for where, names, among in (
             ("graphs", used, known),
             ("splits", [name for split in self.splits.values() for name in split], self.graphs.keys()),
             ("tolerances", [name for table in self.tolerances.values() for name in table], known),
-            ("decision", [self.decision], known),
+            ("decision", [self.decision], outputs),
         ):
             if unknown := [name for name in names if name not in among]:
-                raise ValueError(f"{where} names {unknown[0]!r}, known are {', '.join(among)}")
+                raise ValueError(f"{where} names {unknown[0]!r}, known are {', '.join(among) or 'none'}")
+        for key, needed in (("splits", "two"), ("tolerances", "fp32")):
+            if needed not in getattr(self, key):
+                raise ValueError(f"{key} has no {needed!r}, which an export needs")
         for precision, table in self.tolerances.items():
-            outputs = {name for graph in self.graphs.values() for name in graph.outputs}
             if missing := sorted(outputs - table.keys()):
                 raise ValueError(f"tolerances.{precision} has none for output {missing[0]!r}")
         return self
@@ -252,7 +262,7 @@ def _read_yaml(path):
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise UsageError(f"config {path}: not YAML, line {line}: {error.problem}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise UsageError(f"config {path}: not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(data, dict):
         raise UsageError(f"config {path}: holds {type(data).__name__}, expected keys and values")

@@ -72,12 +72,15 @@ class Report:
         if not failed:
             raise VerificationError("nothing was compared, so nothing is proved", self)
         wrong = [(check, output) for check in failed for output in check.outputs if not output]
+        undecided = [check for check in failed if check.decision is not None and not check.decision]
         if wrong:
             check, output = max(wrong, key=lambda pair: _excess(pair[1]))
             what = f"{output.name} {_figures(output)}"
-        else:
-            check = failed[0]
+        elif undecided:
+            check = undecided[0]
             what = f"best cell is {check.decision.candidate}, expected {check.decision.reference}"
+        else:
+            check, what = failed[0], "no output was compared"
         raise VerificationError(
             f"verification failed in {len(failed)} of {len(self.checks)} checks, worst in {check.format} {check.graph} "
             f"({check.how}, {check.feed}): {what}; nothing was published",
@@ -94,7 +97,10 @@ def _excess(output):
 def _figures(output):
     if output.problem:
         return output.problem
-    needed = f", --rtol {rounded_up(output.needed_rtol)} would have passed" if output.needed_rtol is not None else ""
+    beside = f"--atol {output.atol:g} " if output.atol else ""
+    needed = (
+        f", {beside}--rtol {rounded_up(output.needed_rtol)} would have passed" if output.needed_rtol is not None else ""
+    )
     return f"is off by {output.max_abs:.2e}, allowed {output.allowed:.2e}{needed}"
 
 

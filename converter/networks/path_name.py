@@ -141,7 +141,7 @@ def recognise(shapes: dict[str, tuple[int, ...]]) -> str | None:
         if found := re.fullmatch(r"features\.blocks\.(\d+)\.(\d+)\.conv_dw\.weight", key):
             stage, block = int(found[1]), int(found[2])
             depth[stage] = max(depth.get(stage, 0), block)
-    if not depth or max(depth) - 1 not in OUTPUT_STAGES:
+    if not depth or max(depth) - 1 not in OUTPUT_STAGES or depth[max(depth)] >= STAGE_BLOCKS[max(depth) - 1]:
         return None
     try:
         back = "".join(
@@ -150,7 +150,7 @@ def recognise(shapes: dict[str, tuple[int, ...]]) -> str | None:
             for block in range(count)
         )
         cls, reg = (_tower_digits(shapes, f"head.{part}_tower") for part in ("cls", "reg"))
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, IndexError, ZeroDivisionError):
         return None
     return f"back_0{back}0+cls_{cls}+reg_{reg}_ops_{max(depth) - 1}{depth[max(depth)]}"
 

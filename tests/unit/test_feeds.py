@@ -82,6 +82,16 @@ def test_picture_gives_both_crops_as_float32(tmp_path, size):
         assert array.flags["C_CONTIGUOUS"]
 
 
+@pytest.mark.parametrize(("side", "search"), [(800, 352), (800, 319), (768, 287), (900, 304)])
+def test_the_largest_crop_stays_within_the_picture(tmp_path, side, search):
+    images = [
+        image.model_copy(update={"shape": (1, 3, size, size)})
+        for image, size in zip(IMAGES, (127, search), strict=True)
+    ]
+    feed = picture_feed(picture(tmp_path, np.zeros((side, side + 480, 3))), images, PREPROCESS)
+    assert feed.tensors["x"].shape == (1, 3, search, search)
+
+
 @pytest.mark.parametrize("colour", [(0, 0, 0), (255, 255, 255), (10, 120, 230)])
 def test_constant_colour_becomes_its_normalised_value_everywhere(tmp_path, colour):
     feed = picture_feed(picture(tmp_path, np.full((80, 120, 3), colour)), IMAGES, PREPROCESS)

@@ -157,12 +157,21 @@ def test_foreign_weights_are_not_recognised(shapes):
         ("features.blocks.2.1.conv_pw.weight", (120, 24, 1, 1)),
         ("head.cls_tower.0.pointwise.weight", (64, 128, 1, 1)),
         ("head.reg_tower.3.conv1.weight", (192, 1, 7, 7)),
+        ("features.blocks.2.0.conv_dw.weight", ()),
+        ("features.blocks.2.0.conv_pw.weight", (96, 0, 1, 1)),
+        ("head.cls_tower.0.pointwise.weight", ()),
     ],
 )
 def test_kernel_or_width_that_no_choice_gives_is_not_recognised(key, shape):
     shapes = shapes_of(MOBILE)
     assert key in shapes
     assert recognise({**shapes, key: shape}) is None
+
+
+def test_a_stage_with_too_many_blocks_is_not_recognised():
+    shapes = shapes_of(MOBILE)
+    more = {f"features.blocks.4.{block}.conv_dw.weight": (576, 1, 3, 3) for block in (3, 4)}
+    assert recognise(shapes | more | {"features.blocks.4.3.conv_pw.weight": (576, 96, 1, 1)}) is None
 
 
 def test_network_without_a_tower_is_not_recognised():

@@ -13,7 +13,7 @@ import pytest
 from place import Place
 
 from converter import publish
-from converter.errors import ConversionError
+from converter.errors import ConversionError, UsageError
 from converter.publish import Workspace, foreign_files
 
 CHILD = """
@@ -150,6 +150,73 @@ def test_two_steps_are_undone_when_the_second_fails(place, no_exchange, failing_
         place.export()
     assert place.contents() == before
     assert place.litter() == []
+
+
+INTERRUPTED = """
+import os, sys, time
+from pathlib import Path
+from converter import publish
+
+def hang(*_):
+    print("moved aside", flush=True)
+    time.sleep(60)
+
+with publish.Workspace(Path(sys.argv[1])) as workspace:
+    workspace._staging.mkdir()
+    os.rename(workspace.target, publish._aside(workspace._staging))
+    hang()
+"""
+
+
+def test_an_old_export_that_was_moved_aside_comes_back_when_the_process_is_killed(place):
+    place.write_old_export()
+    before = place.contents()
+    child = subprocess.Popen([sys.executable, "-c", INTERRUPTED, str(place.out)], stdout=subprocess.PIPE, text=True)
+    assert child.stdout.readline() == "moved aside\n"
+    assert not place.out.exists()
+    child.send_signal(signal.SIGKILL)
+    child.communicate(timeout=20)
+    deadline = time.monotonic() + 10
+    while place.litter() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert place.contents() == before
+
+
+def test_folders_made_for_the_target_go_with_a_killed_process(place):
+    target = place.folder / "some/where/out"
+    child = subprocess.Popen([sys.executable, "-c", CHILD, str(target)], stdout=subprocess.PIPE, text=True)
+    assert child.stdout.readline() == "half published\n"
+    assert target.parent.is_dir()
+    child.send_signal(signal.SIGKILL)
+    child.communicate(timeout=20)
+    deadline = time.monotonic() + 10
+    while place.contents() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert place.contents() == {}
+
+
+def test_an_export_works_without_a_janitor(place, monkeypatch):
+    def fail(*_, **__):
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(subprocess, "Popen", fail)
+    place.export()
+    assert foreign_files(place.out) == []
+    assert place.litter() == []
+
+
+def test_a_relative_temporary_folder_is_made_absolute(place, monkeypatch):
+    monkeypatch.chdir(place.temp)
+    monkeypatch.setattr("tempfile.tempdir", ".")
+    with Workspace(place.out) as workspace:
+        assert workspace.folder.is_absolute()
+
+
+def test_a_name_of_250_characters_is_published_and_one_of_300_is_refused(place):
+    place.export(place.folder / ("n" * 250))
+    assert (place.folder / ("n" * 250) / "manifest.json").is_file()
+    with pytest.raises(UsageError, match="File name too long"):
+        publish.check_target(place.folder / ("n" * 300))
 
 
 def leftover(place, name, age):

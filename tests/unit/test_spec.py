@@ -105,6 +105,12 @@ def test_override_that_does_not_fit_is_refused():
         ({"decision": "score"}, ["decision", "'score'", "cls"]),
         ({"archs": "LightTrackM_Subnet"}, ["archs", "list"]),
         ({"archs": []}, ["archs"]),
+        ({"decision": "z"}, ["decision", "'z'", "cls"]),
+        ({"preprocess": {"pixel_range": [1.0, 1.0]}}, ["pixel_range", "[1.0, 1.0]"]),
+        ({"preprocess": {"mean": [float("nan"), 0.0, 0.0]}}, ["preprocess.mean.0", "finite"]),
+        ("search_size: 2020-13-45", ["not YAML"]),
+        ("search_size: 0b_", ["not YAML"]),
+        ("[" * 5000, ["not YAML"]),
         (["search_size"], ["list"]),
         ("", ["NoneType"]),
         ("search_size: [256", ["not YAML"]),
@@ -125,6 +131,15 @@ def test_config_in_another_encoding_is_refused(tmp_path):
     path.write_bytes("family: gr\u00fcn".encode("latin-1"))
     with pytest.raises(UsageError, match=r"latin\.yaml: not YAML"):
         network_for(None, path)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "missing"), [("tolerances", {}, "fp32"), ("splits", {"one": ["init"]}, "two")]
+)
+def test_a_new_arch_needs_what_an_export_needs(write, key, value, missing):
+    data = yaml.safe_load((config_folder() / "lighttrack_mobile.yaml").read_text())
+    with pytest.raises(UsageError, match=f"{key} has no '{missing}'"):
+        network_for(None, write({**data, "archs": ["Other"], key: value}))
 
 
 def test_missing_key_of_a_new_arch_is_named(write):

@@ -212,6 +212,19 @@ def test_rtol_of_the_message_would_have_passed():
     assert run(update=change, tolerances=dict.fromkeys(TOLERANCES, Tolerance(rtol=advised)))
 
 
+def test_the_message_names_the_atol_that_its_rtol_stands_beside():
+    tolerances = dict(TOLERANCES, zf=Tolerance(atol=1e-3))
+    report = run(init=Init(lambda zf: zf + np.float32(0.5)), tolerances=tolerances, graphs=(INIT,))
+    with pytest.raises(VerificationError, match=r"--atol 0\.001 --rtol [\d.e-]+ would have passed"):
+        report.raise_if_failed()
+
+
+def test_a_failed_check_without_outputs_says_so():
+    report = Report((Check("ncnn", "init", "alone", "noise 0", (), None),))
+    with pytest.raises(VerificationError, match="no output was compared"):
+        report.raise_if_failed()
+
+
 def test_check_without_outputs_proves_nothing():
     assert not Check("ncnn", "init", "alone", "noise 0", outputs=(), decision=None)
 
