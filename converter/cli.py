@@ -3,10 +3,9 @@
 import json
 import logging
 import os
-import signal
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -15,15 +14,16 @@ from typer.exceptions import TyperException
 
 from converter import __version__
 from converter.errors import ConverterError, UsageError, VerificationError
+from converter.progress import interruption, stage_lines
 
 PROGRAM = "lt-export"
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
 
 ABOUT = (
-    "Convert a trained LightTrack checkpoint to verified ncnn models.\n\n"
-    "Traces the template and the update graph, converts them with pnnx, runs ncnn against the unpatched PyTorch "
-    "network, and publishes a folder with lighttrack_init and lighttrack_update (.param, .bin) and manifest.json. "
+    "Convert a trained LightTrack checkpoint to verified ncnn or ONNX models.\n\n"
+    "Traces the tracker's graphs, converts them, runs the results in ncnn or onnxruntime against the unpatched PyTorch "
+    "network, and publishes a folder with lighttrack_init, lighttrack_update (.param, .bin; .onnx) and manifest.json. "
     "When anything fails, an earlier export in that folder stays as it was."
 )
 EPILOG = (
@@ -64,6 +64,18 @@ def export_command(
     ] = None,
     template_size: Annotated[int | None, typer.Option(metavar="PIXELS", help="Template crop (default: 127).")] = None,
     search_size: Annotated[int | None, typer.Option(metavar="PIXELS", help="Search crop (default: 288).")] = None,
+    format: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="ncnn (default) or onnx; repeatable for both in one run.")
+    ] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="two: init and update (default for ncnn); three: init, backbone and neck_head (default for onnx).",
+        ),
+    ] = None,
+    opset: Annotated[int | None, typer.Option(metavar="N", help="Of ONNX models, 11 to 17 (default: 11).")] = None,
+    no_simplify: Annotated[bool, typer.Option("--no-simplify", help="Leave onnxsim out.")] = False,
     stride: Annotated[
         int | None, typer.Option(metavar="PIXELS", help="Checked against the network (default: the network's).")
     ] = None,
@@ -112,6 +124,9 @@ def export_command(
     from converter.spec import ExportOptions, network_for
 
     _log_to_stderr(verbose, quiet)
+    formats = _formats(format)
+    if "onnx" not in formats and (opset is not None or no_simplify):
+        raise UsageError(f"{'--no-simplify' if opset is None else '--opset'} is about ONNX models; add --format onnx")
     arch, network = network_for(
         arch, config, {"path_name": path_name, "template_size": template_size, "search_size": search_size}
     )
@@ -121,6 +136,10 @@ def export_command(
         output=output or Path("exports") / arch,
         network=network,
         official=official,
+        formats=formats,
+        split=split,
+        opset=_opset(opset),
+        simplify=not no_simplify,
         stride=stride,
         atol=_finite("--atol", atol),
         rtol=_finite("--rtol", rtol),
@@ -140,7 +159,8 @@ def _run(options, as_json, verbose, quiet):
 
     table = Console(stderr=as_json, width=None if sys.stdout.isatty() else 120)
     try:
-        manifest = export(options, None if quiet else StageLines())
+        stage_lines.quiet = quiet
+        manifest = export(options, stage_lines)
     except ConverterError as error:
         checks = []
         if isinstance(error, VerificationError) and error.report is not None:
@@ -155,26 +175,23 @@ def _run(options, as_json, verbose, quiet):
         print_summary(table, manifest, options.output, verbose)
 
 
-class StageLines:
-    """A line per finished stage on stderr; on a terminal, what is under way shows a spinner."""
+def _formats(names):
+    from converter.spec import FORMAT_NAMES
 
-    def __init__(self):
-        self.console = Console(stderr=True)
-        self.status = None
+    for name in names or ():
+        if name not in FORMAT_NAMES:
+            raise UsageError(f"--format {name}: expected one of {', '.join(FORMAT_NAMES)}")
+    return tuple(dict.fromkeys(names or ("ncnn",)))
 
-    def __call__(self, name: str, seconds: float | None, note: str) -> None:
-        self.stop()
-        if seconds is None:
-            if self.console.is_terminal:
-                self.status = self.console.status(name)
-                self.status.start()
-            return
-        self.console.print(f"{name:<10} {seconds:5.1f} s  {note}", highlight=False, soft_wrap=True)
 
-    def stop(self) -> None:
-        if self.status:
-            self.status.stop()
-            self.status = None
+def _opset(number):
+    from converter.spec import LARGEST_OPSET, SMALLEST_OPSET
+
+    if number is None:
+        return SMALLEST_OPSET
+    if not SMALLEST_OPSET <= number <= LARGEST_OPSET:
+        raise UsageError(f"--opset {number}: expected {SMALLEST_OPSET} to {LARGEST_OPSET}")
+    return number
 
 
 def _finite(option, value):
@@ -191,28 +208,21 @@ def _log_to_stderr(verbose, quiet):
         logging.getLogger(name).setLevel(level)
 
 
-class _Interrupted(BaseException):
-    """A signal that asks us to end."""
-
-
-def _interrupt(number: int, _frame: Any) -> None:
-    raise _Interrupted(number)
-
-
 def main() -> None:
     """Entry point of ``lt-export``."""
-    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
-        signal.signal(number, _interrupt)
+    interruption.listen()
     try:
         code = app(prog_name=PROGRAM, standalone_mode=False) or 0
-    except _Interrupted as signalled:
-        number = signalled.args[0]
-        print(f"{PROGRAM}: interrupted by {signal.Signals(number).name}; nothing was published", file=sys.stderr)
-        code = 128 + number
-    except ConverterError as error:
-        code = _report(str(error), error.exit_code)
-    except TyperException as error:
-        code = _report(f"{error.format_message().rstrip('.')}; see {PROGRAM} --help", 2)
+    except BaseException as error:
+        stage_lines.stop()
+        if interruption.number is not None:
+            code = _report(str(interruption), 128 + interruption.number)
+        elif isinstance(error, ConverterError):
+            code = _report(f"error: {error}", error.exit_code)
+        elif isinstance(error, TyperException):
+            code = _report(f"error: {error.format_message().rstrip('.')}; see {PROGRAM} --help", 2)
+        else:
+            raise
     sys.exit(code)
 
 
@@ -221,7 +231,7 @@ def _report(message, code):
         import traceback
 
         traceback.print_exc()
-    print(f"{PROGRAM}: error: {' '.join(message.split())}", file=sys.stderr)
+    print(f"{PROGRAM}: {' '.join(message.split())}", file=sys.stderr)
     return code
 
 

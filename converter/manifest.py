@@ -1,7 +1,8 @@
 """What an export folder says about itself: ``manifest.json``."""
 
+import json
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -21,7 +22,7 @@ class ExportedGraph:
 
     Attributes:
         graph: its inputs and outputs.
-        format: "ncnn".
+        format: "ncnn" or "onnx".
         files: what was written for it.
         multiply_adds: of one run.
     """
@@ -51,6 +52,7 @@ def build_manifest(
     extra_files: Sequence[Path],
     verification: dict[str, Any],
     checksum,
+    packages: Iterable[str],
 ) -> dict[str, Any]:
     """The manifest of an export; the same export gives the same manifest.
 
@@ -60,6 +62,7 @@ def build_manifest(
         extra_files: published files that belong to no graph.
         verification: the report, or that there is none.
         checksum: path -> sha256.
+        packages: whose versions to record.
     """
     spec = options.network
     checkpoint = network.checkpoint
@@ -72,7 +75,7 @@ def build_manifest(
         "checkpoint": {"file": checkpoint.file, "sha256": checkpoint.sha256, "epoch": checkpoint.epoch},
         "parameters": network.parameters,
         "multiply_adds": {exported.graph.name: exported.multiply_adds for exported in graphs},
-        "split": options.split,
+        "formats": {name: _format(options, name) for name in options.formats},
         "precision": options.precision,
         "graphs": [_graph(exported, checksum) for exported in graphs],
         "extra_files": [_file(path, checksum) for path in extra_files],
@@ -84,9 +87,27 @@ def build_manifest(
             "score_size": dimensions["search_cells"],
             **spec.tracker,
         },
-        "tools": tool_versions(),
+        "tools": tool_versions(packages),
         "verification": verification,
     }
+
+
+def file_metadata(options: ExportOptions, network: Any) -> dict[str, str]:
+    """What a model file that is found alone should say: name to text."""
+    return {
+        "arch": options.arch,
+        "path_name": options.network.path_name,
+        "checkpoint": network.checkpoint.file,
+        "checkpoint_sha256": network.checkpoint.sha256,
+        "preprocess": json.dumps(_preprocess(options.network.preprocess)),
+    }
+
+
+def _format(options, name):
+    about = {"split": options.split_of(name)}
+    if name == "onnx":
+        about |= {"opset": options.opset, "simplified": options.simplify}
+    return about
 
 
 def _graph(exported, checksum):
@@ -129,10 +150,10 @@ def _preprocess(preprocess):
     }
 
 
-def tool_versions() -> dict[str, str]:
+def tool_versions(packages: Iterable[str]) -> dict[str, str]:
     """Versions of what made and checked the models."""
     versions = {"python": platform.python_version()}
-    for name in ("torch", "pnnx", "ncnn", "numpy"):
+    for name in packages:
         try:
             versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:

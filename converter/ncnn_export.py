@@ -9,23 +9,15 @@ import re
 import shutil
 import subprocess
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 from converter.errors import ConversionError, DependencyError
+from converter.files import write
 from converter.ncnn_format import NcnnGraph, read_param
 from converter.spec import GraphSpec
 
 LAST_WORDS = 3
 FULL_DISK = 1 << 20
-
-
-@dataclass(frozen=True)
-class NcnnFiles:
-    """A converted graph."""
-
-    param: Path
-    weights: Path
 
 
 class PnnxRun:
@@ -43,6 +35,8 @@ class PnnxRun:
         DependencyError: when there is no pnnx to run.
         ConversionError: when the TorchScript file cannot be written.
     """
+
+    background = True
 
     def __init__(
         self,
@@ -73,8 +67,11 @@ class PnnxRun:
                 f"cannot run {command[0]}: {error.strerror}; reinstall it: pip install --force-reinstall pnnx"
             ) from None
 
-    def result(self) -> NcnnFiles:
+    def result(self) -> tuple[Path, ...]:
         """Wait for pnnx, prove what it wrote, give blobs their declared names.
+
+        Returns:
+            the ``.param`` and the ``.bin`` file.
 
         Raises:
             ConversionError: with the operator, or with pnnx's own last words.
@@ -92,10 +89,10 @@ class PnnxRun:
         # pnnx calls blobs in0, in1, ..., out0, ... in the order of the traced function
         names = {f"in{index}": tensor.name for index, tensor in enumerate(self.graph.inputs)}
         names |= {f"out{index}": tensor.name for index, tensor in enumerate(self.graph.outputs)}
-        files = NcnnFiles(self.folder / f"{self.stem}.param", self.folder / f"{self.stem}.bin")
-        write(files.param, graph.renamed(names).text().encode())
-        (self.folder / "model.ncnn.bin").rename(files.weights)
-        return files
+        param, weights = self.folder / f"{self.stem}.param", self.folder / f"{self.stem}.bin"
+        write(param, graph.renamed(names).text().encode())
+        (self.folder / "model.ncnn.bin").rename(weights)
+        return param, weights
 
     def stop(self) -> None:
         """End the process if it still runs."""
@@ -169,15 +166,3 @@ def pnnx_binary() -> str:
     except ImportError:
         raise DependencyError("pnnx is not installed: pip install pnnx") from None
     return pnnx.EXEC_PATH
-
-
-def write(path: Path, data: bytes) -> None:
-    """Write a file of the conversion; a full disk is a failed conversion.
-
-    Raises:
-        ConversionError: naming the file and the reason.
-    """
-    try:
-        path.write_bytes(data)
-    except OSError as error:
-        raise ConversionError(f"cannot write {path}: {error.strerror}; free some space or set TMPDIR") from None

@@ -4,15 +4,13 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
-from converter.errors import ConversionError, DependencyError, UsageError
+from converter.errors import CheckpointError, ConversionError, UsageError
+from converter.formats import FORMATS, STEM, Conversion, Job, check_dependencies
 from converter.networks import FAMILIES
-from converter.spec import ExportOptions
-
-NEEDED = ("torch", "pnnx", "ncnn")
-STEM = "lighttrack_{graph}"
+from converter.spec import ExportOptions, GraphSpec
 
 log = logging.getLogger(__name__)
 
@@ -37,19 +35,6 @@ class Stages:
         self._callback(name, None, "")
         yield notes
         self._callback(name, time.perf_counter() - start, ", ".join(notes))
-
-
-def check_dependencies() -> None:
-    """Raises:
-    DependencyError: naming the first package that is not installed.
-    """
-    for name in NEEDED:
-        try:
-            found = find_spec(name)
-        except (ImportError, ValueError):
-            found = None
-        if found is None:
-            raise DependencyError(f"{name} is not installed: pip install {name}")
 
 
 def network_dimensions(options: ExportOptions) -> dict[str, int]:
@@ -94,12 +79,12 @@ def export(options: ExportOptions, on_stage: StageCallback | None = None) -> dic
 
     stages = Stages(on_stage)
     dimensions = network_dimensions(options)
+    plans = {name: options.network.graph_specs(options.split_of(name), dimensions) for name in options.formats}
+    graphs = {graph.name: graph for plan in plans.values() for graph in plan}
+    images = _images(plans)
     check_target(options.output)
-    check_dependencies()
-    if not options.checkpoint.is_file():
-        _refuse_checkpoint(options.checkpoint)
-    graphs = options.network.graph_specs(options.split, dimensions)
-    images = _images(graphs)
+    check_dependencies(options)
+    _check_checkpoint(options.checkpoint)
     feeds = []
     if options.verify:
         feeds = noise_feeds(options.seed, options.network.noise_feeds, images)
@@ -107,59 +92,75 @@ def export(options: ExportOptions, on_stage: StageCallback | None = None) -> dic
     with Workspace(options.output) as workspace, ExitStack() as running:
         with stages("network") as notes:
             from converter.model import load_network
-            from converter.trace import multiply_adds, trace
+            from converter.trace import multiply_adds
 
             network = load_network(options, dimensions["stride"])
             notes += [f"{options.arch}, {network.source}", f"{network.parameters:,} parameters"]
         with stages("trace") as notes:
-            runs = _start_conversions(options, network.module, graphs, workspace, running, trace)
-            notes.append(" and ".join(graph.name for graph in graphs))
+            conversions = _start_conversions(options, network, plans, workspace, running)
+            notes.append(", ".join(graphs))
         with stages("reference"):
-            counts = {graph.name: multiply_adds(network.module, graph) for graph in graphs}
+            counts = {name: multiply_adds(network.module, graph) for name, graph in graphs.items()}
             answers = _reference_answers(network.module, options, images, feeds)
         with stages("convert") as notes:
-            files = {name: run.result() for name, run in runs.items()}
-            runners = _load(graphs, files)
-            notes.append("pnnx, beside the last two stages")
+            files = _finished(conversions)
+            runners = {
+                name: {graph.name: FORMATS[name].load(files[name, graph.name], graph) for graph in plan}
+                for name, plan in plans.items()
+            }
+            notes.append(" and ".join(plans))
         with stages("verify") as notes:
-            verification = _verify(options, graphs, runners, feeds, answers, network.source)
+            verification = _verify(options, plans, runners, feeds, answers, network.source)
             notes.append(f"on {len(feeds)} inputs" if feeds else "left out")
         with stages("publish") as notes:
-            manifest = _publish(options, dimensions, network, graphs, counts, files, verification, workspace)
+            manifest = _publish(options, dimensions, network, plans, counts, files, verification, workspace)
             notes.append(str(options.output))
     return manifest
 
 
-def _refuse_checkpoint(path):
-    from converter.errors import CheckpointError
+def _check_checkpoint(path):
+    if not path.is_file():
+        found = "is a folder" if path.is_dir() else "no such file"
+        raise CheckpointError(f"checkpoint {path}: {found}, expected a file written by torch.save")
 
-    found = "is a folder" if path.is_dir() else "no such file"
-    raise CheckpointError(f"checkpoint {path}: {found}, expected a file written by torch.save")
 
-
-def _images(graphs):
+def _images(plans):
     """The inputs that no graph produces: template and search crop."""
+    graphs = [graph for plan in plans.values() for graph in plan]
     produced = {tensor.meaning for graph in graphs for tensor in graph.outputs}
     inputs = {tensor.meaning: tensor for graph in graphs for tensor in graph.inputs}
     return tuple(tensor for meaning, tensor in inputs.items() if meaning not in produced)
 
 
-def _start_conversions(options, module, graphs, workspace, running, trace):
-    """Trace the graphs, the longest to convert first, and start pnnx on each as soon as it is traced."""
-    from converter.ncnn_export import PnnxRun, write
+def _start_conversions(options, network, plans, workspace, running) -> dict[tuple[str, str], Conversion]:
+    """Trace every graph once, the largest first, and start its conversions as soon as it is traced."""
+    from converter.files import write
+    from converter.manifest import file_metadata
+    from converter.trace import trace
 
-    runs = {}
-    for graph in sorted(graphs, key=lambda graph: -len(graph.inputs)):
-        torchscript = trace(module, graph)
-        folder = workspace.folder / graph.name
-        folder.mkdir()
-        stem = STEM.format(graph=graph.name)
+    metadata = file_metadata(options, network)
+    graphs = {graph.name: graph for plan in plans.values() for graph in plan}
+    conversions = {}
+    for graph in sorted(graphs.values(), key=_input_size, reverse=True):
+        torchscript = trace(network.module, graph)
         if options.keep_torchscript:
-            write(workspace.folder / f"{stem}.pt", torchscript)
-        run = PnnxRun(torchscript, graph, folder, stem, options.pnnx_timeout, workspace.process_group)
-        running.callback(run.stop)
-        runs[graph.name] = run
-    return runs
+            write(workspace.folder / f"{STEM.format(graph=graph.name)}.pt", torchscript)
+        job = Job(torchscript, graph, workspace.folder, options, metadata, workspace.process_group)
+        for name in (name for name, plan in plans.items() if graph in plan):
+            conversion = FORMATS[name].start(job)
+            running.callback(conversion.stop)
+            conversions[name, graph.name] = conversion
+    return conversions
+
+
+def _input_size(graph: GraphSpec) -> int:
+    return max(tensor.shape[-1] * tensor.shape[-2] for tensor in graph.inputs)
+
+
+def _finished(conversions) -> dict[tuple[str, str], tuple[Path, ...]]:
+    """The files of every conversion; what this process has to do itself comes before waiting for others."""
+    order = sorted(conversions, key=lambda key: conversions[key].background)
+    return {key: conversions[key].result() for key in order}
 
 
 def _reference_answers(module, options, images, feeds):
@@ -169,36 +170,33 @@ def _reference_answers(module, options, images, feeds):
     return [reference.infer(feed.tensors) for feed in feeds]
 
 
-def _load(graphs, files):
-    from converter.runners.ncnn_runner import NcnnRunner
-
-    return {graph.name: NcnnRunner(files[graph.name].param, files[graph.name].weights, graph) for graph in graphs}
-
-
-def _verify(options, graphs, runners, feeds, answers, source):
+def _verify(options, plans, runners, feeds, answers, source):
     from converter.verify import Report, verify
 
     if not options.verify:
-        _probe(graphs, runners)
+        for name, plan in plans.items():
+            _probe(name, plan, runners[name])
         log.warning("not verified (--no-verify): nothing says that these models answer as the network does")
         return {"status": "unverified", "reason": "--no-verify"}
     tolerances = options.tolerances()
-    report = Report(
-        tuple(verify("ncnn", graphs, runners, feeds, answers, tolerances, options.network.decision)),
-    )
-    report.raise_if_failed()
+    checks = [
+        check
+        for name, plan in plans.items()
+        for check in verify(name, plan, runners[name], feeds, answers, tolerances, options.network.decision)
+    ]
+    Report(tuple(checks)).raise_if_failed()
     return {
         "status": "passed",
         "reference": f"unpatched template() and track(), {source}, torch on the CPU",
-        "candidate": "ncnn on the CPU, fp32",
+        "candidates": {name: FORMATS[name].runtime for name in plans},
         "seed": options.seed,
         "feeds": [feed.name for feed in feeds],
         "tolerances": {name: tolerance.model_dump() for name, tolerance in tolerances.items()},
-        "checks": [check.as_dict() for check in report.checks],
+        "checks": [check.as_dict() for check in checks],
     }
 
 
-def _probe(graphs, runners):
+def _probe(format, graphs, runners):
     """One run on zeros: outputs have the declared shapes, and what one graph gives fits the next."""
     import numpy as np
 
@@ -208,20 +206,22 @@ def _probe(graphs, runners):
         for tensor in graph.outputs:
             if outputs[tensor.name].shape != tensor.shape:
                 raise ConversionError(
-                    f"ncnn {graph.name}: output {tensor.name!r} has shape {outputs[tensor.name].shape}, "
+                    f"{format} {graph.name}: output {tensor.name!r} has shape {outputs[tensor.name].shape}, "
                     f"expected {tensor.shape}"
                 )
 
 
-def _publish(options, dimensions, network, graphs, counts, files, verification, workspace):
+def _publish(options, dimensions, network, plans, counts, files, verification, workspace):
+    from converter.files import sha256
     from converter.manifest import ExportedGraph, build_manifest
-    from converter.publish import sha256
 
     exported = [
-        ExportedGraph(graph, "ncnn", (files[graph.name].param, files[graph.name].weights), counts[graph.name])
-        for graph in graphs
+        ExportedGraph(graph, name, files[name, graph.name], counts[graph.name])
+        for name, plan in plans.items()
+        for graph in plan
     ]
     extra = sorted(workspace.folder.glob("*.pt"))
-    manifest = build_manifest(options, dimensions, network, exported, extra, verification, sha256)
+    packages = ["torch", "numpy", *(package for name in plans for package in FORMATS[name].packages)]
+    manifest = build_manifest(options, dimensions, network, exported, extra, verification, sha256, packages)
     workspace.publish([path for graph in exported for path in graph.files] + extra, manifest)
     return manifest

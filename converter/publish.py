@@ -10,7 +10,6 @@ import contextlib
 import ctypes
 import errno
 import glob
-import hashlib
 import json
 import os
 import secrets
@@ -23,6 +22,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from converter.errors import ConversionError, UsageError
+from converter.files import sha256
 from converter.manifest import MANIFEST, listed_files
 
 STALE_SECONDS = 3600
@@ -230,9 +230,3 @@ def _write(path, data):
         writer.write(data)
         writer.flush()
         os.fsync(writer.fileno())
-
-
-def sha256(path: Path) -> str:
-    """Hexadecimal digest of a file."""
-    with path.open("rb") as reader:
-        return hashlib.file_digest(reader, "sha256").hexdigest()

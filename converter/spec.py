@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from converter.errors import ArchitectureError, UsageError
 
+FORMAT_NAMES = ("ncnn", "onnx")
+SMALLEST_OPSET, LARGEST_OPSET = 11, 17
 SMALLEST_SIZE, LARGEST_SIZE = 16, 1024
 
 Size = Annotated[int, Field(ge=SMALLEST_SIZE, le=LARGEST_SIZE)]
@@ -88,6 +90,7 @@ class NetworkSpec(Frozen):
     tensors: dict[str, TensorEntry]
     graphs: dict[str, GraphEntry]
     splits: dict[str, Annotated[list[str], Field(min_length=1)]]
+    default_splits: dict[str, str]
     tolerances: dict[str, dict[str, Tolerance]]
     decision: str
     noise_feeds: Annotated[int, Field(ge=1)]
@@ -102,12 +105,13 @@ class NetworkSpec(Frozen):
         for where, names, among in (
             ("graphs", used, known),
             ("splits", [name for split in self.splits.values() for name in split], self.graphs.keys()),
+            ("default_splits", self.default_splits.values(), self.splits.keys()),
             ("tolerances", [name for table in self.tolerances.values() for name in table], known),
             ("decision", [self.decision], outputs),
         ):
             if unknown := [name for name in names if name not in among]:
                 raise ValueError(f"{where} names {unknown[0]!r}, known are {', '.join(among) or 'none'}")
-        for key, needed in (("splits", "two"), ("tolerances", "fp32")):
+        for key, needed in (*(("default_splits", name) for name in FORMAT_NAMES), ("tolerances", "fp32")):
             if needed not in getattr(self, key):
                 raise ValueError(f"{key} has no {needed!r}, which an export needs")
         for precision, table in self.tolerances.items():
@@ -154,6 +158,10 @@ class ExportOptions(Frozen):
         output: folder to publish.
         network: the config, with the command line's sizes and path name put in.
         official: an official checkout to build the network from; our own definition otherwise.
+        formats: of the models.
+        split: into which graphs; None for what the config says of each format.
+        opset: of ONNX models.
+        simplify: whether ONNX models go through onnxsim.
         stride: what the user believes the stride to be, checked against the network.
         atol, rtol: replace the config's tolerance of every output.
         seed: of the noise to compare on.
@@ -167,7 +175,10 @@ class ExportOptions(Frozen):
     network: NetworkSpec
     official: Path | None = None
     stride: int | None = None
-    split: str = "two"
+    formats: Annotated[tuple[Literal[FORMAT_NAMES], ...], Field(min_length=1)] = ("ncnn",)
+    split: str | None = None
+    opset: Annotated[int, Field(ge=SMALLEST_OPSET, le=LARGEST_OPSET)] = SMALLEST_OPSET
+    simplify: bool = True
     precision: str = "fp32"
     atol: NonNegative | None = None
     rtol: NonNegative | None = None
@@ -177,6 +188,17 @@ class ExportOptions(Frozen):
     allow_pickle: bool = False
     keep_torchscript: bool = False
     pnnx_timeout: Annotated[float, Field(gt=0)] = 120.0
+
+    def split_of(self, format: str) -> str:
+        """A key of the config's ``splits``.
+
+        Raises:
+            UsageError: when the user's is none.
+        """
+        split = self.split or self.network.default_splits[format]
+        if split not in self.network.splits:
+            raise UsageError(f"--split {split}: expected one of {', '.join(self.network.splits)}")
+        return split
 
     def tolerances(self) -> dict[str, Tolerance]:
         """Output name to tolerance, with the user's override."""

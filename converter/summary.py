@@ -35,7 +35,7 @@ def print_checks(console: Console, checks: Iterable[Mapping[str, Any]], every_fe
     ):
         table.add_column(title, justify=justify, no_wrap=True)
     table.add_column("", overflow="fold")
-    for (_, graph, how, name, *feed), found in rows.items():
+    for (format, graph, how, name, *feed), found in rows.items():
         check, output = max(found, key=lambda pair: _badness(pair[1]))
         passed = all(output["passed"] for _, output in found)
         cells = [
@@ -46,7 +46,7 @@ def print_checks(console: Console, checks: Iterable[Mapping[str, Any]], every_fe
             Text("ok", "green") if passed and agree else Text(f"FAILED {output['problem'] or ''}".rstrip(), "bold red")
         )
         table.add_row(
-            f"{graph} {how}" + (f", {feed[0]}" if feed else ""),
+            f"{format} {graph} {how}" + (f", {feed[0]}" if feed else ""),
             name,
             *_figures(output),
             ("same" if agree else "other") if cells else "",
@@ -68,8 +68,8 @@ def print_summary(console: Console, manifest: Mapping[str, Any], folder: Any, ev
             ", ".join(f"{tensor['name']} {'x'.join(map(str, tensor['shape']))}" for tensor in graph[side])
             for side in ("inputs", "outputs")
         )
-        console.print(f"{graph['name']:<9} {shapes}", highlight=False, soft_wrap=True)
-        console.print(f"{'':<9} {files}", highlight=False, soft_wrap=True)
+        console.print(f"{graph['format']} {graph['name']:<9} {shapes}", highlight=False, soft_wrap=True)
+        console.print(f"{'':<14} {files}", highlight=False, soft_wrap=True)
     verdict = (
         Text("verified", "bold green") if verification["status"] == "passed" else Text("NOT VERIFIED", "bold yellow")
     )

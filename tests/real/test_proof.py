@@ -245,4 +245,5 @@ def test_missing_packages_are_named_before_any_work(tiny, tmp_path):
     )
     done = lt_export("--resume", tiny, "--path-name", TINY, "-o", tmp_path / "out", PYTHONPATH=f"{tmp_path}:{ROOT}")
     assert done.code == 5
-    assert done.error_line == "lt-export: error: pnnx is not installed: pip install pnnx"
+    expected = "--format ncnn needs pnnx, not installed here: pip install pnnx"
+    assert done.err.splitlines() == [f"lt-export: error: {expected}"]

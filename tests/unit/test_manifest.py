@@ -104,7 +104,7 @@ def build(options, tmp_path):
         network = SimpleNamespace(checkpoint=checkpoint, source="own definition", parameters=1969397)
         init = options.network.graph_specs("two", dimensions)[0]
         graphs = [ExportedGraph(init, "ncnn", tuple(files[:2]), 123)]
-        return build_manifest(chosen, dimensions, network, graphs, files[2:], {"status": "passed"}, sha256)
+        return build_manifest(chosen, dimensions, network, graphs, files[2:], {"status": "passed"}, sha256, ["numpy"])
 
     return build
 

@@ -134,7 +134,7 @@ def test_config_in_another_encoding_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("key", "value", "missing"), [("tolerances", {}, "fp32"), ("splits", {"one": ["init"]}, "two")]
+    ("key", "value", "missing"), [("tolerances", {}, "fp32"), ("default_splits", {"ncnn": "two"}, "onnx")]
 )
 def test_a_new_arch_needs_what_an_export_needs(write, key, value, missing):
     data = yaml.safe_load((config_folder() / "lighttrack_mobile.yaml").read_text())

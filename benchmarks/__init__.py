@@ -1,0 +1,1 @@
+"""Timings of lt-export beside the flow that people go through by hand."""

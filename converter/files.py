@@ -1,0 +1,24 @@
+"""Files of a conversion: written or failed, and their checksums."""
+
+import hashlib
+from pathlib import Path
+
+from converter.errors import ConversionError
+
+
+def write(path: Path, data: bytes) -> None:
+    """Write a whole file; a full disk is a failed conversion.
+
+    Raises:
+        ConversionError: naming the file and the reason.
+    """
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        raise ConversionError(f"cannot write {path}: {error.strerror}; free some space or set TMPDIR") from None
+
+
+def sha256(path: Path) -> str:
+    """Hexadecimal digest of a file."""
+    with path.open("rb") as reader:
+        return hashlib.file_digest(reader, "sha256").hexdigest()

@@ -1,0 +1,137 @@
+"""The formats an export can have: how a graph is converted to each, and what runs the result.
+
+The only place that tells formats apart; nothing here imports a runtime before it is used.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Protocol
+
+from converter.errors import DependencyError
+from converter.spec import ExportOptions, GraphSpec
+from converter.verify import Runner
+
+STEM = "lighttrack_{graph}"
+
+
+class Conversion(Protocol):
+    """A graph on its way to a format.
+
+    Attributes:
+        background: whether it goes on by itself, in a process of its own.
+    """
+
+    background: bool
+
+    def result(self) -> tuple[Path, ...]:
+        """The finished files, proved to be there."""
+
+    def stop(self) -> None:
+        """End what still runs for it."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One traced graph to convert.
+
+    Attributes:
+        torchscript: the traced graph, a TorchScript file.
+        graph: its inputs and outputs.
+        folder: for its files; they go into a folder of the format.
+        options: of the export.
+        metadata: what a file that can say something about itself should say.
+        process_group: for child processes.
+    """
+
+    torchscript: bytes
+    graph: GraphSpec
+    folder: Path
+    options: ExportOptions
+    metadata: dict[str, str]
+    process_group: int | None
+
+    @property
+    def stem(self) -> str:
+        return STEM.format(graph=self.graph.name)
+
+
+@dataclass(frozen=True)
+class Format:
+    """One format.
+
+    Attributes:
+        name: as on the command line.
+        runtime: what runs it, in words.
+        packages: importable names it needs.
+        start: begin to convert.
+        load: its files and graph to something that runs.
+    """
+
+    name: str
+    runtime: str
+    packages: tuple[str, ...]
+    start: Callable[[Job], Conversion]
+    load: Callable[[tuple[Path, ...], GraphSpec], Runner]
+
+
+def _start_ncnn(job):
+    from converter.ncnn_export import PnnxRun
+
+    folder = job.folder / "ncnn" / job.graph.name
+    folder.mkdir(parents=True)
+    return PnnxRun(job.torchscript, job.graph, folder, job.stem, job.options.pnnx_timeout, job.process_group)
+
+
+def _load_ncnn(files, graph):
+    from converter.runners.ncnn_runner import NcnnRunner
+
+    return NcnnRunner(*files, graph)
+
+
+def _start_onnx(job):
+    from converter.onnx_export import OnnxConversion
+
+    folder = job.folder / "onnx"
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{job.stem}.onnx"
+    options = job.options
+    return OnnxConversion(job.torchscript, job.graph, path, options.opset, options.simplify, job.metadata)
+
+
+def _load_onnx(files, graph):
+    from converter.runners.onnx_runner import OnnxRunner
+
+    return OnnxRunner(*files, graph)
+
+
+FORMATS = {
+    format.name: format
+    for format in (
+        Format("ncnn", "ncnn on the CPU, fp32", ("pnnx", "ncnn"), _start_ncnn, _load_ncnn),
+        Format("onnx", "onnxruntime on the CPU", ("onnx", "onnxsim", "onnxruntime"), _start_onnx, _load_onnx),
+    )
+}
+
+
+def check_dependencies(options: ExportOptions) -> None:
+    """Look for the packages without importing them.
+
+    Raises:
+        DependencyError: naming what is missing and how to install it.
+    """
+    unused = () if options.simplify else ("onnxsim",)
+    for format in (FORMATS[name] for name in options.formats):
+        needed = [package for package in ("torch", *format.packages) if package not in unused]
+        missing = [package for package in needed if not _installed(package)]
+        if missing:
+            names, command = " and ".join(missing), f"pip install {' '.join(missing)}"
+            raise DependencyError(f"--format {format.name} needs {names}, not installed here: {command}")
+
+
+def _installed(package):
+    try:
+        return find_spec(package) is not None
+    except (ImportError, ValueError):
+        return False

@@ -1,0 +1,160 @@
+"""From TorchScript to ONNX: export, simplify, check, and say in the file what it is.
+
+The TorchScript file goes through ``torch.onnx.export`` with ``dynamo=False``: a fifth of the dynamo exporter's
+time, one file without side files, and the opset of choice.
+"""
+
+import io
+import json
+import logging
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+
+from converter import __version__
+from converter.errors import ConversionError
+from converter.files import write
+from converter.spec import GraphSpec
+
+log = logging.getLogger(__name__)
+
+
+class OnnxConversion:
+    """One graph to be converted; the work is done by :meth:`result`, in this process.
+
+    Args:
+        torchscript: the traced graph, a TorchScript file.
+        graph: its inputs and outputs.
+        path: the ``.onnx`` file to write.
+        opset: 11 to 17.
+        simplify: whether to run onnxsim.
+        metadata: what the file says about itself, name to text.
+    """
+
+    background = False
+
+    def __init__(
+        self, torchscript: bytes, graph: GraphSpec, path: Path, opset: int, simplify: bool, metadata: Mapping[str, str]
+    ):
+        self.torchscript, self.graph, self.path = torchscript, graph, path
+        self.opset, self.simplify, self.metadata = opset, simplify, metadata
+
+    def result(self) -> tuple[Path, ...]:
+        """Convert, prove, write.
+
+        Raises:
+            ConversionError: when a step fails or changes the interface of the graph.
+        """
+        model = onnx_from_torchscript(self.torchscript, self.graph, self.opset)
+        check(model, self.graph, "exporting")
+        if self.simplify:
+            model = simplified(model, self.graph)
+            check(model, self.graph, "simplifying")
+        describe(model, self.graph, self.metadata)
+        write(self.path, model.SerializeToString(deterministic=True))
+        return (self.path,)
+
+    def stop(self) -> None:
+        """Nothing runs beside this process."""
+
+
+def onnx_from_torchscript(torchscript: bytes, graph: GraphSpec, opset: int):
+    """The exporter's model, as an ``onnx.ModelProto``.
+
+    Raises:
+        ConversionError: with the exporter's first words.
+    """
+    import onnx
+
+    buffer = io.BytesIO()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of torch.jit and of the exporter
+            warnings.filterwarnings("ignore", message="no signature found for")  # of a script method, as it should be
+            traced = torch.jit.load(io.BytesIO(torchscript)).eval()
+            torch.onnx.export(
+                traced,
+                tuple(torch.zeros(tensor.shape) for tensor in graph.inputs),
+                buffer,
+                dynamo=False,
+                opset_version=opset,
+                input_names=[tensor.name for tensor in graph.inputs],
+                output_names=[tensor.name for tensor in graph.outputs],
+            )
+    except (RuntimeError, TypeError, ValueError, torch.onnx.errors.OnnxExporterError) as error:
+        first = str(error).strip().partition("\n")[0]
+        raise ConversionError(f"exporting {graph.name} to ONNX opset {opset} failed: {first}") from error
+    return onnx.load_from_string(buffer.getvalue())
+
+
+def simplified(model, graph: GraphSpec):
+    """What onnxsim makes of the model, constants as initializers; its own comparison is left out, ours follows.
+
+    Raises:
+        ConversionError: when onnxsim fails.
+    """
+    import onnxsim
+
+    try:
+        result, _ = onnxsim.simplify(model, check_n=0)
+    except Exception as error:  # onnxsim raises what its C++ side throws
+        first = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
+        raise ConversionError(f"onnxsim on {graph.name}: {first}; --no-simplify leaves it out") from error
+    for node in [node for node in result.graph.node if node.op_type == "Constant"]:
+        # some converters want the limits of a Clip as initializers
+        result.graph.initializer.append(node.attribute[0].t)
+        result.graph.initializer[-1].name = node.output[0]
+        result.graph.node.remove(node)
+    log.debug("onnxsim on %s: %d nodes, %d before", graph.name, len(result.graph.node), len(model.graph.node))
+    return result
+
+
+def check(model, graph: GraphSpec, step: str) -> None:
+    """Valid for onnx, with the declared inputs and outputs in their order, all of it in the default domain.
+
+    Raises:
+        ConversionError: saying what the step changed.
+    """
+    import onnx
+
+    try:
+        onnx.checker.check_model(model, full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError, RuntimeError) as error:
+        first = str(error).strip().partition("\n")[0]
+        raise ConversionError(f"{step} {graph.name}: not a valid ONNX model: {first}") from error
+    for what, values, declared in (
+        ("inputs", model.graph.input, graph.inputs),
+        ("outputs", model.graph.output, graph.outputs),
+    ):
+        found = [_tensor(value) for value in values]
+        expected = [(tensor.name, tensor.shape, "FLOAT") for tensor in declared]
+        if found != expected:
+            raise ConversionError(f"{step} {graph.name}: {what} became {_listed(found)}, expected {_listed(expected)}")
+    for node in model.graph.node:
+        if node.domain not in ("", "ai.onnx"):
+            raise ConversionError(
+                f"{step} {graph.name}: {node.domain}::{node.op_type} is not of the default ONNX domain"
+            )
+
+
+def _tensor(value):
+    import onnx
+
+    kind = value.type.tensor_type
+    shape = tuple(size.dim_value or size.dim_param or "?" for size in kind.shape.dim)
+    return value.name, shape, onnx.TensorProto.DataType.Name(kind.elem_type)
+
+
+def _listed(tensors):
+    return ", ".join(f"{name} {'x'.join(map(str, shape))} {kind}" for name, shape, kind in tensors) or "none"
+
+
+def describe(model, graph: GraphSpec, metadata: Mapping[str, str]) -> None:
+    """Producer and metadata, so that a lone file explains itself."""
+    import onnx
+
+    model.producer_name, model.producer_version = "lighttrack-export", __version__
+    tensors = {tensor.name: tensor.about for tensor in (*graph.inputs, *graph.outputs)}
+    onnx.helper.set_model_props(model, {"graph": graph.name, "tensors": json.dumps(tensors), **metadata})

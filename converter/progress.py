@@ -1,0 +1,78 @@
+"""What a run shows while it works, and how a signal ends it."""
+
+import signal
+from typing import Any
+
+from rich.console import Console
+
+LAST_STAGE = "publish"
+
+
+class StageLines:
+    """A line per finished stage on stderr; on a terminal, what is under way shows a spinner.
+
+    Attributes:
+        stage: what is under way; "done" behind the last stage.
+    """
+
+    def __init__(self):
+        self.console = Console(stderr=True)
+        self.quiet = False
+        self.stage = "start"
+        self.status = None
+
+    def __call__(self, name: str, seconds: float | None, note: str) -> None:
+        self.stop()
+        self.stage = name if seconds is None else "done" if name == LAST_STAGE else self.stage
+        interruption.raise_if_asked()
+        if self.quiet:
+            return
+        if seconds is None:
+            if self.console.is_terminal:
+                self.status = self.console.status(name)
+                self.status.start()
+            return
+        self.console.print(f"{name:<10} {seconds:5.1f} s  {note}", highlight=False, soft_wrap=True)
+
+    def stop(self) -> None:
+        if self.status:
+            self.status.stop()
+            self.status = None
+
+
+class Interruption:
+    """Turns a signal into an exception that unwinds the run; what the run has begun is undone on the way.
+
+    Extension modules turn an exception that meets them into one of theirs or drop it, so the signal is also
+    remembered and looked at between stages and at the end.
+    """
+
+    class Interrupted(BaseException):
+        """Raised where the signal arrives."""
+
+    def __init__(self):
+        self.number = None
+
+    def listen(self) -> None:
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+            signal.signal(number, self._arrived)
+
+    def _arrived(self, number: int, _frame: Any) -> None:
+        if self.number is None and stage_lines.stage != "done":
+            self.number = number
+            raise self.Interrupted
+
+    def raise_if_asked(self) -> None:
+        if self.number is not None and stage_lines.stage != "done":
+            raise self.Interrupted
+
+    def __str__(self):
+        if stage_lines.stage == LAST_STAGE:
+            outcome = "while publishing: the folder holds the old export or the new one, whole"
+        else:
+            outcome = "nothing was published"
+        return f"interrupted by {signal.Signals(self.number).name}; {outcome}"
+
+
+stage_lines = StageLines()
+interruption = Interruption()

@@ -1,0 +1,297 @@
+"""ONNX through the command line: files that other code runs, and what is refused."""
+
+import json
+import textwrap
+
+import numpy as np
+import onnx
+import onnxruntime
+import onnxsim
+import pytest
+import torch
+
+from conftest import MOBILE, TINY, contents, lt_export, save_seeded
+from converter.networks import FAMILIES
+
+pytestmark = pytest.mark.real
+SPLITS = {"three": ["backbone", "init", "neck_head"], "two": ["init", "update"]}
+
+
+def export(checkpoint, path_name, target, *options, **extra):
+    return lt_export(
+        "--resume", checkpoint, "--path-name", path_name, "-o", target, "--format", "onnx", *options, **extra
+    )
+
+
+def run(folder, name, feed):
+    """onnxruntime without any of our code."""
+    session = onnxruntime.InferenceSession(folder / f"lighttrack_{name}.onnx", providers=["CPUExecutionProvider"])
+    return dict(zip([output.name for output in session.get_outputs()], session.run(None, feed), strict=True))
+
+
+def run_chain(folder, run, z, x):
+    known = {**run(folder, "init", {"z": z})}
+    if (folder / "lighttrack_update.onnx").exists():
+        return known | run(folder, "update", {"zf": known["zf"], "x": x})
+    known |= run(folder, "backbone", {"x": x})
+    return known | run(folder, "neck_head", {"zf": known["zf"], "xf": known["xf"]})
+
+
+def inputs(template=127, search=288):
+    generator = np.random.default_rng(7)
+    return [generator.standard_normal((1, 3, size, size)).astype(np.float32) for size in (template, search)]
+
+
+def torch_answers(checkpoint, path_name, z, x):
+    network = FAMILIES["lighttrack"].build(path_name, z.shape[-1])
+    network.load_state_dict(torch.load(checkpoint, weights_only=True)["state_dict"], assign=True)
+    with torch.no_grad():
+        network.eval().template(torch.from_numpy(z))
+        cls, reg = network.track(torch.from_numpy(x))
+        return {"zf": network.zf.numpy(), "cls": cls.numpy(), "reg": reg.numpy()}
+
+
+def assert_close(found, expected):
+    for name, array in expected.items():
+        assert found[name].shape == array.shape
+        assert np.abs(found[name] - array).max() < 1e-4 * np.ptp(array), name
+
+
+@pytest.fixture(scope="module")
+def folder(seeded, tmp_path_factory):
+    """The seeded LightTrack-Mobile as three ONNX graphs."""
+    target = tmp_path_factory.mktemp("onnx") / "out"
+    done = export(seeded, MOBILE, target)
+    assert done.code == 0, done.err
+    return target
+
+
+def test_three_graphs_by_default_and_nothing_beside_them(folder):
+    assert sorted(contents(folder)) == [*(f"lighttrack_{name}.onnx" for name in SPLITS["three"]), "manifest.json"]
+
+
+def test_other_code_runs_the_chain_and_gets_the_networks_answers(folder, seeded):
+    z, x = inputs()
+    assert_close(run_chain(folder, run, z, x), torch_answers(seeded, MOBILE, z, x))
+
+
+def test_opencv_runs_them_too(folder, seeded):
+    cv2 = pytest.importorskip("cv2", reason="opencv-python-headless is not installed")
+
+    def run_opencv(folder, name, feed):
+        net = cv2.dnn.readNetFromONNX(str(folder / f"lighttrack_{name}.onnx"))
+        for blob, array in feed.items():
+            net.setInput(array, blob)
+        outputs = {"init": ["zf"], "backbone": ["xf"], "neck_head": ["cls", "reg"]}[name]
+        return dict(zip(outputs, net.forward(outputs), strict=True))
+
+    z, x = inputs()
+    assert_close(run_chain(folder, run_opencv, z, x), torch_answers(seeded, MOBILE, z, x))
+
+
+@pytest.mark.parametrize("opset", [11, 13, 17])
+@pytest.mark.parametrize("split", SPLITS)
+def test_opsets_and_splits(tiny, tmp_path, opset, split):
+    done = export(tiny, TINY, tmp_path / "out", "--opset", opset, "--split", split, "--json")
+    assert done.code == 0, done.err
+    manifest = json.loads(done.out)
+    assert manifest["formats"] == {"onnx": {"split": split, "opset": opset, "simplified": True}}
+    assert sorted(graph["name"] for graph in manifest["graphs"]) == SPLITS[split]
+    for name in SPLITS[split]:
+        model = onnx.load(tmp_path / f"out/lighttrack_{name}.onnx")
+        assert [(item.domain, item.version) for item in model.opset_import] == [("", opset)]
+    z, x = inputs()
+    assert_close(run_chain(tmp_path / "out", run, z, x), torch_answers(tiny, TINY, z, x))
+
+
+@pytest.mark.parametrize("stage", [1, 2, 3])
+def test_other_networks(stage, tmp_path):
+    path_name = TINY.replace("ops_10", f"ops_{stage}1")
+    checkpoint = save_seeded(tmp_path / "some.pth", path_name, template_size=128, search_size=256)
+    sizes = ("--template-size", 128, "--search-size", 256)
+    done = export(checkpoint, path_name, tmp_path / "out", *sizes, "-q")
+    assert done.code == 0, done.err
+    z, x = inputs(128, 256)
+    assert_close(run_chain(tmp_path / "out", run, z, x), torch_answers(checkpoint, path_name, z, x))
+
+
+def test_two_runs_give_the_same_bytes(folder, seeded, tmp_path):
+    assert export(seeded, MOBILE, tmp_path / "out", "-q").code == 0
+    for name in SPLITS["three"]:
+        path = f"lighttrack_{name}.onnx"
+        assert (tmp_path / "out" / path).read_bytes() == (folder / path).read_bytes()
+
+
+def test_a_lone_file_explains_itself(folder):
+    manifest = json.loads((folder / "manifest.json").read_text())
+    model = onnx.load(folder / "lighttrack_neck_head.onnx")
+    about = {item.key: item.value for item in model.metadata_props}
+    assert (model.producer_name, about["graph"]) == ("lighttrack-export", "neck_head")
+    assert (about["arch"], about["path_name"]) == ("LightTrackM_Subnet", MOBILE)
+    assert about["checkpoint_sha256"] == manifest["checkpoint"]["sha256"]
+    assert json.loads(about["preprocess"]) == manifest["preprocess"]
+    assert list(json.loads(about["tensors"])) == ["zf", "xf", "cls", "reg"]
+
+
+def test_simplified_graphs_are_no_larger_than_onnxsims_own(folder, seeded, tmp_path):
+    done = export(seeded, MOBILE, tmp_path / "plain", "--no-simplify", "-q")
+    assert done.code == 0, done.err
+    for name in SPLITS["three"]:
+        plain = onnx.load(tmp_path / f"plain/lighttrack_{name}.onnx")
+        ours = onnx.load(folder / f"lighttrack_{name}.onnx")
+        theirs, _ = onnxsim.simplify(plain)
+        assert len(ours.graph.node) <= len(theirs.graph.node) < len(plain.graph.node)
+        kinds = {node.op_type for node in ours.graph.node}
+        assert not kinds & {"Constant", "Shape", "Gather", "Unsqueeze", "Concat", "Identity"}
+    norms = [node for node in onnx.load(folder / "lighttrack_init.onnx").graph.node if "Norm" in node.op_type]
+    assert not norms
+
+
+def test_both_formats_in_one_run(tiny, tiny_export, tmp_path):
+    done = export(tiny, TINY, tmp_path / "out", "--format", "ncnn", "--json")
+    assert done.code == 0, done.err
+    manifest = json.loads(done.out)
+    assert [(graph["format"], graph["name"]) for graph in manifest["graphs"]] == [
+        *(("onnx", name) for name in ("init", "backbone", "neck_head")),
+        *(("ncnn", name) for name in ("init", "update")),
+    ]
+    assert {check["format"] for check in manifest["verification"]["checks"]} == {"ncnn", "onnx"}
+    for name in ("init", "update"):
+        for ending in ("param", "bin"):
+            path = f"lighttrack_{name}.{ending}"
+            assert (tmp_path / "out" / path).read_bytes() == (tiny_export / path).read_bytes()
+
+
+def test_both_formats_in_two_graphs_trace_each_once(tiny, tmp_path):
+    done = export(tiny, TINY, tmp_path / "out", "--format", "ncnn", "--split", "two", "--keep-torchscript")
+    assert done.code == 0, done.err
+    traced = next(line for line in done.err.splitlines() if line.startswith("trace"))
+    assert traced.endswith("init, update")
+    assert len(contents(tmp_path / "out")) == 2 + 4 + 2 + 1
+
+
+def test_ncnn_in_three_graphs(tiny, tmp_path):
+    done = lt_export("--resume", tiny, "--path-name", TINY, "-o", tmp_path / "out", "--split", "three", "--json")
+    assert done.code == 0, done.err
+    checked = {(check["graph"], check["how"]) for check in json.loads(done.out)["verification"]["checks"]}
+    assert checked == {(name, "alone") for name in SPLITS["three"]} | {("neck_head", "chained")}
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["--opset", "10"], "--opset 10: expected 11 to 17"),
+        (["--opset", "18"], "--opset 18: expected 11 to 17"),
+        (["--split", "four"], "--split four: expected one of two, three"),
+        (["--format", "tflite"], "--format tflite: expected one of ncnn, onnx"),
+    ],
+)
+def test_options_that_cannot_be_used(tiny, tmp_path, options, expected):
+    done = export(tiny, TINY, tmp_path / "out", *options)
+    assert done.code == 2
+    assert done.error_line == f"lt-export: error: {expected}"
+
+
+@pytest.mark.parametrize("option", [["--opset", "11"], ["--no-simplify"]])
+def test_options_of_onnx_without_onnx_are_refused(tiny, tmp_path, option):
+    done = lt_export("--resume", tiny, "--path-name", TINY, "-o", tmp_path / "out", *option)
+    assert done.code == 2
+    assert f"{option[0]} is about ONNX models; add --format onnx" in done.error_line
+
+
+def hide(folder, package):
+    """A folder for PYTHONPATH behind which a package cannot be found."""
+    (folder / "sitecustomize.py").write_text(
+        "import sys\n"
+        "class Hide:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        f"        if name == {package!r}:\n"
+        "            raise ModuleNotFoundError(name)\n"
+        "sys.meta_path.insert(0, Hide())\n"
+    )
+    return str(folder)
+
+
+@pytest.mark.parametrize("package", ["onnx", "onnxsim", "onnxruntime"])
+def test_missing_packages_are_named_before_any_work(tiny, tmp_path, package):
+    done = export(tiny, TINY, tmp_path / "out", PYTHONPATH=hide(tmp_path, package))
+    assert done.code == 5
+    expected = f"--format onnx needs {package}, not installed here: pip install {package}"
+    assert done.err.splitlines() == [f"lt-export: error: {expected}"]
+
+
+def test_onnxsim_is_not_needed_when_it_is_left_out(tiny, tmp_path):
+    done = export(tiny, TINY, tmp_path / "out", "--no-simplify", "-q", PYTHONPATH=hide(tmp_path, "onnxsim"))
+    assert done.code == 0, done.err
+
+
+@pytest.fixture
+def onnxsim_that(tmp_path):
+    """An ``onnxsim`` that changes the model first."""
+
+    def make(body):
+        folder = tmp_path / "fake/onnxsim"
+        folder.mkdir(parents=True)
+        indented = textwrap.indent(textwrap.dedent(body).strip(), "    ")
+        source = f"import numpy\nimport onnx\n\ndef simplify(model, check_n=0):\n{indented}\n    return model, True\n"
+        (folder / "__init__.py").write_text(source)
+        return str(folder.parent)
+
+    return make
+
+
+CHANGES = {
+    "raises": (
+        "raise RuntimeError('no such pass')",
+        4,
+        "onnxsim on backbone: RuntimeError: no such pass; --no-simplify",
+    ),
+    "renames an output": (
+        "model.graph.node[-1].output[0] = model.graph.output[0].name = 'renamed'",
+        4,
+        "simplifying backbone: outputs became renamed 1x40x36x36 FLOAT, expected xf 1x40x36x36 FLOAT",
+    ),
+    "frees a dimension": (
+        "model.graph.input[0].type.tensor_type.shape.dim[0].dim_param = 'N'",
+        4,
+        "simplifying backbone: inputs became x Nx3x288x288 FLOAT, expected x 1x3x288x288 FLOAT",
+    ),
+    "uses a foreign operator": (
+        "model.graph.node[0].domain = 'com.microsoft'\n"
+        "model.opset_import.append(onnx.helper.make_opsetid('com.microsoft', 1))",
+        4,
+        "backbone: com.microsoft::Conv is not of the default ONNX domain",
+    ),
+    "breaks the graph": ("del model.graph.node[0]", 4, "simplifying backbone: not a valid ONNX model"),
+    "damages a weight": (
+        "first = model.graph.initializer[0]\n"
+        "array = onnx.numpy_helper.to_array(first) + numpy.float32(0.1)\n"
+        "first.CopyFrom(onnx.numpy_helper.from_array(array, first.name))",
+        1,
+        "verification failed",
+    ),
+    "drops an activation": (
+        "relu = next(node for node in model.graph.node if node.op_type == 'Relu')\nrelu.op_type = 'Identity'",
+        1,
+        "verification failed",
+    ),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_changed_model_is_not_published(onnxsim_that, tiny, tmp_path, change):
+    body, code, expected = CHANGES[change]
+    done = export(tiny, TINY, tmp_path / "out", PYTHONPATH=onnxsim_that(body))
+    assert done.code == code, done.err
+    assert expected in done.error_line
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_trained_tracker(shared, tmp_path):
+    done = lt_export(
+        *("--resume", shared / "checkpoints/LightTrackM.pth", "-o", tmp_path / "out", "--format", "onnx", "-q")
+    )
+    assert done.code == 0, done.err
+    golden = np.load(shared / "golden/lighttrackm_127_288.npz")
+    found = run_chain(tmp_path / "out", run, golden["z"], golden["x"])
+    assert_close(found, {name: golden[name] for name in ("zf", "xf", "cls", "reg")})
