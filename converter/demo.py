@@ -1,7 +1,7 @@
 """A checkpoint in the official format with seeded weights, for trying the export without a trained one.
 
 The weights are random, so a tracker made from them tracks nothing. Their batch norms have been through
-pictures-like noise, so that signals keep their scale through the network and every output says something.
+noise, so that signals keep their scale through the network and every output says something.
 """
 
 import argparse
@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from converter.model import one_thread
 from converter.networks import FAMILIES
 from converter.spec import network_for
 
@@ -28,7 +29,7 @@ def seeded_state(path_name: str, template_size: int = 127, search_size: int = 28
     family = FAMILIES["lighttrack"]
     network = family.build(path_name, template_size).to_empty(device="cpu")
     generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
+    with torch.no_grad(), one_thread():
         for module in network.modules():
             _fill(module, generator)
         network.train()

@@ -1,5 +1,7 @@
 """From a config and a checkpoint to the network in eval mode, official or our own."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -52,6 +54,17 @@ def load_network(options: ExportOptions, stride: int) -> LoadedNetwork:
         source=source,
         parameters=sum(parameter.numel() for parameter in module.parameters()),
     )
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """torch on one thread: beside two pnnx runs, more of them wait for each other more than they work."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _official(options, stride):

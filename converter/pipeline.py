@@ -91,9 +91,10 @@ def export(options: ExportOptions, on_stage: StageCallback | None = None) -> dic
         feeds += [picture_feed(path, images, options.network.preprocess) for path in options.images]
     with Workspace(options.output) as workspace, ExitStack() as running:
         with stages("network") as notes:
-            from converter.model import load_network
+            from converter.model import load_network, one_thread
             from converter.trace import multiply_adds
 
+            running.enter_context(one_thread())
             network = load_network(options, dimensions["stride"])
             notes += [f"{options.arch}, {network.source}", f"{network.parameters:,} parameters"]
         with stages("trace") as notes:

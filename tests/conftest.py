@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # of this process: several threads are slow beside what the tests start
+
 ROOT = Path(__file__).parent.parent
 MOBILE = "back_04502514044521042540+cls_211000022+reg_100000111_ops_32"
 # the least that a path name can ask for: stride 8, output of a first block, one layer per tower
@@ -38,7 +40,8 @@ def command(*arguments: object) -> list[str]:
 
 def environment(**extra: str) -> dict[str, str]:
     """The environment without what would change an export; the project is importable from any folder."""
-    kept = {key: value for key, value in os.environ.items() if key not in ("LIGHTTRACK_ROOT", "LT_DEBUG")}
+    left_out = ("LIGHTTRACK_ROOT", "LT_DEBUG", "OMP_NUM_THREADS")
+    kept = {key: value for key, value in os.environ.items() if key not in left_out}
     path = os.pathsep.join(filter(None, [extra.pop("PYTHONPATH", ""), str(ROOT)]))
     return {**kept, "PYTHONPATH": path, "COLUMNS": "160", **extra}
 

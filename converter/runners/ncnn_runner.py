@@ -31,6 +31,7 @@ class NcnnRunner:
         self.net = ncnn.Net()
         for option in ("fp16_packed", "fp16_storage", "fp16_arithmetic", "bf16_storage"):
             setattr(self.net.opt, f"use_{option}", False)
+        self.net.opt.num_threads = 1  # the graphs are small, and threads that spin are slow on a busy machine
         for load, path in ((self.net.load_param, param), (self.net.load_model, weights)):
             if (code := load(str(path))) != 0:
                 raise ConversionError(f"ncnn does not load {path.name}: {load.__name__} returned {code}, expected 0")

@@ -6,10 +6,12 @@ import ncnn
 import numpy as np
 import pytest
 import torch
+import yaml
 from PIL import Image
 
 from conftest import MOBILE, TINY, contents, lt_export
 from converter.networks import FAMILIES
+from converter.spec import config_folder
 
 pytestmark = pytest.mark.real
 MODEL_FILES = ["lighttrack_init.bin", "lighttrack_init.param", "lighttrack_update.bin", "lighttrack_update.param"]
@@ -130,6 +132,22 @@ def test_the_summary_is_on_stdout_and_the_stages_are_on_stderr(tiny, tmp_path):
     assert "update chained" in done.out
     assert "verified LightTrackM_Subnet" in done.out
     assert "FAILED" not in done.out
+
+
+def known_archs():
+    """Every arch that a config of ours names; a new one is exported here before it is released."""
+    return [
+        arch for path in sorted(config_folder().glob("*.yaml")) for arch in yaml.safe_load(path.read_text())["archs"]
+    ]
+
+
+@pytest.mark.parametrize("arch", known_archs())
+def test_every_known_arch_is_exported_in_every_format(tiny, tmp_path, arch):
+    formats = ("--format", "ncnn", "--format", "onnx")
+    done = lt_export("--resume", tiny, "--path-name", TINY, "--arch", arch, "-o", tmp_path / "out", "--json", *formats)
+    assert done.code == 0, done.err
+    manifest = json.loads(done.out)
+    assert (manifest["arch"], manifest["verification"]["status"]) == (arch, "passed")
 
 
 def test_quiet_prints_nothing(tiny, tmp_path):
