@@ -10,7 +10,7 @@ test: setup ## all tests
 lint: setup ## format and fix
 	$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 bench: setup ## the hand-made flow beside lt-export
-	$(BIN)/python -m benchmarks.export
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[bench]" && $(BIN)/python -m benchmarks.export
 
 .venv/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'Python 3.11 or newer is needed: make PYTHON=python3.11')"

@@ -2,6 +2,8 @@
 
 import importlib.util
 import json
+import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -85,6 +87,62 @@ def test_the_trained_tracker_equals_the_official_one(shared, sizes):
     found = answers(network, torch.from_numpy(golden["z"]), torch.from_numpy(golden["x"]))
     for name in ("zf", "xf", "cls", "reg"):
         assert share(found[name], golden[name]) < 1e-5
+
+
+ANSWERS = Path(__file__).parent / "official_answers.json"
+
+
+def fill(state, seed=0):
+    """Weights that depend on key and shape only, so that two implementations get the same."""
+    for key, tensor in state.items():
+        generator = np.random.default_rng([seed, zlib.crc32(key.encode())])
+        values = generator.standard_normal(tuple(tensor.shape))
+        if key.endswith("running_var"):
+            values = 1.0 + np.abs(values)
+        elif key.endswith("num_batches_tracked"):
+            values = np.ones(())
+        elif tensor.dim() == 4:
+            values = values / np.sqrt(tensor[0].numel())
+        elif key.endswith("weight"):
+            values = 1.0 + 0.2 * values
+        else:
+            values = 0.1 * values
+        tensor.copy_(torch.from_numpy(np.asarray(values)))
+
+
+def sampled(network):
+    """Range and every 37th value of what a network answers on seeded noise."""
+    generator = np.random.default_rng(1)
+    z, x = (torch.from_numpy(generator.standard_normal((1, 3, size, size), np.float32)) for size in (128, 256))
+    found = answers(network.eval(), z, x)
+    return {
+        name: {"range": float(np.ptp(array)), "values": [float(value) for value in array.ravel()[::37][:64]]}
+        for name, array in found.items()
+    }
+
+
+@pytest.mark.parametrize("path_name", json.loads(ANSWERS.read_text()))
+def test_answers_are_those_noted_from_the_official_code(path_name):
+    """Noted from researchmm/LightTrack @ 39c426f; the test below compares the note with a checkout."""
+    network = own(path_name, 128)
+    fill(network.state_dict())
+    assert_noted(sampled(network), path_name)
+
+
+@pytest.mark.parametrize("path_name", json.loads(ANSWERS.read_text()))
+def test_the_notes_are_true(official, path_name):
+    network = official_network(official, path_name, 128, 256)
+    fill(network.state_dict())
+    assert_noted(sampled(network), path_name)
+
+
+def assert_noted(found, path_name):
+    noted = json.loads(ANSWERS.read_text())[path_name]
+    assert found.keys() == noted.keys()
+    for name, expected in noted.items():
+        assert found[name]["range"] == pytest.approx(expected["range"], rel=1e-4)
+        difference = np.abs(np.subtract(found[name]["values"], expected["values"]))
+        assert difference.max() < 1e-5 * expected["range"], name
 
 
 def random_path_names(count, seed=0):
