@@ -161,13 +161,8 @@ def _run(options, as_json, verbose, quiet):
     try:
         stage_lines.quiet = quiet
         manifest = export(options, stage_lines)
-    except ConverterError as error:
-        checks = []
-        if isinstance(error, VerificationError) and error.report is not None:
-            checks = [check.as_dict() for check in error.report.checks]
-            print_checks(table, checks, verbose)
-        if as_json:
-            print(json.dumps({"error": {"exit_code": error.exit_code, "message": str(error), "checks": checks}}))
+    except VerificationError as error:
+        print_checks(table, _checks(error), verbose)
         raise
     if as_json:
         print(json.dumps(manifest, indent=2))
@@ -218,7 +213,7 @@ def main() -> None:
         if interruption.number is not None:
             code = _report(str(interruption), 128 + interruption.number)
         elif isinstance(error, ConverterError):
-            code = _report(f"error: {error}", error.exit_code)
+            code = _report(f"error: {error}", error.exit_code, _checks(error))
         elif isinstance(error, TyperException):
             code = _report(f"error: {error.format_message().rstrip('.')}; see {PROGRAM} --help", 2)
         else:
@@ -226,12 +221,22 @@ def main() -> None:
     sys.exit(code)
 
 
-def _report(message, code):
+def _checks(error):
+    report = getattr(error, "report", None)
+    return [check.as_dict() for check in report.checks] if report is not None else []
+
+
+def _report(message, code, checks=()):
+    """The one line on stderr; on stdout, where JSON was asked for, the same as JSON."""
     if os.environ.get("LT_DEBUG"):
         import traceback
 
         traceback.print_exc()
-    print(f"{PROGRAM}: {' '.join(message.split())}", file=sys.stderr)
+    line = " ".join(message.split())
+    if "--json" in sys.argv:
+        answer = {"exit_code": code, "message": line.removeprefix("error: "), "checks": list(checks)}
+        print(json.dumps({"error": answer}))
+    print(f"{PROGRAM}: {line}", file=sys.stderr)
     return code
 
 

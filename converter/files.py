@@ -18,6 +18,19 @@ def write(path: Path, data: bytes) -> None:
         raise ConversionError(f"cannot write {path}: {error.strerror}; free some space or set TMPDIR") from None
 
 
+def make_folder(path: Path) -> Path:
+    """A folder with its parents; one that is there already is taken.
+
+    Raises:
+        ConversionError: naming the folder and the reason.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConversionError(f"cannot make {path}: {error.strerror}; free some space or set TMPDIR") from None
+    return path
+
+
 def sha256(path: Path) -> str:
     """Hexadecimal digest of a file."""
     with path.open("rb") as reader:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from converter.errors import DependencyError
+from converter.files import make_folder
 from converter.spec import ExportOptions, GraphSpec
 from converter.verify import Runner
 
@@ -79,8 +80,7 @@ class Format:
 def _start_ncnn(job):
     from converter.ncnn_export import PnnxRun
 
-    folder = job.folder / "ncnn" / job.graph.name
-    folder.mkdir(parents=True)
+    folder = make_folder(job.folder / "ncnn" / job.graph.name)
     return PnnxRun(job.torchscript, job.graph, folder, job.stem, job.options.pnnx_timeout, job.process_group)
 
 
@@ -93,9 +93,7 @@ def _load_ncnn(files, graph):
 def _start_onnx(job):
     from converter.onnx_export import OnnxConversion
 
-    folder = job.folder / "onnx"
-    folder.mkdir(exist_ok=True)
-    path = folder / f"{job.stem}.onnx"
+    path = make_folder(job.folder / "onnx") / f"{job.stem}.onnx"
     options = job.options
     return OnnxConversion(job.torchscript, job.graph, path, options.opset, options.simplify, job.metadata)
 

@@ -50,10 +50,11 @@ class PnnxRun:
         self.graph, self.folder, self.stem = graph, folder, stem
         self.timeout, self.deadline = timeout, time.monotonic() + timeout
         write(folder / "model.pt", torchscript)
+        write(folder / "log", b"")
         shapes = ",".join(f"[{','.join(map(str, tensor.shape))}]f32" for tensor in graph.inputs)
         command = [pnnx_binary(), "model.pt", f"inputshape={shapes}", "fp16=0"]
         try:
-            with (folder / "log").open("wb") as log:
+            with (folder / "log").open("ab") as log:
                 self.process = subprocess.Popen(
                     command,
                     cwd=folder,

@@ -1,6 +1,7 @@
 """Bad input: one line, its exit code, and an earlier export byte for byte as it was."""
 
 import argparse
+import json
 import shutil
 
 import pytest
@@ -135,6 +136,14 @@ def test_a_checkpoint_that_cannot_be_used(place, name):
 @pytest.mark.parametrize("options", OPTIONS, ids=" ".join)
 def test_an_option_that_cannot_be_used(place, options):
     refused(place, [*GOOD, *options], *OPTIONS[options])
+
+
+@pytest.mark.parametrize("options", [["--stride", "16"], ["--half"], ["--resmue", "x"], ["--resume", "empty.pth"]])
+def test_an_error_is_json_too_where_json_was_asked_for(place, options):
+    done = lt_export(*GOOD, *options, "--json", cwd=place)
+    answer = json.loads(done.out)["error"]
+    assert answer["exit_code"] == done.code > 1
+    assert done.error_line == f"lt-export: error: {answer['message']}"
 
 
 def test_no_checkpoint_at_all(place):
