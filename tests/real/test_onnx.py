@@ -3,6 +3,7 @@
 import json
 import textwrap
 
+import cv2
 import numpy as np
 import onnx
 import onnxruntime
@@ -76,8 +77,6 @@ def test_other_code_runs_the_chain_and_gets_the_networks_answers(folder, seeded)
 
 
 def test_opencv_runs_them_too(folder, seeded):
-    cv2 = pytest.importorskip("cv2", reason="opencv-python-headless is not installed")
-
     def run_opencv(folder, name, feed):
         net = cv2.dnn.readNetFromONNX(str(folder / f"lighttrack_{name}.onnx"))
         for blob, array in feed.items():
