@@ -74,7 +74,6 @@ def export(options: ExportOptions, on_stage: StageCallback | None = None) -> dic
         ConverterError: one of its kinds; nothing was published and the target is as before.
     """
     # everything that can be refused is refused before torch is imported
-    from converter.feeds import noise_feeds, picture_feed
     from converter.publish import Workspace, check_target
 
     stages = Stages(on_stage)
@@ -85,10 +84,7 @@ def export(options: ExportOptions, on_stage: StageCallback | None = None) -> dic
     check_target(options.output)
     check_dependencies(options)
     _check_checkpoint(options.checkpoint)
-    feeds = []
-    if options.verify:
-        feeds = noise_feeds(options.seed, options.network.noise_feeds, images)
-        feeds += [picture_feed(path, images, options.network.preprocess) for path in options.images]
+    feeds = _feeds(options, images)
     with Workspace(options.output) as workspace, ExitStack() as running:
         with stages("network") as notes:
             from converter.model import load_network, one_thread
@@ -105,10 +101,7 @@ def export(options: ExportOptions, on_stage: StageCallback | None = None) -> dic
             answers = _reference_answers(network.module, options, images, feeds)
         with stages("convert") as notes:
             files = _finished(conversions)
-            runners = {
-                name: {graph.name: FORMATS[name].load(files[name, graph.name], graph) for graph in plan}
-                for name, plan in plans.items()
-            }
+            runners = _loaded(plans, files)
             notes.append(" and ".join(plans))
         with stages("verify") as notes:
             verification = _verify(options, plans, runners, feeds, answers, network.source)
@@ -131,6 +124,16 @@ def _images(plans):
     produced = {tensor.meaning for graph in graphs for tensor in graph.outputs}
     inputs = {tensor.meaning: tensor for graph in graphs for tensor in graph.inputs}
     return tuple(tensor for meaning, tensor in inputs.items() if meaning not in produced)
+
+
+def _feeds(options, images):
+    """What to compare on; nothing where nothing is compared."""
+    from converter.feeds import noise_feeds, picture_feed
+
+    if not options.verify:
+        return []
+    noise = noise_feeds(options.seed, options.network.noise_feeds, images)
+    return noise + [picture_feed(path, images, options.network.preprocess) for path in options.images]
 
 
 def _start_conversions(options, network, plans, workspace, running) -> dict[tuple[str, str], Conversion]:
@@ -162,6 +165,14 @@ def _finished(conversions) -> dict[tuple[str, str], tuple[Path, ...]]:
     """The files of every conversion; what this process has to do itself comes before waiting for others."""
     order = sorted(conversions, key=lambda key: conversions[key].background)
     return {key: conversions[key].result() for key in order}
+
+
+def _loaded(plans, files):
+    """Format to graph to what runs it; loading is part of the proof that the files are sound."""
+    return {
+        name: {graph.name: FORMATS[name].load(files[name, graph.name], graph) for graph in plan}
+        for name, plan in plans.items()
+    }
 
 
 def _reference_answers(module, options, images, feeds):

@@ -54,6 +54,19 @@ def lt_export(*arguments: object, cwd: Path | None = None, **extra: str) -> Fini
     return Finished(done.returncode, done.stdout, done.stderr)
 
 
+def hide(folder: Path, package: str) -> str:
+    """A folder for PYTHONPATH behind which a package cannot be found."""
+    (folder / "sitecustomize.py").write_text(
+        "import sys\n"
+        "class Hide:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        f"        if name == {package!r}:\n"
+        "            raise ModuleNotFoundError(name)\n"
+        "sys.meta_path.insert(0, Hide())\n"
+    )
+    return str(folder)
+
+
 def contents(folder: Path) -> dict[str, bytes]:
     """Name to bytes of everything in a folder."""
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}

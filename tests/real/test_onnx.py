@@ -11,7 +11,7 @@ import onnxsim
 import pytest
 import torch
 
-from conftest import MOBILE, TINY, contents, lt_export, save_seeded
+from conftest import MOBILE, TINY, contents, hide, lt_export, save_seeded
 from converter.networks import FAMILIES
 
 pytestmark = pytest.mark.real
@@ -196,19 +196,6 @@ def test_options_of_onnx_without_onnx_are_refused(tiny, tmp_path, option):
     done = lt_export("--resume", tiny, "--path-name", TINY, "-o", tmp_path / "out", *option)
     assert done.code == 2
     assert f"{option[0]} is about ONNX models; add --format onnx" in done.error_line
-
-
-def hide(folder, package):
-    """A folder for PYTHONPATH behind which a package cannot be found."""
-    (folder / "sitecustomize.py").write_text(
-        "import sys\n"
-        "class Hide:\n"
-        "    def find_spec(self, name, path=None, target=None):\n"
-        f"        if name == {package!r}:\n"
-        "            raise ModuleNotFoundError(name)\n"
-        "sys.meta_path.insert(0, Hide())\n"
-    )
-    return str(folder)
 
 
 @pytest.mark.parametrize("package", ["onnx", "onnxsim", "onnxruntime"])
