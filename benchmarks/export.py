@@ -104,7 +104,7 @@ def _print_settings(settings, checkpoint):
         f"network    {settings['network']}; {settings['checkpoint']} ({checkpoint})",
         *(f"{key}          {about}" for key, about in settings["flows"].items()),
         f"memory     {MEMORY} of a process and its live descendants, summed; a look every {INTERVAL * 1000:.0f} ms, "
-        f"or {PAUSE} times what a look takes",
+        f"or {PAUSE} times the CPU time of a look",
     )
 
 

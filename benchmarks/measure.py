@@ -15,8 +15,8 @@ from pathlib import Path
 
 PROC = Path("/proc")
 INTERVAL = 0.05  # seconds between two looks at the memory, at least
-# the pause after a look is this many times what the look took, so that looking costs 1/20 of a core at most
-PAUSE = 20
+# the pause after a look is this many times the CPU time of the look, so that looking costs 1/10 of a core at most
+PAUSE = 10
 # Pss splits a page between the processes that share it; a plain sum of Rss counts it once for each of them
 MEMORY = "PSS" if (PROC / "self" / "smaps_rollup").exists() else "RSS"
 MEGABYTE = 1e6
@@ -51,7 +51,7 @@ def measured(command: Sequence[str], cwd: Path | None = None, env: Mapping[str, 
         process = subprocess.Popen(
             command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
         )
-        sampling = pool.submit(_peak, process.pid, done)
+        sampling = pool.submit(_peak, process.pid, done, memory_of(process.pid))
         try:
             # wait4, as no other way tells the CPU time of this command alone
             _, status, usage = os.wait4(process.pid, 0)
@@ -75,14 +75,18 @@ def measured(command: Sequence[str], cwd: Path | None = None, env: Mapping[str, 
         )
 
 
-def _peak(pid, done):
-    """Largest memory of a process and its descendants, in bytes, and the number of samples, until ``done``."""
-    peak = samples = 0
+def _peak(pid, done, first):
+    """Largest memory of a process and its descendants, in bytes, and the number of samples, until ``done``.
+
+    Args:
+        first: what was seen when the process began; even the shortest has some.
+    """
+    peak, samples = first, 1
     while not done.is_set():
-        start = time.perf_counter()
+        start = time.thread_time()
         peak = max(peak, sum(memory_of(each) for each in (pid, *descendants(pid))))
         samples += 1
-        done.wait(max(INTERVAL, PAUSE * (time.perf_counter() - start)))
+        done.wait(max(INTERVAL, PAUSE * (time.thread_time() - start)))
     return peak, samples
 
 

@@ -36,7 +36,8 @@ def quick_flows(monkeypatch, tmp_path):
     log = tmp_path / "log"
 
     def flow(key):
-        code = f"{WRITE} ('init', 'update')]; open(sys.argv[2], 'a').write('{key}')"
+        # it stays long enough for a look at its memory
+        code = f"{WRITE} ('init', 'update')]; open(sys.argv[2], 'a').write('{key}'); import time; time.sleep(0.3)"
         return Flow(f"flow {key}", "", lambda checkpoint, folder: python(code, folder, log), "{graph}.bin")
 
     for key in ("A", "B"):
@@ -46,12 +47,8 @@ def quick_flows(monkeypatch, tmp_path):
 
 @pytest.fixture
 def checkpoint(tmp_path):
-    path = tmp_path / "a.pth"
-    path.write_bytes(b"")
-    return path
-
-
-# --- medians, ratios, doubt
+    (tmp_path / "a.pth").write_bytes(b"")
+    return tmp_path / "a.pth"
 
 
 @pytest.mark.parametrize(
@@ -111,9 +108,6 @@ def test_table_and_sentence_say_the_figures_in_their_units():
         assert figure in sentence(found)
 
 
-# --- what is refused before anything runs
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -144,9 +138,6 @@ def test_asking_for_a_plot_without_matplotlib_is_an_error(monkeypatch, capsys):
         parse(["--plot", "a.png"])
     assert ended.value.code == 2
     assert "matplotlib" in capsys.readouterr().err
-
-
-# --- one command, measured
 
 
 def test_memory_of_a_process_is_what_it_filled():
@@ -186,9 +177,6 @@ def test_exit_code_and_output_come_back():
 
 def test_signal_comes_back_as_a_negative_code():
     assert measured(python("import os; os.kill(os.getpid(), 9)")).code == -9
-
-
-# --- both flows
 
 
 def test_runs_alternate_and_bring_their_weights(quick_flows, checkpoint):
