@@ -4,7 +4,7 @@ pyncnn returns codes where it could raise, and takes the process down on an empt
 unfed input, so names are checked before and return codes after every call.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import ncnn
@@ -49,18 +49,28 @@ class NcnnRunner:
         Raises:
             ConversionError: on a wrong feed or when ncnn returns an error code or an empty blob.
         """
+        names = [tensor.name for tensor in self.graph.outputs]
+        return {name: array[np.newaxis] for name, array in self.blobs(feed, names).items()}
+
+    def blobs(self, feed: Mapping[str, np.ndarray], names: Iterable[str]) -> dict[str, np.ndarray]:
+        """Any blobs of the graph, inner ones too, as ncnn has them: float32, without the batch axis.
+
+        Raises:
+            ConversionError: as for :meth:`infer`, and for a name that is no blob.
+        """
         check_feed(f"ncnn {self.graph.name}", feed, self.graph.inputs)
-        outputs = {}
+        arrays = {}
         with self.net.create_extractor() as extractor:
+            extractor.set_light_mode(False)  # keeps inner blobs, so that no layer runs twice
             for tensor in self.graph.inputs:
                 # ncnn.Mat shares memory with its array, which therefore needs a name until it is cloned
                 array = np.ascontiguousarray(feed[tensor.name][0])
                 self._check("input", tensor.name, extractor.input(tensor.name, ncnn.Mat(array).clone()))
-            for tensor in self.graph.outputs:
-                code, mat = extractor.extract(tensor.name)
-                self._check("extract", tensor.name, code if code or not mat.empty() else "an empty blob")
-                outputs[tensor.name] = np.array(mat)[np.newaxis].astype(np.float32, copy=True)
-        return outputs
+            for name in names:
+                code, mat = extractor.extract(name)
+                self._check("extract", name, code if code or not mat.empty() else "an empty blob")
+                arrays[name] = np.array(mat).astype(np.float32, copy=True)
+        return arrays
 
     def _check(self, call, name, code):
         if code != 0:
