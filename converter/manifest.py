@@ -12,6 +12,7 @@ from converter import __version__
 from converter.spec import ExportOptions, GraphSpec, TensorSpec
 
 MANIFEST = "manifest.json"
+GOLDEN_INDEX = "index.json"
 SCHEMA_VERSION = 1
 GENERATOR = "lighttrack-export"
 
@@ -34,11 +35,14 @@ class ExportedGraph:
 
 
 def listed_files(data: Any) -> dict[str, str] | None:
-    """Name to sha256 of every file that a manifest lists; None when parsed JSON is no manifest of ours."""
+    """Name to sha256 of every file that a manifest or an index of golden vectors lists; None for other JSON."""
     try:
         if (data["generator"]["name"], data["schema_version"]) != (GENERATOR, SCHEMA_VERSION):
             return None
-        files = [*data["extra_files"], *(file for graph in data["graphs"] for file in graph["files"])]
+        if "files" in data:
+            files = data["files"]
+        else:
+            files = [*data["extra_files"], *(file for graph in data["graphs"] for file in graph["files"])]
         return {file["name"]: file["sha256"] for file in files}
     except (KeyError, TypeError):
         return None

@@ -235,5 +235,6 @@ def _publish(options, dimensions, network, plans, counts, files, verification, w
     extra = sorted(workspace.folder.glob("*.pt"))
     packages = ["torch", "numpy", *(package for name in plans for package in FORMATS[name].packages)]
     manifest = build_manifest(options, dimensions, network, exported, extra, verification, sha256, packages)
-    workspace.publish([path for graph in exported for path in graph.files] + extra, manifest)
+    files = [*(path for graph in exported for path in graph.files), *extra]
+    workspace.publish([(path.name, path) for path in files], manifest)
     return manifest

@@ -18,12 +18,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from converter.errors import ConversionError, UsageError
 from converter.files import sha256
-from converter.manifest import MANIFEST, listed_files
+from converter.manifest import GOLDEN_INDEX, MANIFEST, listed_files
 
 STALE_SECONDS = 3600
 # Waits for our end, ends what is left of pnnx, puts back an old export that was moved aside, tidies up.
@@ -36,10 +36,14 @@ rm -rf -- "$aside" "$staging" "$work" || { sleep 0.2; rm -rf -- "$aside" "$stagi
 """
 
 
-def check_target(target: Path) -> None:
+def check_target(target: Path, marker: str = MANIFEST, option: str = "--output") -> None:
     """Refuse a target that could not be published to, before any work is done.
 
     A target may be absent, an empty folder, or an earlier export with nothing else in it.
+
+    Args:
+        marker: the file that says what an earlier export holds.
+        option: how the user named the target.
 
     Raises:
         UsageError: naming what stands in the way.
@@ -50,33 +54,54 @@ def check_target(target: Path) -> None:
         pass
     except OSError as error:
         if error.errno != errno.ENOTDIR:
-            raise UsageError(f"--output {str(target)[:80]}: {error.strerror}") from None
+            raise UsageError(f"{option} {str(target)[:80]}: {error.strerror}") from None
     if target.is_symlink() and not target.exists():
-        raise UsageError(f"--output {target}: a link to nothing; remove it or choose another folder")
+        raise UsageError(f"{option} {target}: a link to nothing; remove it or choose another folder")
     if target.exists():
         if not target.is_dir():
-            raise UsageError(f"--output {target}: is a file, expected a folder to create or an earlier export")
-        foreign = foreign_files(target)
+            raise UsageError(f"{option} {target}: is a file, expected a folder to create or an earlier export")
+        foreign = foreign_files(target, marker)
         if foreign:
             raise UsageError(
-                f"--output {target}: holds {foreign[0]!r}, which no export wrote; "
+                f"{option} {target}: holds {foreign[0]!r}, which no export wrote; "
                 "nothing was touched: move it away or choose another folder"
             )
     parent = next(path for path in (target.parent, *target.parent.parents) if path.exists())
     if not parent.is_dir():
-        raise UsageError(f"--output {target}: {parent} is not a folder")
+        raise UsageError(f"{option} {target}: {parent} is not a folder")
     if not os.access(parent, os.W_OK | os.X_OK):
-        raise UsageError(f"--output {target}: no permission to write to {parent}")
+        raise UsageError(f"{option} {target}: no permission to write to {parent}")
 
 
-def foreign_files(target: Path) -> list[str]:
-    """Names in an existing folder that are not of an export of ours; all of them when it is none."""
+def foreign_files(target: Path, marker: str = MANIFEST) -> list[str]:
+    """Names in an existing folder that are not of an export of ours; all of them when it is none.
+
+    A subfolder is ours when the export lists files in it, or when it holds golden vectors and nothing else.
+    """
     names = sorted(os.listdir(target))
+    own = _listed(target, marker)
+    if own is None:
+        return names
+    return [name for name in names if name not in own and not _own_folder(target, name, own)]
+
+
+def _listed(folder, marker):
+    """What a folder's marker lists, and the marker; None where there is none of ours."""
     try:
-        own = listed_files(json.loads((target / MANIFEST).read_bytes()))
+        listed = listed_files(json.loads((folder / marker).read_bytes()))
     except (OSError, ValueError, RecursionError):
-        own = None
-    return names if own is None else [name for name in names if name not in own and name != MANIFEST]
+        return None
+    return None if listed is None else {*listed, marker}
+
+
+def _own_folder(target, name, own):
+    folder = target / name
+    if folder.is_symlink() or not folder.is_dir():
+        return False
+    if any(path.startswith(f"{name}/") for path in own):
+        inside = (path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
+        return all(path.relative_to(target).as_posix() in own for path in inside)
+    return not foreign_files(folder, GOLDEN_INDEX)
 
 
 class Workspace:
@@ -84,14 +109,15 @@ class Workspace:
 
     Args:
         target: the folder to publish; need not exist.
+        marker: the file in it that says what it holds, written last.
 
     Attributes:
         folder: for the work; gone when the block ends, however it ends.
         process_group: for child processes, which the janitor ends when we are gone; None where there is no janitor.
     """
 
-    def __init__(self, target: Path):
-        self.target = target.resolve()
+    def __init__(self, target: Path, marker: str = MANIFEST):
+        self.target, self.marker = target.resolve(), marker
         self._staging = self.target.parent / f"{_hidden(self.target)}{secrets.token_hex(6)}.lt-export"
         self._missing = [path for path in (self.target.parent, *self.target.parent.parents) if not path.exists()]
 
@@ -116,39 +142,50 @@ class Workspace:
             self._janitor.stdin.close()
             self._janitor.wait()
 
-    def publish(self, files: Iterable[Path], manifest: dict) -> None:
+    def publish(
+        self, files: Iterable[tuple[str, Path]], manifest: dict, golden: Mapping[str, Path] | None = None
+    ) -> None:
         """Copy the files and the manifest beside the target, check the copies, exchange the folders.
 
         Args:
-            files: all of them named in ``manifest`` with their sha256.
+            files: (name in the target, file); all of them named in ``manifest`` with their sha256.
+            golden: name of a subfolder to a folder of golden vectors, published with the rest.
 
         Raises:
             ConversionError: when they cannot be written; the target is as before.
             UsageError: when the target has meanwhile become something else.
         """
-        checksums = listed_files(manifest)
+        trees = [("", files, manifest)]
+        for name, folder in (golden or {}).items():
+            index = json.loads((folder / GOLDEN_INDEX).read_bytes())
+            trees.append((f"{name}/", [(file, folder / file) for file in listed_files(index)], index))
         try:
             self.target.parent.mkdir(parents=True, exist_ok=True)
             _sweep(self.target)
             self._staging.mkdir()
-            for source in files:
-                copy = self._staging / source.name
-                _copy(source, copy)
-                if sha256(copy) != checksums[source.name]:
-                    raise ConversionError(
-                        f"cannot publish to {self.target}: the copy of {source.name} came out different"
-                    )
-            _write(self._staging / MANIFEST, (json.dumps(manifest, indent=2) + "\n").encode())
+            for prefix, sources, listing in trees:
+                self._stage(prefix, sources, listing)
             self._exchange()
         except OSError as error:
             raise ConversionError(
                 f"cannot publish to {self.target}: {error.strerror}; what was there is as before"
             ) from None
 
+    def _stage(self, prefix, sources, listing):
+        checksums = listed_files(listing)
+        for name, source in sources:
+            copy = self._staging / f"{prefix}{name}"
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            _copy(source, copy)
+            if sha256(copy) != checksums[name]:
+                raise ConversionError(f"cannot publish to {self.target}: the copy of {name} came out different")
+        marker = GOLDEN_INDEX if prefix else self.marker
+        _write(self._staging / f"{prefix}{marker}", (json.dumps(listing, indent=2) + "\n").encode())
+
     def _exchange(self):
         """Put the staging folder in the target's place; an old export ends up in the staging folder."""
         for _ in range(10):
-            check_target(self.target)
+            check_target(self.target, self.marker)
             try:
                 os.rename(self._staging, self.target)  # onto nothing or an empty folder
                 return

@@ -32,7 +32,7 @@ class Place:
         folder.mkdir(parents=True, exist_ok=True)
         for name, data in files.items():
             (folder / name).write_bytes(data)
-        return [folder / name for name in files]
+        return [(name, folder / name) for name in files]
 
     def write_old_export(self, target=None):
         target = target or self.out

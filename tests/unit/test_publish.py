@@ -1,5 +1,6 @@
 """An export appears whole or not at all, in a target that may be replaced."""
 
+import hashlib
 import json
 import os
 import tempfile
@@ -9,6 +10,7 @@ import pytest
 from place import Place
 
 from converter.errors import ConversionError, UsageError
+from converter.manifest import GOLDEN_INDEX
 from converter.publish import Workspace, check_target, foreign_files
 
 
@@ -153,7 +155,7 @@ def test_failure_after_the_first_file_leaves_everything_as_it_was(target, place,
 
 def test_missing_file_is_a_failed_conversion(place):
     with pytest.raises(ConversionError, match="No such file"):
-        publish(place.out, place.manifest(place.new), lambda folder: [folder / "a.bin"])
+        publish(place.out, place.manifest(place.new), lambda folder: [("a.bin", folder / "a.bin")])
     assert place.contents() == {}
 
 
@@ -174,3 +176,52 @@ def test_unusable_temporary_folder_is_a_failed_conversion(place, monkeypatch):
     with pytest.raises(ConversionError, match="set TMPDIR"):
         place.export()
     assert place.contents() == {}
+
+
+def golden_folder(place, name="golden"):
+    """What a writer of golden vectors leaves: files in subfolders, and the index."""
+    folder = place.folder / name
+    (folder / "noise_0").mkdir(parents=True)
+    (folder / "noise_0" / "z.bin").write_bytes(b"1234")
+    listed = [{"name": "noise_0/z.bin", "sha256": hashlib.sha256(b"1234").hexdigest()}]
+    index = {"schema_version": 1, "generator": {"name": "lighttrack-export"}, "kind": "golden", "files": listed}
+    (folder / "index.json").write_text(json.dumps(index))
+    return folder, index
+
+
+def test_golden_vectors_are_published_with_the_export_and_belong_to_it(place):
+    source, index = golden_folder(place, "source")
+    with Workspace(place.out) as workspace:
+        files = place.write(workspace.folder, place.new)
+        workspace.publish(files, place.manifest(place.new), {"golden": source})
+    assert (place.out / "golden" / "noise_0" / "z.bin").read_bytes() == b"1234"
+    assert json.loads((place.out / "golden" / "index.json").read_text()) == index
+    assert foreign_files(place.out) == []
+    place.export()
+    assert sorted(path.name for path in place.out.iterdir()) == ["a.bin", "a.param", "manifest.json"]
+
+
+def test_golden_vectors_are_published_alone(place):
+    source, index = golden_folder(place, "source")
+    for _ in range(2):
+        with Workspace(place.out, GOLDEN_INDEX) as workspace:
+            workspace.publish([("noise_0/z.bin", source / "noise_0" / "z.bin")], index)
+    assert json.loads((place.out / "index.json").read_text()) == index
+    assert foreign_files(place.out, GOLDEN_INDEX) == []
+    assert foreign_files(place.out) == ["index.json", "noise_0"]
+
+
+@pytest.mark.parametrize("foreign", ["golden/notes.txt", "golden/noise_0/x.bin", "other/notes.txt", "golden/link"])
+def test_a_foreign_file_in_a_subfolder_is_noticed(place, foreign):
+    place.write_old_export()
+    golden_folder(place, "out/golden")
+    assert foreign_files(place.out) == []
+    path = place.out / foreign
+    path.parent.mkdir(exist_ok=True)
+    if path.name == "link":
+        path.symlink_to("noise_0")
+    else:
+        path.write_text("precious")
+    assert foreign_files(place.out) == [foreign.partition("/")[0]]
+    with pytest.raises(UsageError, match=r"--golden .*holds"):
+        check_target(place.out, option="--golden")

@@ -24,7 +24,7 @@ from converter.publish import Workspace
 
 def files(folder):
     (folder / "a.bin").write_bytes(b"weights")
-    yield folder / "a.bin"
+    yield "a.bin", folder / "a.bin"
     print("half published", flush=True)
     time.sleep(60)
 
