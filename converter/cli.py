@@ -1,24 +1,18 @@
-"""The command line: parse, build ExportOptions, call, print. The only place that catches our errors."""
+"""``lt-export``: parse, build ExportOptions, call, print."""
 
 import json
-import logging
-import os
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.logging import RichHandler
-from typer.exceptions import TyperException
 
-from converter import __version__
-from converter.errors import ConverterError, UsageError, VerificationError
-from converter.progress import interruption, stage_lines
+from converter.command import HELP_OPTIONS, checks_of, finite, log_to_stderr, new_app, run, summary_console, version_of
+from converter.errors import UsageError, VerificationError
+from converter.progress import stage_lines
 
 PROGRAM = "lt-export"
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
+app = new_app()
 
 ABOUT = (
     "Convert a trained LightTrack checkpoint to verified ncnn or ONNX models.\n\n"
@@ -32,13 +26,7 @@ EPILOG = (
 )
 
 
-def _version(value: bool) -> None:
-    if value:
-        print(f"{PROGRAM} {__version__}")
-        raise typer.Exit
-
-
-@app.command(help=ABOUT, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@app.command(help=ABOUT, epilog=EPILOG, context_settings=HELP_OPTIONS)
 def export_command(
     resume: Annotated[Path, typer.Option("--resume", metavar="FILE", help="Checkpoint with the trained weights.")],
     arch: Annotated[
@@ -113,17 +101,15 @@ def export_command(
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors and warnings only.")] = False,
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+        bool, typer.Option("--version", callback=version_of(PROGRAM), is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
     """Entry of the command; what it does is in ABOUT, what each option means beside it."""
-    if verbose and quiet:
-        raise UsageError("--verbose and --quiet contradict each other; pass one of them")
+    log_to_stderr(verbose, quiet)
     if half:
         raise UsageError("--half is not available yet; leave it out to get fp32 weights")
     from converter.spec import ExportOptions, network_for
 
-    _log_to_stderr(verbose, quiet)
     formats = _formats(format)
     if "onnx" not in formats and (opset is not None or no_simplify):
         raise UsageError(f"{'--no-simplify' if opset is None else '--opset'} is about ONNX models; add --format onnx")
@@ -141,8 +127,8 @@ def export_command(
         opset=_opset(opset),
         simplify=not no_simplify,
         stride=stride,
-        atol=_finite("--atol", atol),
-        rtol=_finite("--rtol", rtol),
+        atol=finite("--atol", atol),
+        rtol=finite("--rtol", rtol),
         seed=seed,
         images=tuple(image or ()),
         verify=not no_verify,
@@ -157,12 +143,12 @@ def _run(options, as_json, verbose, quiet):
     from converter.pipeline import export
     from converter.summary import print_checks, print_summary
 
-    table = Console(stderr=as_json, width=None if sys.stdout.isatty() else 120)
+    table = summary_console(as_json)
     try:
         stage_lines.quiet = quiet
         manifest = export(options, stage_lines)
     except VerificationError as error:
-        print_checks(table, _checks(error), verbose)
+        print_checks(table, checks_of(error), verbose)
         raise
     if as_json:
         print(json.dumps(manifest, indent=2))
@@ -189,55 +175,9 @@ def _opset(number):
     return number
 
 
-def _finite(option, value):
-    if value is not None and not value < float("inf"):
-        raise UsageError(f"{option} {value}: expected a finite number of 0 or more")
-    return value
-
-
-def _log_to_stderr(verbose, quiet):
-    level = logging.DEBUG if verbose else logging.ERROR if quiet else logging.WARNING
-    handler = RichHandler(console=Console(stderr=True), show_time=False, show_path=False)
-    logging.basicConfig(level=logging.WARNING, handlers=[handler], format="%(message)s", force=True)
-    for name in ("converter", "official_patches"):
-        logging.getLogger(name).setLevel(level)
-
-
 def main() -> None:
     """Entry point of ``lt-export``."""
-    interruption.listen()
-    try:
-        code = app(prog_name=PROGRAM, standalone_mode=False) or 0
-    except BaseException as error:
-        stage_lines.stop()
-        if interruption.number is not None:
-            code = _report(str(interruption), 128 + interruption.number)
-        elif isinstance(error, ConverterError):
-            code = _report(f"error: {error}", error.exit_code, _checks(error))
-        elif isinstance(error, TyperException):
-            code = _report(f"error: {error.format_message().rstrip('.')}; see {PROGRAM} --help", 2)
-        else:
-            raise
-    sys.exit(code)
-
-
-def _checks(error):
-    report = getattr(error, "report", None)
-    return [check.as_dict() for check in report.checks] if report is not None else []
-
-
-def _report(message, code, checks=()):
-    """The one line on stderr; on stdout, where JSON was asked for, the same as JSON."""
-    if os.environ.get("LT_DEBUG"):
-        import traceback
-
-        traceback.print_exc()
-    line = " ".join(message.split())
-    if "--json" in sys.argv:
-        answer = {"exit_code": code, "message": line.removeprefix("error: "), "checks": list(checks)}
-        print(json.dumps({"error": answer}))
-    print(f"{PROGRAM}: {line}", file=sys.stderr)
-    return code
+    run(app, PROGRAM)
 
 
 if __name__ == "__main__":

@@ -17,13 +17,15 @@ class VerificationError(ConverterError):
     Args:
         message: the one-line verdict.
         report: the :class:`converter.verify.Report` behind it.
+        result: everything that ``lt-verify`` found, as it goes into its JSON.
     """
 
     exit_code = 1
 
-    def __init__(self, message, report=None):
+    def __init__(self, message, report=None, result=None):
         super().__init__(message)
         self.report = report
+        self.result = result
 
 
 class UsageError(ConverterError):

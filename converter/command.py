@@ -1,0 +1,106 @@
+"""What the command lines have in common: logging, signals, and the one place that catches our errors."""
+
+import json
+import logging
+import os
+import sys
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.logging import RichHandler
+from typer.exceptions import TyperException
+
+from converter import __version__
+from converter.errors import ConverterError, UsageError
+from converter.progress import interruption, stage_lines
+
+HELP_OPTIONS = {"help_option_names": ["-h", "--help"]}
+
+
+def new_app() -> typer.Typer:
+    return typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
+
+
+def version_of(program: str):
+    """The callback of ``--version``."""
+
+    def callback(value: bool) -> None:
+        if value:
+            print(f"{program} {__version__}")
+            raise typer.Exit
+
+    return callback
+
+
+def log_to_stderr(verbose: bool, quiet: bool) -> None:
+    """Warnings and worse; everything of ours with ``verbose``, errors only with ``quiet``.
+
+    Raises:
+        UsageError: for both at once.
+    """
+    if verbose and quiet:
+        raise UsageError("--verbose and --quiet contradict each other; pass one of them")
+    level = logging.DEBUG if verbose else logging.ERROR if quiet else logging.WARNING
+    handler = RichHandler(console=Console(stderr=True), show_time=False, show_path=False)
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], format="%(message)s", force=True)
+    for name in ("converter", "official_patches"):
+        logging.getLogger(name).setLevel(level)
+
+
+def summary_console(as_json: bool) -> Console:
+    """Where tables go: stdout, or stderr where stdout carries JSON."""
+    return Console(stderr=as_json, width=None if sys.stdout.isatty() else 120)
+
+
+def finite(option: str, value: float | None) -> float | None:
+    if value is not None and not value < float("inf"):
+        raise UsageError(f"{option} {value}: expected a finite number of 0 or more")
+    return value
+
+
+def run(app: typer.Typer, program: str, arguments: list[str] | None = None) -> None:
+    """Run a command line and exit with its code; an error of ours becomes one line on stderr.
+
+    Args:
+        arguments: instead of those of the process.
+    """
+    interruption.listen()
+    try:
+        code = app(arguments, prog_name=program, standalone_mode=False) or 0
+    except BaseException as error:
+        stage_lines.stop()
+        if interruption.number is not None:
+            code = _report(program, str(interruption), 128 + interruption.number)
+        elif isinstance(error, ConverterError):
+            code = _report(program, f"error: {error}", error.exit_code, *_findings(error))
+        elif isinstance(error, TyperException):
+            code = _report(program, f"error: {error.format_message().rstrip('.')}; see {program} --help", 2)
+        else:
+            raise
+    sys.exit(code)
+
+
+def checks_of(error: ConverterError) -> list[dict[str, Any]]:
+    """The figures behind a failed verification."""
+    report = getattr(error, "report", None)
+    return [check.as_dict() for check in report.checks] if report is not None else []
+
+
+def _findings(error):
+    return checks_of(error), getattr(error, "result", None)
+
+
+def _report(program, message, code, checks=(), result=None):
+    """The one line on stderr; on stdout, where JSON was asked for, the same as JSON."""
+    if os.environ.get("LT_DEBUG"):
+        import traceback
+
+        traceback.print_exc()
+    line = " ".join(message.split())
+    if "--json" in sys.argv:
+        answer = {"exit_code": code, "message": line.removeprefix("error: ")}
+        whole = {**result, "error": answer} if result else {"error": {**answer, "checks": list(checks)}}
+        print(json.dumps(whole, indent=2 if result else None))
+    print(f"{program}: {line}", file=sys.stderr)
+    return code
