@@ -6,7 +6,17 @@ from typing import Annotated
 
 import typer
 
-from converter.command import HELP_OPTIONS, checks_of, finite, log_to_stderr, new_app, run, summary_console, version_of
+from converter.command import (
+    HELP_OPTIONS,
+    checks_of,
+    finite,
+    format_names,
+    log_to_stderr,
+    new_app,
+    run,
+    summary_console,
+    version_of,
+)
 from converter.errors import UsageError, VerificationError
 from converter.progress import stage_lines
 
@@ -110,7 +120,7 @@ def export_command(
         raise UsageError("--half is not available yet; leave it out to get fp32 weights")
     from converter.spec import ExportOptions, network_for
 
-    formats = _formats(format)
+    formats = format_names(format) or ("ncnn",)
     if "onnx" not in formats and (opset is not None or no_simplify):
         raise UsageError(f"{'--no-simplify' if opset is None else '--opset'} is about ONNX models; add --format onnx")
     arch, network = network_for(
@@ -154,15 +164,6 @@ def _run(options, as_json, verbose, quiet):
         print(json.dumps(manifest, indent=2))
     elif not quiet:
         print_summary(table, manifest, options.output, verbose)
-
-
-def _formats(names):
-    from converter.spec import FORMAT_NAMES
-
-    for name in names or ():
-        if name not in FORMAT_NAMES:
-            raise UsageError(f"--format {name}: expected one of {', '.join(FORMAT_NAMES)}")
-    return tuple(dict.fromkeys(names or ("ncnn",)))
 
 
 def _opset(number):

@@ -59,6 +59,16 @@ def finite(option: str, value: float | None) -> float | None:
     return value
 
 
+def format_names(names: list[str] | None) -> tuple[str, ...]:
+    """What ``--format`` was given, each once; empty when it was not."""
+    from converter.spec import FORMAT_NAMES
+
+    for name in names or ():
+        if name not in FORMAT_NAMES:
+            raise UsageError(f"--format {name}: expected one of {', '.join(FORMAT_NAMES)}")
+    return tuple(dict.fromkeys(names or ()))
+
+
 def run(app: typer.Typer, program: str, arguments: list[str] | None = None) -> None:
     """Run a command line and exit with its code; an error of ours becomes one line on stderr.
 

@@ -29,7 +29,7 @@ def noise_feeds(seed: int, count: int, images: Sequence[TensorSpec]) -> list[Fee
         Feed(
             name=f"noise {index}",
             tensors={
-                tensor.name: np.random.default_rng([seed, index, position])
+                tensor.meaning: np.random.default_rng([seed, index, position])
                 .standard_normal(tensor.shape)
                 .astype(np.float32)
                 for position, tensor in enumerate(images)
@@ -66,7 +66,7 @@ def picture_feed(path: Path, images: Sequence[TensorSpec], preprocess: Preproces
         left, top = max(0.0, (width - size * scale) / 2), max(0.0, (height - size * scale) / 2)
         box = (left, top, min(width, left + size * scale), min(height, top + size * scale))
         crop = picture.resize((size, size), Image.Resampling.BILINEAR, box=box)
-        tensors[tensor.name] = normalised(np.asarray(crop), preprocess)
+        tensors[tensor.meaning] = normalised(np.asarray(crop), preprocess)
     return Feed(name=path.name, tensors=tensors)
 
 

@@ -16,6 +16,8 @@ from converter.verify import Runner
 
 STEM = "lighttrack_{graph}"
 
+Shapes = dict[str, tuple[int, ...] | None]
+
 
 class Conversion(Protocol):
     """A graph on its way to a format.
@@ -65,9 +67,10 @@ class Format:
     Attributes:
         name: as on the command line.
         runtime: what runs it, in words.
-        packages: importable names it needs.
+        packages: importable names it needs, the runtime last.
         start: begin to convert.
         load: its files and graph to something that runs.
+        interface: its files to the inputs and the outputs found in them, name to shape (None where the file is silent).
     """
 
     name: str
@@ -75,6 +78,7 @@ class Format:
     packages: tuple[str, ...]
     start: Callable[[Job], Conversion]
     load: Callable[[tuple[Path, ...], GraphSpec], Runner]
+    interface: Callable[[tuple[Path, ...]], tuple[Shapes, Shapes]]
 
 
 def _start_ncnn(job):
@@ -88,6 +92,14 @@ def _load_ncnn(files, graph):
     from converter.runners.ncnn_runner import NcnnRunner
 
     return NcnnRunner(*files, graph)
+
+
+def _ncnn_interface(files):
+    from converter.ncnn_format import read_param
+
+    param = files[0]
+    graph = read_param(param.read_text(errors="replace"), param.name)
+    return graph.input_shapes(), dict.fromkeys(graph.output_blobs())
 
 
 def _start_onnx(job):
@@ -104,11 +116,24 @@ def _load_onnx(files, graph):
     return OnnxRunner(*files, graph)
 
 
+def _onnx_interface(files):
+    from converter.runners.onnx_runner import onnx_interface
+
+    return onnx_interface(*files)
+
+
 FORMATS = {
     format.name: format
     for format in (
-        Format("ncnn", "ncnn on the CPU, fp32", ("pnnx", "ncnn"), _start_ncnn, _load_ncnn),
-        Format("onnx", "onnxruntime on the CPU", ("onnx", "onnxsim", "onnxruntime"), _start_onnx, _load_onnx),
+        Format("ncnn", "ncnn on the CPU, fp32", ("pnnx", "ncnn"), _start_ncnn, _load_ncnn, _ncnn_interface),
+        Format(
+            "onnx",
+            "onnxruntime on the CPU",
+            ("onnx", "onnxsim", "onnxruntime"),
+            _start_onnx,
+            _load_onnx,
+            _onnx_interface,
+        ),
     )
 }
 
@@ -121,11 +146,23 @@ def check_dependencies(options: ExportOptions) -> None:
     """
     unused = () if options.simplify else ("onnxsim",)
     for format in (FORMATS[name] for name in options.formats):
-        needed = [package for package in ("torch", *format.packages) if package not in unused]
-        missing = [package for package in needed if not _installed(package)]
-        if missing:
-            names, command = " and ".join(missing), f"pip install {' '.join(missing)}"
-            raise DependencyError(f"--format {format.name} needs {names}, not installed here: {command}")
+        _check_packages(format.name, [name for name in ("torch", *format.packages) if name not in unused])
+
+
+def check_runtime(format: str) -> None:
+    """Look for what runs a format.
+
+    Raises:
+        DependencyError: as :func:`check_dependencies`.
+    """
+    _check_packages(format, [FORMATS[format].packages[-1]])
+
+
+def _check_packages(format, needed):
+    missing = [package for package in needed if not _installed(package)]
+    if missing:
+        names, command = " and ".join(missing), f"pip install {' '.join(missing)}"
+        raise DependencyError(f"--format {format} needs {names}, not installed here: {command}")
 
 
 def _installed(package):

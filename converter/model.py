@@ -9,7 +9,7 @@ import torch
 from converter.checkpoint import Checkpoint, load_strictly, read_checkpoint
 from converter.errors import ArchitectureError, DependencyError
 from converter.networks import FAMILIES
-from converter.spec import ExportOptions
+from converter.spec import NetworkOptions
 from official_patches.checkout import CheckoutError, UnknownArchError, build_official
 
 
@@ -30,7 +30,7 @@ class LoadedNetwork:
     parameters: int
 
 
-def load_network(options: ExportOptions, stride: int) -> LoadedNetwork:
+def load_network(options: NetworkOptions, stride: int) -> LoadedNetwork:
     """Build the network and fill every weight of it from the checkpoint.
 
     Raises:

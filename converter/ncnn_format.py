@@ -43,6 +43,15 @@ class NcnnGraph:
         """Blobs of the Input layers, in file order."""
         return [blob for layer in self.layers if layer.type == "Input" for blob in layer.outputs]
 
+    def input_shapes(self) -> dict[str, tuple[int, int, int] | None]:
+        """Input blob to (channels, height, width), None where the file does not say it."""
+        shapes = {}
+        for layer in self.layers:
+            if layer.type == "Input":
+                size = tuple(layer.param(key) for key in (2, 1, 0))
+                shapes.update(dict.fromkeys(layer.outputs, size if all(size) else None))
+        return shapes
+
     def output_blobs(self) -> list[str]:
         """Blobs that no layer takes in, in file order."""
         used = {blob for layer in self.layers for blob in layer.inputs}

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from converter.errors import CheckpointError, ConversionError, UsageError
 from converter.formats import FORMATS, STEM, Conversion, Job, check_dependencies
 from converter.networks import FAMILIES
-from converter.spec import ExportOptions, GraphSpec
+from converter.spec import ExportOptions, GraphSpec, NetworkOptions, TensorSpec
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ class Stages:
         self._callback(name, time.perf_counter() - start, ", ".join(notes))
 
 
-def network_dimensions(options: ExportOptions) -> dict[str, int]:
+def network_dimensions(options: NetworkOptions) -> dict[str, int]:
     """The sizes, stride and cells of the network that the options describe.
 
     Raises:
@@ -80,10 +80,10 @@ def export(options: ExportOptions, on_stage: StageCallback | None = None) -> dic
     dimensions = network_dimensions(options)
     plans = {name: options.network.graph_specs(options.split_of(name), dimensions) for name in options.formats}
     graphs = {graph.name: graph for plan in plans.values() for graph in plan}
-    images = _images(plans)
+    images = image_inputs(graphs.values())
     check_target(options.output)
     check_dependencies(options)
-    _check_checkpoint(options.checkpoint)
+    check_checkpoint(options.checkpoint)
     feeds = _feeds(options, images)
     with Workspace(options.output) as workspace, ExitStack() as running:
         with stages("network") as notes:
@@ -98,7 +98,7 @@ def export(options: ExportOptions, on_stage: StageCallback | None = None) -> dic
             notes.append(", ".join(graphs))
         with stages("reference"):
             counts = {name: multiply_adds(network.module, graph) for name, graph in graphs.items()}
-            answers = _reference_answers(network.module, options, images, feeds)
+            answers = reference_answers(network.module, options.network.family, images, feeds)
         with stages("convert") as notes:
             files = _finished(conversions)
             runners = _loaded(plans, files)
@@ -112,15 +112,18 @@ def export(options: ExportOptions, on_stage: StageCallback | None = None) -> dic
     return manifest
 
 
-def _check_checkpoint(path):
+def check_checkpoint(path: Path) -> None:
+    """Raises:
+    CheckpointError: when there is no such file.
+    """
     if not path.is_file():
         found = "is a folder" if path.is_dir() else "no such file"
         raise CheckpointError(f"checkpoint {path}: {found}, expected a file written by torch.save")
 
 
-def _images(plans):
+def image_inputs(graphs: Iterable[GraphSpec]) -> tuple[TensorSpec, ...]:
     """The inputs that no graph produces: template and search crop."""
-    graphs = [graph for plan in plans.values() for graph in plan]
+    graphs = list(graphs)
     produced = {tensor.meaning for graph in graphs for tensor in graph.outputs}
     inputs = {tensor.meaning: tensor for graph in graphs for tensor in graph.inputs}
     return tuple(tensor for meaning, tensor in inputs.items() if meaning not in produced)
@@ -175,10 +178,11 @@ def _loaded(plans, files):
     }
 
 
-def _reference_answers(module, options, images, feeds):
+def reference_answers(module: Any, family: str, images: Sequence[TensorSpec], feeds: Sequence) -> list[dict]:
+    """What the unpatched network says to every feed: tensors of the config by name."""
     from converter.runners.torch_runner import TorchReference
 
-    reference = TorchReference(module, FAMILIES[options.network.family], images)
+    reference = TorchReference(module, FAMILIES[family], images)
     return [reference.infer(feed.tensors) for feed in feeds]
 
 

@@ -13,17 +13,19 @@ class StageLines:
 
     Attributes:
         stage: what is under way; "done" behind the last stage.
+        last: the stage behind which nothing can be undone.
     """
 
     def __init__(self):
         self.console = Console(stderr=True)
         self.quiet = False
         self.stage = "start"
+        self.last = LAST_STAGE
         self.status = None
 
     def __call__(self, name: str, seconds: float | None, note: str) -> None:
         self.stop()
-        self.stage = name if seconds is None else "done" if name == LAST_STAGE else self.stage
+        self.stage = name if seconds is None else "done" if name == self.last else self.stage
         interruption.raise_if_asked()
         if self.quiet:
             return
@@ -67,7 +69,7 @@ class Interruption:
             raise self.Interrupted
 
     def __str__(self):
-        if stage_lines.stage == LAST_STAGE:
+        if stage_lines.stage == LAST_STAGE == stage_lines.last:
             outcome = "while publishing: the folder holds the old export or the new one, whole"
         else:
             outcome = "nothing was published"

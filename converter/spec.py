@@ -149,32 +149,43 @@ class NetworkSpec(Frozen):
         return tuple(dimensions[size] if isinstance(size, str) else size for size in entry.shape)
 
 
-class ExportOptions(Frozen):
-    """Everything one export depends on; the command line builds it, the pipeline reads it.
+class NetworkOptions(Frozen):
+    """Which network, and where its weights are.
 
     Attributes:
         arch: class name in the official ``lib/models/models.py``.
-        checkpoint: file with the trained weights.
-        output: folder to publish.
         network: the config, with the command line's sizes and path name put in.
+        checkpoint: file with the trained weights.
         official: an official checkout to build the network from; our own definition otherwise.
+        stride: what the user believes the stride to be, checked against the network.
+        allow_pickle: whether a checkpoint may run code while it loads.
+    """
+
+    arch: str
+    network: NetworkSpec
+    checkpoint: Path | None
+    official: Path | None = None
+    stride: int | None = None
+    allow_pickle: bool = False
+
+
+class ExportOptions(NetworkOptions):
+    """Everything one export depends on; the command line builds it, the pipeline reads it.
+
+    Attributes:
+        output: folder to publish.
         formats: of the models.
         split: into which graphs; None for what the config says of each format.
         opset: of ONNX models.
         simplify: whether ONNX models go through onnxsim.
-        stride: what the user believes the stride to be, checked against the network.
         atol, rtol: replace the config's tolerance of every output.
         seed: of the noise to compare on.
         images: pictures to compare on.
         pnnx_timeout: seconds one pnnx run may take.
     """
 
-    arch: str
     checkpoint: Path
     output: Path
-    network: NetworkSpec
-    official: Path | None = None
-    stride: int | None = None
     formats: Annotated[tuple[Literal[FORMAT_NAMES], ...], Field(min_length=1)] = ("ncnn",)
     split: str | None = None
     opset: Annotated[int, Field(ge=SMALLEST_OPSET, le=LARGEST_OPSET)] = SMALLEST_OPSET
@@ -185,7 +196,6 @@ class ExportOptions(Frozen):
     seed: Annotated[int, Field(ge=0)] = 0
     images: tuple[Path, ...] = ()
     verify: bool = True
-    allow_pickle: bool = False
     keep_torchscript: bool = False
     pnnx_timeout: Annotated[float, Field(gt=0)] = 120.0
 
@@ -202,11 +212,58 @@ class ExportOptions(Frozen):
 
     def tolerances(self) -> dict[str, Tolerance]:
         """Output name to tolerance, with the user's override."""
-        table = self.network.tolerances[self.precision]
-        if self.atol is None and self.rtol is None:
-            return dict(table)
-        override = Tolerance(atol=self.atol or 0.0, rtol=self.rtol or 0.0)
-        return dict.fromkeys(table, override)
+        return overridden(self.network.tolerances[self.precision], self.atol, self.rtol)
+
+
+class VerifyOptions(NetworkOptions):
+    """Everything one ``lt-verify`` depends on; the command line builds it, ``checkup`` reads it.
+
+    Attributes:
+        checkpoint: None for a comparison with golden vectors.
+        folder: an export to verify, or None.
+        loose: graph name to model file, of models without a manifest.
+        search_sizes: of models without a manifest, to try in this order.
+        rename: ``[graph:]blob=meaning``, of models without a manifest.
+        formats: to leave the others out; all when empty.
+        golden: folder of golden vectors to compare with; the export's own when None.
+        write_golden: folder to write golden vectors to.
+        dumps: folder with what a device wrote.
+        layers: whether to look for the first wrong layer.
+        clip, box: a video and the target's box in its first frame, ``x,y,w,h``.
+        min_iou: the mean overlap of the boxes that passes.
+        annotate, tracks: where to write the clip with boxes drawn, and the boxes as text.
+        fp16: whether to report what half precision would do.
+        reports: files to write, ``.html`` or ``.md``.
+        atol, rtol, seed, images: as of an export; seed None for the export's own.
+    """
+
+    folder: Path | None = None
+    loose: dict[str, Path] = {}
+    search_sizes: tuple[int, ...] = ()
+    rename: tuple[str, ...] = ()
+    formats: tuple[Literal[FORMAT_NAMES], ...] = ()
+    golden: Path | None = None
+    write_golden: Path | None = None
+    dumps: Path | None = None
+    layers: bool = False
+    clip: Path | None = None
+    box: str | None = None
+    min_iou: Annotated[float, Field(ge=0, le=1)] = 0.9
+    annotate: Path | None = None
+    tracks: Path | None = None
+    fp16: bool = False
+    reports: tuple[Path, ...] = ()
+    atol: NonNegative | None = None
+    rtol: NonNegative | None = None
+    seed: Annotated[int, Field(ge=0)] | None = None
+    images: tuple[Path, ...] = ()
+
+
+def overridden(table: dict[str, Tolerance], atol: float | None, rtol: float | None) -> dict[str, Tolerance]:
+    """Output name to tolerance: the table's, or one for all where the user gave one."""
+    if atol is None and rtol is None:
+        return dict(table)
+    return dict.fromkeys(table, Tolerance(atol=atol or 0.0, rtol=rtol or 0.0))
 
 
 def config_folder() -> Path:

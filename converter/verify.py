@@ -1,6 +1,6 @@
 """Converted graphs against the unpatched network: each by itself, and chained as a device runs them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -10,6 +10,8 @@ from converter.compare import Decision, OutputReport, compare, compare_decision,
 from converter.errors import VerificationError
 from converter.feeds import Feed
 from converter.spec import GraphSpec, Tolerance
+
+Observer = Callable[["Check", str, np.ndarray, np.ndarray], None]
 
 
 class Runner(Protocol):
@@ -62,15 +64,13 @@ class Report:
     def __bool__(self):
         return bool(self.checks) and all(self.checks)
 
-    def raise_if_failed(self) -> None:
-        """Raises:
-        VerificationError: naming the output that is furthest outside its tolerance.
-        """
+    def failure(self) -> str:
+        """What failed, in a line that names the output furthest outside its tolerance; empty when all passed."""
         if self:
-            return
+            return ""
         failed = [check for check in self.checks if not check]
         if not failed:
-            raise VerificationError("nothing was compared, so nothing is proved", self)
+            return "nothing was compared, so nothing is proved"
         wrong = [(check, output) for check in failed for output in check.outputs if not output]
         undecided = [check for check in failed if check.decision is not None and not check.decision]
         if wrong:
@@ -81,11 +81,19 @@ class Report:
             what = f"best cell is {check.decision.candidate}, expected {check.decision.reference}"
         else:
             check, what = failed[0], "no output was compared"
-        raise VerificationError(
+        return (
             f"verification failed in {len(failed)} of {len(self.checks)} checks, worst in {check.format} {check.graph} "
-            f"({check.how}, {check.feed}): {what}; nothing was published",
-            self,
+            f"({check.how}, {check.feed}): {what}"
         )
+
+    def raise_if_failed(self) -> None:
+        """Raises:
+        VerificationError: with what :meth:`failure` says.
+        """
+        if not self.checks:
+            raise VerificationError(self.failure(), self)
+        if not self:
+            raise VerificationError(f"{self.failure()}; nothing was published", self)
 
 
 def _excess(output):
@@ -112,6 +120,7 @@ def verify(
     answers: Sequence[Mapping[str, np.ndarray]],
     tolerances: Mapping[str, Tolerance],
     decision: str,
+    observe: Observer | None = None,
 ) -> list[Check]:
     """Run every graph alone and, from the second on, chained, on every feed.
 
@@ -122,6 +131,7 @@ def verify(
         feeds: inputs; ``answers`` are the reference's tensors for each.
         tolerances: for every output; a missing one is an error, not a pass.
         decision: name of the score map.
+        observe: told every output beside its reference.
     """
     checks = []
     for feed, answer in zip(feeds, answers, strict=True):
@@ -130,13 +140,22 @@ def verify(
         for graph in graphs:
             outputs = _run(runners[graph.name], graph, exact)
             checks.append(_check(format, graph, "alone", feed.name, outputs, answer, tolerances, decision))
-            if not all(tensor.meaning in feed.tensors for tensor in graph.inputs):
+            _tell(observe, checks[-1], outputs, answer)
+            needs_others = not all(tensor.meaning in feed.tensors for tensor in graph.inputs)
+            if needs_others and all(tensor.meaning in chained for tensor in graph.inputs):
                 if any(chained[tensor.meaning].shape != tensor.shape for tensor in graph.inputs):
                     break  # the graph before has already failed on that shape
                 outputs = _run(runners[graph.name], graph, chained)
                 checks.append(_check(format, graph, "chained", feed.name, outputs, answer, tolerances, decision))
+                _tell(observe, checks[-1], outputs, answer)
             chained.update(outputs)
     return checks
+
+
+def _tell(observe, check, outputs, answer):
+    for name, array in outputs.items():
+        if observe:
+            observe(check, name, array, answer[name])
 
 
 def _run(runner, graph, known):

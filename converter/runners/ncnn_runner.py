@@ -35,13 +35,14 @@ class NcnnRunner:
         for load, path in ((self.net.load_param, param), (self.net.load_model, weights)):
             if (code := load(str(path))) != 0:
                 raise ConversionError(f"ncnn does not load {path.name}: {load.__name__} returned {code}, expected 0")
-        for what, found, declared in (
-            ("inputs", self.net.input_names(), graph.inputs),
-            ("outputs", self.net.output_names(), graph.outputs),
+        inputs, outputs = self.net.input_names(), self.net.output_names()
+        for what, found, declared, fits in (
+            ("inputs", inputs, graph.inputs, set(inputs) == {tensor.name for tensor in graph.inputs}),
+            ("outputs", outputs, graph.outputs, set(outputs) >= {tensor.name for tensor in graph.outputs}),
         ):
-            names = [tensor.name for tensor in declared]
-            if sorted(found) != sorted(names):
-                raise ConversionError(f"{param.name} has {what} {sorted(found)}, expected {sorted(names)}")
+            if not fits:
+                names = sorted(tensor.name for tensor in declared)
+                raise ConversionError(f"{param.name} has {what} {sorted(found)}, expected {names}")
 
     def infer(self, feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Run the graph; arrays are float32, (1, C, H, W) in and out.
@@ -50,7 +51,7 @@ class NcnnRunner:
             ConversionError: on a wrong feed or when ncnn returns an error code or an empty blob.
         """
         names = [tensor.name for tensor in self.graph.outputs]
-        return {name: array[np.newaxis] for name, array in self.blobs(feed, names).items()}
+        return {name: array[np.newaxis] for name, array in self._extracted(feed, names, light=True).items()}
 
     def blobs(self, feed: Mapping[str, np.ndarray], names: Iterable[str]) -> dict[str, np.ndarray]:
         """Any blobs of the graph, inner ones too, as ncnn has them: float32, without the batch axis.
@@ -58,10 +59,13 @@ class NcnnRunner:
         Raises:
             ConversionError: as for :meth:`infer`, and for a name that is no blob.
         """
+        return self._extracted(feed, names, light=False)  # light mode would drop inner blobs after their use
+
+    def _extracted(self, feed, names, light):
         check_feed(f"ncnn {self.graph.name}", feed, self.graph.inputs)
         arrays = {}
         with self.net.create_extractor() as extractor:
-            extractor.set_light_mode(False)  # keeps inner blobs, so that no layer runs twice
+            extractor.set_light_mode(light)
             for tensor in self.graph.inputs:
                 # ncnn.Mat shares memory with its array, which therefore needs a name until it is cloned
                 array = np.ascontiguousarray(feed[tensor.name][0])

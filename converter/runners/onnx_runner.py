@@ -26,14 +26,7 @@ class OnnxRunner:
 
     def __init__(self, path: Path, graph: GraphSpec):
         self.graph = graph
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = _ERRORS_ONLY
-        options.intra_op_num_threads = 1  # as for ncnn
-        try:
-            self.session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # onnxruntime's own types are not public
-            first = str(error).strip().partition("\n")[0]
-            raise ConversionError(f"onnxruntime does not load {path.name}: {first}") from None
+        self.session = _session(path)
 
     def infer(self, feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Run the graph; arrays are float32, (1, C, H, W) in and out.
@@ -48,3 +41,31 @@ class OnnxRunner:
         except Exception as error:  # as above
             first = str(error).strip().partition("\n")[0]
             raise ConversionError(f"onnxruntime {self.graph.name}: {first}") from None
+
+
+def onnx_interface(path: Path) -> tuple[dict[str, tuple[int, ...] | None], dict[str, tuple[int, ...] | None]]:
+    """Names and shapes of a file's inputs and outputs; None for a shape that is not fixed.
+
+    Raises:
+        ConversionError: when onnxruntime does not load the file.
+    """
+    session = _session(path)
+    return _shapes(session.get_inputs()), _shapes(session.get_outputs())
+
+
+def _shapes(values):
+    return {
+        value.name: tuple(value.shape) if all(isinstance(size, int) for size in value.shape) else None
+        for value in values
+    }
+
+
+def _session(path):
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = _ERRORS_ONLY
+    options.intra_op_num_threads = 1  # as for ncnn
+    try:
+        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's own types are not public
+        first = str(error).strip().partition("\n")[0]
+        raise ConversionError(f"onnxruntime does not load {path.name}: {first}") from None

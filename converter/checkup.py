@@ -1,0 +1,204 @@
+"""check(options): the models of an export, or of somebody else -> proof, and what else was asked for -> one result."""
+
+import logging
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+from converter import __version__
+from converter.errors import ConversionError, UsageError, VerificationError
+from converter.exported import describe, file_problems
+from converter.formats import FORMATS, check_runtime
+from converter.histogram import ErrorHistograms
+from converter.manifest import GENERATOR, SCHEMA_VERSION
+from converter.networks import FAMILIES
+from converter.pipeline import StageCallback, Stages, check_checkpoint
+from converter.runners.isolated import IsolatedRunner
+from converter.spec import VerifyOptions
+from converter.subject import subject_of
+
+log = logging.getLogger(__name__)
+
+GOLDEN_FOLDER = "golden"
+SEED = 0
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What is right.
+
+    Attributes:
+        about: who says so.
+        feeds, answers: inputs, and every tensor of the config for each.
+        network: a :class:`converter.model.LoadedNetwork`; None where golden vectors are the reference.
+    """
+
+    about: str
+    feeds: Sequence
+    answers: Sequence[dict]
+    network: Any = None
+
+
+@dataclass
+class Findings:
+    """What has been found so far.
+
+    Attributes:
+        result: the JSON object, section by section.
+        problems: what failed, a phrase each; the verdict is "passed" when there are none.
+        thumbnails: (frame, picture) of the clip's worst frames, for the report.
+    """
+
+    result: dict[str, Any]
+    problems: list[str] = field(default_factory=list)
+    thumbnails: tuple = ()
+
+    def add(self, name: str, section: Any) -> None:
+        """Take in a section: true when it passed, with as_dict() and failure()."""
+        self.result[name] = section.as_dict()
+        if not section:
+            self.problems.append(section.failure())
+
+
+def check(options: VerifyOptions, on_stage: StageCallback | None = None) -> dict[str, Any]:
+    """Verify models, and write what was asked for.
+
+    Args:
+        options: see :class:`converter.spec.VerifyOptions`.
+        on_stage: told when a stage begins and ends.
+
+    Returns:
+        The result, as ``lt-verify --json`` prints it; its verdict is "passed".
+
+    Raises:
+        VerificationError: with the same result, when anything that was asked for failed.
+        ConverterError: of another kind when it could not be verified.
+    """
+    stages = Stages(on_stage)
+    with ExitStack() as running:
+        with stages("models") as notes:
+            subject = subject_of(options)
+            for format in subject.formats:
+                check_runtime(format)
+            findings = Findings(_header(options, subject))
+            _check_files(options, subject, findings)
+            notes.append(", ".join(f"{model.format} {model.graph.name}" for model in subject.models))
+        with stages("reference") as notes:
+            reference = _reference(options, subject, running)
+            findings.result["reference"] = reference.about
+            notes.append(f"{len(reference.feeds)} inputs")
+        with stages("verify"):
+            runners = _runners(subject, running)
+            _verify(options, subject, runners, reference, findings)
+    return _verdict(findings)
+
+
+def _header(options, subject) -> dict[str, Any]:
+    manifest = subject.manifest
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "generator": {"name": GENERATOR, "version": __version__, "command": "lt-verify"},
+        "verdict": None,
+        "folder": str(options.folder) if options.folder else None,
+        "arch": options.arch,
+        "path_name": subject.network.path_name,
+        "checkpoint": manifest.checkpoint.model_dump(mode="json") if manifest else None,
+        "precision": manifest.precision if manifest else None,
+        "sizes": subject.dimensions,
+        "models": [describe(model) for model in subject.models],
+    }
+
+
+def _check_files(options, subject, findings):
+    if subject.manifest is None:
+        findings.result["files"] = {"status": "no manifest", "problems": []}
+        return
+    problems = file_problems(options.folder, subject.manifest)
+    findings.result["files"] = {"status": "failed" if problems else "passed", "problems": problems}
+    findings.problems += [f"{problem['file']} {problem['problem']}" for problem in problems]
+
+
+def _reference(options, subject, running) -> Reference:
+    if options.checkpoint is None:
+        return _golden_reference(options, subject)
+    check_checkpoint(options.checkpoint)
+    feeds = _feeds(options, subject)
+    from converter.model import load_network, one_thread
+    from converter.runners.torch_runner import TorchReference
+
+    running.enter_context(one_thread())
+    sized = options.model_copy(update={"network": subject.network})
+    loaded = load_network(sized, subject.dimensions["stride"])
+    if subject.manifest and subject.manifest.checkpoint.sha256 != loaded.checkpoint.sha256:
+        log.warning(
+            "%s is not the file that was exported (%s): its sha256 differs",
+            *(options.checkpoint, subject.manifest.checkpoint.file),
+        )
+    runner = TorchReference(loaded.module, FAMILIES[subject.network.family], subject.images)
+    answers = [runner.infer(feed.tensors) for feed in feeds]
+    about = f"unpatched template() and track(), {loaded.source}, torch on the CPU, weights of {loaded.checkpoint.file}"
+    return Reference(about, feeds, answers, loaded)
+
+
+def _feeds(options, subject):
+    from converter.feeds import noise_feeds, picture_feed
+
+    network = subject.network
+    recorded = subject.manifest.verification.seed if subject.manifest else SEED
+    seed = recorded if options.seed is None else options.seed
+    noise = noise_feeds(seed, network.noise_feeds, subject.images)
+    return noise + [picture_feed(path, subject.images, network.preprocess) for path in options.images]
+
+
+def _golden_reference(options, subject) -> Reference:
+    raise UsageError("nothing to compare with: pass --resume CHECKPOINT")
+
+
+def _runners(subject, running) -> dict[tuple[str, str], IsolatedRunner]:
+    runners = {}
+    for model in subject.models:
+        runner = IsolatedRunner(model.format, model.files, model.graph)
+        running.callback(runner.stop)
+        runners[model.format, model.graph.name] = runner
+    return runners
+
+
+def _verify(options, subject, runners, reference, findings):
+    """The proof of the export, once more; a model that does not load or crashes has failed it."""
+    from converter.verify import Report, verify
+
+    tolerances = subject.tolerances(options)
+    histograms = ErrorHistograms()
+    checks = []
+    for format in subject.formats:
+        graphs = subject.graphs(format)
+        own = {graph.name: runners[format, graph.name] for graph in graphs}
+        try:
+            for runner in own.values():
+                runner.load()
+            checks += verify(
+                *(format, graphs, own, reference.feeds, reference.answers, tolerances),
+                *(subject.network.decision, histograms.observe),
+            )
+        except ConversionError as error:
+            findings.problems.append(str(error))
+    report = Report(tuple(checks))
+    if checks and not report:
+        findings.problems.append(report.failure())
+    findings.result["verification"] = {
+        "status": "passed" if report and not findings.problems else "failed",
+        "candidates": {name: FORMATS[name].runtime for name in subject.formats},
+        "feeds": [feed.name for feed in reference.feeds],
+        "tolerances": {name: tolerance.model_dump() for name, tolerance in tolerances.items()},
+        "checks": [check.as_dict() for check in checks],
+    }
+    findings.result["histograms"] = histograms.as_list()
+
+
+def _verdict(findings) -> dict[str, Any]:
+    result = findings.result
+    result["verdict"] = "failed" if findings.problems else "passed"
+    if findings.problems:
+        raise VerificationError("; ".join(findings.problems), result=result)
+    return result

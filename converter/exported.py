@@ -1,0 +1,172 @@
+"""Reading an export back: its manifest, its models, and whether the files are still those that passed."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from converter.errors import UsageError, VerificationError
+from converter.files import sha256
+from converter.manifest import MANIFEST, listed_files
+from converter.publish import foreign_files
+from converter.spec import FORMAT_NAMES, GraphSpec, NetworkSpec, TensorSpec, Tolerance
+
+MODEL_SUFFIXES = (".param", ".bin", ".onnx", ".pt")
+
+
+class _Read(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class _File(_Read):
+    name: str
+    sha256: str
+    bytes: int
+
+
+class _Graph(_Read):
+    name: str
+    format: str
+    files: Annotated[tuple[_File, ...], Field(min_length=1)]
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+
+
+class _Checkpoint(_Read):
+    file: str
+    sha256: str
+    epoch: Any = None
+
+
+class _Tracker(_Read):
+    template_size: int
+    search_size: int
+
+
+class _Verification(_Read):
+    status: str
+    seed: int = 0
+    tolerances: dict[str, Tolerance] = {}
+
+
+class Manifest(_Read):
+    """What ``lt-verify`` needs of a ``manifest.json``; ``data`` is all of it."""
+
+    arch: str
+    path_name: str
+    checkpoint: _Checkpoint
+    precision: str
+    graphs: Annotated[tuple[_Graph, ...], Field(min_length=1)]
+    tracker: _Tracker
+    verification: _Verification
+    golden: str | None = None
+    data: dict[str, Any] = {}
+
+
+@dataclass(frozen=True)
+class Model:
+    """One converted graph.
+
+    Attributes:
+        graph: names of its blobs, what they mean, and their shapes.
+        format: "ncnn" or "onnx".
+        files: of it.
+        found: how the names were found: "manifest", "names", "trial" or "--rename".
+    """
+
+    graph: GraphSpec
+    format: str
+    files: tuple[Path, ...]
+    found: str
+
+
+def describe(model: Model) -> dict[str, Any]:
+    """A model for the result's JSON: files with checksums, blobs with meanings."""
+    tensors = [("input", tensor) for tensor in model.graph.inputs]
+    tensors += [("output", tensor) for tensor in model.graph.outputs]
+    return {
+        "name": model.graph.name,
+        "format": model.format,
+        "files": [{"name": str(path), "sha256": sha256(path) if path.is_file() else None} for path in model.files],
+        "names_from": model.found,
+        "tensors": [{"role": role, **tensor.model_dump(mode="json")} for role, tensor in tensors],
+    }
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest of an export folder.
+
+    Raises:
+        UsageError: when the folder is none of ours.
+        VerificationError: when the manifest is damaged.
+    """
+    path = folder / MANIFEST
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        if not folder.is_dir():
+            found = "is a file" if folder.is_file() else "no such folder"
+            raise UsageError(f"export {folder}: {found}, expected a folder that lt-export wrote") from None
+        raise UsageError(
+            f"export {folder}: {MANIFEST}: {error.strerror}; for models without one pass --init and --update"
+        ) from None
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise VerificationError(f"{path} is damaged: {' '.join(str(error).split())}") from None
+    if listed_files(data) is None:
+        raise UsageError(f"export {folder}: {MANIFEST} is none of lt-export's, or of a version unknown here")
+    try:
+        return Manifest.model_validate_json(text).model_copy(update={"data": data})
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise VerificationError(f"{path} is damaged: {where}: {first['msg']}") from None
+
+
+def models_of(folder: Path, manifest: Manifest, network: NetworkSpec, formats: Sequence[str] = ()) -> list[Model]:
+    """The models that a manifest lists.
+
+    Args:
+        network: the config, which knows the forward mode of every graph.
+        formats: to leave the others out.
+
+    Raises:
+        UsageError: when it lists none of these formats, or a graph that the config does not know.
+    """
+    models = []
+    for graph in manifest.graphs:
+        if graph.format not in FORMAT_NAMES or graph.name not in network.graphs:
+            raise UsageError(f"export {folder}: unknown graph {graph.format} {graph.name}; is it of a newer lt-export?")
+        if formats and graph.format not in formats:
+            continue
+        spec = GraphSpec(
+            name=graph.name, mode=network.graphs[graph.name].mode, inputs=graph.inputs, outputs=graph.outputs
+        )
+        files = tuple(folder / file.name for file in graph.files)
+        models.append(Model(spec, graph.format, files, "manifest"))
+    if not models:
+        listed = sorted({graph.format for graph in manifest.graphs})
+        raise UsageError(f"--format {formats[0]}: the export has {' and '.join(listed)} only")
+    return models
+
+
+def file_problems(folder: Path, manifest: Manifest) -> list[dict[str, str]]:
+    """Model files that changed, are missing, or belong to no graph: [{file, problem}]."""
+    problems = []
+    sizes = {file.name: file.bytes for graph in manifest.graphs for file in graph.files}
+    for name, checksum in listed_files(manifest.data).items():
+        path = folder / name
+        if not path.is_file():
+            problems.append({"file": name, "problem": "is missing"})
+        elif sha256(path) != checksum:
+            found, listed = path.stat().st_size, sizes.get(name)
+            grown = f": {found} bytes, the manifest says {listed}" if listed not in (None, found) else ""
+            problems.append({"file": name, "problem": f"has changed since the export{grown}"})
+    for name in foreign_files(folder):
+        if Path(name).suffix in MODEL_SUFFIXES:
+            problems.append({"file": name, "problem": "is no part of the export"})
+    return problems

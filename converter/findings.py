@@ -1,0 +1,46 @@
+"""The result of lt-verify on a terminal: a verdict that can be read in five seconds, and the figures behind it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from converter.summary import print_checks
+
+
+def print_result(console: Console, result: Mapping[str, Any], verbose: bool = False) -> None:
+    """Every section that there is, then the verdict.
+
+    Args:
+        result: as ``lt-verify --json`` prints it.
+    """
+    for problem in result["files"]["problems"]:
+        console.print(Text(f"{problem['file']} {problem['problem']}", "bold red"), soft_wrap=True)
+    if any(model["names_from"] != "manifest" for model in result["models"]):
+        _print_names(console, result["models"])
+    verification = result.get("verification")
+    if verification and verification["checks"]:
+        print_checks(console, verification["checks"], verbose)
+        feeds = ", ".join(verification["feeds"])
+        console.print(f"compared with {result['reference']}, worst of: {feeds}", style="dim", highlight=False)
+    if result["verdict"] == "passed":
+        console.print(Text("verified", "bold green"), Text(_subject(result)), soft_wrap=True)
+    else:
+        console.print(Text("NOT VERIFIED", "bold red"), Text(_subject(result)), soft_wrap=True)
+
+
+def _print_names(console, models):
+    """Which blob was taken for what."""
+    for model in models:
+        names = ", ".join(
+            f"{tensor['name']} = {tensor['meaning']} {'x'.join(map(str, tensor['shape']))}"
+            for tensor in model["tensors"]
+        )
+        found = {"names": "named so in the file", "trial": "found by trying", "--rename": "given"}[model["names_from"]]
+        console.print(f"{model['format']} {model['name']:<9} {names}  ({found})", highlight=False, soft_wrap=True)
+
+
+def _subject(result):
+    files = ", ".join(file["name"] for model in result["models"] for file in model["files"])
+    return f"{result['arch']} in {result['folder'] or files}"

@@ -1,0 +1,219 @@
+"""Models that somebody else converted: which blob means what, from names, from the user, or by trying."""
+
+import itertools
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from converter.errors import ConversionError, UsageError, VerificationError
+from converter.exported import Model
+from converter.formats import FORMATS
+from converter.runners.isolated import IsolatedRunner
+from converter.spec import GraphSpec, TensorSpec
+
+log = logging.getLogger(__name__)
+
+SUFFIXES = {".param": "ncnn", ".onnx": "onnx"}
+TRIAL_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Rename:
+    """``[graph:]blob=meaning`` from the command line."""
+
+    graph: str | None
+    blob: str
+    meaning: str
+
+
+def parse_rename(text: str, graphs: Iterable[str], meanings: Iterable[str]) -> Rename:
+    """Read ``input1=zf`` or ``update:input1=zf``.
+
+    Raises:
+        UsageError: for another form, an unknown graph or an unknown meaning.
+    """
+    blob, equals, meaning = text.rpartition("=")
+    if not (equals and blob and meaning):
+        raise UsageError(f"--rename {text}: expected BLOB=MEANING, for example output.1=cls")
+    if meaning not in meanings:
+        raise UsageError(f"--rename {text}: unknown meaning {meaning!r}, expected one of {', '.join(meanings)}")
+    graph, colon, rest = blob.partition(":")
+    return Rename(graph, rest, meaning) if colon and graph in graphs else Rename(None, blob, meaning)
+
+
+def model_files(option: str, path: Path) -> tuple[str, tuple[Path, ...]]:
+    """The format and the files of a model from the one the user names.
+
+    Raises:
+        UsageError: when they are not there or of no known format.
+    """
+    if path.suffix == ".bin" and path.with_suffix(".param").is_file():
+        path = path.with_suffix(".param")
+    if path.suffix not in SUFFIXES:
+        raise UsageError(f"{option} {path}: expected a .param or an .onnx file")
+    files = (path, path.with_suffix(".bin")) if path.suffix == ".param" else (path,)
+    for file in files:
+        if not file.is_file():
+            raise UsageError(f"{option} {path}: no {'such file' if file == path else f'{file.name} beside it'}")
+    return SUFFIXES[path.suffix], files
+
+
+def loose_models(
+    paths: Mapping[str, Path],
+    specs_for: Callable[[int, int], Sequence[GraphSpec]],
+    template_size: int,
+    search_sizes: Sequence[int],
+    renames: Sequence[Rename],
+) -> list[Model]:
+    """The models behind files without a manifest.
+
+    Names come from the user, from the files where they are the meanings themselves, or from running the graph with
+    every assignment. A size that a file declares goes before those to try.
+
+    Args:
+        paths: graph name to file.
+        specs_for: (template size, search size) -> the config's graphs.
+        template_size: where no file declares another.
+        search_sizes: to try, in this order.
+        renames: what the user says of the blobs' names.
+
+    Raises:
+        UsageError: when the files are not there or no assignment of names gives what the config declares.
+        VerificationError: when a file cannot be read.
+    """
+    files = {name: model_files(f"--{name.replace('_', '-')}", path) for name, path in paths.items()}
+    if len({format for format, _ in files.values()}) > 1:
+        raise UsageError("the models are of several formats; pass those of one, and the others in a run of their own")
+    sides = {name: _interface(*model) for name, model in files.items()}
+    _check_renames(renames, sides)
+    images = {
+        name: {shape[-1] for shape in side[0].values() if shape and shape[-3] == 3} for name, side in sides.items()
+    }
+    template_size = min(images.get("init") or [template_size])
+    declared = [size for name, sizes in images.items() if name != "init" for size in sizes]
+    first, reason = None, None
+    for size in dict.fromkeys([*declared, *search_sizes]):
+        specs = [spec for spec in specs_for(template_size, size) if spec.name in files]
+        try:
+            return [_model(spec, *files[spec.name], sides[spec.name], renames) for spec in specs]
+        except _DoesNotFit as error:
+            reason = reason or str(error)
+        first = first or [_model(spec, *files[spec.name], sides[spec.name], renames, run=False) for spec in specs]
+    if all(first):
+        log.warning("%s: the names are known, so the models themselves must be wrong", reason)
+        return first
+    raise UsageError(f"{reason}; name them with --rename BLOB=MEANING, or pass --search-size")
+
+
+def _check_renames(renames, sides):
+    blobs = {name: {*inputs, *outputs} for name, (inputs, outputs) in sides.items()}
+    for rename in renames:
+        if not any(rename.blob in names for graph, names in blobs.items() if rename.graph in (None, graph)):
+            found = ", ".join(sorted(set().union(*blobs.values())))
+            raise UsageError(
+                f"--rename {rename.blob}={rename.meaning}: no such input or output; the files have {found}"
+            )
+
+
+class _DoesNotFit(Exception):
+    """No assignment of names works at this size."""
+
+
+def _interface(format, files) -> tuple[dict[str, tuple | None], dict[str, tuple | None]]:
+    """Names of the inputs and outputs in a model's files, with their shapes where the file says them."""
+    try:
+        return FORMATS[format].interface(files)
+    except ConversionError as error:
+        raise VerificationError(str(error)) from None
+
+
+def _model(spec, format, files, sides, renames, run=True) -> Model | None:
+    """The model with its names, tried out; with ``run`` off, only if the names are known without a trial."""
+    inputs, outputs = sides
+    where = f"{format} {spec.name} ({files[0].name})"
+    given_inputs = _given(inputs, spec.inputs, spec.name, renames)
+    given_outputs = _given(outputs, spec.outputs, spec.name, renames)
+    found = "--rename" if given_inputs or given_outputs else "names"
+    named = _named(spec.inputs, inputs, given_inputs), _named(spec.outputs, outputs, given_outputs)
+    if not run:
+        return Model(_with_names(spec, *named), format, files, found) if all(named) else None
+    if len(inputs) != len(spec.inputs) or len(outputs) < len(spec.outputs):
+        raise _DoesNotFit(
+            f"{where} has inputs {', '.join(inputs) or 'none'} and outputs {', '.join(outputs) or 'none'}, expected "
+            f"{len(spec.inputs)} and {len(spec.outputs)}: {_names(spec.inputs)} -> {_names(spec.outputs)}"
+        )
+    for names in [named[0]] if named[0] else _assignments(inputs, spec.inputs, given_inputs):
+        graph = _tried(spec, format, files, names, outputs, named[1] or given_outputs)
+        if graph is not None:
+            return Model(graph, format, files, found if all(named) else "trial")
+    raise _DoesNotFit(
+        f"{where}: with no assignment of {', '.join(inputs)} to {_names(spec.inputs)} do "
+        f"{', '.join(outputs)} come out as {_names(spec.outputs)}"
+    )
+
+
+def _given(names, tensors, graph, renames) -> dict[str, str]:
+    """Meaning to blob, as far as the user has said it of blobs on this side of this graph."""
+    meanings = {tensor.meaning for tensor in tensors}
+    return {
+        rename.meaning: rename.blob
+        for rename in renames
+        if rename.graph in (None, graph) and rename.blob in names and rename.meaning in meanings
+    }
+
+
+def _named(tensors, names, given) -> dict[str, str] | None:
+    """Meaning to blob when all of it follows from what the user said or from names that are the meaning itself."""
+    found = {tensor.meaning: given.get(tensor.meaning, tensor.meaning) for tensor in tensors}
+    known = len(set(found.values())) == len(found) and all(blob in names for blob in found.values())
+    return found if known else None
+
+
+def _assignments(inputs, tensors: Sequence[TensorSpec], given) -> Iterator[dict[str, str]]:
+    """Every way to give the inputs to the tensors that fits what the user and the file's shapes say."""
+    for blobs in itertools.permutations(inputs):
+        names = dict(zip((tensor.meaning for tensor in tensors), blobs, strict=True))
+        shapes_fit = all(inputs[names[tensor.meaning]] in (None, tensor.shape, tensor.shape[1:]) for tensor in tensors)
+        if shapes_fit and all(names[meaning] == blob for meaning, blob in given.items()):
+            yield names
+
+
+def _tried(spec, format, files, names, outputs, given) -> GraphSpec | None:
+    """Run the graph so; its outputs are told apart by their shapes."""
+    inputs = _renamed(spec.inputs, names)
+    unknown = tuple(TensorSpec(name=blob, meaning=blob, about="", shape=(1,)) for blob in outputs)
+    generator = np.random.default_rng(0)
+    feed = {tensor.name: generator.standard_normal(tensor.shape).astype(np.float32) for tensor in inputs}
+    runner = IsolatedRunner(
+        format, files, spec.model_copy(update={"inputs": inputs, "outputs": unknown}), TRIAL_SECONDS
+    )
+    try:
+        arrays = runner.infer(feed)
+    except ConversionError as error:
+        log.debug("%s with %s: %s", spec.name, names, error)
+        return None
+    finally:
+        runner.stop()
+    found = {}
+    for tensor in spec.outputs:
+        fitting = [blob for blob, array in arrays.items() if array.shape == tensor.shape]
+        fitting = [blob for blob in (given.get(tensor.meaning), tensor.meaning) if blob in fitting][:1] or fitting
+        if len(fitting) != 1:
+            return None
+        found[tensor.meaning] = fitting[0]
+    return _with_names(spec, names, found)
+
+
+def _with_names(spec, inputs, outputs) -> GraphSpec:
+    return spec.model_copy(update={"inputs": _renamed(spec.inputs, inputs), "outputs": _renamed(spec.outputs, outputs)})
+
+
+def _renamed(tensors, names) -> tuple[TensorSpec, ...]:
+    return tuple(tensor.model_copy(update={"name": names[tensor.meaning]}) for tensor in tensors)
+
+
+def _names(tensors):
+    return ", ".join(f"{tensor.meaning} {'x'.join(map(str, tensor.shape))}" for tensor in tensors)

@@ -1,0 +1,113 @@
+"""What lt-verify looks at: models with names, shapes and the config that fits them, from a folder or loose files."""
+
+import logging
+from dataclasses import dataclass
+
+from converter.errors import UsageError, VerificationError
+from converter.exported import Manifest, Model, models_of, read_manifest
+from converter.pipeline import image_inputs, network_dimensions
+from converter.spec import GraphSpec, NetworkSpec, TensorSpec, Tolerance, VerifyOptions, overridden
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is verified.
+
+    Attributes:
+        manifest: None for models that came without one.
+        network: the config at the models' sizes.
+        dimensions: the numbers behind the names in its shapes.
+        models: in the order in which a device runs them, format by format.
+        images: the template and the search crop.
+    """
+
+    manifest: Manifest | None
+    network: NetworkSpec
+    dimensions: dict[str, int]
+    models: tuple[Model, ...]
+    images: tuple[TensorSpec, ...]
+
+    @property
+    def formats(self) -> list[str]:
+        return list(dict.fromkeys(model.format for model in self.models))
+
+    def graphs(self, format: str) -> list[GraphSpec]:
+        return [model.graph for model in self.models if model.format == format]
+
+    def tolerances(self, options: VerifyOptions) -> dict[str, Tolerance]:
+        """The user's, or those that the export passed with, or the config's."""
+        precision = self.manifest.precision if self.manifest else "fp32"
+        table = dict(self.network.tolerances.get(precision) or self.network.tolerances["fp32"])
+        recorded = self.manifest.verification.tolerances if self.manifest else {}
+        for name, tolerance in recorded.items():
+            if name in table and (tolerance.atol > table[name].atol or tolerance.rtol > table[name].rtol):
+                log.warning("the export passed with a wider tolerance of %s than the config's: %s", name, tolerance)
+            table[name] = tolerance
+        return overridden(table, options.atol, options.rtol)
+
+
+def subject_of(options: VerifyOptions) -> Subject:
+    """The models with the names and shapes of what goes in and comes out.
+
+    Raises:
+        UsageError: when there is no such export or file, or the names cannot be found out.
+        VerificationError: when the manifest or a file is damaged.
+    """
+    if options.folder is None:
+        return _loose_subject(options)
+    manifest = read_manifest(options.folder)
+    dimensions = network_dimensions(options)
+    models = models_of(options.folder, manifest, options.network, options.formats)
+    declared = _declared(options.network, dimensions)
+    for model in models:
+        for tensor in (*model.graph.inputs, *model.graph.outputs):
+            known = declared.get(tensor.meaning)
+            if known is None or known.shape != tensor.shape:
+                raise VerificationError(
+                    f"manifest.json: {model.format} {model.graph.name} has {tensor.name} as {tensor.meaning} "
+                    f"{tensor.shape}, expected {known.shape if known else 'a tensor of the config'}"
+                )
+    images = image_inputs(options.network.graph_specs(options.network.default_splits["ncnn"], dimensions))
+    return Subject(manifest, options.network, dimensions, tuple(models), images)
+
+
+def _declared(network, dimensions):
+    """Every tensor of the config by its meaning."""
+    specs = [spec for split in network.splits for spec in network.graph_specs(split, dimensions)]
+    return {tensor.meaning: tensor for spec in specs for tensor in (*spec.inputs, *spec.outputs)}
+
+
+def _loose_subject(options) -> Subject:
+    from converter.loose import loose_models, parse_rename
+
+    network = options.network
+    meanings = sorted(network.tensors)
+    renames = [parse_rename(text, network.graphs, meanings) for text in options.rename]
+    split = _split_with(network, options.loose)
+    subjects = {}
+
+    def specs_for(template_size: int, search_size: int) -> tuple[GraphSpec, ...]:
+        sized = network.model_copy(update={"template_size": template_size, "search_size": search_size})
+        dimensions = network_dimensions(options.model_copy(update={"network": sized}))
+        subjects[search_size] = sized, dimensions
+        return sized.graph_specs(split, dimensions)
+
+    sizes = options.search_sizes or (network.search_size,)
+    models = loose_models(options.loose, specs_for, network.template_size, sizes, renames)
+    searched = {tensor.shape[-1] for model in models for tensor in model.graph.inputs if tensor.meaning == "x"} or {
+        list(subjects)[-1]
+    }
+    sized, dimensions = subjects[searched.pop()]
+    return Subject(None, sized, dimensions, tuple(models), image_inputs(sized.graph_specs(split, dimensions)))
+
+
+def _split_with(network, names):
+    """The split that has these graphs."""
+    for split, graphs in network.splits.items():
+        if set(names) <= set(graphs):
+            return split
+    options = ", ".join(f"--{name.replace('_', '-')}" for name in names)
+    splits = " or ".join(" and ".join(graphs) for graphs in network.splits.values())
+    raise UsageError(f"{options}: expected the graphs of one split: {splits}")

@@ -1,0 +1,213 @@
+"""``lt-verify``: parse, build VerifyOptions, call, print."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from converter.command import (
+    HELP_OPTIONS,
+    finite,
+    format_names,
+    log_to_stderr,
+    new_app,
+    run,
+    summary_console,
+    version_of,
+)
+from converter.errors import UsageError, VerificationError
+from converter.progress import stage_lines
+
+PROGRAM = "lt-verify"
+
+app = new_app()
+
+ABOUT = (
+    "Prove that converted models are the tracker that was trained.\n\n"
+    "Takes an export folder of lt-export, or single .param and .onnx files that anybody converted, runs them beside "
+    "the unpatched PyTorch network (--resume) or against golden vectors, and says where they differ."
+)
+EPILOG = (
+    "Exit codes: 0 verified, 1 verification failed, 2 wrong usage, 3 checkpoint or architecture, 4 something could not "
+    "be run or written, 5 missing or unusable dependency. LT_DEBUG=1 adds the traceback to an error."
+)
+COMMON_SEARCH_SIZES = (288, 256)
+MODELS, NETWORK, CHECKS, OUTPUT = "Which models", "Which network", "What to check", "Output"
+
+
+def _option(*names, panel, help, metavar=None, **more):
+    return typer.Option(*names, metavar=metavar, help=help, rich_help_panel=panel, **more)
+
+
+@app.command(help=ABOUT, epilog=EPILOG, context_settings=HELP_OPTIONS)
+def verify_command(
+    export: Annotated[
+        Path | None, typer.Argument(metavar="[EXPORT]", help="Folder that lt-export wrote.", show_default=False)
+    ] = None,
+    resume: Annotated[
+        Path | None,
+        _option(
+            *("--resume", "-r"),
+            panel=NETWORK,
+            metavar="FILE",
+            help="Checkpoint with the trained weights; without it, golden vectors are the reference.",
+        ),
+    ] = None,
+    init: Annotated[
+        Path | None, _option(panel=MODELS, metavar="FILE", help=".param or .onnx of the template's graph.")
+    ] = None,
+    update: Annotated[
+        Path | None, _option(panel=MODELS, metavar="FILE", help="The graph of every frame; or these two:")
+    ] = None,
+    backbone: Annotated[Path | None, _option(panel=MODELS, metavar="FILE", help="Its first half.")] = None,
+    neck_head: Annotated[Path | None, _option(panel=MODELS, metavar="FILE", help="Its second half.")] = None,
+    rename: Annotated[
+        list[str] | None,
+        _option(
+            panel=MODELS,
+            metavar="BLOB=MEANING",
+            help="What a blob of a model without a manifest is, for example output.1=cls, or update:input1=zf where "
+            "two graphs use one name; repeatable. Found out otherwise.",
+        ),
+    ] = None,
+    format: Annotated[
+        list[str] | None, _option(panel=MODELS, metavar="NAME", help="Only ncnn, or only onnx, of an export with both.")
+    ] = None,
+    arch: Annotated[
+        str | None, _option(panel=NETWORK, metavar="NAME", help="As for lt-export; an export says it itself.")
+    ] = None,
+    path_name: Annotated[
+        str | None,
+        _option("--path-name", "--path_name", panel=NETWORK, metavar="NAME", help="The searched network, likewise."),
+    ] = None,
+    template_size: Annotated[int | None, _option(panel=NETWORK, metavar="PIXELS", help="Likewise.")] = None,
+    search_size: Annotated[int | None, _option(panel=NETWORK, metavar="PIXELS", help="Likewise.")] = None,
+    official: Annotated[
+        Path | None,
+        _option(
+            panel=NETWORK,
+            metavar="DIR",
+            envvar="LIGHTTRACK_ROOT",
+            help="Build the network from this official checkout instead of our own definition.",
+        ),
+    ] = None,
+    config: Annotated[Path | None, _option(panel=NETWORK, metavar="FILE", help="As for lt-export.")] = None,
+    allow_pickle: Annotated[
+        bool, _option("--allow-pickle", panel=NETWORK, help="Read checkpoints that run code while they load.")
+    ] = False,
+    image: Annotated[
+        list[Path] | None,
+        _option(panel=CHECKS, metavar="FILE", help="Compare on crops of this picture too; repeatable."),
+    ] = None,
+    seed: Annotated[
+        int | None, _option(panel=CHECKS, metavar="N", min=0, help="Of the noise (default: the export's).")
+    ] = None,
+    atol: Annotated[
+        float | None, _option(panel=CHECKS, metavar="X", min=0, help="As for lt-export (default: the export's).")
+    ] = None,
+    rtol: Annotated[float | None, _option(panel=CHECKS, metavar="X", min=0, help="Likewise.")] = None,
+    as_json: Annotated[
+        bool, _option("--json", panel=OUTPUT, help="Print the result to stdout as JSON and nothing else.")
+    ] = False,
+    verbose: Annotated[
+        bool, _option("--verbose", "-v", panel=OUTPUT, help="Figures for every input and layer, and debug messages.")
+    ] = False,
+    quiet: Annotated[bool, _option("--quiet", "-q", panel=OUTPUT, help="Print errors and warnings only.")] = False,
+    version: Annotated[
+        bool,
+        _option(
+            "--version", panel=OUTPUT, callback=version_of(PROGRAM), is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Entry of the command; what it does is in ABOUT, what each option means beside it."""
+    log_to_stderr(verbose, quiet)
+    from converter.spec import VerifyOptions
+
+    loose = {"init": init, "update": update, "backbone": backbone, "neck_head": neck_head}
+    loose = {name: path for name, path in loose.items() if path is not None}
+    formats = format_names(format)
+    _check_models(export, loose, rename, formats)
+    flags = {"path_name": path_name, "template_size": template_size, "search_size": search_size}
+    arch, network = _network(export, arch, config, flags)
+    options = VerifyOptions(
+        arch=arch,
+        network=network,
+        checkpoint=resume,
+        official=official,
+        allow_pickle=allow_pickle,
+        folder=export,
+        loose=loose,
+        search_sizes=(search_size,) if search_size else (network.search_size, *COMMON_SEARCH_SIZES),
+        rename=tuple(rename or ()),
+        formats=formats,
+        images=tuple(image or ()),
+        seed=seed,
+        atol=finite("--atol", atol),
+        rtol=finite("--rtol", rtol),
+    )
+    _run(options, as_json, verbose, quiet)
+
+
+def _check_models(export, loose, rename, formats):
+    if export and loose:
+        name = next(iter(loose)).replace("_", "-")
+        raise UsageError(f"--{name} beside an export folder: pass the folder or single models, not both")
+    if not export and not loose:
+        raise UsageError("nothing to verify: pass an export folder, or --init and --update")
+    if export and rename:
+        raise UsageError("--rename is for models without a manifest; an export's own says what its blobs are")
+    if loose and formats:
+        raise UsageError("--format is for an export folder; the format of single models follows from their names")
+
+
+def _network(export, arch, config, flags):
+    """The config, with what the export says of its network put in; a flag that contradicts it is refused."""
+    from converter.spec import network_for
+
+    if export is None:
+        return network_for(arch, config, flags)
+    from converter.exported import read_manifest
+
+    manifest = read_manifest(export)
+    recorded = {
+        "arch": manifest.arch,
+        "path_name": manifest.path_name,
+        "template_size": manifest.tracker.template_size,
+        "search_size": manifest.tracker.search_size,
+    }
+    for name, value in {"arch": arch, **flags}.items():
+        if value not in (None, recorded[name]):
+            raise UsageError(
+                f"--{name.replace('_', '-')} {value}: the export's manifest says {recorded[name]}; leave the option out"
+            )
+    return network_for(recorded.pop("arch"), config, recorded)
+
+
+def _run(options, as_json, verbose, quiet):
+    from converter.checkup import check
+    from converter.findings import print_result
+
+    console = summary_console(as_json)
+    stage_lines.quiet = quiet
+    stage_lines.last = "report"
+    try:
+        result = check(options, stage_lines)
+    except VerificationError as error:
+        if error.result:
+            print_result(console, error.result, verbose)
+        raise
+    if as_json:
+        print(json.dumps(result, indent=2))
+    elif not quiet:
+        print_result(console, result, verbose)
+
+
+def main() -> None:
+    """Entry point of ``lt-verify``."""
+    run(app, PROGRAM)
+
+
+if __name__ == "__main__":
+    main()
