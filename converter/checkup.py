@@ -11,7 +11,7 @@ from converter.errors import ConversionError, UsageError, VerificationError
 from converter.exported import describe, file_problems
 from converter.formats import FORMATS, check_runtime
 from converter.histogram import ErrorHistograms
-from converter.manifest import GENERATOR, SCHEMA_VERSION
+from converter.manifest import GENERATOR, SCHEMA_VERSION, tool_versions
 from converter.networks import FAMILIES
 from converter.pipeline import StageCallback, Stages, check_checkpoint
 from converter.runners.isolated import IsolatedRunner
@@ -47,10 +47,12 @@ class Findings:
     Attributes:
         result: the JSON object, section by section.
         problems: what failed, a phrase each; the verdict is "passed" when there are none.
+        packages: whose versions belong to it.
         thumbnails: (frame, picture) of the clip's worst frames, for the report.
     """
 
     result: dict[str, Any]
+    packages: list[str]
     problems: list[str] = field(default_factory=list)
     thumbnails: tuple = ()
 
@@ -81,7 +83,7 @@ def check(options: VerifyOptions, on_stage: StageCallback | None = None) -> dict
             subject = subject_of(options)
             for format in subject.formats:
                 check_runtime(format)
-            findings = Findings(_header(options, subject))
+            findings = Findings(_header(options, subject), _packages(subject))
             _check_files(options, subject, findings)
             notes.append(", ".join(f"{model.format} {model.graph.name}" for model in subject.models))
         with stages("reference") as notes:
@@ -108,6 +110,10 @@ def _header(options, subject) -> dict[str, Any]:
         "sizes": subject.dimensions,
         "models": [describe(model) for model in subject.models],
     }
+
+
+def _packages(subject):
+    return ["torch", "numpy", *(FORMATS[format].packages[-1] for format in subject.formats)]
 
 
 def _check_files(options, subject, findings):
@@ -199,6 +205,8 @@ def _verify(options, subject, runners, reference, findings):
 def _verdict(findings) -> dict[str, Any]:
     result = findings.result
     result["verdict"] = "failed" if findings.problems else "passed"
+    result["problems"] = findings.problems
+    result["tools"] = tool_versions(findings.packages)
     if findings.problems:
         raise VerificationError("; ".join(findings.problems), result=result)
     return result

@@ -199,8 +199,10 @@ def _tried(spec, format, files, names, outputs, given) -> GraphSpec | None:
         runner.stop()
     found = {}
     for tensor in spec.outputs:
-        fitting = [blob for blob, array in arrays.items() if array.shape == tensor.shape]
-        fitting = [blob for blob in (given.get(tensor.meaning), tensor.meaning) if blob in fitting][:1] or fitting
+        free = [blob for blob in arrays if blob not in given.values()]
+        among = [given[tensor.meaning]] if tensor.meaning in given else free
+        fitting = [blob for blob in among if arrays[blob].shape == tensor.shape]
+        fitting = [tensor.meaning] if tensor.meaning in fitting else fitting
         if len(fitting) != 1:
             return None
         found[tensor.meaning] = fitting[0]

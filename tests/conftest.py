@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -28,14 +29,14 @@ class Finished:
     @property
     def error_line(self) -> str:
         """The one line that begins with the program's name."""
-        lines = [line for line in self.err.splitlines() if line.startswith("lt-export: error: ")]
+        lines = [line for line in self.err.splitlines() if re.match(r"lt-\w+: error: ", line)]
         assert len(lines) == 1, self.err
         assert "Traceback" not in self.err
         return lines[0]
 
 
-def command(*arguments: object) -> list[str]:
-    return [sys.executable, "-m", "converter.cli", *map(str, arguments)]
+def command(*arguments: object, module: str = "converter.cli") -> list[str]:
+    return [sys.executable, "-m", module, *map(str, arguments)]
 
 
 def environment(**extra: str) -> dict[str, str]:
@@ -48,9 +49,16 @@ def environment(**extra: str) -> dict[str, str]:
 
 def lt_export(*arguments: object, cwd: Path | None = None, **extra: str) -> Finished:
     """Run the command line in a process of its own."""
-    done = subprocess.run(
-        command(*arguments), cwd=cwd, env=environment(**extra), capture_output=True, text=True, timeout=300
-    )
+    return _finished(command(*arguments), cwd, extra)
+
+
+def lt_verify(*arguments: object, cwd: Path | None = None, **extra: str) -> Finished:
+    """Likewise."""
+    return _finished(command(*arguments, module="converter.verify_cli"), cwd, extra)
+
+
+def _finished(words, cwd, extra):
+    done = subprocess.run(words, cwd=cwd, env=environment(**extra), capture_output=True, text=True, timeout=300)
     return Finished(done.returncode, done.stdout, done.stderr)
 
 
@@ -107,6 +115,15 @@ def tiny_export(tiny, tmp_path_factory) -> Path:
     """An export of the smallest network; copy it before changing it."""
     folder = tmp_path_factory.mktemp("exports") / "tiny"
     done = lt_export("--resume", tiny, "--path-name", TINY, "--output", folder)
+    assert done.code == 0, done.err
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_both(tiny, tmp_path_factory) -> Path:
+    """An export of the smallest network in both formats; copy it before changing it."""
+    folder = tmp_path_factory.mktemp("exports") / "both"
+    done = lt_export("--resume", tiny, "--path-name", TINY, "--output", folder, "--format", "ncnn", "--format", "onnx")
     assert done.code == 0, done.err
     return folder
 

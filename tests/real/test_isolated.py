@@ -1,0 +1,114 @@
+"""A runtime that crashes, hangs or talks does so in its own process."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from converter.errors import ConversionError
+from converter.runners.isolated import IsolatedRunner
+from converter.spec import GraphSpec, TensorSpec
+
+pytestmark = pytest.mark.real
+
+TENSOR = TensorSpec(name="z", meaning="z", about="", shape=(1, 2))
+GRAPH = GraphSpec(name="init", mode="template", inputs=(TENSOR,), outputs=(TENSOR,))
+FEED = {"z": np.ones((1, 2), np.float32)}
+
+WORKER = """
+import os, signal, sys, time
+from dataclasses import replace
+from converter import formats
+from converter.errors import ConversionError
+
+class Runner:
+    def infer(self, feed):
+        what = open({path!r}).read()
+        if what == "crash":
+            os.kill(os.getpid(), signal.SIGSEGV)
+        if what == "exit":
+            print("last words", file=sys.stderr, flush=True)
+            os._exit(3)
+        if what == "hang":
+            time.sleep(60)
+        if what == "refuse":
+            raise ConversionError("not this feed")
+        print("noise on stdout", flush=True)
+        os.write(1, b"more noise")
+        return {{"z": feed["z"] * 2}}
+
+    def blobs(self, feed, names):
+        return {{name: feed["z"] for name in names}}
+
+formats.FORMATS["ncnn"] = replace(formats.FORMATS["ncnn"], load=lambda files, graph: Runner())
+"""
+
+
+@pytest.fixture
+def say(tmp_path, monkeypatch):
+    """Tells the runner in the other process what to do."""
+    path = tmp_path / "what"
+    (tmp_path / "sitecustomize.py").write_text(WORKER.format(path=str(path)))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    return path.write_text
+
+
+@pytest.fixture
+def runner(say):
+    runner = IsolatedRunner("ncnn", (Path("model.param"),), GRAPH, timeout=5.0)
+    yield runner
+    runner.stop()
+
+
+def test_answers_come_back_whatever_the_runtime_prints(runner, say):
+    say("answer")
+    for _ in range(2):
+        assert runner.infer(FEED)["z"].tolist() == [[2.0, 2.0]]
+    assert list(runner.blobs(FEED, ["a", "b"])) == ["a", "b"]
+
+
+def test_an_error_of_the_runtime_is_an_error_here(runner, say):
+    say("refuse")
+    with pytest.raises(ConversionError, match=r"^not this feed$"):
+        runner.infer(FEED)
+
+
+@pytest.mark.parametrize(
+    ("what", "words"),
+    [
+        ("crash", r"the process running the model was ended by SIGSEGV"),
+        ("exit", r"the process running the model ended with code 3; it said: last words"),
+        ("hang", r"running the model took longer than 1 s and was ended"),
+    ],
+)
+def test_a_process_that_dies_is_an_error_and_is_replaced(runner, say, what, words):
+    say("answer")
+    runner.load()
+    runner.timeout = 1.0 if what == "hang" else 5.0
+    say(what)
+    with pytest.raises(ConversionError, match=rf"ncnn init \(model\.param\): {words}"):
+        runner.infer(FEED)
+    say("answer")
+    runner.timeout = 5.0
+    assert runner.infer(FEED)["z"].tolist() == [[2.0, 2.0]]
+
+
+def test_no_process_is_left(runner, say):
+    say("answer")
+    runner.infer(FEED)
+    process = runner._process
+    assert process.poll() is None
+    runner.stop()
+    assert process.returncode is not None
+    runner.stop()
+
+
+def test_files_that_do_not_load_are_refused_by_the_runtime_itself(tmp_path, monkeypatch):
+    param = tmp_path / "a.param"
+    param.write_text("not a model\n")
+    (tmp_path / "a.bin").write_bytes(b"")
+    runner = IsolatedRunner("ncnn", (param, tmp_path / "a.bin"), GRAPH)
+    for _ in range(2):
+        with pytest.raises(ConversionError, match=r"ncnn does not load a\.param"):
+            runner.load()
+    assert runner._process is None
