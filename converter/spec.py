@@ -15,6 +15,7 @@ SMALLEST_SIZE, LARGEST_SIZE = 16, 1024
 Size = Annotated[int, Field(ge=SMALLEST_SIZE, le=LARGEST_SIZE)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+ModulePattern = Annotated[str, Field(pattern=r"^[\w*?!\[\]-]+(\.[\w*?!\[\]-]+)*$")]
 
 
 class Frozen(BaseModel):
@@ -94,6 +95,7 @@ class NetworkSpec(Frozen):
     tolerances: dict[str, dict[str, Tolerance]]
     decision: str
     noise_feeds: Annotated[int, Field(ge=1)]
+    intermediates: list[ModulePattern] = []
     preprocess: Preprocess
     tracker: dict[str, Any]
 

@@ -1,19 +1,28 @@
-"""From a network and a graph to TorchScript, through the patched forward mode."""
+"""From a network and a graph to TorchScript, through the patched forward mode; and what passes inside it."""
 
 import io
 import logging
 import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from typing import Any
 
+import numpy as np
 import torch
 from torch.overrides import TorchFunctionMode
 
 from converter.errors import ArchitectureError, ConversionError
+from converter.feeds import Feed
+from converter.module_patterns import matching_names
 from converter.spec import GraphSpec
 from official_patches.folding import folded_norms
 from official_patches.modes import UnknownNetworkError, forward_mode
 from official_patches.patching import patched
 
 log = logging.getLogger(__name__)
+
+# A forward mode calls the same modules as the network's own methods: what differs is the last bit at most.
+_SAME = 1e-6
 
 
 def trace(network: torch.nn.Module, graph: GraphSpec) -> bytes:
@@ -78,3 +87,108 @@ def multiply_adds(network: torch.nn.Module, graph: GraphSpec) -> int:
     with patched(forward_mode(network, graph.mode)), torch.no_grad(), _MultiplyAdds() as counter:
         network(*examples)
     return counter.total
+
+
+def intermediates(
+    network: torch.nn.Module,
+    graphs: Sequence[GraphSpec],
+    feeds: Sequence[Feed],
+    answers: Sequence[Mapping[str, np.ndarray]],
+    patterns: Sequence[str],
+) -> list[dict[str, dict[str, np.ndarray]]]:
+    """What passes inside every graph on every feed, as :func:`converter.golden.write_golden` takes it.
+
+    Args:
+        answers: the unpatched network's tensors for each feed; the forward modes have to give the same.
+
+    Returns:
+        for each feed: graph name to module name to array.
+
+    Raises:
+        ArchitectureError, ConversionError, UsageError: as :func:`run_mode`.
+    """
+    return [
+        {graph.name: run_mode(network, graph, {**answer, **feed.tensors}, patterns, answer)[1] for graph in graphs}
+        for feed, answer in zip(feeds, answers, strict=True)
+    ]
+
+
+def run_mode(
+    network: torch.nn.Module,
+    graph: GraphSpec,
+    feed: Mapping[str, np.ndarray],
+    patterns: Sequence[str],
+    answer: Mapping[str, np.ndarray],
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """One run of a graph's forward mode, and what its modules gave; the network is as before afterwards.
+
+    A module that gives a tuple or a dict becomes one entry per tensor (``neck.0``, ``feature_fusor.cls``), one
+    that runs again gets a number (``name_2``). What is no tensor is left out.
+
+    Args:
+        network: in eval mode.
+        feed: by meaning, NCHW float32: the graph's inputs, and whatever else.
+        patterns: of module names, see :func:`converter.module_patterns.matching_names`.
+        answer: by meaning: what the unpatched network gives for these inputs.
+
+    Returns:
+        (output meaning to array, module name to array in the order of the run)
+
+    Raises:
+        ArchitectureError: when the network lacks the parts the mode needs.
+        UsageError: for a pattern that matches no module.
+        ConversionError: when the forward mode does not answer as the unpatched network does.
+    """
+    try:
+        mode = forward_mode(network, graph.mode)
+    except UnknownNetworkError as error:
+        raise ArchitectureError(str(error)) from None
+    modules = dict(network.named_modules())
+    before = _hooks(modules.values())
+    seen: dict[str, np.ndarray] = {}
+    inputs = [torch.from_numpy(np.ascontiguousarray(feed[tensor.meaning])) for tensor in graph.inputs]
+    with ExitStack() as hooked, patched(mode), torch.no_grad():
+        for name in matching_names(patterns, modules):
+            hook = modules[name].register_forward_hook(lambda _, __, output, name=name: _keep(seen, name, output))
+            hooked.callback(hook.remove)
+        found = network(*inputs)
+    if _hooks(modules.values()) != before or vars(network).get("forward") is mode.replacement:
+        raise ConversionError(f"{graph.name}: hooks were left on the network after its inner tensors were taken")
+    found = found if isinstance(found, tuple) else (found,)
+    outputs = {tensor.meaning: value.numpy().copy() for tensor, value in zip(graph.outputs, found, strict=True)}
+    for name, value in outputs.items():
+        _check_same(graph.name, name, value, answer[name])
+    return outputs, seen
+
+
+def _hooks(modules: Iterable[torch.nn.Module]) -> list[int]:
+    return [len(module._forward_hooks) for module in modules]
+
+
+def _keep(seen: dict[str, np.ndarray], name: str, output: Any) -> None:
+    """Copied at once: the official network adds to tensors in place later."""
+    if isinstance(output, torch.Tensor):
+        number, free = 1, name
+        while free in seen:
+            number += 1
+            free = f"{name}_{number}"
+        seen[free] = output.detach().to(torch.float32).numpy().copy()
+    elif isinstance(output, Mapping):
+        for key, value in output.items():
+            _keep(seen, f"{name}.{key}", value)
+    elif isinstance(output, list | tuple):
+        for index, value in enumerate(output):
+            _keep(seen, f"{name}.{index}", value)
+
+
+def _check_same(graph, name, found, expected):
+    if found.shape != expected.shape:
+        raise ConversionError(
+            f"{graph}: the forward mode gives {name!r} in shape {found.shape}, the network {expected.shape}"
+        )
+    off = float(np.max(np.abs(found.astype(np.float64) - expected)))
+    if not off <= _SAME * float(np.ptp(expected)):
+        raise ConversionError(
+            f"{graph}: the forward mode answers {name!r} otherwise than the unpatched network, by up to {off:.2e}; "
+            "inner tensors of it would prove nothing"
+        )

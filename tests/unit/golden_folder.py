@@ -1,0 +1,115 @@
+"""Golden vectors for tests: a made-up tracker that is quick, and colourful enough for every cause to show."""
+
+import numpy as np
+
+from converter.feeds import Feed
+from converter.golden import read_golden, write_golden
+from converter.spec import GraphSpec, Preprocess, TensorSpec, Tolerance
+
+SHAPES = {
+    "z": (1, 3, 10, 10),
+    "x": (1, 3, 20, 20),
+    "zf": (1, 8, 5, 5),
+    "xf": (1, 8, 10, 10),
+    "cls": (1, 1, 10, 10),
+    "reg": (1, 4, 10, 10),
+}
+PREPROCESS = Preprocess(
+    colour_order="RGB", pixel_range=[0.0, 1.0], mean=[0.485, 0.456, 0.406], std=[0.229, 0.224, 0.225]
+)
+TOLERANCES = dict.fromkeys(("zf", "xf", "cls", "reg"), Tolerance(rtol=1e-4))
+HEADER = {
+    "arch": "A",
+    "path_name": "p",
+    "checkpoint": {"file": "a.pth", "sha256": "00", "epoch": 1},
+    "reference": "a made-up tracker",
+    "preprocess": {
+        "colour_order": "RGB",
+        "pixel_range": [0, 255],
+        "mean": [123.675, 116.28, 103.53],
+        "std": [58.395, 57.12, 57.375],
+        "on_0_1": {"mean": PREPROCESS.mean, "std": PREPROCESS.std},
+    },
+    "tracker": {"stride": 16, "cls": "logit", "search_size": 20},
+    "precision": "fp32",
+    "tolerances": {name: tolerance.model_dump() for name, tolerance in TOLERANCES.items()},
+}
+
+
+def tensor(meaning, name=None):
+    return TensorSpec(name=name or meaning, meaning=meaning, about=f"the {meaning}", shape=SHAPES[meaning])
+
+
+def graph(name, inputs, outputs, **names):
+    return GraphSpec(
+        name=name,
+        mode=name,
+        inputs=tuple(tensor(meaning, names.get(meaning)) for meaning in inputs),
+        outputs=tuple(tensor(meaning, names.get(meaning)) for meaning in outputs),
+    )
+
+
+INIT, UPDATE = graph("init", ["z"], ["zf"]), graph("update", ["zf", "x"], ["cls", "reg"])
+BACKBONE, NECK_HEAD = graph("backbone", ["x"], ["xf"]), graph("neck_head", ["zf", "xf"], ["cls", "reg"])
+TWO, THREE = (INIT, UPDATE), (INIT, BACKBONE, NECK_HEAD)
+
+_weights = np.random.default_rng(7)
+_MIX, _TURN = _weights.standard_normal((8, 3)), _weights.standard_normal((8, 8)) / 3
+_REG = _weights.standard_normal((4, 8)) / 2
+
+
+def features(image):
+    """A fixed projection per pixel with a curve in it, every second pixel: no two causes look alike."""
+    mixed = np.einsum("oc,nchw->nohw", _MIX, image[:, :, ::2, ::2].astype(np.float64))
+    return np.einsum("oc,nchw->nohw", _TURN, mixed + np.abs(mixed) ** 1.2).astype(np.float32)
+
+
+def run(feed):
+    """{"z", "x"} to every tensor, as the PyTorch network would."""
+    zf, xf = features(feed["z"]), features(feed["x"])
+    weight = (zf * np.linspace(0.5, 1.5, 25).reshape(5, 5)).mean(axis=(0, 2, 3)).astype(np.float64)
+    cls = np.einsum("c,nchw->nhw", weight, xf.astype(np.float64))[:, None]
+    cls = 8 * np.tanh(cls / 60) + 0.02 * xf[:, :1]
+    reg = np.maximum(np.einsum("oc,nchw->nohw", _REG, xf * (1 + 0.1 * np.tanh(weight))[None, :, None, None]), 0) + 0.0
+    reg = reg / (1 + reg / 6) * 16
+    return {name: value.astype(np.float32) for name, value in (("zf", zf), ("xf", xf), ("cls", cls), ("reg", reg))}
+
+
+def pixels(seed, size):
+    """(H, W, 3) uint8 RGB: smooth, and with a colour of its own in every channel."""
+    random = np.random.default_rng(seed)
+    rows, columns = np.mgrid[0:size, 0:size] / size
+    waves = [
+        127 + 90 * np.sin(random.uniform(2, 9) * rows + random.uniform(2, 9) * columns + phase) for phase in range(3)
+    ]
+    tinted = np.stack(waves, axis=-1) * [0.6, 0.9, 1.1] + random.uniform(-20, 20, (size, size, 3))
+    return np.clip(tinted, 0, 255).astype(np.uint8)
+
+
+def normalised(image):
+    values = (image.astype(np.float64) / 255 - PREPROCESS.mean) / PREPROCESS.std
+    return np.ascontiguousarray(values.transpose(2, 0, 1)[None]).astype(np.float32)
+
+
+def picture(seed):
+    """The pixels of a case: template and search crop."""
+    return {"z": pixels(seed, 10), "x": pixels(seed + 100, 20)}
+
+
+def picture_feed(title, seed):
+    return Feed(title, {name: normalised(image) for name, image in picture(seed).items()})
+
+
+def inner(answer):
+    return {
+        "init": {"features.blocks.1": answer["zf"] * 2},
+        "update": {"features.blocks.1": answer["xf"] * 2, "head.cls_tower.0": answer["xf"] + 1},
+    }
+
+
+def make_golden(folder, feeds, graphs=TWO, **header):
+    """Golden vectors of the made-up tracker."""
+    folder.mkdir(parents=True, exist_ok=True)
+    answers = [run(feed.tensors) for feed in feeds]
+    write_golden(folder, {**HEADER, **header}, graphs, feeds, answers, [inner(answer) for answer in answers])
+    return read_golden(folder)

@@ -1,0 +1,241 @@
+"""Golden vectors: what is written can be read by anybody, and what was changed is noticed."""
+
+import hashlib
+import json
+
+import numpy as np
+import pytest
+from golden_folder import HEADER, INIT, SHAPES, TOLERANCES, TWO, graph, make_golden, picture_feed, run
+
+from converter.errors import UsageError, VerificationError
+from converter.feeds import Feed
+from converter.golden import golden_header, read_golden, write_golden
+
+
+@pytest.fixture
+def golden(tmp_path):
+    return make_golden(tmp_path / "golden", [picture_feed("noise 0", 1), picture_feed("bag.png", 2)])
+
+
+def test_four_files_per_tensor_hold_the_same_numbers(golden):
+    for entry in golden.index.tensors:
+        expected = golden.read(entry)
+        folder, files = golden.folder, entry.files
+        assert (folder / files.nchw_npy).name == f"{entry.name}.npy"
+        assert np.load(folder / files.nchw_npy).dtype == np.float32
+        np.testing.assert_array_equal(np.load(folder / files.nchw_npy), expected)
+        np.testing.assert_array_equal(np.fromfile(folder / files.nchw_bin, "<f4"), expected.ravel())
+        np.testing.assert_array_equal(np.load(folder / files.nhwc_npy).transpose(0, 3, 1, 2), expected)
+        batch, channels, height, width = expected.shape
+        last = np.fromfile(folder / files.nhwc_bin, "<f4").reshape(batch, height, width, channels)
+        np.testing.assert_array_equal(last.transpose(0, 3, 1, 2), expected)
+
+
+def test_index_says_what_every_tensor_is(golden):
+    index = golden.index.model_dump()
+    assert [case["name"] for case in index["cases"]] == ["noise_0", "bag_png"]
+    assert index["graphs"][1] == {
+        "name": "update",
+        "inputs": ["zf", "x"],
+        "outputs": ["cls", "reg"],
+        "intermediates": ["features.blocks.1", "head.cls_tower.0"],
+    }
+    found = [(entry["graph"], entry["name"], entry["role"]) for entry in index["tensors"] if entry["case"] == "noise_0"]
+    assert found == [
+        ("init", "z", "input"),
+        ("init", "features.blocks.1", "intermediate"),
+        ("init", "zf", "output"),
+        ("update", "zf", "input"),
+        ("update", "x", "input"),
+        ("update", "features.blocks.1", "intermediate"),
+        ("update", "head.cls_tower.0", "intermediate"),
+        ("update", "cls", "output"),
+        ("update", "reg", "output"),
+    ]
+    reg = golden.tensor("bag_png", "update", "reg")
+    entry = index["tensors"][-1]
+    assert (entry["shape"], entry["min"], entry["max"]) == (list(reg.shape), reg.min(), reg.max())
+    assert entry["about"] == "the reg"
+
+
+def test_files_of_the_index_are_all_files_with_their_checksums(golden):
+    listed = {file.name: (file.sha256, file.bytes) for file in golden.index.files}
+    found = {}
+    for path in golden.folder.rglob("*"):
+        if path.is_file() and path.name != "index.json":
+            data = path.read_bytes()
+            found[path.relative_to(golden.folder).as_posix()] = (hashlib.sha256(data).hexdigest(), len(data))
+    assert found == listed
+
+
+def test_feeds_and_answers_come_back(golden):
+    for feed, answer, seed, title in zip(golden.feeds(), golden.answers(), (1, 2), ("noise 0", "bag.png"), strict=True):
+        expected = picture_feed(title, seed)
+        assert feed.name == title
+        assert feed.tensors.keys() == {"z", "x"}
+        assert answer.keys() == {"zf", "cls", "reg"}
+        for name, array in {**feed.tensors, **answer}.items():
+            np.testing.assert_array_equal(array, {**expected.tensors, **run(expected.tensors)}[name])
+
+
+def test_names_of_blobs_and_meanings_are_kept_apart(tmp_path):
+    renamed = (graph("init", ["z"], ["zf"], z="in0", zf="out/0"), graph("update", ["zf", "x"], ["cls", "reg"], x="in1"))
+    golden = make_golden(tmp_path / "golden", [picture_feed("a", 1)], renamed)
+    assert golden.feeds()[0].tensors.keys() == {"z", "x"}
+    assert golden.answers()[0].keys() == {"zf", "cls", "reg"}
+    np.testing.assert_array_equal(golden.tensor("a", "init", "out/0"), golden.answers()[0]["zf"])
+    assert (golden.folder / "a/init/out_0.npy").is_file()
+
+
+@pytest.mark.parametrize(
+    ("titles", "names"),
+    [
+        (["noise 0", "noise_0", "NOISE-0"], ["noise_0", "noise_0_2", "NOISE_0_3"]),
+        (["../../etc", "", "é/ü"], ["etc", "case", "case_2"]),
+        (["a.png", "b c.jpeg"], ["a_png", "b_c_jpeg"]),
+    ],
+)
+def test_case_names_are_safe_and_different(tmp_path, titles, names):
+    golden = make_golden(tmp_path / "golden", [picture_feed(title, 3) for title in titles], (INIT,))
+    assert [case.name for case in golden.cases] == names
+    assert [case.title for case in golden.cases] == titles
+    assert sorted(path.name for path in golden.folder.iterdir()) == sorted([*names, "index.json"])
+
+
+def test_tensors_of_another_rank_are_the_same_in_both_layouts(tmp_path):
+    answer = run(picture_feed("a", 1).tensors)
+    flat = np.arange(6, dtype=np.float32).reshape(2, 3)
+    tmp_path.joinpath("golden").mkdir()
+    write_golden(tmp_path / "golden", HEADER, (INIT,), [picture_feed("a", 1)], [answer], [{"init": {"tokens": flat}}])
+    for kind in ("npy", "nhwc.npy"):
+        np.testing.assert_array_equal(np.load(tmp_path / f"golden/a/init/tokens.{kind}"), flat)
+    np.testing.assert_array_equal(read_golden(tmp_path / "golden").tensor("a", "init", "tokens"), flat)
+
+
+def test_values_that_are_not_finite_leave_the_index_readable(tmp_path):
+    feed = picture_feed("a", 1)
+    feed.tensors["z"][0, 0, 0, 0] = np.nan
+    golden = make_golden(tmp_path / "golden", [feed], (INIT,))
+    json.loads((golden.folder / "index.json").read_text(), parse_constant=pytest.fail)
+    assert golden.index.tensors[0].min is None
+
+
+def test_a_changed_file_is_named(golden):
+    path = golden.folder / "bag_png/update/reg.bin"
+    data = bytearray(path.read_bytes())
+    data[5] ^= 1
+    path.write_bytes(data)
+    golden.tensor("noise_0", "update", "reg")
+    for read in (golden.answers, golden.check_files, lambda: golden.tensor("bag_png", "update", "reg")):
+        with pytest.raises(VerificationError, match=r"bag_png/update/reg\.bin was changed since it was written"):
+            read()
+
+
+def test_a_file_that_nothing_reads_is_checked_too(golden):
+    (golden.folder / "noise_0/init/zf.nhwc.npy").write_bytes(b"")
+    golden.answers()
+    with pytest.raises(VerificationError, match=r"zf\.nhwc\.npy was changed"):
+        golden.check_files()
+
+
+def test_a_missing_file_is_named(golden):
+    (golden.folder / "noise_0/init/z.bin").unlink()
+    with pytest.raises(VerificationError, match=r"noise_0/init/z\.bin cannot be read: No such file"):
+        golden.feeds()
+
+
+@pytest.mark.parametrize("content", [None, b"", b"[]", b"{}", b'{"kind": "golden"}', b"\xff", b"[" * 100_000])
+def test_a_folder_without_golden_vectors_is_wrong_usage(tmp_path, content):
+    if content is not None:
+        (tmp_path / "index.json").write_bytes(content)
+    with pytest.raises(UsageError, match="expected a folder that --golden"):
+        read_golden(tmp_path)
+
+
+def test_a_folder_that_is_not_there_is_wrong_usage(tmp_path):
+    with pytest.raises(UsageError, match="no such folder"):
+        read_golden(tmp_path / "absent")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match="no such folder"):
+        read_golden(tmp_path / "file")
+
+
+def test_another_schema_version_is_wrong_usage(golden):
+    path = golden.folder / "index.json"
+    path.write_text(path.read_text().replace('"schema_version": 1', '"schema_version": 2'))
+    with pytest.raises(UsageError, match="schema_version is 2, this program reads 1"):
+        read_golden(golden.folder)
+
+
+def damage(golden, change):
+    path = golden.folder / "index.json"
+    index = json.loads(path.read_text())
+    change(index)
+    path.write_text(json.dumps(index))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda index: index.pop("tensors"), "tensors: field required"),
+        (lambda index: index["tensors"][0].update(role="both"), "tensors.0.role"),
+        (lambda index: index.update(more=1), "more: extra"),
+    ],
+)
+def test_a_changed_index_is_noticed(golden, change, message):
+    damage(golden, change)
+    with pytest.raises(VerificationError, match=message):
+        read_golden(golden.folder)
+
+
+@pytest.mark.parametrize("name", ["../secret.bin", "/etc/passwd", "noise_0/init/absent.bin"])
+def test_an_index_cannot_lead_out_of_its_folder(golden, name):
+    def lead_out(index):
+        index["tensors"][0]["files"]["nchw_bin"] = name
+        if "absent" not in name:
+            index["files"].append({"name": name, "sha256": "0", "bytes": 0})
+
+    damage(golden, lead_out)
+    with pytest.raises(VerificationError, match="which is no file of these vectors"):
+        read_golden(golden.folder).feeds()
+
+
+def test_a_shape_that_does_not_fit_its_file_is_noticed(golden):
+    damage(golden, lambda index: index["tensors"][0].update(shape=[1, 3, 2, 2]))
+    with pytest.raises(VerificationError, match=r"z\.bin holds 1200 bytes, the shape is"):
+        read_golden(golden.folder).feeds()
+
+
+def test_an_unknown_tensor_is_wrong_usage(golden):
+    with pytest.raises(UsageError, match="no tensor 'q' of graph 'init' in case 'noise_0'"):
+        golden.tensor("noise_0", "init", "q")
+
+
+def test_header_comes_from_the_manifest():
+    manifest = {
+        "arch": "A",
+        "path_name": "p",
+        "checkpoint": {"file": "a"},
+        "preprocess": {"mean": []},
+        "tracker": {"stride": 16},
+        "precision": "fp32",
+        "parameters": 3,
+    }
+    header = golden_header(manifest, "torch", TOLERANCES)
+    assert header == {
+        **{key: value for key, value in manifest.items() if key != "parameters"},
+        "reference": "torch",
+        "tolerances": {name: {"atol": 0.0, "rtol": 1e-4} for name in ("zf", "xf", "cls", "reg")},
+    }
+
+
+def test_preprocess_of_the_golden_vectors(golden):
+    assert golden.preprocess.mean == [0.485, 0.456, 0.406]
+    assert golden.preprocess.pixel_range == [0.0, 1.0]
+
+
+def test_made_up_tracker_has_the_shapes_it_says():
+    tensors = picture_feed("a", 1).tensors
+    assert {name: array.shape for name, array in {**tensors, **run(tensors)}.items()} == SHAPES
+    assert Feed("a", tensors).tensors["z"].dtype == np.float32
+    assert [part.name for part in TWO] == ["init", "update"]
