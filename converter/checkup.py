@@ -1,7 +1,6 @@
 """check(options): the models of an export, or of somebody else -> proof, and what else was asked for -> one result."""
 
 import logging
-from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,33 +10,15 @@ from converter.errors import ConversionError, UsageError, VerificationError
 from converter.exported import describe, file_problems
 from converter.formats import FORMATS, check_runtime
 from converter.histogram import ErrorHistograms
-from converter.manifest import GENERATOR, SCHEMA_VERSION, tool_versions
-from converter.networks import FAMILIES
-from converter.pipeline import StageCallback, Stages, check_checkpoint
+from converter.manifest import GENERATOR, GOLDEN_INDEX, SCHEMA_VERSION, tool_versions
+from converter.pipeline import StageCallback, Stages
+from converter.publish import check_target
+from converter.reference import reference_for, write_vectors
 from converter.runners.isolated import IsolatedRunner
 from converter.spec import VerifyOptions
 from converter.subject import subject_of
 
 log = logging.getLogger(__name__)
-
-GOLDEN_FOLDER = "golden"
-SEED = 0
-
-
-@dataclass(frozen=True)
-class Reference:
-    """What is right.
-
-    Attributes:
-        about: who says so.
-        feeds, answers: inputs, and every tensor of the config for each.
-        network: a :class:`converter.model.LoadedNetwork`; None where golden vectors are the reference.
-    """
-
-    about: str
-    feeds: Sequence
-    answers: Sequence[dict]
-    network: Any = None
 
 
 @dataclass
@@ -78,6 +59,7 @@ def check(options: VerifyOptions, on_stage: StageCallback | None = None) -> dict
         ConverterError: of another kind when it could not be verified.
     """
     stages = Stages(on_stage)
+    check_options(options)
     with ExitStack() as running:
         with stages("models") as notes:
             subject = subject_of(options)
@@ -87,13 +69,29 @@ def check(options: VerifyOptions, on_stage: StageCallback | None = None) -> dict
             _check_files(options, subject, findings)
             notes.append(", ".join(f"{model.format} {model.graph.name}" for model in subject.models))
         with stages("reference") as notes:
-            reference = _reference(options, subject, running)
+            reference = reference_for(options, subject, running)
             findings.result["reference"] = reference.about
             notes.append(f"{len(reference.feeds)} inputs")
+        if options.write_golden:
+            with stages("golden") as notes:
+                write_vectors(options, subject, reference)
+                notes.append(str(options.write_golden))
         with stages("verify"):
             runners = _runners(subject, running)
             _verify(options, subject, runners, reference, findings)
     return _verdict(findings)
+
+
+def check_options(options: VerifyOptions) -> None:
+    """Refuse what could only fail after minutes of work.
+
+    Raises:
+        UsageError: naming the option.
+    """
+    if options.write_golden:
+        if options.checkpoint is None:
+            raise UsageError("--write-golden wants the network's answers: pass --resume CHECKPOINT")
+        check_target(options.write_golden, GOLDEN_INDEX, "--write-golden")
 
 
 def _header(options, subject) -> dict[str, Any]:
@@ -123,42 +121,6 @@ def _check_files(options, subject, findings):
     problems = file_problems(options.folder, subject.manifest)
     findings.result["files"] = {"status": "failed" if problems else "passed", "problems": problems}
     findings.problems += [f"{problem['file']} {problem['problem']}" for problem in problems]
-
-
-def _reference(options, subject, running) -> Reference:
-    if options.checkpoint is None:
-        return _golden_reference(options, subject)
-    check_checkpoint(options.checkpoint)
-    feeds = _feeds(options, subject)
-    from converter.model import load_network, one_thread
-    from converter.runners.torch_runner import TorchReference
-
-    running.enter_context(one_thread())
-    sized = options.model_copy(update={"network": subject.network})
-    loaded = load_network(sized, subject.dimensions["stride"])
-    if subject.manifest and subject.manifest.checkpoint.sha256 != loaded.checkpoint.sha256:
-        log.warning(
-            "%s is not the file that was exported (%s): its sha256 differs",
-            *(options.checkpoint, subject.manifest.checkpoint.file),
-        )
-    runner = TorchReference(loaded.module, FAMILIES[subject.network.family], subject.images)
-    answers = [runner.infer(feed.tensors) for feed in feeds]
-    about = f"unpatched template() and track(), {loaded.source}, torch on the CPU, weights of {loaded.checkpoint.file}"
-    return Reference(about, feeds, answers, loaded)
-
-
-def _feeds(options, subject):
-    from converter.feeds import noise_feeds, picture_feed
-
-    network = subject.network
-    recorded = subject.manifest.verification.seed if subject.manifest else SEED
-    seed = recorded if options.seed is None else options.seed
-    noise = noise_feeds(seed, network.noise_feeds, subject.images)
-    return noise + [picture_feed(path, subject.images, network.preprocess) for path in options.images]
-
-
-def _golden_reference(options, subject) -> Reference:
-    raise UsageError("nothing to compare with: pass --resume CHECKPOINT")
 
 
 def _runners(subject, running) -> dict[tuple[str, str], IsolatedRunner]:

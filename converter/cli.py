@@ -104,6 +104,14 @@ def export_command(
     keep_torchscript: Annotated[
         bool, typer.Option("--keep-torchscript", help="Publish the traced .pt files too.")
     ] = False,
+    golden: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Write golden vectors there: inputs, outputs and inner tensors of every graph, for lt-verify and "
+            "for tests on a device. Inside the output folder they belong to the export.",
+        ),
+    ] = None,
     pnnx_timeout: Annotated[float, typer.Option(metavar="SECONDS", min=1, help="What one pnnx run may take.")] = 120.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print the manifest to stdout and nothing else.")] = False,
     verbose: Annotated[
@@ -144,6 +152,7 @@ def export_command(
         verify=not no_verify,
         allow_pickle=allow_pickle,
         keep_torchscript=keep_torchscript,
+        golden=golden,
         pnnx_timeout=pnnx_timeout,
     )
     _run(options, as_json, verbose, quiet)

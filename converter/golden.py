@@ -24,15 +24,17 @@ from converter.golden_index import GENERATOR, HEADER, INDEX, KIND, SCHEMA_VERSIO
 from converter.spec import GraphSpec, Preprocess, Tolerance
 
 
-def golden_header(manifest: Mapping[str, Any], reference: str, tolerances: Mapping[str, Tolerance]) -> dict[str, Any]:
-    """What the index says before its tensors, from the manifest of the same network.
+def golden_header(
+    about: Mapping[str, Any], reference: str, precision: str, tolerances: Mapping[str, Tolerance]
+) -> dict[str, Any]:
+    """What the index says before its tensors.
 
     Args:
+        about: :func:`converter.manifest.about_network`.
         reference: who computed the vectors, in words.
     """
-    taken = {key: manifest[key] for key in HEADER if key not in ("reference", "tolerances")}
     table = {name: tolerance.model_dump() for name, tolerance in tolerances.items()}
-    return {**taken, "reference": reference, "tolerances": table}
+    return {**about, "reference": reference, "precision": precision, "tolerances": table}
 
 
 def write_golden(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from converter import __version__
-from converter.spec import ExportOptions, GraphSpec, TensorSpec
+from converter.spec import ExportOptions, GraphSpec, NetworkSpec, TensorSpec
 
 MANIFEST = "manifest.json"
 GOLDEN_INDEX = "index.json"
@@ -57,6 +57,7 @@ def build_manifest(
     verification: dict[str, Any],
     checksum,
     packages: Iterable[str],
+    golden: str | None = None,
 ) -> dict[str, Any]:
     """The manifest of an export; the same export gives the same manifest.
 
@@ -67,22 +68,37 @@ def build_manifest(
         verification: the report, or that there is none.
         checksum: path -> sha256.
         packages: whose versions to record.
+        golden: where the golden vectors are, from the export folder.
     """
-    spec = options.network
-    checkpoint = network.checkpoint
+    about = about_network(options.arch, options.network, dimensions, network)
     return {
         "schema_version": SCHEMA_VERSION,
         "generator": {"name": GENERATOR, "version": __version__},
-        "arch": options.arch,
-        "path_name": spec.path_name,
+        "arch": about["arch"],
+        "path_name": about["path_name"],
         "network": network.source,
-        "checkpoint": {"file": checkpoint.file, "sha256": checkpoint.sha256, "epoch": checkpoint.epoch},
+        "checkpoint": about["checkpoint"],
         "parameters": network.parameters,
         "multiply_adds": {exported.graph.name: exported.multiply_adds for exported in graphs},
         "formats": {name: _format(options, name) for name in options.formats},
         "precision": options.precision,
         "graphs": [_graph(exported, checksum) for exported in graphs],
         "extra_files": [_file(path, checksum) for path in extra_files],
+        "golden": golden,
+        "preprocess": about["preprocess"],
+        "tracker": about["tracker"],
+        "tools": tool_versions(packages),
+        "verification": verification,
+    }
+
+
+def about_network(arch: str, spec: NetworkSpec, dimensions: Mapping[str, int], network: Any) -> dict[str, Any]:
+    """Which network it is, how its inputs are made and what a tracker does with its outputs."""
+    checkpoint = network.checkpoint
+    return {
+        "arch": arch,
+        "path_name": spec.path_name,
+        "checkpoint": {"file": checkpoint.file, "sha256": checkpoint.sha256, "epoch": checkpoint.epoch},
         "preprocess": _preprocess(spec.preprocess),
         "tracker": {
             "stride": dimensions["stride"],
@@ -91,8 +107,6 @@ def build_manifest(
             "score_size": dimensions["search_cells"],
             **spec.tracker,
         },
-        "tools": tool_versions(packages),
-        "verification": verification,
     }
 
 

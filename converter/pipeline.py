@@ -82,11 +82,13 @@ def export(options: ExportOptions, on_stage: StageCallback | None = None) -> dic
     graphs = {graph.name: graph for plan in plans.values() for graph in plan}
     images = image_inputs(graphs.values())
     check_target(options.output)
+    place = _golden_place(options)
     check_dependencies(options)
     check_checkpoint(options.checkpoint)
     feeds = _feeds(options, images)
     with Workspace(options.output) as workspace, ExitStack() as running:
         with stages("network") as notes:
+            from converter.manifest import ExportedGraph
             from converter.model import load_network, one_thread
             from converter.trace import multiply_adds
 
@@ -104,12 +106,49 @@ def export(options: ExportOptions, on_stage: StageCallback | None = None) -> dic
             runners = _loaded(plans, files)
             notes.append(" and ".join(plans))
         with stages("verify") as notes:
-            verification = _verify(options, plans, runners, feeds, answers, network.source)
+            verification = _verify(options, plans, runners, feeds, answers, reference_words(network))
             notes.append(f"on {len(feeds)} inputs" if feeds else "left out")
+        golden = None
+        if place:
+            with stages("golden") as notes:
+                golden = _make_golden(options, dimensions, network, list(graphs.values()), feeds, answers, workspace)
+                notes.append(str(place.target))
         with stages("publish") as notes:
-            manifest = _publish(options, dimensions, network, plans, counts, files, verification, workspace)
+            exported = [
+                ExportedGraph(graph, name, files[name, graph.name], counts[graph.name])
+                for name, plan in plans.items()
+                for graph in plan
+            ]
+            manifest = _publish(options, dimensions, network, exported, verification, workspace, place, golden)
             notes.append(str(options.output))
     return manifest
+
+
+def _golden_place(options):
+    from converter.vectors import place_for
+
+    if options.golden is None:
+        return None
+    if not options.verify:
+        raise UsageError("--golden wants the proof's inputs and answers; leave --no-verify out")
+    return place_for(options.golden, options.output)
+
+
+def _make_golden(options, dimensions, network, graphs, feeds, answers, workspace):
+    from converter.golden import golden_header
+    from converter.manifest import about_network
+    from converter.vectors import make_vectors
+
+    spec = options.network
+    about = about_network(options.arch, spec, dimensions, network)
+    header = golden_header(about, reference_words(network), options.precision, options.tolerances())
+    folder = workspace.folder / "golden"
+    return make_vectors(folder, header, network.module, graphs, feeds, answers, spec.intermediates)
+
+
+def reference_words(network: Any) -> str:
+    """Who computed the reference answers."""
+    return f"unpatched template() and track(), {network.source}, torch on the CPU"
 
 
 def check_checkpoint(path: Path) -> None:
@@ -186,7 +225,7 @@ def reference_answers(module: Any, family: str, images: Sequence[TensorSpec], fe
     return [reference.infer(feed.tensors) for feed in feeds]
 
 
-def _verify(options, plans, runners, feeds, answers, source):
+def _verify(options, plans, runners, feeds, answers, reference):
     from converter.verify import Report, verify
 
     if not options.verify:
@@ -203,7 +242,7 @@ def _verify(options, plans, runners, feeds, answers, source):
     Report(tuple(checks)).raise_if_failed()
     return {
         "status": "passed",
-        "reference": f"unpatched template() and track(), {source}, torch on the CPU",
+        "reference": reference,
         "candidates": {name: FORMATS[name].runtime for name in plans},
         "seed": options.seed,
         "feeds": [feed.name for feed in feeds],
@@ -227,18 +266,20 @@ def _probe(format, graphs, runners):
                 )
 
 
-def _publish(options, dimensions, network, plans, counts, files, verification, workspace):
+def _publish(options, dimensions, network, exported, verification, workspace, place, golden):
     from converter.files import sha256
-    from converter.manifest import ExportedGraph, build_manifest
+    from converter.manifest import build_manifest
+    from converter.vectors import publish_vectors
 
-    exported = [
-        ExportedGraph(graph, name, files[name, graph.name], counts[graph.name])
-        for name, plan in plans.items()
-        for graph in plan
-    ]
     extra = sorted(workspace.folder.glob("*.pt"))
-    packages = ["torch", "numpy", *(package for name in plans for package in FORMATS[name].packages)]
-    manifest = build_manifest(options, dimensions, network, exported, extra, verification, sha256, packages)
+    packages = ["torch", "numpy", *(package for name in options.formats for package in FORMATS[name].packages)]
+    recorded = place.recorded if place else None
+    manifest = build_manifest(options, dimensions, network, exported, extra, verification, sha256, packages, recorded)
+    inside = {}
+    if place and place.inside:
+        inside[place.inside] = workspace.folder / "golden"
+    elif place:
+        publish_vectors(place.target, workspace.folder / "golden", golden)
     files = [*(path for graph in exported for path in graph.files), *extra]
-    workspace.publish([(path.name, path) for path in files], manifest)
+    workspace.publish([(path.name, path) for path in files], manifest, inside)
     return manifest

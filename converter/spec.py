@@ -183,6 +183,7 @@ class ExportOptions(NetworkOptions):
         atol, rtol: replace the config's tolerance of every output.
         seed: of the noise to compare on.
         images: pictures to compare on.
+        golden: folder for golden vectors, in the export or elsewhere; None for none.
         pnnx_timeout: seconds one pnnx run may take.
     """
 
@@ -199,6 +200,7 @@ class ExportOptions(NetworkOptions):
     images: tuple[Path, ...] = ()
     verify: bool = True
     keep_torchscript: bool = False
+    golden: Path | None = None
     pnnx_timeout: Annotated[float, Field(gt=0)] = 120.0
 
     def split_of(self, format: str) -> str:

@@ -1,6 +1,7 @@
 """``lt-verify``: parse, build VerifyOptions, call, print."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -33,6 +34,7 @@ EPILOG = (
     "be run or written, 5 missing or unusable dependency. LT_DEBUG=1 adds the traceback to an error."
 )
 COMMON_SEARCH_SIZES = (288, 256)
+_BARE = "\N{FULL BLOCK}"  # no folder is called so
 MODELS, NETWORK, CHECKS, OUTPUT = "Which models", "Which network", "What to check", "Output"
 
 
@@ -107,6 +109,20 @@ def verify_command(
         float | None, _option(panel=CHECKS, metavar="X", min=0, help="As for lt-export (default: the export's).")
     ] = None,
     rtol: Annotated[float | None, _option(panel=CHECKS, metavar="X", min=0, help="Likewise.")] = None,
+    golden: Annotated[
+        Path | None,
+        _option(
+            panel=CHECKS,
+            metavar="DIR",
+            help="Golden vectors to compare with where no checkpoint is given (default: those of the export).",
+        ),
+    ] = None,
+    write_golden: Annotated[
+        Path | None,
+        _option(
+            panel=OUTPUT, metavar="[DIR]", help="Write golden vectors (default: into the folder golden of the export)."
+        ),
+    ] = None,
     as_json: Annotated[
         bool, _option("--json", panel=OUTPUT, help="Print the result to stdout as JSON and nothing else.")
     ] = False,
@@ -128,6 +144,7 @@ def verify_command(
     loose = {"init": init, "update": update, "backbone": backbone, "neck_head": neck_head}
     loose = {name: path for name, path in loose.items() if path is not None}
     formats = format_names(format)
+    export, write_golden = _golden_target(export, write_golden)
     _check_models(export, loose, rename, formats)
     flags = {"path_name": path_name, "template_size": template_size, "search_size": search_size}
     arch, network = _network(export, arch, config, flags)
@@ -142,12 +159,26 @@ def verify_command(
         search_sizes=(search_size,) if search_size else (network.search_size, *COMMON_SEARCH_SIZES),
         rename=tuple(rename or ()),
         formats=formats,
+        golden=golden,
+        write_golden=write_golden,
         images=tuple(image or ()),
         seed=seed,
         atol=finite("--atol", atol),
         rtol=finite("--rtol", rtol),
     )
     _run(options, as_json, verbose, quiet)
+
+
+def _golden_target(export, write_golden):
+    """Where ``--write-golden`` writes to; given bare, or with the export behind it, into the export."""
+    if write_golden is None:
+        return export, None
+    bare = str(write_golden) == _BARE
+    if export is None and not bare and (write_golden / "manifest.json").is_file():
+        export, bare = write_golden, True
+    if bare and export is None:
+        raise UsageError("--write-golden: expected a folder to write to")
+    return export, export / "golden" if bare else write_golden
 
 
 def _check_models(export, loose, rename, formats):
@@ -206,7 +237,11 @@ def _run(options, as_json, verbose, quiet):
 
 def main() -> None:
     """Entry point of ``lt-verify``."""
-    run(app, PROGRAM)
+    words = sys.argv[1:]
+    for index, word in enumerate(words):
+        if word == "--write-golden" and (index + 1 == len(words) or words[index + 1].startswith("-")):
+            words[index] = f"--write-golden={_BARE}"
+    run(app, PROGRAM, words)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,141 @@
+"""What is right: the network's own answers, or golden vectors that it left."""
+
+import logging
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from converter.errors import UsageError, VerificationError
+from converter.golden import Golden, golden_header, read_golden
+from converter.manifest import GOLDEN_INDEX, about_network
+from converter.networks import FAMILIES
+from converter.pipeline import check_checkpoint, reference_words
+from converter.spec import VerifyOptions
+from converter.subject import Subject
+from converter.vectors import make_vectors, publish_vectors
+
+log = logging.getLogger(__name__)
+
+GOLDEN_FOLDER = "golden"
+SEED = 0
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What is right.
+
+    Attributes:
+        about: who says so.
+        feeds, answers: inputs, and every tensor of the config for each.
+        network: a :class:`converter.model.LoadedNetwork`; None where golden vectors are the reference.
+    """
+
+    about: str
+    feeds: Sequence
+    answers: Sequence[dict]
+    network: Any = None
+
+
+def reference_for(options: VerifyOptions, subject: Subject, running: ExitStack) -> Reference:
+    """The network's answers, or those of golden vectors where no checkpoint is given.
+
+    Args:
+        running: undoes what has to be as before at the end.
+
+    Raises:
+        UsageError: when there is nothing to compare with.
+        ConverterError: when the network or the vectors cannot be used.
+    """
+    if options.checkpoint is None:
+        return _golden_reference(options, subject)
+    check_checkpoint(options.checkpoint)
+    feeds = _feeds(options, subject)
+    from converter.model import load_network, one_thread
+    from converter.runners.torch_runner import TorchReference
+
+    running.enter_context(one_thread())
+    sized = options.model_copy(update={"network": subject.network})
+    loaded = load_network(sized, subject.dimensions["stride"])
+    if subject.manifest and subject.manifest.checkpoint.sha256 != loaded.checkpoint.sha256:
+        log.warning(
+            "%s is not the file that was exported (%s): its sha256 differs",
+            *(options.checkpoint, subject.manifest.checkpoint.file),
+        )
+    runner = TorchReference(loaded.module, FAMILIES[subject.network.family], subject.images)
+    answers = [runner.infer(feed.tensors) for feed in feeds]
+    about = f"{reference_words(loaded)}, weights of {loaded.checkpoint.file}"
+    return Reference(about, feeds, answers, loaded)
+
+
+def _feeds(options, subject):
+    from converter.feeds import noise_feeds, picture_feed
+
+    network = subject.network
+    recorded = subject.manifest.verification.seed if subject.manifest else SEED
+    seed = recorded if options.seed is None else options.seed
+    noise = noise_feeds(seed, network.noise_feeds, subject.images)
+    return noise + [picture_feed(path, subject.images, network.preprocess) for path in options.images]
+
+
+def _golden_reference(options, subject) -> Reference:
+    for option, given in (("--image", options.images), ("--seed", options.seed is not None)):
+        if given:
+            raise UsageError(f"{option} wants new answers of the network: pass --resume CHECKPOINT")
+    golden = golden_of(options, subject)
+    if golden is None:
+        raise UsageError(
+            "nothing to compare with: pass --resume CHECKPOINT, or --golden DIR (lt-export --golden writes it)"
+        )
+    _check_golden(golden, options, subject)
+    feeds, answers = golden.feeds(), golden.answers()
+    return Reference(f"golden vectors in {golden.folder}: {golden.index.reference}", feeds, answers)
+
+
+def golden_of(options: VerifyOptions, subject: Subject) -> Golden | None:
+    """The golden vectors that the user named, or those of the export; None when there are none."""
+    if options.golden:
+        return read_golden(options.golden)
+    recorded = subject.manifest.golden if subject.manifest else None
+    for name in (recorded, GOLDEN_FOLDER) if options.folder else ():
+        if name and (options.folder / name / GOLDEN_INDEX).is_file():
+            return read_golden(options.folder / name)
+    return None
+
+
+def write_vectors(options: VerifyOptions, subject: Subject, reference: Reference) -> None:
+    """Golden vectors of the models' graphs on the reference's inputs, into ``options.write_golden``."""
+    network, spec = reference.network, subject.network
+    about = about_network(options.arch, spec, subject.dimensions, network)
+    precision = subject.manifest.precision if subject.manifest else "fp32"
+    header = golden_header(about, reference.about, precision, subject.tolerances(options))
+    graphs = list({model.graph.name: model.graph for model in subject.models}.values())
+    with tempfile.TemporaryDirectory(prefix="lt-verify-") as folder:
+        made = Path(folder) / GOLDEN_FOLDER
+        index = make_vectors(
+            made, header, network.module, graphs, reference.feeds, reference.answers, spec.intermediates
+        )
+        publish_vectors(options.write_golden, made, index)
+
+
+def _check_golden(golden, options, subject):
+    """Vectors of another network prove nothing about this one."""
+    index, manifest = golden.index, subject.manifest
+    where = f"golden vectors in {golden.folder}"
+    if index.path_name != subject.network.path_name:
+        raise UsageError(f"{where} are of path name {index.path_name}, the models of {subject.network.path_name}")
+    if manifest and index.checkpoint.get("sha256") != manifest.checkpoint.sha256:
+        raise VerificationError(
+            f"{where} are of checkpoint {index.checkpoint.get('file')}, the export is of {manifest.checkpoint.file} "
+            "(another sha256); write them anew with --write-golden"
+        )
+    shapes = {entry.meaning: tuple(entry.shape) for entry in index.tensors if entry.role != "intermediate"}
+    for model in subject.models:
+        for tensor in (*model.graph.inputs, *model.graph.outputs):
+            if shapes.get(tensor.meaning) != tensor.shape:
+                raise UsageError(
+                    f"{where} have {tensor.meaning} as {shapes.get(tensor.meaning)}, {model.format} "
+                    f"{model.graph.name} has {tensor.shape}; write them anew with --write-golden"
+                )

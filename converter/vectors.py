@@ -1,0 +1,73 @@
+"""Golden vectors, from the reference's answers to the folder that was asked for."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from converter.errors import UsageError
+from converter.files import make_folder
+from converter.golden import write_golden
+from converter.manifest import GOLDEN_INDEX
+from converter.publish import Workspace, check_target
+from converter.spec import GraphSpec
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where golden vectors go.
+
+    Attributes:
+        target: the folder.
+        inside: its name in the export that is published with it; None when it lies elsewhere.
+        recorded: the way to it from the export.
+    """
+
+    target: Path
+    inside: str | None
+    recorded: str
+
+
+def place_for(target: Path, export: Path) -> Place:
+    """Decide where golden vectors go, and refuse what cannot be.
+
+    Raises:
+        UsageError: for the export folder itself, a folder deep in it, or one that holds something else.
+    """
+    recorded = Path(os.path.relpath(target.resolve(), export.resolve()))
+    if recorded == Path():
+        raise UsageError(f"--golden {target}: is the export folder itself; expected a folder in it or elsewhere")
+    inside = recorded.parts[0] != ".."
+    if inside and len(recorded.parts) > 1:
+        raise UsageError(f"--golden {target}: lies deep in the export; expected {export / recorded.name}")
+    if not inside:
+        check_target(target, GOLDEN_INDEX, "--golden")
+    return Place(target, recorded.name if inside else None, recorded.as_posix())
+
+
+def make_vectors(
+    folder: Path,
+    header: Mapping[str, Any],
+    module: Any,
+    graphs: Sequence[GraphSpec],
+    feeds: Sequence,
+    answers: Sequence[Mapping],
+    patterns: Sequence[str],
+) -> dict[str, Any]:
+    """Write golden vectors of graphs on feeds, with what passes inside the network, into a new folder.
+
+    Returns:
+        The index.
+    """
+    from converter.trace import intermediates
+
+    make_folder(folder)
+    inner = intermediates(module, graphs, feeds, answers, patterns)
+    return write_golden(folder, header, graphs, feeds, answers, inner)
+
+
+def publish_vectors(target: Path, made: Path, index: Mapping[str, Any]) -> None:
+    """Put a folder of golden vectors in place in one step; an earlier one stays until then."""
+    with Workspace(target, GOLDEN_INDEX) as workspace:
+        workspace.publish([(file["name"], made / file["name"]) for file in index["files"]], dict(index))
