@@ -1,6 +1,6 @@
 """Finding the simplest explanation of a dump among many: order of numbers, content, mistake in the values."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -75,6 +75,7 @@ def fits(
     faults: Sequence[ValueFault],
     most: int,
     extra: tuple[Cause, ...] = (),
+    orders: Callable[[tuple[int, ...]], Sequence[Layout]] = layouts,
 ) -> list[Fit]:
     """All explanations that come as near as half precision does, the simplest first, then the nearest.
 
@@ -82,13 +83,14 @@ def fits(
         values: the dump, flat, finite.
         most: causes that an explanation may have.
         extra: causes that all of them share, not counted.
+        orders: shape to the layouts to try.
     """
     found = []
     values = values.astype(np.float64)
     for content in contents:
         if content.array.size != values.size:
             continue
-        orders = layouts(content.array.shape)
+        tried = orders(content.array.shape)
         right = content.array.ravel().astype(np.float64)
         probes = np.unique(np.linspace(0, right.size - 1, _PROBES).astype(int))
         for fault in (RIGHT, *faults):
@@ -96,7 +98,7 @@ def fits(
             known = np.isfinite(expected)
             if known.mean() < _ENOUGH or not _tells(expected[known]):
                 continue
-            for layout in orders:
+            for layout in tried:
                 causes = (*content.causes, *fault.causes, *((layout.cause,) if layout.cause else ()))
                 if len(causes) > most or not _near(values[layout.order[probes]], expected[probes], expected[known]):
                     continue

@@ -12,10 +12,17 @@ from converter.spec import Preprocess
 
 @dataclass(frozen=True)
 class Hypothesis:
-    """Mistakes in the images: what each changed image becomes."""
+    """Mistakes in the images: what each changed image becomes; ``mistake`` when it is the same in all of them."""
 
     causes: tuple[Cause, ...]
     changes: Mapping[str, Change]
+    mistake: Mistake | None = None
+
+    def apart(self) -> list["Hypothesis"]:
+        """The same mistake in each of several images alone."""
+        if self.mistake is None or len(self.changes) < 2:
+            return []
+        return [_one(self.mistake, (image,)) for image in self.changes]
 
     def feed(self, right: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """The images that a device with these mistakes feeds, float32."""
@@ -47,7 +54,8 @@ def stages(
         replaceable: images that may be of another case.
         others: title of every other case to its images.
     """
-    single, pairs = mistakes(preprocess)
+    single, colours, orders = mistakes(preprocess)
+    pairs = [*colours, *orders]
     together = [tuple(free)] if len(free) > 1 else []
     apart = [(image,) for image in reversed(free)]
     stale = [
@@ -59,20 +67,21 @@ def stages(
         return [_all(single, apart), _all(pairs, apart), stale]
     return [
         _all(single, together),
-        _all(pairs, together),
+        _all(colours, together),
         stale,
-        _all(single, apart),
+        *(_all(single, [images]) for images in apart),
+        _all(orders, together),
         [_joined(first, second) for first in stale for second in _all(single[:4], together)],
-        _all(pairs, apart),
+        *(_all(pairs, [images]) for images in apart),
     ]
 
 
 def _all(found: Sequence[Mistake], wheres: Sequence[tuple[str, ...]]) -> list[Hypothesis]:
-    return [
-        Hypothesis(mistake.causes(images), dict.fromkeys(images, mistake.change))
-        for images in wheres
-        for mistake in found
-    ]
+    return [_one(mistake, images) for images in wheres for mistake in found]
+
+
+def _one(mistake: Mistake, images: tuple[str, ...]) -> Hypothesis:
+    return Hypothesis(mistake.causes(images), dict.fromkeys(images, mistake.change), mistake)
 
 
 def _joined(stale: Hypothesis, mistake: Hypothesis) -> Hypothesis:

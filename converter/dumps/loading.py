@@ -77,7 +77,7 @@ def check_one_each(dumps: Sequence[Dump]) -> None:
 def _load(found: Found, reference: Reference) -> Dump:
     case = found.case or (reference.cases[0] if len(reference.cases) == 1 else None)
     entries = [reference.entries[case or reference.cases[0], *target] for target in found.targets]
-    readings = _readings(entries, reference)
+    readings, doubtful = _readings(entries, reference)
     pixels = any(entry.meaning in reference.images for entry in entries)
     try:
         numbers = read_numbers(found.path, list(readings), pixels)
@@ -90,6 +90,8 @@ def _load(found: Found, reference: Reference) -> Dump:
         problem = f"holds {count} numbers, expected {size} ({shape}){multiple(count, size)}"
         return Dump(found.file, case, entries[0], np.empty(0, np.float32), problem=problem)
     entry, positions, cause = readings[count]
+    if count in doubtful and not np.delete(values, doubtful[count][1]).any():
+        entry, positions, cause = doubtful[count]
     return Dump(
         file=found.file,
         case=case,
@@ -102,14 +104,20 @@ def _load(found: Found, reference: Reference) -> Dump:
 
 
 def _readings(entries, reference):
-    """Counts of numbers that make sense, the likeliest first: to the tensor, where its numbers are, what is wrong."""
+    """Counts of numbers that make sense, the likeliest first: to the tensor, where its numbers are, what is wrong.
+
+    Returns:
+        (readings, the same for counts that are another output's and count as padded only when the padding is zero)
+    """
     found: dict[int, tuple[GoldenTensor, np.ndarray | None, Cause | None]] = {}
     for entry in entries:
         found.setdefault(int(np.prod(entry.shape)), (entry, None, None))
-    for entry in entries:
-        for count, (positions, cause) in padded_orders(entry.shape).items():
-            found.setdefault(count, (entry, positions, cause))
     if entries[0].role == "output":
         for answer in reference.answers[reference.cases[0]].values():
             found.setdefault(answer.size, (entries[0], None, None))  # another output's; the search says which
-    return found
+    doubtful = {}
+    for entry in entries:
+        for count, (positions, cause) in padded_orders(entry.shape).items():
+            if found.setdefault(count, (entry, positions, cause))[1] is None:
+                doubtful.setdefault(count, (entry, positions, cause))
+    return found, doubtful

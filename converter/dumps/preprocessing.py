@@ -30,20 +30,21 @@ class Mistake:
         return tuple(Cause(cause, f"{where}: {text}") for cause, text in self.faults)
 
 
-def mistakes(preprocess: Preprocess) -> tuple[list[Mistake], list[Mistake]]:
-    """Single mistakes and pairs of them, the most usual first."""
+def mistakes(preprocess: Preprocess) -> tuple[list[Mistake], list[Mistake], list[Mistake]]:
+    """Single mistakes; pairs of a colour order and a normalisation; pairs with an order of pixels."""
     normalisations = _normalisations(preprocess)
     colours = _colours(preprocess)
     orders = _orders()
-    pairs = [
-        Mistake((colour[0], fault), lambda v, change=change, first=colour[1]: change(first(v)))
-        for colour, (fault, change) in product(colours[:1], normalisations)
-    ] + [
-        Mistake((order, fault), lambda v, change=change, second=second: second(change(v)))
-        for (order, second), (fault, change) in product(orders, [*colours[:1], *normalisations[:4]])
-    ]
-    singles = [*colours, *normalisations, *orders]
-    return [Mistake((fault,), change) for fault, change in singles], pairs
+    return (
+        [Mistake((fault,), change) for fault, change in (*colours, *normalisations, *orders)],
+        [_after(colours[0], then) for then in normalisations],
+        [_after(first, order) for order, first in product(orders, [colours[0], *normalisations[:4]])],
+    )
+
+
+def _after(first: tuple[tuple[str, str], Change], second: tuple[tuple[str, str], Change]) -> Mistake:
+    """One mistake and then another."""
+    return Mistake((first[0], second[0]), lambda v: second[1](first[1](v)))
 
 
 def _channels(values: Iterable[float]) -> np.ndarray:

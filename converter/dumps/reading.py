@@ -71,8 +71,8 @@ def _npy(path):
 
 def _raw(data, counts, pixels):
     kinds = [("<f4", "float32"), ("<f2", "float16")] + ([("u1", "uint8")] if pixels else [])
-    for count in counts:
-        for dtype, stored in kinds:
+    for dtype, stored in kinds:
+        for count in counts:
             if len(data) == count * np.dtype(dtype).itemsize:
                 return Numbers(_float32(np.frombuffer(data, dtype)), None, stored)
     expected = f"expected {counts[0] * 4} (float32) or {counts[0] * 2} (float16)"

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from converter.dumps import causes
 from converter.dumps.comparing import as_it_is, degenerate, exchanged_contents, far_better, figures
 from converter.dumps.fitting import ARITHMETIC, FAR_BETTER, Content, Fit, bound, fits, plain_error, simplest
 from converter.dumps.hypotheses import Hypothesis, stages, stale_input
-from converter.dumps.layouts import right_layouts
+from converter.dumps.layouts import layouts, right_layouts
 from converter.dumps.loading import Dump
 from converter.dumps.preprocessing import mistakes
 from converter.dumps.reference import Reference
@@ -98,7 +99,9 @@ class CaseSearch:
         if cause := degenerate(dump.values, right):
             self.found[dump.file] = [Fit((cause,), right_layouts(right.shape)[0], 0.0, 0.0)]
             return
-        found = fits(dump.values, self._contents(dump, right), self._faults(dump), _MOST)
+        # an image's mistakes include the order in which it was fed
+        orders = right_layouts if dump.tensor.meaning in self.reference.images else layouts
+        found = fits(dump.values, self._contents(dump, right), self._faults(dump), _MOST, orders=orders)
         if report:
             exact = [fit for fit in found if not fit.causes][:1] or [as_it_is(dump, right, report)]
         else:
@@ -121,7 +124,7 @@ class CaseSearch:
         titles = self.reference.titles
         contents = [Content(right)]
         if meaning in self.reference.images:
-            for mistake in (*mistakes(self.preprocess)[0], *mistakes(self.preprocess)[1]):
+            for mistake in chain(*mistakes(self.preprocess)):
                 contents.append(Content(mistake.change(right.astype(np.float64)), mistake.causes((meaning,))))
             contents += [
                 Content(self.reference.feeds[case][meaning], (stale_input(meaning, titles[case]),)) for case in others
@@ -163,12 +166,16 @@ class CaseSearch:
         return all(best is not None and dump.file in best.exact for dump in self.open)
 
     def _right_images(self):
-        """Images that were dumped, and those whose preprocessing an explained output shows to be right."""
+        """Images that were dumped, and those whose preprocessing an explained output shows to be right.
+
+        An image dumped channels-last may have been fed like that too, which only the outputs tell.
+        """
         sure = set()
         for dump in self.dumps:
             meaning = dump.tensor.meaning
             if meaning in self.reference.images and not dump.problem:
-                sure.add(meaning)
+                known = self.found.get(dump.file)
+                sure |= {meaning} if not known or known[0].layout.name == "NCHW" else set()
             elif dump.tensor.role == "output" and (found := self.found.get(dump.file)):
                 telling = not any(cause.cause in ("constant_output", "not_finite") for cause in found[0].causes)
                 sure |= self.reference.depends[meaning] if telling else set()
@@ -194,8 +201,18 @@ class CaseSearch:
         return [*own, usable, *stages(self.preprocess, free, replaceable, others)]
 
     def advance(self, stage: Sequence[Hypothesis], runs: Runs) -> None:
-        """Try all hypotheses of a stage, as long as there are runs left."""
-        for hypothesis in stage:
+        """Try all hypotheses of a stage, as long as there are runs left.
+
+        A mistake that explains some dumps and not others may be in one of the images only: that is tried at once.
+        """
+        before = len(self.outcomes)
+        self._try(stage, runs)
+        partial = [one.hypothesis for one in self.outcomes[before:] if one.exact and len(one.exact) < len(self.open)]
+        if not self.done:
+            self._try([apart for hypothesis in partial for apart in hypothesis.apart()], runs)
+
+    def _try(self, hypotheses, runs):
+        for hypothesis in hypotheses:
             changed = frozenset(hypothesis.changes) | self.base_causes.keys()
             concerned = [dump for dump in self.open if self.reference.depends[dump.tensor.meaning] & changed]
             answer = runs(hypothesis.feed(self.base)) if concerned else None
