@@ -10,7 +10,7 @@ from torch import nn
 
 from conftest import MOBILE, TINY
 from converter.demo import seeded_state
-from converter.dumps import diagnose_dumps
+from converter.dumps.diagnose import diagnose_dumps
 from converter.errors import ArchitectureError, ConversionError, UsageError
 from converter.feeds import noise_feeds, picture_feed
 from converter.golden import golden_header, read_golden, write_golden
