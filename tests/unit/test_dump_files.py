@@ -114,6 +114,15 @@ def test_two_files_of_one_tensor_are_refused(golden, answer, tmp_path, first, se
     assert "leave one of them" in str(caught.value)
 
 
+def test_two_files_of_one_tensor_in_the_folder_of_their_case_are_refused(golden, answer, tmp_path):
+    for kind in ("bin", "npy"):
+        device.write(tmp_path / "bag_png" / "update" / "reg", answer["reg"], kind)
+    with pytest.raises(
+        UsageError, match=r"reg\.bin and bag_png/update/reg\.npy are both 'reg' of graph 'update' of case"
+    ):
+        diagnose(tmp_path, golden)
+
+
 def test_input_of_a_graph_is_told_from_the_output_of_another(golden, answer, tmp_path):
     device.write(tmp_path / "bag_png" / "init" / "zf", answer["zf"])
     device.write(tmp_path / "bag_png" / "update" / "zf", run(device.fed(picture(1)))["zf"])

@@ -360,6 +360,12 @@ def test_relu_missing_and_exp_in_its_place(golden, tmp_path):
         assert causes(diagnose(tmp_path, golden)) == {"reg": {name}}
 
 
+def test_relu_is_not_missing_where_it_could_not_have_been(golden, tmp_path):
+    reg = answer()["reg"].astype(np.float64)
+    device.write_all(tmp_path / "bag_png", {"reg": np.where(reg > 0, reg, 30.0)})
+    assert causes(diagnose(tmp_path, golden)) == {"reg": {"unknown"}}
+
+
 def test_normalised_distances(golden, tmp_path):
     device.write_all(tmp_path / "bag_png", {"reg": answer()["reg"] / 20})
     assert causes(diagnose(tmp_path, golden)) == {"reg": {"reg_normalised"}}
