@@ -1,5 +1,6 @@
 """What usually goes wrong on a device: names and advice."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -93,7 +94,11 @@ def half_precision(error: float, cosine: float) -> Cause:
     )
 
 
-def follows(names: list[str]) -> Cause:
+def follows(images: Sequence[str]) -> Cause:
     return Cause(
-        "input_wrong", f"right for the {' and '.join(names)} that was dumped, which is off; mend the input first"
+        "input_wrong", f"right for the {' and '.join(images)} that was dumped, which is off; mend the input first"
     )
+
+
+def computed_from(images: Sequence[str]) -> Cause:
+    return Cause("input_wrong", f"computed from {' and '.join(images)}, which is off; mend the input first")

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from converter.dumps.causes import STALE_COPY, Cause
+from converter.dumps.causes import STALE_COPY, Cause, computed_from
 from converter.dumps.comparing import correlation, misread
-from converter.dumps.fitting import Fit, linear_fit
+from converter.dumps.fitting import EXACT, Fit, linear_fit
 from converter.dumps.hypotheses import Hypothesis
 from converter.dumps.layouts import right_layouts
 from converter.dumps.loading import Dump, check_one_each, load_dumps
@@ -171,6 +171,8 @@ def _tensor(dump: Dump, search: CaseSearch) -> TensorReport:
 
 def _unknown(dump, search):
     """Figures that may help where no cause is known."""
+    if dump.tensor.role == "intermediate" and (images := search.images_off(dump.tensor.graph)):
+        return computed_from(images)
     right = search.reference.array(search.case, *dump.key)
     if dump.values.size != right.size:
         return Cause(
@@ -178,9 +180,11 @@ def _unknown(dump, search):
         )
     best = max(right_layouts(right.shape), key=lambda layout: correlation(dump.values[layout.order], right))
     a, b, rest = linear_fit(dump.values[best.order], right)
+    fitted = f"{a:.4g} times the right numbers {'+' if b >= 0 else '-'} {abs(b):.3g}"
+    if rest <= EXACT:
+        return Cause("unknown", f"it is {fitted}; no known cause explains that")
     cosine = search.reports[dump.file].cosine
     return Cause(
         "unknown",
-        f"{dump.tensor.name}: no known cause explains it; cosine {cosine:.4f}, at best {a:.4g} times the right numbers "
-        f"{'+' if b >= 0 else '-'} {abs(b):.4g}, up to {rest:.1%} of its range beside that",
+        f"no known cause explains it; cosine {cosine:.4f}, at best {fitted}, up to {rest:.1%} of its range beside that",
     )

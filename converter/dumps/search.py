@@ -22,6 +22,7 @@ from converter.spec import Preprocess, Tolerance
 Run = Callable[[dict[str, np.ndarray]], Mapping[str, np.ndarray]]
 # Causes in one tensor's explanation: without the network, and beside those of its input.
 _MOST, _MOST_BESIDE = 3, 2
+_STAGES_WHEN_NEAR = 1
 
 
 @dataclass
@@ -197,8 +198,14 @@ class CaseSearch:
             if case != self.case
         }
         own = [[Hypothesis((), {})]] if self.base_causes else []
+        near = all(dump.file in self.outcomes[0].loose for dump in self.open)
         usable = [hypothesis for hypothesis in first if hypothesis.changes.keys() <= {*free, *replaceable}]
-        return [*own, usable, *stages(self.preprocess, free, replaceable, others)]
+        # where half precision would do for everything, only what a single mistake explains far better is worth a run
+        return [
+            *own,
+            usable,
+            *stages(self.preprocess, free, replaceable, others)[: _STAGES_WHEN_NEAR if near else None],
+        ]
 
     def advance(self, stage: Sequence[Hypothesis], runs: Runs) -> None:
         """Try all hypotheses of a stage, as long as there are runs left.
@@ -250,6 +257,16 @@ class CaseSearch:
 
     def _best(self) -> Outcome | None:
         return min((outcome for outcome in self.outcomes if outcome.exact), key=lambda one: one.rank, default=None)
+
+    def images_off(self, graph: str) -> list[str]:
+        """Images that are known to be off and that a graph's tensors are computed from."""
+        best = self._best()
+        off = {*self.base_causes, *(best.hypothesis.changes if best else ())}
+        taken = [
+            entry.meaning for entry in self.reference.entries.values() if (entry.graph, entry.role) == (graph, "input")
+        ]
+        seen = frozenset().union(*(self.reference.depends[meaning] for meaning in taken))
+        return [image for image in self.reference.images if image in off & seen]
 
     def working_hypothesis(self) -> Hypothesis | None:
         """What explained this case, to be tried on the next."""

@@ -245,6 +245,27 @@ def test_a_mistake_in_the_images_of_all_cases_is_searched_for_once(golden, tmp_p
     assert report.runs <= 17
 
 
+def test_a_scale_that_is_no_known_one_is_given(golden, tmp_path):
+    device.write_all(tmp_path / "bag_png", {"reg": 2 * answer()["reg"] + 1})
+    report = diagnose(tmp_path, golden)
+    assert [cause.text for cause in report.causes] == [
+        "it is 2 times the right numbers + 1; no known cause explains that"
+    ]
+
+
+def test_inner_tensors_of_a_wrong_image_are_put_down_to_it(golden, tmp_path):
+    given = run(device.fed(picture(2), device.INPUT["bgr"][0], "x"))
+    wrong = {"cls": given["cls"], "features.blocks.1": given["xf"] * 2}
+    device.write_all(tmp_path / "bag_png" / "update", wrong)
+    device.write(tmp_path / "bag_png" / "init" / "features.blocks.1", given["zf"] * 3)
+    found = {(tensor.graph, tensor.name): tensor.causes[0].cause for tensor in diagnose(tmp_path, golden).tensors}
+    assert found == {
+        ("init", "features.blocks.1"): "unknown",
+        ("update", "features.blocks.1"): "input_wrong",
+        ("update", "cls"): "colour_order",
+    }
+
+
 def test_half_precision_is_told_from_a_mistake(golden, tmp_path):
     random = np.random.default_rng(0)
     given = {
@@ -254,6 +275,7 @@ def test_half_precision_is_told_from_a_mistake(golden, tmp_path):
     report = diagnose(tmp_path, golden)
     assert causes(report) == {key: {"half_precision"} for key in ["zf", "cls", "reg"]}
     assert not report
+    assert report.runs <= 16
     allowed = dict.fromkeys(TOLERANCES, Tolerance(rtol=1e-2))
     assert diagnose_dumps(tmp_path, golden, allowed, PREPROCESS, run)
 
