@@ -30,8 +30,8 @@ RUNTIMES = {
 LAYERS = (
     ("cli",),
     ("pipeline",),
-    ("model", "trace", "ncnn_export", "onnx_export", "verify"),
-    ("networks", "runners", "compare", "feeds", "checkpoint", "ncnn_format"),
+    ("model", "trace", "ncnn_export", "onnx_export", "verify", "golden", "dumps"),
+    ("networks", "runners", "compare", "feeds", "checkpoint", "ncnn_format", "golden_index", "module_patterns"),
     ("spec",),
     ("errors",),
 )
@@ -162,7 +162,7 @@ def modules_after(statement):
     return set(done.stdout.split())
 
 
-@pytest.mark.parametrize("name", ["networks", "networks.path_name", "spec", "publish", "pipeline"])
+@pytest.mark.parametrize("name", ["networks", "networks.path_name", "spec", "publish", "pipeline", "dumps.diagnose"])
 def test_light_module_does_not_import_torch(name):
     modules = modules_after(f"import converter.{name}")
     assert f"converter.{name}" in modules
