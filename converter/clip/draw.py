@@ -1,6 +1,7 @@
 """A frame with every tracker's box on it, and below it a line for each that says which is which."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -13,6 +14,7 @@ COLOURS = ((0, 200, 120), (255, 120, 0), (90, 190, 255), (240, 90, 200), (250, 2
 BLACK, WHITE, GREY, STRIP = (0, 0, 0), (245, 245, 245), (175, 175, 175), (24, 24, 28)
 SMALLEST = (320, 240)  # smaller pictures are enlarged, so that the text can be read
 LINE_HEIGHT = 18  # of text on a picture of 360 pixels' height
+STRIPE = 2  # how much wider each earlier box's line is, in pixels
 JPEG_QUALITY = 85
 _SUBPIXEL_BITS = 4
 
@@ -34,10 +36,7 @@ def painted(frame: np.ndarray, row: FrameRow, width: int | None = None) -> np.nd
     picture = frame.copy() if scale == 1 else cv2.resize(frame, size, interpolation=interpolation)
     models = _models(row)
     unit = max(1.0, min(size) / 360)
-    for position, (_, box, _, _) in enumerate(models):
-        if box is not None:
-            thickness = round((2 + 2 * (len(models) - 1 - position)) * unit)
-            _draw_box(cv2, picture, box, scale, COLOURS[position % len(COLOURS)], thickness)
+    _draw_boxes(cv2, picture, [box for _, box, _, _ in models], scale, unit)
     strip = _strip(cv2, row.index, models, size[0], unit)
     return _even(np.vstack([picture, strip]))
 
@@ -69,38 +68,63 @@ def _models(row):
     return models
 
 
-def _draw_box(cv2, picture, box: Box, scale, colour, thickness):
-    """An outline on a darker one; the reference's is the widest, so that a box on top of it leaves its rim."""
-    factor = scale * 2**_SUBPIXEL_BITS
-    corners = [(round(x * factor), round(y * factor)) for x, y in ((box.x, box.y), (box.x + box.w, box.y + box.h))]
-    for shade, line in ((BLACK, thickness + 2), (colour, thickness)):
-        cv2.rectangle(picture, *corners, shade, line, cv2.LINE_AA, _SUBPIXEL_BITS)
+def _draw_boxes(cv2, picture, boxes: Sequence[Box | None], scale, unit):
+    """Coloured lines around the boxes, over dark ones. The reference's is the widest, each later one narrower,
+    so that boxes in the same place show as stripes: none is hidden, nor is what is inside them."""
+    for outline in (True, False):
+        for position, box in enumerate(boxes):
+            if box is None:
+                continue
+            line = round((2 + STRIPE * (len(boxes) - 1 - position)) * unit)
+            corners = [
+                tuple(round((value * scale + side * line / 2) * 2**_SUBPIXEL_BITS) for value in corner)
+                for side, corner in ((-1, (box.x, box.y)), (1, (box.x + box.w, box.y + box.h)))
+            ]
+            colour = BLACK if outline else COLOURS[position % len(COLOURS)]
+            cv2.rectangle(picture, *corners, colour, line + 2 * outline, cv2.LINE_AA, _SUBPIXEL_BITS)
 
 
 def _strip(cv2, index, models, width, unit):
     """One line for each model: its colour, name, score and overlap; the frame's number on the right."""
-    line = round(LINE_HEIGHT * unit)
+    line, gap = round(LINE_HEIGHT * unit), round(8 * unit)
     strip = np.full((line * len(models) + round(6 * unit), width, 3), STRIP, np.uint8)
-    size, weight = 0.42 * unit, max(1, round(unit))
-    longest = max(len(name) for name, *_ in models)
-    columns = [round(value * unit) for value in (24, 24 + 9 * longest, 24 + 9 * longest + 94)]
+    font = (cv2.FONT_HERSHEY_SIMPLEX, 0.42 * unit)
+    weight = max(1, round(unit))
 
-    def text(words, x, y, colour):
-        cv2.putText(strip, words, (x, y), cv2.FONT_HERSHEY_SIMPLEX, size, colour, weight, cv2.LINE_AA)
+    def measured(words):
+        return cv2.getTextSize(words, *font, weight)[0][0]
 
-    for position, (name, box, score, overlap) in enumerate(models):
+    def text(words, x, base, colour):
+        cv2.putText(strip, words, (x, base), *font, colour, weight, cv2.LINE_AA)
+
+    number = f"frame {index}"
+    scores, overlaps, last = measured("score 0.000"), measured("IoU 0.000"), width - gap - measured(number)
+    room = last - line - 4 * gap - scores - overlaps  # for the names
+    names = [_shortened(name, lambda words: measured(words) <= room) for name, *_ in models]
+    score_column = line + gap + max(map(measured, names)) + gap
+    for position, (_, box, score, overlap) in enumerate(models):
         top = round(3 * unit) + position * line
         base = top + round(0.72 * line)
-        edge, inset = round(8 * unit), round(4 * unit)
-        strip[top + inset : top + line - inset, edge : edge + line - 2 * inset] = COLOURS[position % len(COLOURS)]
-        text(name, columns[0], base, WHITE)
-        text("stopped" if box is None else f"score {score:.3f}", columns[1], base, GREY if box is None else WHITE)
+        inset = round(4 * unit)
+        strip[top + inset : top + line - inset, gap : gap + line - 2 * inset] = COLOURS[position % len(COLOURS)]
+        text(names[position], line + gap // 2, base, WHITE)
+        text("stopped" if box is None else f"score {score:.3f}", score_column, base, GREY if box is None else WHITE)
         if overlap is not None:
-            text(f"IoU {overlap:.3f}", columns[2], base, WHITE)
-    words = f"frame {index}"
-    (wide, _), _ = cv2.getTextSize(words, cv2.FONT_HERSHEY_SIMPLEX, size, weight)
-    text(words, width - wide - round(8 * unit), round(3 * unit) + round(0.72 * line), GREY)
+            text(f"IoU {_rounded_down(overlap)}", score_column + scores + 2 * gap, base, WHITE)
+    text(number, last, round(3 * unit) + round(0.72 * line), GREY)
     return strip
+
+
+def _shortened(name, fits):
+    """The name, or as much of it as fits; at least one letter."""
+    if fits(name):
+        return name
+    return next((f"{name[:end]}.." for end in range(len(name) - 1, 1, -1) if fits(f"{name[:end]}..")), name[:1])
+
+
+def _rounded_down(value):
+    """0.9996 does not become 1."""
+    return f"{int(value * 1000) / 1000:.3f}"
 
 
 def _even(picture):

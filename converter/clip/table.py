@@ -17,35 +17,29 @@ def print_clip(console: Console, section: Mapping[str, Any], verbose: bool = Fal
         section: ``ClipReport.as_dict()``.
     """
     notable = section["notable_iou"]
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for title, justify in (
-        ("model", "left"),
-        ("frames", "right"),
-        ("mean IoU", "right"),
-        ("smallest", "right"),
-        (f"below {notable:g}", "right"),
-        ("score max |Δ|", "right"),
-        ("mean |Δ|", "right"),
-        ("network", "right"),
-        ("whole", "right"),
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+    table.add_column("\nmodel", no_wrap=True)
+    for title in (
+        "mean\nIoU",
+        "smallest\nIoU",
+        "in\nframe",
+        f"first\n< {notable:g}",
+        "score\nmax |Δ|",
+        "\nmean |Δ|",
+        "network\nms",
+        "whole\nfps",
     ):
-        table.add_column(title, justify=justify, no_wrap=True)
+        table.add_column(title, justify="right", no_wrap=True)
     table.add_column("", overflow="fold")
     reference = section["reference"]
-    table.add_row("reference", str(reference["tracked"]), *["-"] * 5, *_speed(reference), _verdict(reference))
+    table.add_row("reference", *["-"] * 6, *_speed(reference), _verdict(reference))
     for candidate in section["candidates"]:
-        table.add_row(
-            candidate["name"],
-            str(candidate["tracked"]),
-            *_figures(candidate),
-            *_speed(candidate),
-            _verdict(candidate),
-        )
+        table.add_row(candidate["name"], *_figures(candidate), *_speed(candidate), _verdict(candidate))
     console.print(table)
     clip, box = section["clip"], ",".join(f"{value:g}" for value in section["box"])
     console.print(
-        f"boxes on {clip['name']}, {clip['width']}x{clip['height']}, from {box}; "
-        f"a mean overlap of {section['min_iou']:g} passes",
+        f"{reference['tracked']} frames of {clip['name']}, {clip['width']}x{clip['height']}, from {box}; "
+        f"a mean IoU of {section['min_iou']:g} passes",
         style="dim",
         highlight=False,
         soft_wrap=True,
@@ -58,12 +52,12 @@ def print_clip(console: Console, section: Mapping[str, Any], verbose: bool = Fal
 def _figures(candidate):
     iou, score = candidate["iou"], candidate["score_difference"]
     if iou["mean"] is None:
-        return ["-"] * 5
-    below = "none" if iou["first_below"] is None else f"frame {iou['first_below']}"
+        return ["-"] * 6
     return [
         _share(iou["mean"]),
-        f"{_share(iou['smallest'])} in frame {iou['smallest_frame']}",
-        below,
+        _share(iou["smallest"]),
+        str(iou["smallest_frame"]),
+        "none" if iou["first_below"] is None else str(iou["first_below"]),
         f"{score['max']:.1e}",
         f"{score['mean']:.1e}",
     ]
@@ -71,13 +65,13 @@ def _figures(candidate):
 
 def _share(value):
     """Rounded down: 0.99996 does not become 1."""
-    return f"{int(value * 100_000) / 100_000:.5f}"
+    return f"{int(value * 10_000) / 10_000:.4f}"
 
 
 def _speed(model):
     if model["milliseconds"] is None:
         return ["-", "-"]
-    return [f"{model['milliseconds']:.1f} ms", f"{model['fps']:.1f} fps"]
+    return [f"{model['milliseconds']:.1f}", f"{model['fps']:.1f}"]
 
 
 def _verdict(model):
@@ -89,19 +83,23 @@ def _verdict(model):
 
 
 def _print_worst(console, frames, name):
-    """The frames with the smallest overlap, in their order."""
+    """The frames with the smallest overlap, in their order; one line for each model."""
     found = [row for row in frames[1:] if row["candidates"][name]]
     worst = sorted(found, key=lambda row: row["candidates"][name]["iou"])[:MOST_FRAMES]
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in (f"{name}, worst frames", "IoU", "reference x, y, w, h", "score", f"{name} x, y, w, h", "score"):
+    if not worst:
+        return
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+    table.add_column("worst frames", justify="right", no_wrap=True)
+    table.add_column("IoU", justify="right", no_wrap=True)
+    table.add_column("model", no_wrap=True)
+    for title in ("x", "y", "w", "h", "score"):
         table.add_column(title, justify="right", no_wrap=True)
     for row in sorted(worst, key=lambda row: row["frame"]):
-        own, reference = row["candidates"][name], row["reference"]
-        table.add_row(
-            str(row["frame"]), _share(own["iou"]), *(cell for side in (reference, own) for cell in _place(side))
-        )
+        own = row["candidates"][name]
+        table.add_row(str(row["frame"]), _share(own["iou"]), "reference", *_place(row["reference"]))
+        table.add_row("", "", name, *_place(own))
     console.print(table)
 
 
 def _place(side):
-    return ", ".join(f"{value:.1f}" for value in side["box"]), f"{side['score']:.4f}"
+    return *(f"{value:.2f}" for value in side["box"]), f"{side['score']:.4f}"
