@@ -11,11 +11,13 @@ from pathlib import Path
 
 import numpy as np
 
-from converter.clip.frames import Clip
+from converter.clip.frames import PICTURES, Clip
 from converter.clip.opencv import opencv
 from converter.errors import ConversionError, DependencyError, UsageError
 
 CODECS = {".mp4": "mp4v", ".avi": "MJPG"}
+# Names that ask for a file, which a folder should not silently be called.
+OTHER_FILES = (*PICTURES, ".gif", ".m4v", ".mkv", ".mov", ".mpeg", ".mpg", ".ogv", ".ts", ".webm", ".wmv", ".zip")
 DEFAULT_FPS = 25.0
 # Written into every picture, so that a later run knows them for ours and may replace them.
 MARK = "lighttrack-export"
@@ -31,6 +33,8 @@ def check_annotate(target: Path, clip: Clip) -> None:
     Raises:
         UsageError: naming what stands in the way.
     """
+    if target.suffix.lower() in OTHER_FILES:
+        raise UsageError(f"--annotate {target}: expected a folder, or a name ending in {' or '.join(CODECS)}")
     if target.suffix.lower() in CODECS:
         if target.is_dir():
             raise UsageError(f"--annotate {target}: is a folder, expected a video file to write")
@@ -43,7 +47,8 @@ def check_annotate(target: Path, clip: Clip) -> None:
             f"--annotate {target}: holds {foreign!r}, which was not drawn here; nothing was touched: "
             "move it away or choose another folder"
         )
-    if target.exists() and clip.path.exists() and target.samefile(clip.path):
+    source = clip.path if clip.path.exists() else clip.path.parent
+    if target.exists() and target.samefile(source):
         raise UsageError(f"--annotate {target}: is the clip itself")
     parent = next(path for path in (target.absolute().parent, *target.absolute().parent.parents) if path.exists())
     if not parent.is_dir():
@@ -64,7 +69,8 @@ def foreign_files(folder: Path) -> str | None:
 def annotation(target: Path, clip: Clip) -> Iterator[Write]:
     """Within the block, ``write(picture)`` adds a frame, (H, W, 3) uint8 RGB of one size.
 
-    The result appears when the block ends well; when it does not, what was there before stays.
+    The result appears when the block ends well; when it does not, or nothing was written, what was there
+    before stays.
 
     Raises:
         UsageError: for a target that cannot be used.
@@ -80,9 +86,10 @@ def annotation(target: Path, clip: Clip) -> Iterator[Write]:
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         yield writer.write
-        writer.finish()
-        _put_in_place(draft, place)
-        published = True
+        if writer.count:
+            writer.finish()
+            _put_in_place(draft, place)
+            published = True
     except OSError as error:
         raise ConversionError(
             f"--annotate {target}: cannot write {error.filename or target}: {error.strerror}"
@@ -125,7 +132,7 @@ class _Video:
         capture = cv2.VideoCapture(str(self.draft))
         found = int(capture.get(cv2.CAP_PROP_FRAME_COUNT)) if capture.isOpened() else 0
         capture.release()
-        if found != self.count or not self.count:
+        if found != self.count:
             raise ConversionError(
                 f"--annotate {self.target}: the video came out with {found} of {self.count} frames; is the disk full?"
             )

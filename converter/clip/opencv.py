@@ -21,7 +21,7 @@ def opencv(option: str = "--clip") -> ModuleType:
     try:
         import cv2
     except ImportError as error:
-        if error.name == "cv2":
+        if isinstance(error, ModuleNotFoundError) and error.name in (None, "cv2"):
             raise DependencyError(
                 f"{option} needs OpenCV, not installed here: pip install opencv-python-headless"
             ) from None

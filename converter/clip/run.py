@@ -3,7 +3,7 @@
 import statistics
 import time
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import numpy as np
@@ -61,7 +61,7 @@ def run_clip(
     worst = WorstFrames(candidates)
     with ExitStack() as stack:
         write = stack.enter_context(annotation(annotate, clip)) if annotate else None
-        for index, frame in enumerate(clip.frames()):
+        for index, frame in enumerate(stack.enter_context(closing(clip.frames()))):
             estimates = {name: run.follow(index, frame, box) for name, run in runs.items()}
             row = _row(index, estimates)
             if row is None:

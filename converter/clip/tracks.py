@@ -12,6 +12,20 @@ from converter.errors import UsageError
 COLUMNS = ("x", "y", "w", "h", "score")
 
 
+def check_tracks(path: Path) -> None:
+    """Refuse a file that could not be written, before any work is done.
+
+    Raises:
+        UsageError: naming what stands in the way.
+    """
+    if path.is_dir():
+        raise UsageError(f"--tracks {path}: is a folder, expected a CSV file to write")
+    if not path.parent.is_dir():
+        raise UsageError(f"--tracks {path}: no folder {path.parent}")
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise UsageError(f"--tracks {path}: no permission to write to {path.parent}")
+
+
 def write_tracks(path: Path, report: ClipReport, model: str | None = None) -> None:
     """Write a line for every frame; boxes in pixels with four decimals, nothing where a model had stopped.
 
