@@ -9,8 +9,9 @@ from converter.clip.draw import jpeg, painted
 from converter.clip.report import FrameRow
 
 MOST = 6
-# Frames nearer than this look the same; the worst of them stands for all.
+# Frames nearer than this look the same: the worst of so many in a row stands for them.
 APART = 5
+POOL = 2 * MOST  # some are dropped in the end, where two rows meet
 WIDTH = 480
 
 
@@ -22,39 +23,43 @@ class _Kept:
 
 
 class WorstFrames:
-    """At most ``MOST`` pictures per candidate at any time, however long the clip.
+    """A few pictures for each candidate, however long the clip.
 
     Args:
         names: of the candidates.
     """
 
     def __init__(self, names: Iterable[str]):
-        self._kept: dict[str, list[_Kept]] = {name: [] for name in names}
+        self._kept: dict[str, dict[int, _Kept]] = {name: {} for name in names}
 
     def offer(self, row: FrameRow, frame: np.ndarray) -> None:
         """Keep the frame where it is among the worst; the first frame is given and never is."""
-        if row.index == 0:
-            return
         picture = None
         for name, kept in self._kept.items():
-            found = row.overlaps[name]
-            if found is None:
+            found, group = row.overlaps[name], row.index // APART
+            if found is None or row.index == 0:
                 continue
-            rivals = [other for other in kept if row.index - other.index < APART]
-            if not rivals and len(kept) == MOST:
-                rivals = [max(kept, key=lambda other: other.overlap)]
-            if all(found < rival.overlap for rival in rivals):
-                picture = picture or jpeg(painted(frame, row, WIDTH))
-                kept[:] = [other for other in kept if other not in rivals] + [_Kept(found, row.index, picture)]
+            rival = group
+            if group not in kept and len(kept) == POOL:
+                rival = max(kept, key=lambda other: kept[other].overlap)
+            if rival in kept and found >= kept[rival].overlap:
+                continue
+            kept.pop(rival, None)
+            picture = picture or jpeg(painted(frame, row, WIDTH))
+            kept[group] = _Kept(found, row.index, picture)
 
     def thumbnails(self) -> tuple[tuple[int, bytes], ...]:
-        """(frame index, JPEG) of the worst frames of every candidate in turn, sorted by frame."""
-        queues = [sorted(kept, key=lambda other: other.overlap) for kept in self._kept.values()]
+        """(frame index, JPEG) of the worst frames, the candidates taking turns; sorted by frame."""
+        queues = [sorted(kept.values(), key=lambda other: other.overlap) for kept in self._kept.values()]
         chosen: dict[int, bytes] = {}
-        for place in range(MOST):
+        while any(queues):
             for queue in queues:
-                if place < len(queue) and len(chosen) < MOST and _apart(queue[place].index, chosen):
-                    chosen[queue[place].index] = queue[place].picture
+                queue[:] = [other for other in queue if _apart(other.index, chosen)]
+                if queue and len(chosen) < MOST:
+                    worst = queue.pop(0)
+                    chosen[worst.index] = worst.picture
+            if len(chosen) == MOST:
+                break
         return tuple(sorted(chosen.items()))
 
 
