@@ -17,8 +17,9 @@ START = Box(30, 20, 16, 12)
 
 
 def frame(index: int, size: tuple[int, int] = (120, 90)) -> np.ndarray:
-    """A white rectangle on grey noise, a little further in every frame; (H, W, 3) uint8 RGB."""
+    """A white rectangle on bluish noise, a little further in every frame; (H, W, 3) uint8 RGB."""
     pixels = np.random.default_rng(index).integers(60, 90, (size[1], size[0], 3), np.uint8)
+    pixels += np.array([0, 20, 40], np.uint8)
     left, top = 30 + index, 20 + index // 2
     pixels[top : top + 12, left : left + 16] = 250
     return pixels
@@ -78,12 +79,12 @@ class BrightModel:
 
 
 def row(index: int, **overlaps: float | None) -> FrameRow:
-    """A frame with a box for every candidate that has an overlap."""
-    estimate = Estimate(Box(10.0 + index, 20, 30, 40), 0.75)
+    """A frame with a box for every candidate that has an overlap, a little beside the reference's."""
+    own = Estimate(Box(10.5 + index, 20, 30, 40), 0.5)
     return FrameRow(
         index,
-        estimate,
-        {name: None if value is None else estimate for name, value in overlaps.items()},
+        Estimate(Box(10.0 + index, 20, 30, 40), 0.75),
+        {name: None if value is None else own for name, value in overlaps.items()},
         overlaps,
     )
 

@@ -33,7 +33,10 @@ def estimates(**boxes):
 
 def colours_in(picture):
     """How many pixels have (nearly) the colour of each model."""
-    return [int((np.abs(picture.astype(int) - colour).max(axis=2) < 12).sum()) for colour in COLOURS]
+    return [
+        int(cv2.inRange(picture, *(np.clip(np.add(colour, edge), 0, 255) for edge in (-11, 11))).sum()) // 255
+        for colour in COLOURS
+    ]
 
 
 @pytest.mark.parametrize("shade", [0, 128, 255])
@@ -51,6 +54,16 @@ def test_boxes_in_one_place_do_not_hide_each_other():
     same = Box(100, 100, 120, 90)
     picture = painted(np.full((360, 480, 3), 128, np.uint8), estimates(reference=same, ncnn=same, onnx=same))[:360]
     assert all(count > 300 for count in colours_in(picture)[:3])
+
+
+def test_boxes_are_scaled_with_the_picture():
+    picture = painted(np.full((400, 960, 3), 128, np.uint8), estimates(reference=Box(600, 200, 200, 100)), width=480)
+    assert picture.shape[1] == 480
+    rows, columns = np.nonzero(
+        cv2.inRange(picture[:200], *(np.clip(np.add(COLOURS[0], edge), 0, 255) for edge in (-11, 11)))
+    )
+    found = (columns.min(), rows.min(), columns.max(), rows.max())
+    assert found == pytest.approx((300, 100, 400, 150), abs=4)
 
 
 def test_the_inside_of_a_box_is_not_covered():
@@ -124,6 +137,8 @@ def test_a_video_with_the_clips_speed(clip, tmp_path, name):
     frames = list(drawn.frames())
     assert len(frames) == 6
     assert not np.array_equal(frames[0], frames[5])
+    red, _, blue = frames[0][:180].reshape(-1, 3).mean(axis=0)  # the clip is bluish
+    assert blue > red + 20
     assert [path.name for path in target.parent.iterdir()] == [name]
 
 

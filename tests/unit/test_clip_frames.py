@@ -67,6 +67,11 @@ def test_pattern_names_the_pictures(tmp_path):
     assert_frames(clip, 5)
 
 
+def test_pattern_asks_for_as_many_digits_as_it_says(tmp_path):
+    save_pictures(tmp_path, ["img_008.png", "img_009.png", "img_10.png"])
+    assert_frames(open_clip(tmp_path / "img_%03d.png"), 2)
+
+
 def test_pattern_without_width_takes_every_number(tmp_path):
     save_pictures(tmp_path, [f"{index}.png" for index in (8, 9, 10, 11)])
     assert_frames(open_clip(tmp_path / "%d.png"), 4)
@@ -177,6 +182,13 @@ def test_opencv_keeps_its_messages_to_itself(tmp_path):
     path.write_bytes(data)
     done = in_a_process(path)
     assert done.stdout.startswith("UsageError 2 --clip ")
+    assert done.stderr == ""
+
+
+def test_opencv_keeps_quiet_about_a_file_that_it_cannot_read(tmp_path):
+    (tmp_path / "noise_%d.mp4").write_bytes(np.random.default_rng(0).bytes(5000))
+    done = in_a_process(tmp_path / "noise_%d.mp4")
+    assert "not a video that OpenCV can read" in done.stdout
     assert done.stderr == ""
 
 

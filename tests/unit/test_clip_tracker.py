@@ -180,24 +180,26 @@ def test_step_is_what_a_plain_computation_gives(seed):
         assert estimate.score == pytest.approx(score, rel=1e-6)
 
 
-def test_crops_are_cut_around_the_last_box_and_normalised_as_the_config_says():
+@pytest.mark.parametrize("box", [START, Box(30, 20, 18, 13)])  # sides of 72.1 and 79.6 pixels
+def test_crops_are_cut_around_the_last_box_and_normalised_as_the_config_says(box):
     model = Scripted(random_answer(0))
-    tracker = LightTrackProcedure(model, SPEC, DIMENSIONS)
+    spec = SPEC.model_copy(update={"tracker": {**SPEC.tracker, "context_amount": 0.75}})
+    tracker = LightTrackProcedure(model, spec, DIMENSIONS)
     first = frame(0)
-    tracker.start(first, START)
+    tracker.start(first, box)
     fill = first.mean(axis=(0, 1))
     mean, std = np.array([123.675, 116.28, 103.53]), np.array([58.395, 57.12, 57.375])
-    context = math.sqrt((16 + 14) * (12 + 14))
+    context = math.sqrt((box.w + 0.75 * (box.w + box.h)) * (box.h + 0.75 * (box.w + box.h)))
 
     def pixels(tensor):
         return np.rint(tensor[0].transpose(1, 2, 0) * std + mean)
 
     assert model.template_crop.shape == (1, 3, 31, 31)
-    assert np.array_equal(pixels(model.template_crop), crop(first, START.centre, round(context), 31, fill))
+    assert np.array_equal(pixels(model.template_crop), crop(first, box.centre, round(context), 31, fill))
     tracker.step(frame(1))
     side = math.floor(context * 64 / 31 + 0.5)
     assert model.crops[0].shape == (1, 3, 64, 64)
-    assert np.array_equal(pixels(model.crops[0]), crop(frame(1), START.centre, side, 64, fill))
+    assert np.array_equal(pixels(model.crops[0]), crop(frame(1), box.centre, side, 64, fill))
 
 
 def test_a_moving_target_is_followed():

@@ -24,9 +24,9 @@ def test_all_models_side_by_side(tmp_path):
     assert header[:6] == ["frame", *(f"reference_{name}" for name in ("x", "y", "w", "h", "score"))]
     assert header[6:12] == [f"ncnn_{name}" for name in ("x", "y", "w", "h", "score", "iou")]
     assert header[12:] == [f"onnx_{name}" for name in ("x", "y", "w", "h", "score", "iou")]
-    box = ["20.0000", "30.0000", "40.0000", "0.7500"]
-    assert first == ["0", "10.0000", *box, *(["10.0000", *box, "1.000000"] * 2)]
-    assert second == ["1", "11.0000", *box, "11.0000", *box, "0.987654", *[""] * 6]
+    box = ["20.0000", "30.0000", "40.0000"]
+    assert first == ["0", "10.0000", *box, "0.7500", *(["10.5000", *box, "0.5000", "1.000000"] * 2)]
+    assert second == ["1", "11.0000", *box, "0.7500", "11.5000", *box, "0.5000", "0.987654", *[""] * 6]
 
 
 @pytest.mark.parametrize("model", ["reference", "ncnn", "onnx"])
@@ -34,8 +34,9 @@ def test_one_model_alone_has_the_golden_columns(tmp_path, model):
     write_tracks(tmp_path / "t.csv", report(ROWS), model=model)
     header, first, second = lines(tmp_path / "t.csv")
     assert header == ["x", "y", "w", "h", "score"]
-    assert first == ["10.0000", "20.0000", "30.0000", "40.0000", "0.7500"]
-    assert second == [""] * 5 if model == "onnx" else second[0] == "11.0000"
+    x, score = ("10.0000", "0.7500") if model == "reference" else ("10.5000", "0.5000")
+    assert first == [x, "20.0000", "30.0000", "40.0000", score]
+    assert second == ([""] * 5 if model == "onnx" else [x.replace("10", "11"), *first[1:]])
 
 
 def test_a_report_without_candidates_has_the_golden_columns(tmp_path):
@@ -80,8 +81,8 @@ def test_table_fits_a_terminal_and_says_what_passed():
     (ncnn,) = [line.split() for line in text.splitlines() if line.startswith("ncnn")]
     (onnx,) = [line.split() for line in text.splitlines() if line.startswith("onnx")]
     (reference,) = [line.split() for line in text.splitlines() if line.startswith("reference")]
-    assert ncnn == ["ncnn", "0.9999", "0.9999", "1", "none", "0.0e+00", "0.0e+00", "2.0", "100.0", "ok"]
-    assert onnx == ["onnx", "0.8500", "0.7500", "2", "2", "0.0e+00", "0.0e+00", "2.0", "100.0", "FAILED"]
+    assert ncnn == ["ncnn", "0.9999", "0.9999", "1", "none", "2.5e-01", "2.5e-01", "2.0", "100.0", "ok"]
+    assert onnx == ["onnx", "0.8500", "0.7500", "2", "2", "2.5e-01", "2.5e-01", "2.0", "100.0", "FAILED"]
     assert reference == ["reference", *["-"] * 6, "4.0", "50.0"]
     assert "2 frames of drawn.avi, 120x90, from 30,20,16,12; a mean IoU of 0.9 passes" in text
 

@@ -71,3 +71,5 @@ def test_a_thumbnail_is_a_small_jpeg():
     assert data.startswith(b"\xff\xd8")
     assert picture.shape[1] == 480
     assert 270 < picture.shape[0] < 340
+    blue, _, red = picture[:180].reshape(-1, 3).mean(axis=0)  # OpenCV's order; the frame is bluish
+    assert blue > red + 20
