@@ -6,6 +6,7 @@ torch; building a network does.
 
 import logging
 from collections.abc import Callable
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,12 +26,16 @@ class Family:
         build: (path_name, template_size) -> our own network without weights (parameters on the meta device).
         reference: (network, {"z", "x"} tensors) -> every tensor of the config, computed by the
             network's own unpatched methods.
+        template: (network, z) -> what the network remembers of a template, by the same methods.
+        track: (network, what ``template`` gave, x) -> the answer for a search crop, by meaning.
         recognise: {state-dict key: shape} -> the path name that such weights belong to, or None.
     """
 
     dimensions: Callable[[str, int, int], dict[str, int]]
     build: Callable[[str, int], Any]
     reference: Callable[[Any, dict[str, Any]], dict[str, Any]]
+    template: Callable[[Any, Any], Any]
+    track: Callable[[Any, Any, Any], dict[str, Any]]
     recognise: Callable[[dict[str, tuple[int, ...]]], str | None]
 
 
@@ -71,20 +76,39 @@ def _lighttrack_build(name, template_size):
         return Subnet(architecture, -(-template_size // architecture.stride))
 
 
-def _lighttrack_reference(network, feed):
-    """``template()`` and ``track()`` as they stand; nothing of the call stays on the network."""
+@contextmanager
+def _as_before(network):
+    """Nothing of the calls in the block stays on the network."""
     before = dict(network.__dict__)
+    try:
+        yield
+    finally:
+        network.__dict__.clear()
+        network.__dict__.update(before)
+
+
+def _lighttrack_reference(network, feed):
+    """``template()`` and ``track()`` as they stand."""
     features = []
     hook = network.features.register_forward_hook(lambda module, inputs, output: features.append(output))
     try:
-        network.template(feed["z"])
-        zf = network.zf
-        cls, reg = network.track(feed["x"])
-        return {"zf": zf, "xf": features[-1], "cls": cls, "reg": reg}
+        zf = _lighttrack_template(network, feed["z"])
+        return {"zf": zf, **_lighttrack_track(network, zf, feed["x"]), "xf": features[-1]}
     finally:
         hook.remove()
-        network.__dict__.clear()
-        network.__dict__.update(before)
+
+
+def _lighttrack_template(network, z):
+    with _as_before(network):
+        network.template(z)
+        return network.zf
+
+
+def _lighttrack_track(network, zf, x):
+    with _as_before(network):
+        network.zf = zf
+        cls, reg = network.track(x)
+        return {"cls": cls, "reg": reg}
 
 
 FAMILIES = {
@@ -92,6 +116,8 @@ FAMILIES = {
         dimensions=_lighttrack_dimensions,
         build=_lighttrack_build,
         reference=_lighttrack_reference,
+        template=_lighttrack_template,
+        track=_lighttrack_track,
         recognise=path_name.recognise,
     )
 }

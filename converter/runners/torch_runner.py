@@ -21,8 +21,7 @@ class TorchReference:
     """
 
     def __init__(self, network: torch.nn.Module, family: Family, inputs: tuple[TensorSpec, ...]):
-        if any(module.training for module in network.modules()):
-            raise ConversionError("the reference network is in train mode; its batch norms would answer otherwise")
+        _refuse_train_mode(network)
         self.network = network
         self.family = family
         self.inputs = inputs
@@ -34,3 +33,40 @@ class TorchReference:
             tensors = {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in feed.items()}
             answers = self.family.reference(self.network, tensors)
         return {name: tensor.numpy().copy() for name, tensor in answers.items()}
+
+
+class TorchModel:
+    """The network as a tracker calls it: ``template()`` once, then ``track()`` on every frame, both unpatched.
+
+    What the template left is kept here and not on the network, so that several may share one.
+
+    Args:
+        network, family, inputs: as for :class:`TorchReference`.
+    """
+
+    def __init__(self, network: torch.nn.Module, family: Family, inputs: tuple[TensorSpec, ...]):
+        _refuse_train_mode(network)
+        self.network = network
+        self.family = family
+        self.inputs = {tensor.meaning: tensor for tensor in inputs}
+        self.remembered = None
+
+    def template(self, z: np.ndarray) -> None:
+        """Remember a template crop, (1, 3, T, T) float32."""
+        with torch.no_grad():
+            self.remembered = self.family.template(self.network, self._tensor("z", z))
+
+    def track(self, x: np.ndarray) -> dict[str, np.ndarray]:
+        """The answer for a search crop, (1, 3, S, S) float32: meaning -> float32 array."""
+        with torch.no_grad():
+            answers = self.family.track(self.network, self.remembered, self._tensor("x", x))
+        return {name: tensor.numpy() for name, tensor in answers.items()}
+
+    def _tensor(self, meaning, array):
+        check_feed("torch", {meaning: array}, [self.inputs[meaning].model_copy(update={"name": meaning})])
+        return torch.from_numpy(np.ascontiguousarray(array))
+
+
+def _refuse_train_mode(network):
+    if any(module.training for module in network.modules()):
+        raise ConversionError("the reference network is in train mode; its batch norms would answer otherwise")

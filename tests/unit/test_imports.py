@@ -26,11 +26,12 @@ RUNTIMES = {
     "onnx": {"converter.onnx_export"},
     "onnxsim": {"converter.onnx_export"},
     "onnxruntime": {"converter.runners.onnx_runner"},
+    "cv2": {"converter.clip.opencv"},
 }
 LAYERS = (
     ("cli",),
     ("pipeline",),
-    ("model", "trace", "ncnn_export", "onnx_export", "verify", "golden", "dumps"),
+    ("model", "trace", "ncnn_export", "onnx_export", "verify", "golden", "dumps", "clip"),
     ("networks", "runners", "compare", "feeds", "checkpoint", "ncnn_format", "golden_index", "module_patterns"),
     ("spec",),
     ("errors",),

@@ -1,0 +1,133 @@
+"""A frame with every tracker's box on it, and below it a line for each that says which is which."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from converter.clip.opencv import opencv
+from converter.clip.overlap import Box
+from converter.clip.report import REFERENCE, FrameRow
+
+# RGB, told apart also by those who see red and green alike; the reference's comes first.
+COLOURS = ((0, 200, 120), (255, 120, 0), (90, 190, 255), (240, 90, 200), (250, 225, 60))
+BLACK, WHITE, GREY, STRIP = (0, 0, 0), (245, 245, 245), (175, 175, 175), (24, 24, 28)
+SMALLEST = (320, 240)  # smaller pictures are enlarged, so that the text can be read
+LINE_HEIGHT = 18  # of text on a picture of 360 pixels' height
+STRIPE = 2  # how much wider each earlier box's line is, in pixels
+JPEG_QUALITY = 85
+_SUBPIXEL_BITS = 4
+
+
+def painted(frame: np.ndarray, row: FrameRow, width: int | None = None) -> np.ndarray:
+    """The frame with the boxes of a row.
+
+    Args:
+        frame: (H, W, 3) uint8 RGB; not changed.
+        width: of the result at most; None for the frame's own size, enlarged when that is small.
+
+    Returns:
+        (H', W', 3) uint8 RGB; H' and W' are even, as video codecs want them.
+    """
+    cv2 = opencv()
+    scale = _scale(frame, width)
+    size = (max(2, round(frame.shape[1] * scale)), max(2, round(frame.shape[0] * scale)))
+    interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_NEAREST
+    picture = frame.copy() if scale == 1 else cv2.resize(frame, size, interpolation=interpolation)
+    models = _models(row)
+    unit = max(1.0, min(size) / 360)
+    _draw_boxes(cv2, picture, [box for _, box, _, _ in models], scale, unit)
+    strip = _strip(cv2, row.index, models, size[0], unit)
+    return _even(np.vstack([picture, strip]))
+
+
+def jpeg(picture: np.ndarray) -> bytes:
+    """(H, W, 3) uint8 RGB as a JPEG file."""
+    cv2 = opencv()
+    done, data = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    if not done:
+        raise RuntimeError("OpenCV does not encode a JPEG")
+    return data.tobytes()
+
+
+def _scale(frame, width):
+    height, own_width = frame.shape[:2]
+    if width is not None:
+        return width / own_width if own_width > width else 1
+    return max(1, math.ceil(SMALLEST[0] / own_width), math.ceil(SMALLEST[1] / height))
+
+
+def _models(row):
+    """(name, box, score, overlap) of the reference and then of every candidate."""
+    models = [(REFERENCE, row.reference.box, row.reference.score, None)]
+    for name, estimate in row.candidates.items():
+        if estimate is None:
+            models.append((name, None, None, None))
+        else:
+            models.append((name, estimate.box, estimate.score, row.overlaps[name]))
+    return models
+
+
+def _draw_boxes(cv2, picture, boxes: Sequence[Box | None], scale, unit):
+    """Coloured lines around the boxes, over dark ones. The reference's is the widest, each later one narrower,
+    so that boxes in the same place show as stripes: none is hidden, nor is what is inside them."""
+    for outline in (True, False):
+        for position, box in enumerate(boxes):
+            if box is None:
+                continue
+            line = round((2 + STRIPE * (len(boxes) - 1 - position)) * unit)
+            corners = [
+                tuple(round((value * scale + side * line / 2) * 2**_SUBPIXEL_BITS) for value in corner)
+                for side, corner in ((-1, (box.x, box.y)), (1, (box.x + box.w, box.y + box.h)))
+            ]
+            colour = BLACK if outline else COLOURS[position % len(COLOURS)]
+            cv2.rectangle(picture, *corners, colour, line + 2 * outline, cv2.LINE_AA, _SUBPIXEL_BITS)
+
+
+def _strip(cv2, index, models, width, unit):
+    """One line for each model: its colour, name, score and overlap; the frame's number on the right."""
+    line, gap = round(LINE_HEIGHT * unit), round(8 * unit)
+    strip = np.full((line * len(models) + round(6 * unit), width, 3), STRIP, np.uint8)
+    font = (cv2.FONT_HERSHEY_SIMPLEX, 0.42 * unit)
+    weight = max(1, round(unit))
+
+    def measured(words):
+        return cv2.getTextSize(words, *font, weight)[0][0]
+
+    def text(words, x, base, colour):
+        cv2.putText(strip, words, (x, base), *font, colour, weight, cv2.LINE_AA)
+
+    number = f"frame {index}"
+    scores, overlaps, last = measured("score 0.000"), measured("IoU 0.000"), width - gap - measured(number)
+    room = last - line - 4 * gap - scores - overlaps  # for the names
+    names = [_shortened(name, lambda words: measured(words) <= room) for name, *_ in models]
+    score_column = line + gap + max(map(measured, names)) + gap
+    for position, (_, box, score, overlap) in enumerate(models):
+        top = round(3 * unit) + position * line
+        base = top + round(0.72 * line)
+        inset = round(4 * unit)
+        strip[top + inset : top + line - inset, gap : gap + line - 2 * inset] = COLOURS[position % len(COLOURS)]
+        text(names[position], line + gap // 2, base, WHITE)
+        text("stopped" if box is None else f"score {score:.3f}", score_column, base, GREY if box is None else WHITE)
+        if overlap is not None:
+            text(f"IoU {_rounded_down(overlap)}", score_column + scores + 2 * gap, base, WHITE)
+    text(number, last, round(3 * unit) + round(0.72 * line), GREY)
+    return strip
+
+
+def _shortened(name, fits):
+    """The name, or as much of it as fits; at least one letter."""
+    if fits(name):
+        return name
+    return next((f"{name[:end]}.." for end in range(len(name) - 1, 1, -1) if fits(f"{name[:end]}..")), name[:1])
+
+
+def _rounded_down(value):
+    """0.9996 does not become 1."""
+    return f"{int(value * 1000) / 1000:.3f}"
+
+
+def _even(picture):
+    """With a black row or column more where a side is odd."""
+    height, width = picture.shape[:2]
+    return np.pad(picture, ((0, height % 2), (0, width % 2), (0, 0)))

@@ -1,0 +1,183 @@
+"""The frames of a clip, one at a time: a video, a folder of pictures, or a pattern such as ``img_%04d.png``."""
+
+import logging
+import math
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from converter.clip.opencv import opencv
+from converter.errors import UsageError
+
+log = logging.getLogger(__name__)
+
+PICTURES = (".bmp", ".jpeg", ".jpg", ".jp2", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp")
+# Containers often only estimate how many frames they hold; a larger share missing is damage.
+MISSING_SHARE = 0.02
+LARGEST_FPS = 1000.0
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A clip whose beginning could be read.
+
+    Attributes:
+        path: as the user gave it.
+        size: (width, height) in pixels, of every frame.
+        count: of frames as far as known; a video's container says it and may be wrong by a few.
+        fps: frames per second; None when unknown.
+        frames: reads the clip from its beginning: (H, W, 3) uint8 RGB, a new array each.
+    """
+
+    path: Path
+    size: tuple[int, int]
+    count: int | None
+    fps: float | None
+    frames: Callable[[], Iterator[np.ndarray]]
+
+    @property
+    def name(self) -> str:
+        return self.path.name or str(self.path)
+
+
+def open_clip(path: Path) -> Clip:
+    """Look at a clip's first frames; the rest is read when it is asked for.
+
+    Raises:
+        UsageError: when it is missing, unreadable or too short. :attr:`Clip.frames` raises it for a frame
+            that is broken or of another size, and for a video that ends long before its end.
+        DependencyError: without OpenCV.
+    """
+    opencv()
+    if path.is_dir():
+        return _of_pictures(path, _pictures_in(path))
+    if not path.exists() and re.search(r"%0?\d*d", path.name):
+        return _of_pictures(path, _pictures_like(path))
+    if not path.exists():
+        raise UsageError(f"--clip {path}: no such file or folder")
+    return _of_video(path)
+
+
+def natural(path: Path) -> tuple:
+    """Sorts frame 2 before frame 10."""
+    parts = re.split(r"([0-9]+)", path.name.casefold())
+    return [int(part) if part.isdigit() else part for part in parts], path.name
+
+
+def _of_pictures(path: Path, files: Sequence[Path]) -> Clip:
+    def frames():
+        for file in files:
+            yield _picture(path, file)
+
+    return _checked(path, frames, len(files), None, lambda index: files[index].name)
+
+
+def _pictures_in(folder):
+    try:
+        files = [file for file in folder.iterdir() if file.suffix.lower() in PICTURES and not _hidden(file)]
+    except OSError as error:
+        raise UsageError(f"--clip {folder}: {error.strerror}") from None
+    if not files:
+        raise UsageError(f"--clip {folder}: no pictures in this folder, expected {', '.join(PICTURES)}")
+    return sorted(files, key=natural)
+
+
+def _hidden(file):
+    return file.name.startswith(".") or not file.is_file()
+
+
+def _pictures_like(pattern):
+    """The files of a printf pattern by their number; a number left out would go unnoticed, so it is refused."""
+    before, digits, after = re.fullmatch(r"(.*?)%0?(\d*)d(.*)", pattern.name).groups()
+    shape = re.compile(re.escape(before) + rf"([0-9]{{{int(digits or 1)},}})" + re.escape(after))
+    try:
+        found = {int(match[1]): file for file in pattern.parent.iterdir() if (match := shape.fullmatch(file.name))}
+    except OSError as error:
+        raise UsageError(f"--clip {pattern}: {error.strerror}") from None
+    if not found:
+        raise UsageError(f"--clip {pattern}: no file has a name like that")
+    numbers = sorted(found)
+    missing = [number + 1 for number in numbers[:-1] if number + 1 not in found]
+    if missing:
+        raise UsageError(f"--clip {pattern}: number {missing[0]} is missing between {numbers[0]} and {numbers[-1]}")
+    return [found[number] for number in numbers]
+
+
+def _picture(path, file):
+    cv2 = opencv()
+    try:
+        data = np.frombuffer(file.read_bytes(), np.uint8)
+        pixels = cv2.imdecode(data, cv2.IMREAD_COLOR)
+    except OSError as error:
+        raise UsageError(f"--clip {path}: {file.name}: {error.strerror}") from None
+    except cv2.error:  # an empty file, or one that claims to be gigantic
+        pixels = None
+    if pixels is None:
+        raise UsageError(f"--clip {path}: {file.name} is not a whole picture that OpenCV can read")
+    return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
+
+
+def _of_video(path: Path) -> Clip:
+    cv2 = opencv()
+    capture = cv2.VideoCapture(str(path))
+    try:
+        if not capture.isOpened():
+            raise UsageError(f"--clip {path}: not a video that OpenCV can read")
+        count, fps = capture.get(cv2.CAP_PROP_FRAME_COUNT), capture.get(cv2.CAP_PROP_FPS)
+    finally:
+        capture.release()
+    count = int(count) if math.isfinite(count) and count >= 1 else None
+    fps = float(fps) if math.isfinite(fps) and 0 < fps <= LARGEST_FPS else None
+    return _checked(path, lambda: _video_frames(path, count), count, fps, lambda index: f"frame {index}")
+
+
+def _video_frames(path, declared):
+    cv2 = opencv()
+    capture = cv2.VideoCapture(str(path))
+    read = 0
+    try:
+        while True:
+            more, pixels = capture.read()
+            if not more:
+                break
+            read += 1
+            yield cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
+    except cv2.error as error:
+        raise UsageError(f"--clip {path}: frame {read} cannot be read ({' '.join(str(error.err).split())})") from None
+    finally:
+        capture.release()
+    missing = (declared or 0) - read
+    if missing > max(1, MISSING_SHARE * (declared or 0)):
+        raise UsageError(
+            f"--clip {path}: {read} of {declared} frames could be read; the file is damaged or was cut short"
+        )
+    if missing > 0:
+        log.warning("--clip %s: %d frames could be read, the file says it holds %d", path, read, declared)
+
+
+def _checked(path, read, count, fps, label):
+    """A clip of at least two frames; every frame is compared with the first's size."""
+    with closing(read()) as frames:
+        beginning = [frame.shape for frame in islice(frames, 2)]
+    if len(beginning) < 2:
+        found = "one frame" if beginning else "no frame"
+        raise UsageError(
+            f"--clip {path}: {found} in it, expected two or more: the first is given, the others are tracked"
+        )
+    height, width, _ = beginning[0]
+
+    def frames():
+        for index, frame in enumerate(read()):
+            if frame.shape != (height, width, 3):
+                raise UsageError(
+                    f"--clip {path}: {label(index)} has {frame.shape[1]}x{frame.shape[0]} pixels, "
+                    f"the first {width}x{height}; expected one size"
+                )
+            yield frame
+
+    return Clip(path=path, size=(width, height), count=count, fps=fps, frames=frames)

@@ -1,0 +1,36 @@
+"""The tracking procedure of every family."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+
+from converter.clip.models import Model
+from converter.clip.overlap import Box
+from converter.clip.tracker import Estimate, LightTrackProcedure
+from converter.errors import UsageError
+from converter.spec import NetworkSpec
+
+
+class Procedure(Protocol):
+    """A tracker with its own state; frames are (H, W, 3) uint8 RGB."""
+
+    def start(self, frame: np.ndarray, box: Box) -> Estimate: ...
+
+    def step(self, frame: np.ndarray) -> Estimate: ...
+
+
+PROCEDURES: dict[str, Callable[[Model, NetworkSpec, dict[str, int]], Procedure]] = {
+    "lighttrack": LightTrackProcedure,
+}
+
+
+def procedure(model: Model, spec: NetworkSpec, dimensions: dict[str, int]) -> Procedure:
+    """The procedure of the config's family around a model.
+
+    Raises:
+        UsageError: when the family has none, or its settings do not fit.
+    """
+    if spec.family not in PROCEDURES:
+        raise UsageError(f"--clip: family {spec.family!r} has no tracking procedure, {', '.join(PROCEDURES)} has")
+    return PROCEDURES[spec.family](model, spec, dimensions)

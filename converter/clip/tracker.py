@@ -1,0 +1,265 @@
+"""LightTrack's tracking procedure, as ``lib/tracker/lighttrack.py`` of researchmm/LightTrack @ 39c426f has it.
+
+Around the box of the last frame a square is cut out and shown to the network, which answers for a grid of
+cells: how much each looks like the target, and how far the target's edges are from it. Cells that would
+change the box's size or shape a lot count less, cells near the middle count more; the best one moves the box,
+and its score says how fast the size follows.
+"""
+
+import math
+from dataclasses import dataclass, replace
+from typing import Annotated
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from converter.clip.models import Model
+from converter.clip.opencv import opencv
+from converter.clip.overlap import Box
+from converter.errors import UsageError, VerificationError
+from converter.feeds import normalised
+from converter.spec import Finite, NetworkSpec, NonNegative
+
+# Of width + height, in what the penalty calls a box's size; the official code has it apart from context_amount.
+PENALTY_CONTEXT = 0.5
+
+Share = Annotated[Finite, Field(ge=0, le=1)]
+
+
+class Constants(BaseModel):
+    """What the procedure takes from the config's section ``tracker``.
+
+    Attributes:
+        penalty_k: how much a change of size and shape costs.
+        lr: how fast the size follows a cell of score 1.
+        window_influence: the share of the cosine window in a cell's rank.
+        context_amount: how much of width + height is added to each side to make a crop.
+        smallest_side: of the box, in pixels of the frame.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
+
+    penalty_k: NonNegative
+    lr: Share
+    window_influence: Share
+    context_amount: NonNegative
+    smallest_side: Annotated[Finite, Field(gt=0)]
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """Where a tracker sees the target, and how sure it is (0 to 1)."""
+
+    box: Box
+    score: float
+
+
+@dataclass(frozen=True)
+class State:
+    """Between two frames.
+
+    Attributes:
+        centre, sides: of the box, (x, y) and (width, height).
+        fill: colour of what lies outside the frame, RGB: the first frame's mean.
+    """
+
+    centre: tuple[float, float]
+    sides: tuple[float, float]
+    fill: np.ndarray
+
+
+class LightTrackProcedure:
+    """One tracker on its way through a clip.
+
+    Args:
+        model: the network, in whatever form.
+        spec: its config.
+        dimensions: template_size, search_size, stride and search_cells of it.
+
+    Raises:
+        UsageError: for tracker constants that are missing or do not fit, and for a search size that the
+            official procedure cannot work with.
+    """
+
+    def __init__(self, model: Model, spec: NetworkSpec, dimensions: dict[str, int]):
+        self.model = model
+        self.preprocess = spec.preprocess
+        self.constants = constants_of(spec)
+        self.template_size = dimensions["template_size"]
+        self.search_size = dimensions["search_size"]
+        self.cells = score_cells(self.search_size, dimensions["stride"])
+        if self.cells != dimensions["search_cells"]:
+            raise UsageError(
+                f"--search-size {self.search_size}: the official tracker counts {self.cells} cells where the network "
+                f"answers with {dimensions['search_cells']}; use a multiple of {dimensions['stride']}"
+            )
+        self.grid = grid(self.cells, dimensions["stride"], self.search_size)
+        self.window = np.outer(np.hanning(self.cells), np.hanning(self.cells))
+        self.state: State | None = None
+
+    def start(self, frame: np.ndarray, box: Box) -> Estimate:
+        """Show the model the target.
+
+        Args:
+            frame: (H, W, 3) uint8 RGB.
+            box: around the target.
+        """
+        self.state = State(box.centre, (box.w, box.h), frame.mean(axis=(0, 1)))
+        side = round(float(context_side(*self.state.sides, self.constants.context_amount)))
+        self.model.template(self._crop(frame, side, self.template_size))
+        return Estimate(box, 1.0)
+
+    def step(self, frame: np.ndarray) -> Estimate:
+        """Find the target in the next frame.
+
+        Raises:
+            VerificationError: when the model's answer is not finite or has another shape.
+        """
+        context = float(context_side(*self.state.sides, self.constants.context_amount))
+        scale = self.template_size / context  # crop pixels per frame pixel
+        side = context + 2 * ((self.search_size - self.template_size) / 2 / scale)
+        crop = self._crop(frame, math.floor(side + 0.5), self.search_size)
+        logits, distances = self._answer(crop)
+        height, width = frame.shape[:2]
+        centre, sides, score = self._best(sigmoid(logits), distances, scale)
+        smallest = self.constants.smallest_side
+        self.state = replace(
+            self.state,
+            centre=(clamped(centre[0], 0, width), clamped(centre[1], 0, height)),
+            sides=(clamped(sides[0], smallest, width), clamped(sides[1], smallest, height)),
+        )
+        return Estimate(Box.around(self.state.centre, self.state.sides), score)
+
+    def _crop(self, frame, side, size):
+        return normalised(crop(frame, self.state.centre, side, size, self.state.fill), self.preprocess)
+
+    def _answer(self, x):
+        """(cells, cells) logits and (4, cells, cells) distances."""
+        answer = self.model.track(x)
+        for name, shape in (("cls", (1, 1, self.cells, self.cells)), ("reg", (1, 4, self.cells, self.cells))):
+            if name not in answer:
+                raise VerificationError(f"the model gives {', '.join(answer)}, but no {name}")
+            if answer[name].shape != shape:
+                raise VerificationError(f"{name} has shape {answer[name].shape}, expected {shape}")
+            if bad := int(np.count_nonzero(~np.isfinite(answer[name]))):
+                raise VerificationError(f"{bad} of {answer[name].size} values of {name} are NaN or infinite")
+        return answer["cls"][0, 0], answer["reg"][0]
+
+    def _best(self, scores, distances, scale):
+        """The box that the best cell proposes: its centre, its sides, both in frame pixels, and its score."""
+        lefts, tops = self.grid[0] - distances[0], self.grid[1] - distances[1]
+        rights, bottoms = self.grid[0] + distances[2], self.grid[1] + distances[3]
+        widths, heights = rights - lefts, bottoms - tops
+        before = [side * scale for side in self.state.sides]
+        penalties = change_penalties(widths, heights, before, self.constants.penalty_k)
+        influence = self.constants.window_influence
+        ranks = penalties * scores * (1 - influence) + self.window * influence
+        best = np.unravel_index(int(ranks.argmax()), ranks.shape)
+        middle = ((lefts[best] + rights[best]) / 2, (tops[best] + bottoms[best]) / 2)
+        centre = [
+            float(old + (new - self.search_size // 2) / scale)
+            for old, new in zip(self.state.centre, middle, strict=True)
+        ]
+        rate = float(penalties[best] * scores[best] * self.constants.lr)
+        proposed = (float(widths[best]) / scale, float(heights[best]) / scale)
+        # the official code smooths twice
+        sides = [
+            (1 - rate) * old + rate * (rate * new + (1 - rate) * old)
+            for old, new in zip(self.state.sides, proposed, strict=True)
+        ]
+        return centre, sides, float(scores[best])
+
+
+def constants_of(spec: NetworkSpec) -> Constants:
+    """The config's section ``tracker``.
+
+    Raises:
+        UsageError: naming the first key that is missing or has a value that does not fit.
+    """
+    try:
+        return Constants.model_validate(spec.tracker)
+    except ValidationError as problem:
+        error = problem.errors()[0]
+        found = "" if error["type"] == "missing" else f", found {error['input']!r}"
+        raise UsageError(f"config: tracker.{error['loc'][0]}: {error['msg'].lower()}{found}") from None
+
+
+def score_cells(search_size: int, stride: int) -> int:
+    """How many cells the official tracker counts along a side of the score map."""
+    return round(search_size / stride)
+
+
+def grid(cells: int, stride: int, search_size: int) -> tuple[np.ndarray, np.ndarray]:
+    """x and y of every cell in pixels of the search crop, each (cells, cells); cell ``cells // 2`` is the middle."""
+    along = (np.arange(cells) - cells // 2) * stride + search_size // 2
+    return tuple(np.meshgrid(along, along))
+
+
+def context_side(width, height, amount: float):
+    """The side of a square with the area of a box and its context, which is ``amount`` of width + height.
+
+    Args:
+        width, height: numbers or arrays, in any one unit.
+    """
+    context = amount * (width + height)
+    return np.sqrt((width + context) * (height + context))
+
+
+def crop(frame: np.ndarray, centre: tuple[float, float], side: int, size: int, fill: np.ndarray) -> np.ndarray:
+    """A square around a point, resized; what lies outside the frame has one colour.
+
+    Args:
+        frame: (H, W, 3) uint8.
+        centre: (x, y) in pixels.
+        side: of the square, in pixels of the frame.
+        size: of the result.
+        fill: the colour, three numbers; their fractions are cut off.
+
+    Returns:
+        (size, size, 3) uint8
+    """
+    left, top = (round(middle - (side + 1) / 2) for middle in centre)
+    height, width = frame.shape[:2]
+    if left >= 0 and top >= 0 and left + side <= width and top + side <= height:
+        square = frame[top : top + side, left : left + side]
+    else:
+        square = np.empty((side, side, 3), np.uint8)
+        square[:] = np.asarray(fill).astype(np.uint8)
+        rows, columns = slice(max(0, top), max(0, top + side)), slice(max(0, left), max(0, left + side))
+        inside = frame[rows, columns]
+        down, right = max(0, -top), max(0, -left)
+        square[down : down + inside.shape[0], right : right + inside.shape[1]] = inside
+    if side == size:
+        return square
+    cv2 = opencv()
+    return cv2.resize(square, (size, size))
+
+
+def sigmoid(logits: np.ndarray) -> np.ndarray:
+    """Of float32, in float32."""
+    with np.errstate(over="ignore"):
+        return 1 / (1 + np.exp(-logits))
+
+
+def change_penalties(widths: np.ndarray, heights: np.ndarray, before: tuple[float, float], k: float) -> np.ndarray:
+    """1 for a box of the old size and shape, less for others; 0 for one without area.
+
+    Args:
+        widths, heights: of the proposed boxes.
+        before: (width, height) of the old one, in the same unit.
+        k: how fast the penalty falls.
+    """
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        sizes = change(context_side(widths, heights, PENALTY_CONTEXT) / context_side(*before, PENALTY_CONTEXT))
+        shapes = change((before[0] / before[1]) / (widths / heights))
+        penalties = np.exp(-(shapes * sizes - 1) * k)
+    return np.where((widths > 0) & (heights > 0), penalties, 0.0)
+
+
+def change(ratio: np.ndarray) -> np.ndarray:
+    """How many times larger or smaller: never below 1."""
+    return np.maximum(ratio, 1 / ratio)
+
+
+def clamped(value: float, low: float, high: float) -> float:
+    return max(low, min(high, value))

@@ -1,0 +1,76 @@
+"""Tracks as CSV."""
+
+import csv
+import io
+import os
+import secrets
+from pathlib import Path
+
+from converter.clip.report import REFERENCE, ClipReport
+from converter.errors import UsageError
+
+COLUMNS = ("x", "y", "w", "h", "score")
+
+
+def check_tracks(path: Path) -> None:
+    """Refuse a file that could not be written, before any work is done.
+
+    Raises:
+        UsageError: naming what stands in the way.
+    """
+    if path.is_dir():
+        raise UsageError(f"--tracks {path}: is a folder, expected a CSV file to write")
+    if not path.parent.is_dir():
+        raise UsageError(f"--tracks {path}: no folder {path.parent}")
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise UsageError(f"--tracks {path}: no permission to write to {path.parent}")
+
+
+def write_tracks(path: Path, report: ClipReport, model: str | None = None) -> None:
+    """Write a line for every frame; boxes in pixels with four decimals, nothing where a model had stopped.
+
+    Columns are ``frame``, then ``reference_x`` to ``reference_score``, then the same and ``_iou`` for every
+    candidate. For one model alone (``model``, or a report without candidates) they are ``x,y,w,h,score``.
+
+    Raises:
+        UsageError: when the file cannot be written.
+    """
+    names = [REFERENCE, *(candidate.name for candidate in report.candidates)]
+    if model is None and len(names) == 1:
+        model = REFERENCE
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    if model:
+        writer.writerow(COLUMNS)
+        writer.writerows(_cells(_estimate(row, model)) for row in report.frames)
+    else:
+        titles = [
+            f"{name}_{column}" for name in names for column in (*COLUMNS, *([] if name == REFERENCE else ["iou"]))
+        ]
+        writer.writerow(["frame", *titles])
+        writer.writerows(_line(row) for row in report.frames)
+    draft = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}")
+    try:
+        draft.write_text(text.getvalue(), encoding="utf-8")
+        os.replace(draft, path)
+    except OSError as error:
+        raise UsageError(f"--tracks {path}: {error.strerror}") from None
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _line(row):
+    cells = [str(row.index), *_cells(row.reference)]
+    for name, estimate in row.candidates.items():
+        cells += [*_cells(estimate), "" if estimate is None else f"{row.overlaps[name]:.6f}"]
+    return cells
+
+
+def _estimate(row, name):
+    return row.reference if name == REFERENCE else row.candidates[name]
+
+
+def _cells(estimate):
+    if estimate is None:
+        return [""] * len(COLUMNS)
+    return [f"{value:.4f}" for value in (*estimate.box.values, estimate.score)]

@@ -1,0 +1,76 @@
+"""The network as a tracker calls it: the same answers as the reference, and nothing left on it."""
+
+import numpy as np
+import pytest
+import torch
+
+from conftest import TINY
+from converter.demo import seeded_state
+from converter.errors import ConversionError
+from converter.networks import FAMILIES
+from converter.runners.torch_runner import TorchModel, TorchReference
+from converter.spec import network_for
+
+FAMILY = FAMILIES["lighttrack"]
+SIZES = {"template_size": 32, "search_size": 64}
+
+
+@pytest.fixture(scope="module")
+def network():
+    network = FAMILY.build(TINY, 32).to_empty(device="cpu")
+    network.load_state_dict(seeded_state(TINY, 32, 64))
+    return network.eval()
+
+
+@pytest.fixture(scope="module")
+def images():
+    spec = network_for(None, overrides={**SIZES, "path_name": TINY})[1]
+    init, update = spec.graph_specs("two", FAMILY.dimensions(TINY, 32, 64))
+    return init.inputs[0], update.inputs[1]
+
+
+def noise(seed, size):
+    return np.random.default_rng(seed).standard_normal((1, 3, size, size)).astype(np.float32)
+
+
+def test_answers_are_the_references_for_every_frame(network, images):
+    model, reference = TorchModel(network, FAMILY, images), TorchReference(network, FAMILY, images)
+    model.template(noise(0, 32))
+    for seed in (1, 2, 3):
+        answer, expected = model.track(noise(seed, 64)), reference.infer({"z": noise(0, 32), "x": noise(seed, 64)})
+        assert answer.keys() == {"cls", "reg"}
+        for name, array in answer.items():
+            assert array.dtype == np.float32
+            assert np.array_equal(array, expected[name])
+
+
+def test_two_models_of_one_network_keep_their_own_template(network, images):
+    first, second = TorchModel(network, FAMILY, images), TorchModel(network, FAMILY, images)
+    first.template(noise(0, 32))
+    before = first.track(noise(5, 64))["cls"].copy()
+    second.template(noise(1, 32))
+    assert np.array_equal(first.track(noise(5, 64))["cls"], before)
+    assert not np.array_equal(second.track(noise(5, 64))["cls"], before)
+
+
+def test_nothing_stays_on_the_network(network, images):
+    before = dict(network.__dict__)
+    model = TorchModel(network, FAMILY, images)
+    model.template(noise(0, 32))
+    model.track(noise(1, 64))
+    assert network.__dict__.keys() == before.keys()
+    assert all(network.__dict__[key] is value for key, value in before.items())
+    assert not model.remembered.requires_grad
+
+
+def test_wrong_inputs_and_train_mode_are_refused(network, images):
+    model = TorchModel(network, FAMILY, images)
+    with pytest.raises(
+        ConversionError, match=r"torch: input 'z' has shape \(1, 3, 64, 64\), expected \(1, 3, 32, 32\)"
+    ):
+        model.template(noise(0, 64))
+    with pytest.raises(ConversionError, match="input 'x' is float64, expected float32"):
+        model.track(noise(0, 64).astype(np.float64))
+    training = torch.nn.Sequential(torch.nn.BatchNorm2d(3)).train()
+    with pytest.raises(ConversionError, match="train mode"):
+        TorchModel(training, FAMILY, images)
