@@ -109,10 +109,12 @@ def load_bin(graph: NcnnGraph, path: Path) -> NcnnWeights:
         ConversionError: as for :func:`read_bin`, and when the file is not there.
     """
     try:
-        size = path.stat().st_size
         longest = sum(_longest(slot) for _, slots in _asked(graph, path.name) for slot in slots)
-        if size > longest:
-            raise _over(path.name, longest, size)
+        if path.is_file() and (size := path.stat().st_size) > longest:
+            raise ConversionError(
+                f"{path.name}: goes on to byte {size}, expected at most {longest} bytes of weights; "
+                "damaged, or the weights of another model"
+            )
         data = path.read_bytes()
     except OSError as error:
         raise ConversionError(f"cannot read {path}: {error.strerror}") from None

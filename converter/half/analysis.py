@@ -8,10 +8,10 @@ from typing import Protocol
 import numpy as np
 import torch
 
-from converter.errors import UsageError
+from converter.errors import ConversionError, UsageError
 from converter.feeds import Feed
 from converter.half.masks import computes_in_float, dangerous_masks
-from converter.half.network import PRECISIONS, HalfNetwork, Precision
+from converter.half.network import PASSED_ON, PRECISIONS, HalfNetwork, Precision
 from converter.half.report import SMALLEST_NORMAL, HalfError, HalfReport, LayerReport, OutputHalf
 from converter.ncnn_weights import load_model
 from converter.spec import GraphSpec
@@ -55,11 +55,12 @@ def fp16_report(
     studies = [_Study(graph, *files[graph.name], runners[graph.name]) for graph in graphs]
     starts = [{**answer, **feed.tensors} for feed, answer in zip(feeds, answers, strict=True)]
     with torch.no_grad(), np.errstate(all="ignore"):
-        seen = [_chain(studies, start, lambda study, known: study.look(known)) for start in starts]
-        protect = any(name for study in studies for name in study.protect())
-        for precision in (*PRECISIONS, *([PROTECTED] if protect else [])):
-            for start, blobs in zip(starts, seen, strict=True):
-                _chain(studies, start, _simulation(precision, blobs))
+        for start in starts:
+            _simulate(studies, start, PRECISIONS)
+        protect = any(study.protect() for study in studies)
+        if protect:  # known only now, after the last input; keeping all blobs instead would fill the memory
+            for start in starts:
+                _simulate(studies, start, [PROTECTED])
     return HalfReport(
         feeds=tuple(feed.name for feed in feeds),
         layers=tuple(layer for study in studies for layer in study.layers()),
@@ -69,19 +70,28 @@ def fp16_report(
     )
 
 
+def _simulate(studies, start, precisions):
+    """One input: ncnn in float32, then every precision beside it."""
+    blobs = _chain(studies, start, lambda study, known: study.look(known))
+    for precision in precisions:
+        _chain(studies, start, _simulation(precision, blobs))
+
+
+def _simulation(precision, float_blobs):
+    return lambda study, known: study.simulate(precision, known, float_blobs[study.spec.name])
+
+
 def _chain(studies, start, run):
     """Run graph after graph, each fed by meaning; returns graph name to the blobs it gave."""
     known, found = dict(start), {}
     for study in studies:
         spec = study.spec
+        if missing := [tensor.meaning for tensor in spec.inputs if tensor.meaning not in known]:
+            raise ConversionError(f"half precision of {spec.name}: nothing gives its input {missing[0]!r}")
         found[spec.name] = run(study, known)
         for tensor in spec.outputs:
             known[tensor.meaning] = np.asarray(found[spec.name][tensor.name])[np.newaxis]
     return found
-
-
-def _simulation(precision, float_blobs):
-    return lambda study, known: study.simulate(precision, known, float_blobs[study.spec.name])
 
 
 class _Study:
@@ -92,7 +102,8 @@ class _Study:
         self.network = HalfNetwork(*load_model(param, weights))
         layers = self.network.graph.layers
         self.blobs = [blob for layer in layers for blob in layer.outputs]
-        self.ranges = {blob: _Range() for blob in self.blobs}
+        self.ranges = [_Range() for _ in layers]
+        self.output_ranges = {tensor.name: _Range() for tensor in spec.outputs}
         self.bounds: dict[int, float] = {}
         self.problems: dict[int, str] = {}
         self.errors: dict[str, dict[str, float]] = {}
@@ -102,9 +113,11 @@ class _Study:
         feed = self._feed(known)
         given = {name: array[0] for name, array in feed.items()}
         blobs = given | self.runner.blobs(feed, [blob for blob in self.blobs if blob not in given])
-        for blob, values in blobs.items():
-            self.ranges[blob].add(values)
-        for index in range(len(self.network.graph.layers)):
+        for name, found in self.output_ranges.items():
+            found.add(blobs[name])
+        for index, layer in enumerate(self.network.graph.layers):
+            for blob in layer.outputs[: 1 if layer.type in PASSED_ON else None]:
+                self.ranges[index].add(blobs[blob])
             bound, problem = self.network.check(index, blobs)
             if bound is not None:
                 bound = bound if math.isfinite(bound) else math.inf
@@ -115,10 +128,8 @@ class _Study:
 
     def simulate(self, precision: Precision, known: Arrays, float_blobs: Arrays) -> dict[str, np.ndarray]:
         inputs = {name: array[0] for name, array in self._feed(known).items()}
-        layers = self.network.graph.layers
-        unknown = {layers[index].name for index in self.problems}
         protect = self.protect() if precision is PROTECTED else ()
-        found = self.network.run(precision, inputs, float_blobs, unknown, protect)
+        found = self.network.run(precision, inputs, float_blobs, self.problems, protect)
         blobs = {blob: values.numpy() for blob, values in found.items()}
         worst = self.errors.setdefault(precision.name, {})
         for blob, values in blobs.items():
@@ -136,11 +147,11 @@ class _Study:
                 layer=layer.name,
                 type=layer.type,
                 blob=layer.outputs[0],
-                **self.ranges[layer.outputs[0]].figures(),
+                **self.ranges[index].figures(),
                 sum_bound=self.bounds.get(index),
                 masked=computes_in_float(layer),
                 problem=self.problems.get(index),
-                errors=self._errors(layer.outputs[0]),
+                errors=self._errors(layer.outputs, self.ranges[index]),
             )
             for index, layer in enumerate(self.network.graph.layers)
             if layer.outputs
@@ -151,9 +162,9 @@ class _Study:
             OutputHalf(
                 graph=self.spec.name,
                 output=tensor.meaning,
-                low=self.ranges[tensor.name].low,
-                high=self.ranges[tensor.name].high,
-                errors=self._errors(tensor.name),
+                low=self.output_ranges[tensor.name].low,
+                high=self.output_ranges[tensor.name].high,
+                errors=self._errors([tensor.name], self.output_ranges[tensor.name]),
             )
             for tensor in self.spec.outputs
         ]
@@ -163,11 +174,12 @@ class _Study:
             tensor.name: np.ascontiguousarray(known[tensor.meaning], dtype=np.float32) for tensor in self.spec.inputs
         }
 
-    def _errors(self, blob):
-        spread = self.ranges[blob].high - self.ranges[blob].low
+    def _errors(self, blobs, ranges):
+        spread = ranges.high - ranges.low
         errors = []
         for precision, worst in self.errors.items():
-            off = worst[blob] if math.isfinite(worst[blob]) else None
+            off = max(worst[blob] for blob in blobs)
+            off = off if math.isfinite(off) else None
             errors.append(HalfError(precision, off, off / spread if off is not None and spread else None))
         return tuple(errors)
 

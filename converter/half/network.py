@@ -91,7 +91,7 @@ class HalfNetwork:
         precision: Precision,
         inputs: Mapping[str, np.ndarray],
         known: Mapping[str, np.ndarray],
-        unknown: Collection[str] = (),
+        unknown: Collection[int] = (),
         protected: Collection[str] = (),
     ) -> dict[str, Tensor]:
         """Every blob at a precision.
@@ -99,14 +99,14 @@ class HalfNetwork:
         Args:
             inputs: blob to array without the batch axis.
             known: every blob as ncnn has it in float32; for the shapes, and in place of what is not simulated.
-            unknown: names of layers that are not simulated.
+            unknown: indices of layers that are not simulated.
             protected: names of layers that would have ``31=1``, beside those of the file.
         """
         blobs: dict[str, Tensor] = {}
         for index, layer in enumerate(self.graph.layers):
             if layer.type == "Input":
                 outputs = [torch.from_numpy(inputs[blob]) for blob in layer.outputs]
-            elif layer.name in unknown:
+            elif index in unknown:
                 outputs = [torch.from_numpy(known[blob]) for blob in layer.outputs]
             else:
                 half = precision.sums and layer.name not in protected and not computes_in_float(layer)

@@ -19,6 +19,7 @@ TORCH = {
     "converter.onnx_export",
     "converter.demo",
     "converter.runners.torch_runner",
+    *(f"converter.half.{name}" for name in ("analysis", "arithmetic", "layers", "network", "products", "step")),
 }
 RUNTIMES = {
     "ncnn": {"converter.ncnn_export", "converter.runners.ncnn_runner"},
@@ -30,8 +31,8 @@ RUNTIMES = {
 LAYERS = (
     ("cli",),
     ("pipeline",),
-    ("model", "trace", "ncnn_export", "onnx_export", "verify"),
-    ("networks", "runners", "compare", "feeds", "checkpoint", "ncnn_format"),
+    ("model", "trace", "ncnn_export", "onnx_export", "verify", "half"),
+    ("networks", "runners", "compare", "feeds", "checkpoint", "ncnn_weights", "ncnn_slots", "ncnn_format"),
     ("spec",),
     ("errors",),
 )
@@ -162,7 +163,9 @@ def modules_after(statement):
     return set(done.stdout.split())
 
 
-@pytest.mark.parametrize("name", ["networks", "networks.path_name", "spec", "publish", "pipeline"])
+@pytest.mark.parametrize(
+    "name", ["networks", "networks.path_name", "spec", "publish", "pipeline", "half.report", "half.masks", "half.table"]
+)
 def test_light_module_does_not_import_torch(name):
     modules = modules_after(f"import converter.{name}")
     assert f"converter.{name}" in modules
