@@ -72,7 +72,7 @@ def test_layers_of_one_name_are_refused():
         ({"b": 3}, [("b", 3, "2")]),
         ({"a": 2, "b": 3}, [("b", 3, "2")]),  # the Split between them makes halves again
         ({"b": 66, "c": 3}, [("b", 66, "2")]),
-        ({"none": 2}, []),  # Dropout has its input cast back whatever its mask
+        ({"none": 2}, [("none", 2, "4")]),
     ],
 )
 def test_masks_that_corrupt_memory_are_found(masks, found):

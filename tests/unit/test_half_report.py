@@ -150,7 +150,7 @@ def test_table_shows_the_riskiest_and_verbose_all():
     layers = [layer(f"conv_{index}", bound=100.0 + index) for index in range(20)]
     layers += [layer("split", bound=None, kind="Split", largest=60000.0), layer("bad", bound=1e6)]
     short, long = printed(report(*layers)), printed(report(*layers), verbose=True)
-    assert [f"conv_{index}" in short for index in range(20)] == [False] * 16 + [True] * 4
+    assert [f"conv_{index} " in short for index in range(20)] == [False] * 16 + [True] * 4
     assert "update split" not in short
     assert "update bad" in short
     assert all(f"update {one.layer} " in long for one in layers)
