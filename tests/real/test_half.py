@@ -55,7 +55,7 @@ class Model:
     def scale(self, graph, first, second, factor):
         """Multiply a layer's weights and bias by a factor, and divide the weights of the one behind it by it.
 
-        A power of two changes nothing but the blob between them, where no activation or a ReLU is.
+        This changes only the blob between them, where no activation or a ReLU is; a power of two does so exactly.
         """
         param, path = self.files(graph)
         table, weights = load_model(param, path)
@@ -88,12 +88,16 @@ def reported(report, graph, name):
     return next(layer for layer in report.layers if (layer.graph, layer.layer) == (graph, name))
 
 
-def scalable_pair(model, report):
+def scalable_pair(model, report, kernel=1):
     """The pair for :meth:`Model.scale` in the update graph whose sums are largest beside its blob."""
-    layers, pairs = load_param(model.files("update")[0]).layers, []
+    layers, pairs, wanted = load_param(model.files("update")[0]).layers, [], [("Convolution", kernel)]
     for first in layers:
         users = [layer for layer in layers if first.outputs and first.outputs[0] in layer.inputs]
-        if "Convolution" in first.type and first.param(9) < 2 and len(users) == 1 and "Convolution" in users[0].type:
+        if (
+            "Convolution" in first.type
+            and first.param(9) < 2
+            and [(user.type, user.param(1)) for user in users] == wanted
+        ):
             found = reported(report, "update", first.name)
             pairs.append((found.sum_bound / found.largest, first.name, users[0].name))
     return max(pairs)[1:]
@@ -213,11 +217,11 @@ def hand_made(tmp_path):
 
 
 def test_every_known_layer_computes_as_ncnn_does(hand_made):
-    feed = Feed("noise", {"x": np.random.default_rng(3).standard_normal((1, 8, 14, 18)).astype(np.float32)})
+    feed = Feed("noise", {"x": np.random.default_rng(3).normal(0, 0.5, (1, 8, 14, 18)).astype(np.float32)})
     report = hand_made.report([feed])
     assert [(layer.layer, layer.problem) for layer in report.not_analysed] == [("odd", "type PReLU is not known")]
     assert report.as_dict()["not_analysed"][0]["layer"] == "odd"
-    assert report
+    assert report, report.failure()
     for layer in report.layers:
         weights, storage, arithmetic = (error.max_abs for error in layer.errors)
         assert weights <= 0.01 * max(1, layer.largest)
@@ -227,7 +231,7 @@ def test_every_known_layer_computes_as_ncnn_does(hand_made):
 
 
 def test_bound_is_the_sum_of_magnitudes(hand_made):
-    feed = Feed("noise", {"x": np.random.default_rng(3).standard_normal((1, 8, 14, 18)).astype(np.float32)})
+    feed = Feed("noise", {"x": np.random.default_rng(3).normal(0, 0.5, (1, 8, 14, 18)).astype(np.float32)})
     report = hand_made.report([feed])
     table, weights = load_model(*hand_made.files("hand"))
     at = [layer.name for layer in table.layers].index("inner")
@@ -243,12 +247,13 @@ def test_bound_is_the_sum_of_magnitudes(hand_made):
 
 
 def test_overflow_inside_one_layer_is_found_and_cured(model, feeds):
-    before, sound = model.answers(feeds[0]), model.report(feeds)
+    sound, exact = model.report(feeds), model.answers(feeds[0])
     first, second = scalable_pair(model, sound)
     found = reported(sound, "update", first)
-    factor = 2.0 ** np.floor(np.log2(60000 / found.largest))
-    assert factor * found.sum_bound > 66000, "this layer's sums are no larger than its blob"
-    model.scale("update", first, second, factor)
+    model.scale("update", first, second, 65504 / (found.sum_bound * found.largest) ** 0.5)
+    before = model.answers(feeds[0])
+    for name, values in before.items():
+        assert np.abs(values - exact[name]).max() <= 1e-4 * np.ptp(exact[name])
     report = model.report(feeds)
     assert not report
     assert report.protect == {"update": (first,)}
@@ -270,7 +275,20 @@ def test_overflow_inside_one_layer_is_found_and_cured(model, feeds):
     assert cured, cured.failure()
     assert reported(cured, "update", first).masked
     for name, values in model.answers(feeds[0]).items():
-        assert np.array_equal(values, before[name]), name  # powers of two, and a mask that x86 does not see
+        assert np.array_equal(values, before[name]), name
+
+
+def test_overflow_in_winograds_transform_is_found(model, feeds):
+    """A 3x3 convolution whose own sums stay small, but whose transformed input does not fit."""
+    sound = model.report(feeds)
+    first, second = scalable_pair(model, sound, kernel=3)
+    factor = 2.0 ** np.floor(np.log2(60000 / reported(sound, "update", first).largest))
+    model.scale("update", first, second, factor)
+    report = model.report(feeds)
+    assert second in report.protect["update"]
+    assert report.leaving == ()
+    assert reported(report, "update", second).sum_bound > 65504
+    assert reported(report, "update", second).largest == reported(sound, "update", second).largest
 
 
 CANCELS = """7767517
@@ -296,7 +314,7 @@ def test_sum_that_overflows_on_its_way_is_cured_in_the_simulation(tmp_path):
     found = reported(report, "cancels", "cancels")
     assert (found.high, found.sum_bound) == (16, 2.0**18 + 16)
     off = {error.precision: error.max_abs for error in report.outputs[0].errors}
-    assert off["half weights"] == 0
+    assert off["half weights"] < 1e-5
     assert off["half storage"] < 0.01
     assert off["half arithmetic"] is None
     assert off["half arithmetic, protected"] == off["half storage"]
@@ -389,7 +407,7 @@ def test_simulation_is_near_what_arm_kernels_were_measured_to_do(shared, tmp_pat
     if tuple(next(t.shape for t in graphs[1].inputs if t.name == "x")) != data["x"].shape:
         pytest.fail("the config's sizes are not those of the golden data")
     report = Model(tmp_path / "out", graphs).report([Feed("golden", {name: data[name] for name in ("z", "x")})])
-    assert report
+    assert report, report.failure()
     measured = {"zf": (0.08, 0.34), "cls": (0.008, 0.06), "reg": (0.07, 0.30)}
     for output in report.outputs:
         for error, arm in zip(output.errors[1:], measured[output.output], strict=True):

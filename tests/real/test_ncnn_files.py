@@ -58,11 +58,10 @@ def test_half_weights_of_pnnx_are_read_as_halves(half_files, tiny_export):
     for one, other in pairs:
         if other.tag is None:
             assert one.data == other.data
-        else:  # pnnx flushes what is below the smallest normal half
+        else:  # pnnx rounds ties otherwise and flushes what is below the smallest normal half
             values = one.values()
-            rounded = values.astype(np.float16).astype(np.float32)
-            kept = np.abs(rounded) >= 2.0**-14
-            assert np.array_equal(other.values()[kept], rounded[kept])
+            kept = np.abs(values) >= 2.0**-13
+            assert np.abs(other.values()[kept] / values[kept] - 1).max() < 2.0**-10.9
 
 
 def test_half_weights_of_ours_are_read_by_ncnn(tiny_export, tmp_path):
