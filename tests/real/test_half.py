@@ -178,7 +178,17 @@ InnerProduct rows 1 1 e12 e 0=5 1=1 2=30 9=1
 Clip clip6 1 1 x5 f0 0=0.0 1=6.0
 HardSwish hs 1 1 f0 f1 0=0.1666667 1=0.5
 ReLU leak 1 1 x6 f2 0=0.2
-Concat concat 2 1 f1 f2 f 0=0
+Concat concat 2 1 f1 f2 f3 0=0
+UnaryOp abs 1 1 f3 f4 0=0
+BinaryOp shift 1 1 f4 f4b 0=0 1=1 2=0.5
+BinaryOp pow 1 1 f4b f5 0=6 1=1 2=1.5
+BinaryOp rsub 1 1 f5 f6 0=7 1=1 2=0.25
+BinaryOp min 1 1 f6 f7 0=5 1=1 2=2.0
+BinaryOp rpow 1 1 f7 f8 0=9 1=1 2=1.5
+BinaryOp div 1 1 f8 f9 0=3 1=1 2=3.0
+UnaryOp sqrt 1 1 f9 f10 0=5
+UnaryOp log 1 1 f10 f11 0=8
+UnaryOp exp 1 1 f11 f 0=7
 MemoryData memory 0 1 m0 0=8
 BinaryOp scale 2 1 x7 m0 g0 0=2
 BinaryOp add 1 1 g0 g1 0=0 1=1 2=-1.5
