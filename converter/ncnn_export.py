@@ -13,7 +13,8 @@ from pathlib import Path
 
 from converter.errors import ConversionError, DependencyError
 from converter.files import write
-from converter.ncnn_format import NcnnGraph, read_param
+from converter.ncnn_format import NcnnGraph, read_param, read_table
+from converter.ncnn_weights import load_bin
 from converter.spec import GraphSpec
 
 LAST_WORDS = 3
@@ -106,7 +107,7 @@ class PnnxRun:
         for path in (param, weights):
             if not path.is_file():
                 raise self._failed(f"wrote no {path.suffix} file")
-        graph = self._read(param)
+        graph = self._read(param, read_param)
         self._check_layers(graph)
         for what, found, declared in (
             ("inputs", graph.input_blobs(), [f"in{index}" for index in range(len(self.graph.inputs))]),
@@ -114,9 +115,10 @@ class PnnxRun:
         ):
             if sorted(found) != declared:
                 raise self._failed(f"the graph has {what} {', '.join(found) or 'none'}, expected {', '.join(declared)}")
-        expected, found = graph.weight_bytes(), weights.stat().st_size
-        if expected is not None and found != expected:
-            raise self._failed(f"wrote {found} bytes of weights, expected {expected}")
+        try:
+            load_bin(graph, weights)
+        except ConversionError as error:
+            raise self._failed(str(error)) from None
         self._check_shapes()
         return graph
 
@@ -129,7 +131,7 @@ class PnnxRun:
 
     def _check_shapes(self):
         """pnnx's own graph says which shape it gave to which input; a swapped pair shows here."""
-        table = self._read(self.folder / "model.pnnx.param")
+        table = self._read(self.folder / "model.pnnx.param", read_table)
         found = []
         for layer in table.layers:
             if layer.type == "pnnx.Input":
@@ -139,9 +141,9 @@ class PnnxRun:
         if found != declared:
             raise self._failed(f"the graph has input shapes {found}, expected {declared}")
 
-    def _read(self, path):
+    def _read(self, path, read):
         try:
-            return read_param(path.read_text(errors="replace") if path.is_file() else "", path.name)
+            return read(path.read_text(errors="replace") if path.is_file() else "", path.name)
         except ConversionError as error:
             raise self._failed(str(error)) from None
 

@@ -1,43 +1,133 @@
-"""ncnn's ``.param`` text: the layer table, its blobs, and how many bytes of ``.bin`` it asks for.
+"""ncnn's ``.param`` text: the layer table and its blobs, read and written without losing a byte.
 
-Form (ncnn wiki, "param and model file structure"; ``tools/pnnx/src/save_ncnn.cpp`` writes it): a magic
-number, a line with the numbers of layers and blobs, then per layer its type, name, number of input and
-output blobs, their names, and ``key=value`` parameters.
+Form (ncnn wiki, "param and model file structure"; pnnx and onnx2ncnn write it with other column widths):
+a magic number, a line with the numbers of layers and blobs, then per layer its type, name, number of input
+and output blobs, their names, and ``key=value`` parameters. A value is an integer, a float, a text (quoted
+when it holds a comma or a blank) or an array: ``-23309=2,1.0,6.0`` or, shorter, ``9=1.0,6.0``.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from converter.errors import ConversionError
 
 MAGIC = "7767517"
-FLOAT_TAG = 4
+ARRAY_KEYS = -23300
+LARGEST_KEY = 31
+LARGEST_INTEGER = 2**31 - 1
+
+_WORD = re.compile(r'(?:"[^"\n]*"|[^ \t\r\f\v\n])+')
+_INTEGER = re.compile(r"[+-]?\d+", re.ASCII)
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_WRITTEN = {"compare": False, "repr": False}
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One line of a ``.param`` file; ``params`` are its ``key=value`` words, verbatim."""
+    """One line of a ``.param`` file.
+
+    Attributes:
+        params: its ``key=value`` words, verbatim.
+        source: the text it was read from, with the line's end; written again while it still says the same.
+    """
 
     type: str
     name: str
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     params: tuple[str, ...]
+    source: str = field(default="", **_WRITTEN)
 
     def param(self, key: int, default: int = 0) -> int:
-        """An integer parameter."""
+        """An integer parameter.
+
+        Raises:
+            ConversionError: when it is written as something else.
+        """
+        value = self._value(key)
+        if value is None:
+            return default
+        if not _INTEGER.fullmatch(value) or len(value) > 11 or abs(int(value)) > LARGEST_INTEGER:
+            raise self._wrong(key, value, "an integer of 32 bits")
+        return int(value)
+
+    def number(self, key: int, default: float = 0.0) -> float:
+        """A parameter that ncnn reads as a float.
+
+        Raises:
+            ConversionError: when it is written as something else; an integer is something else to ncnn, too.
+        """
+        value = self._value(key)
+        if value is None:
+            return default
+        if not _NUMBER.fullmatch(value) or (_INTEGER.fullmatch(value) and value.strip("+-0")):
+            raise self._wrong(key, value, "a number with a point or an exponent")
+        return float(value)
+
+    def numbers(self, key: int) -> tuple[float, ...]:
+        """An array parameter in either spelling, () when there is none.
+
+        Raises:
+            ConversionError: when an element is no number or the count is another.
+        """
+        old, new = self._value(ARRAY_KEYS - key), self._value(key)
+        if old is None and new is None:
+            return ()
+        value = new if old is None else old
+        elements = value.removesuffix(",").split(",")
+        if old is not None:
+            count, *elements = elements
+            if count != str(len(elements)):
+                raise self._wrong(key, value, f"{count} elements")
+        if not all(_NUMBER.fullmatch(element) for element in elements):
+            raise self._wrong(key, value, "numbers")
+        return tuple(float(element) for element in elements)
+
+    def with_param(self, key: int, value: object) -> "Layer":
+        """The same layer with a parameter changed in its place, or added at the end."""
+        word = f"{key}={value}"
+        others = [param.partition("=")[0] for param in self.params]
+        if str(key) not in others:
+            return replace(self, params=(*self.params, word))
+        at = others.index(str(key))
+        return replace(self, params=(*self.params[:at], word, *self.params[at + 1 :]))
+
+    def text(self, end: str = "\n") -> str:
+        """The line: as it was read if nothing changed, otherwise in pnnx's columns."""
+        if self.source:
+            try:
+                if _read_layer(self.source) == self:
+                    return self.source
+            except ValueError:
+                pass
+        counts = f"{self.type:<24} {self.name:<24} {len(self.inputs)} {len(self.outputs)}"
+        return " ".join((counts, *self.inputs, *self.outputs, *self.params)) + end
+
+    def _value(self, key):
         for word in self.params:
             name, _, value = word.partition("=")
             if name == str(key):
-                return int(value)
-        return default
+                return value
+        return None
+
+    def _wrong(self, key, value, expected):
+        return ConversionError(f"layer {self.name}: parameter {key} is {value[:40]!r}, expected {expected}")
 
 
 @dataclass(frozen=True)
 class NcnnGraph:
-    """The layers of a ``.param`` file in order."""
+    """The layers of a ``.param`` file in order.
+
+    Attributes:
+        header: the text before the first layer, written again while the counts in it hold.
+        trailer: the text after the last layer, blank lines.
+    """
 
     layers: tuple[Layer, ...]
+    header: str = field(default="", **_WRITTEN)
+    trailer: str = field(default="", **_WRITTEN)
 
     def input_blobs(self) -> list[str]:
         """Blobs of the Input layers, in file order."""
@@ -73,32 +163,55 @@ class NcnnGraph:
         def rename(blobs):
             return tuple(names.get(blob, blob) for blob in blobs)
 
-        return NcnnGraph(
-            tuple(replace(layer, inputs=rename(layer.inputs), outputs=rename(layer.outputs)) for layer in self.layers)
+        return self._with(
+            replace(layer, inputs=rename(layer.inputs), outputs=rename(layer.outputs)) for layer in self.layers
         )
 
-    def weight_bytes(self) -> int | None:
-        """Bytes of the ``.bin`` with fp32 weights, or None when a layer's share is not known to us."""
-        total = 0
-        for layer in self.layers:
-            numbers = _WEIGHTS.get(layer.type, lambda _: 0)(layer)
-            if numbers is None:
-                return None
-            total += numbers
-        return total
+    def with_param(self, name: str, key: int, value: object) -> "NcnnGraph":
+        """The same graph with one parameter of one layer changed or added.
+
+        Raises:
+            ConversionError: when no layer, or more than one, has that name.
+        """
+        found = sum(layer.name == name for layer in self.layers)
+        if found != 1:
+            raise ConversionError(f"{found} layers are called {name!r}, expected one")
+        return self._with(layer.with_param(key, value) if layer.name == name else layer for layer in self.layers)
 
     def text(self) -> str:
         """The ``.param`` file."""
-        blobs = sum(len(layer.outputs) for layer in self.layers)
-        lines = [MAGIC, f"{len(self.layers)} {blobs}"]
-        for layer in self.layers:
-            counts = f"{layer.type:<24} {layer.name:<24} {len(layer.inputs)} {len(layer.outputs)}"
-            lines.append(" ".join((counts, *layer.inputs, *layer.outputs, *layer.params)))
-        return "\n".join(lines) + "\n"
+        counts = [str(len(self.layers)), str(sum(len(layer.outputs) for layer in self.layers))]
+        end = "\r\n" if self.header.endswith("\r\n") else "\n"
+        header = self.header if self.header.split() == [MAGIC, *counts] else f"{MAGIC}{end}{' '.join(counts)}{end}"
+        lines = [header, *(layer.text(end) for layer in self.layers)]
+        closed = [line if line.endswith("\n") else line + end for line in lines[:-1]]
+        return "".join([*closed, lines[-1], self.trailer])
+
+    def _with(self, layers: Iterable[Layer]) -> "NcnnGraph":
+        return replace(self, layers=tuple(layers))
+
+
+def load_param(path: Path) -> NcnnGraph:
+    """Read a ``.param`` file from disk, byte for byte: line ends stay as they are.
+
+    Raises:
+        ConversionError: when the file is not there, is no text, or as for :func:`read_param`.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ConversionError(f"cannot read {path}: {error.strerror}") from None
+    try:
+        return read_param(data.decode(), path.name)
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ConversionError(
+            f"{path.name}: line {line} is not text (byte {error.start}), expected ncnn's layer table"
+        ) from None
 
 
 def read_param(text: str, name: str) -> NcnnGraph:
-    """Read a ``.param`` file.
+    """Read a ``.param`` file that ncnn would read.
 
     Args:
         text: its content.
@@ -107,26 +220,61 @@ def read_param(text: str, name: str) -> NcnnGraph:
     Raises:
         ConversionError: naming the line that cannot be read.
     """
-    lines = text.splitlines()
+    return _read(text, name, _check_params)
+
+
+def read_table(text: str, name: str) -> NcnnGraph:
+    """Read a ``.pnnx.param`` file, whose table has the same form and other parameters; raises the same."""
+    return _read(text, name, lambda layer: None)
+
+
+def _read(text, name, check):
+    lines = re.findall(r"[^\n]*\n|[^\n]+$", text)
     if not lines or lines[0].strip() != MAGIC:
-        found = ascii(lines[0][:20]) if lines else "an empty file"
+        found = ascii(lines[0].strip()[:20]) if lines else "an empty file"
         raise ConversionError(f"{name}: line 1 is {found}, expected ncnn's magic number {MAGIC}")
-    try:
-        layer_count, blob_count = (int(word) for word in lines[1].split())
-        layers = tuple(_read_layer(line) for line in lines[2:] if line.strip())
-    except (IndexError, ValueError) as error:
-        raise ConversionError(f"{name}: cut off or not a layer table ({error})") from None
+    layer_count, blob_count = _counts(lines, name)
+    layers, before, known = [], "", set()
+    for number, line in enumerate(lines[2:], 3):
+        before += line
+        if not line.strip():
+            continue
+        if len(layers) == layer_count:
+            raise ConversionError(f"{name}: line {number} is over, expected {layer_count} layers and then the end")
+        try:
+            layer = replace(_read_layer(line), source=before)
+            _check_blobs(layer, known)
+            check(layer)
+        except ValueError as error:
+            raise ConversionError(f"{name}: cut off or not a layer table, line {number}: {error}") from None
+        layers.append(layer)
+        before = ""
     blobs = sum(len(layer.outputs) for layer in layers)
     if (len(layers), blobs) != (layer_count, blob_count):
         raise ConversionError(
-            f"{name}: has {len(layers)} layers and {blobs} blobs, expected {layer_count} and {blob_count}"
+            f"{name}: has {len(layers)} layers and {blobs} blobs, expected {layer_count} and {blob_count} "
+            f"(line 2); it ends at line {len(lines)}"
         )
-    return NcnnGraph(layers)
+    return NcnnGraph(tuple(layers), header="".join(lines[:2]), trailer=before)
+
+
+def _counts(lines, name):
+    words = lines[1].split() if len(lines) > 1 else []
+    if len(words) != 2 or not all(_INTEGER.fullmatch(word) and len(word) < 20 for word in words):
+        found = ascii(lines[1].strip()[:40]) if len(lines) > 1 else "not there"
+        raise ConversionError(f"{name}: line 2 is {found}, expected the numbers of layers and blobs")
+    return tuple(int(word) for word in words)
 
 
 def _read_layer(line):
-    kind, name, inputs, outputs, *words = line.split()
-    inputs, outputs = int(inputs), int(outputs)
+    words = _WORD.findall(line)
+    if len(words) < 4:
+        raise ValueError(f"{len(words)} words, expected type, name and two counts of blobs")
+    kind, name, *counts = words[:4]
+    words = words[4:]
+    if not all(_INTEGER.fullmatch(count) and 0 <= int(count[:20]) <= len(words) for count in counts):
+        raise ValueError(f"layer {name} counts {' and '.join(counts)} blobs, {len(words)} words follow")
+    inputs, outputs = map(int, counts)
     if len(words) < inputs + outputs:
         raise ValueError(f"layer {name} names {len(words)} blobs, expected {inputs + outputs}")
     return Layer(
@@ -138,39 +286,23 @@ def _read_layer(line):
     )
 
 
-def _convolution(layer):
-    if layer.param(8) or layer.param(19):  # int8, or weights that come as a blob
-        return None
-    return FLOAT_TAG + 4 * layer.param(6) + 4 * layer.param(0) * layer.param(5)
+def _check_blobs(layer, known):
+    """A blob that no layer gives, or that two give, sends ncnn's loader out of its table of blobs."""
+    if unknown := [blob for blob in layer.inputs if blob not in known]:
+        raise ValueError(f"layer {layer.name} takes blob {unknown[0][:40]!r}, which no layer before it gives")
+    for blob in layer.outputs:
+        if blob in known:
+            raise ValueError(f"layer {layer.name} gives blob {blob[:40]!r}, which is there already")
+        known.add(blob)
 
 
-def _inner_product(layer):
-    if layer.param(8):
-        return None
-    return FLOAT_TAG + 4 * layer.param(2) + 4 * layer.param(0) * layer.param(1)
-
-
-def _memory_data(layer):
-    sizes = [layer.param(key) for key in (0, 1, 11, 2)]
-    total = 1
-    for size in sizes:
-        total *= size or 1
-    return 4 * total if any(sizes) else 0
-
-
-_WEIGHTS = {
-    "Convolution": _convolution,
-    "ConvolutionDepthWise": _convolution,
-    "InnerProduct": _inner_product,
-    "BatchNorm": lambda layer: 16 * layer.param(0),
-    "MemoryData": _memory_data,
-    **dict.fromkeys(
-        [
-            *("Convolution1D", "Convolution3D", "ConvolutionDepthWise1D", "ConvolutionDepthWise3D", "DeformableConv2D"),
-            *("Deconvolution", "Deconvolution1D", "Deconvolution3D", "DeconvolutionDepthWise"),
-            *("Embed", "Gemm", "MultiHeadAttention", "LSTM", "GRU", "RNN", "PReLU", "Scale", "Bias", "Normalize"),
-            *("GroupNorm", "LayerNorm", "InstanceNorm", "RMSNorm", "Quantize", "Dequantize", "Requantize"),
-        ],
-        lambda layer: None,
-    ),
-}
+def _check_params(layer):
+    """Keys and values as ncnn's parser takes them; it reads the values only when the layer asks for them."""
+    for word in layer.params:
+        key, equals, value = word.partition("=")
+        known = _INTEGER.fullmatch(key) and len(key) < 8
+        if not equals or not known or not (0 <= int(key) <= LARGEST_KEY or 0 <= ARRAY_KEYS - int(key) <= LARGEST_KEY):
+            raise ValueError(f"layer {layer.name}: {word[:40]!r} is no parameter, expected key=value, keys 0 to 31")
+        numbers = all(_NUMBER.fullmatch(element) for element in value.removesuffix(",").split(","))
+        if not numbers and not (value[:1].isalpha() or value[:1] == '"'):
+            raise ValueError(f"layer {layer.name}: parameter {key} is {value[:40]!r}, expected numbers or a text")

@@ -162,7 +162,7 @@ def test_pnnx_that_fails(pnnx_that, export_with, how):
 
 
 SPOILT = {
-    "weights cut off": ("weights.write_bytes(weights.read_bytes()[:-1000])", "bytes of weights, expected"),
+    "weights cut off": ("weights.write_bytes(weights.read_bytes()[:-1000])", "model.ncnn.bin: cut off"),
     "table cut off": ("text = param.read_text(); param.write_text(text[:len(text) // 2])", "model.ncnn.param"),
     "empty table": ("param.write_text('')", "an empty file"),
     "an input less": (

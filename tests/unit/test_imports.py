@@ -19,6 +19,7 @@ TORCH = {
     "converter.onnx_export",
     "converter.demo",
     "converter.runners.torch_runner",
+    *(f"converter.half.{name}" for name in ("analysis", "arithmetic", "layers", "network", "products", "step")),
 }
 RUNTIMES = {
     "ncnn": {"converter.ncnn_export", "converter.runners.ncnn_runner"},
@@ -31,8 +32,11 @@ RUNTIMES = {
 LAYERS = (
     ("cli",),
     ("pipeline",),
-    ("model", "trace", "ncnn_export", "onnx_export", "verify", "golden", "dumps", "clip"),
-    ("networks", "runners", "compare", "feeds", "checkpoint", "ncnn_format", "golden_index", "module_patterns"),
+    ("model", "trace", "ncnn_export", "onnx_export", "verify", "golden", "dumps", "clip", "half"),
+    (
+        *("networks", "runners", "compare", "feeds", "checkpoint", "golden_index", "module_patterns"),
+        *("ncnn_weights", "ncnn_slots", "ncnn_format"),
+    ),
     ("spec",),
     ("errors",),
 )
@@ -163,7 +167,13 @@ def modules_after(statement):
     return set(done.stdout.split())
 
 
-@pytest.mark.parametrize("name", ["networks", "networks.path_name", "spec", "publish", "pipeline", "dumps.diagnose"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("networks", "networks.path_name", "spec", "publish", "pipeline", "dumps.diagnose"),
+        *("half.report", "half.masks", "half.table"),
+    ],
+)
 def test_light_module_does_not_import_torch(name):
     modules = modules_after(f"import converter.{name}")
     assert f"converter.{name}" in modules

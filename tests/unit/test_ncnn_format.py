@@ -1,9 +1,11 @@
-"""The layer table of a ``.param`` file: read, renamed, written, weighed."""
+"""The layer table of a ``.param`` file: read, renamed, changed, written again byte for byte."""
+
+from contextlib import nullcontext
 
 import pytest
 
 from converter.errors import ConversionError
-from converter.ncnn_format import Layer, NcnnGraph, read_param
+from converter.ncnn_format import Layer, NcnnGraph, load_param, read_param, read_table
 
 PARAM = """7767517
 6 7
@@ -32,7 +34,7 @@ def test_layers_are_read_in_order(graph):
 
 
 def test_text_is_the_file_again(graph):
-    assert [line.split() for line in graph.text().splitlines()] == [line.split() for line in PARAM.splitlines()]
+    assert graph.text() == PARAM
     assert read_param(graph.text(), "b.param") == graph
 
 
@@ -113,37 +115,169 @@ def test_line_that_is_no_layer_is_refused(line):
         read_param(text, "a.param")
 
 
+# as onnx2ncnn writes: narrower columns, trailing blanks, both spellings of arrays, texts, shape hints, a mask
+ONNX2NCNN = """7767517
+8 9
+Input            input1                   0 1 input1
+Input            input2                   0 1 input2 -23330=4,3,288,288,3
+Convolution      Conv_0                   1 1 input2 823 0=16 1=3 3=2 4=1 5=1 6=432 9=2 -23310=1,1.000000e-01
+Split            splitncnn_0              1 2 823 823_splitncnn_0 823_splitncnn_1
+Clip             Clip_1                   1 1 823_splitncnn_0 431 0=0.000000e+00 1=6.000000e+00\x20
+Reshape          Reshape_2                1 1 823_splitncnn_1 432 6="*(0h,0w), 96"
+Convolution\tConv_3  1 1 431 433 0=16 1=1 5=1 6=256 9=3 10=0.0,6.0  31=64
+
+BinaryOp         Add_4                    2 1 432 433 out 0=0
+"""
+
+
+@pytest.mark.parametrize("text", [PARAM, ONNX2NCNN, ONNX2NCNN + "\n\n", ONNX2NCNN.rstrip("\n")])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_any_writers_file_is_the_same_again(text, end, tmp_path):
+    path = tmp_path / "a.param"
+    path.write_bytes(text.replace("\n", end).encode())
+    assert load_param(path).text().encode() == path.read_bytes()
+
+
+def test_parameters_of_every_kind_are_read():
+    layers = {layer.name: layer for layer in read_param(ONNX2NCNN, "a.param").layers}
+    assert layers["Conv_0"].numbers(10) == (0.1,)
+    assert layers["Conv_3"].numbers(10) == (0.0, 6.0)
+    assert layers["Conv_3"].param(31) == 64
+    assert layers["Conv_3"].numbers(7) == ()
+    assert layers["Clip_1"].number(1) == 6.0
+    assert layers["Clip_1"].number(2, 0.5) == 0.5
+    assert layers["Reshape_2"].params == ('6="*(0h,0w), 96"',)
+    assert layers["input2"].numbers(30) == (3, 288, 288, 3)
+
+
 @pytest.mark.parametrize(
-    ("kind", "params", "size"),
+    ("word", "call"),
     [
-        ("Convolution", "0=8 1=3 5=1 6=216", 4 + 4 * 216 + 4 * 8),
-        ("Convolution", "0=8 1=3 5=0 6=216", 4 + 4 * 216),
-        ("Convolution", "0=8 1=3 6=216", 4 + 4 * 216),
-        ("ConvolutionDepthWise", "0=16 1=5 5=1 6=400 7=16", 4 + 4 * 400 + 4 * 16),
-        ("InnerProduct", "0=10 1=1 2=640", 4 + 4 * 640 + 4 * 10),
-        ("InnerProduct", "0=10 1=0 2=640", 4 + 4 * 640),
-        ("BatchNorm", "0=24", 4 * 4 * 24),
-        ("MemoryData", "0=5 1=6 2=7", 4 * 5 * 6 * 7),
-        ("MemoryData", "0=5", 4 * 5),
-        ("ReLU", "", 0),
-        ("Convolution", "0=8 1=3 5=1 6=216 8=1", None),
-        ("Convolution", "0=8 1=3 5=1 6=216 19=1", None),
-        ("ConvolutionDepthWise", "0=16 1=5 6=400 8=2", None),
-        ("InnerProduct", "0=10 1=1 2=640 8=1", None),
-        ("LayerNorm", "0=96", None),
-        ("PReLU", "0=96", None),
-        ("MultiHeadAttention", "0=96 1=8 2=9216", None),
+        ("3=1.5", lambda layer: layer.param(3)),
+        ("3=1e3", lambda layer: layer.param(3)),
+        ("3=2147483648", lambda layer: layer.param(3)),
+        ("3=x", lambda layer: layer.param(3)),
+        ("3=1,2", lambda layer: layer.param(3)),
+        ("3=1", lambda layer: layer.number(3)),  # ncnn would take the integer's bits for a float's
+        ("3=1.0,2.0", lambda layer: layer.number(3)),
+        ("-23303=3,1.0,2.0", lambda layer: layer.numbers(3)),
+        ("-23303=x", lambda layer: layer.numbers(3)),
+        ("3=1.0,x", lambda layer: layer.numbers(3)),
     ],
 )
-def test_weight_bytes_of_a_layer(kind, params, size):
-    assert NcnnGraph((layer(kind, *params.split()),)).weight_bytes() == size
+def test_parameter_of_another_kind_is_refused_by_layer_and_key(word, call):
+    with pytest.raises(ConversionError, match=r"^layer a: parameter 3 is "):
+        call(layer("Convolution", word))
 
 
-def test_weight_bytes_are_added_up(graph):
-    assert graph.weight_bytes() == 4 + 4 * 216 + 4 * 8
-    both = NcnnGraph((*graph.layers, layer("BatchNorm", "0=8"), layer("BatchNorm", "0=2")))
-    assert both.weight_bytes() == 4 + 4 * 216 + 4 * 8 + 16 * 10
+def test_zero_is_a_float_however_it_is_written():
+    assert layer("Clip", "0=0", "1=-0.0").number(0, 5.0) == 0.0
 
 
-def test_one_layer_of_unknown_weight_makes_the_sum_unknown(graph):
-    assert NcnnGraph((layer("LSTM"), *graph.layers)).weight_bytes() is None
+def test_changing_a_parameter_changes_one_word_of_one_line(graph):
+    changed = graph.with_param("conv_0", 31, 1).text()
+    assert changed == PARAM.replace("6=216\n", "6=216 31=1\n")
+    assert graph.text() == PARAM
+    again = read_param(changed, "b.param").with_param("conv_0", 31, 65).text()
+    assert again == PARAM.replace("6=216\n", "6=216 31=65\n")
+    assert read_param(again, "b.param").with_param("conv_0", 0, 4).layers[2].params[0] == "0=4"
+
+
+def test_changing_a_parameter_keeps_other_lines_and_line_ends_of_another_writer():
+    text = ONNX2NCNN.replace("\n", "\r\n")
+    changed = read_param(text, "a.param").with_param("Conv_0", 31, 1).text()
+    before, after = text.split("\r\n"), changed.split("\r\n")
+    assert [line for line in after if line not in before] == [
+        f"{'Convolution':<24} {'Conv_0':<24} 1 1 input2 823 0=16 1=3 3=2 4=1 5=1 6=432 9=2 -23310=1,1.000000e-01 31=1"
+    ]
+    assert len(before) == len(after)
+
+
+@pytest.mark.parametrize("name", ["conv_1", ""])
+def test_changing_a_missing_layer_is_refused(graph, name):
+    with pytest.raises(ConversionError, match="0 layers are called"):
+        graph.with_param(name, 31, 1)
+
+
+def test_changing_one_of_two_layers_of_a_name_is_refused():
+    text = PARAM.replace("relu_0", "add_0")
+    with pytest.raises(ConversionError, match="2 layers are called 'add_0'"):
+        read_param(text, "a.param").with_param("add_0", 31, 1)
+
+
+def test_renaming_writes_only_the_lines_it_concerns():
+    renamed = read_param(ONNX2NCNN, "a.param").renamed({"out": "cls"})
+    kept = [line for line in ONNX2NCNN.splitlines() if line and "Add_4" not in line]
+    assert [line for line in renamed.text().splitlines() if "Add_4" not in line] == kept
+    assert read_param(renamed.text(), "b.param").output_blobs() == ["input1", "cls"]
+
+
+def test_layers_left_out_change_the_counts(graph):
+    from dataclasses import replace
+
+    shorter = replace(graph, layers=graph.layers[:3])
+    assert shorter.text() == "7767517\n3 3\n" + "".join(PARAM.splitlines(keepends=True)[2:5])
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        ("relu_0                   1 1 3 out1", "relu_0 1 1 3 out1 slope", 8),
+        ("0=0", "0=", 7),
+        ("0=0", "=0", 7),
+        ("0=0", "32=0", 7),
+        ("0=0", "-1=0", 7),
+        ("0=0", "-23340=1,0", 7),
+        ("0=0", "0=-", 7),
+        ("0=0", "0=\x00", 7),
+        ("1 1 3 out1", "-1 1 3 out1", 8),
+        ("1 1 3 out1", "1000000000000 1 3 out1", 8),
+        ("1 1 3 out1", f"{'9' * 5000} 1 3 out1", 8),
+        ("1 1 3 out1", "1 1 4 out1", 8),  # ncnn's loader would write behind its table of blobs
+        ("1 1 3 out1", "1 1 3 out0", 8),
+        ("6 7\n", "5 7\n", 8),
+    ],
+)
+def test_damaged_line_is_refused_by_its_number(old, new, line):
+    assert old in PARAM
+    with pytest.raises(ConversionError, match=rf"^a\.param: .*line {line}\b"):
+        read_param(PARAM.replace(old, new, 1), "a.param")
+
+
+@pytest.mark.parametrize("counts", ["1000000000000 7", "6 1000000000000", f"{'9' * 5000} 7", "-6 7", "6.0 7"])
+def test_counts_that_cannot_be_are_refused_at_once(counts):
+    with pytest.raises(ConversionError, match=r"^a\.param: .*line"):
+        read_param(PARAM.replace("6 7\n", f"{counts}\n", 1), "a.param")
+
+
+def test_bytes_that_are_no_text_are_refused_by_line(tmp_path):
+    path = tmp_path / "a.param"
+    path.write_bytes(PARAM.encode().replace(b"relu_0", b"rel\xff_0"))
+    with pytest.raises(ConversionError, match=r"^a\.param: line 8 is not text \(byte"):
+        load_param(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"\0" * 100, b"\x80\x02}q", bytes(range(256))])
+def test_foreign_file_is_refused(content, tmp_path):
+    path = tmp_path / "a.param"
+    path.write_bytes(content)
+    with pytest.raises(ConversionError, match=r"^a\.param: line \d "):
+        load_param(path)
+
+
+def test_missing_file_is_refused(tmp_path):
+    with pytest.raises(ConversionError, match="cannot read"):
+        load_param(tmp_path / "none.param")
+
+
+def test_file_cut_off_at_any_byte_is_refused_or_lacks_parameters_only():
+    for size in range(len(PARAM) - 1):
+        with nullcontext() if size > PARAM.rindex("out1") else pytest.raises(ConversionError, match=r"^a\.param: "):
+            read_param(PARAM[:size], "a.param")
+
+
+def test_pnnx_tables_have_parameters_of_another_form():
+    text = "7767517\n2 1\npnnx.Input pnnx_input_0 0 1 0 #0=(1,3,8,8)f32\npnnx.Output pnnx_output_0 1 0 0\n"
+    assert read_table(text, "a").layers[0].params == ("#0=(1,3,8,8)f32",)
+    with pytest.raises(ConversionError, match="line 3"):
+        read_param(text, "a")

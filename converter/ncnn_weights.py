@@ -1,0 +1,204 @@
+"""ncnn's ``.bin``: the weights of every layer, in the order in which ncnn's ``load_model`` asks for them.
+
+Nothing in the file says what it holds; the ``.param`` beside it does. An array comes with a tag in front, four
+bytes that say how it is stored, or without, and is then float32. Numbers are little-endian.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from converter.errors import ConversionError
+from converter.ncnn_format import Layer, NcnnGraph, load_param
+from converter.ncnn_slots import Slot, slots_of
+
+RAW, HALF, INT8, SCALED, TABLE = 0, 0x01306B47, 0x000D4B38, 0x0002C056, 1
+TAGS = {
+    RAW: "float32",
+    HALF: "half",
+    INT8: "int8",
+    SCALED: "float32 with scales elsewhere",
+    TABLE: "a table of 256 values and an index for each weight",
+}
+TAG_BYTES, TABLE_BYTES = 4, 4 * 256
+
+
+@dataclass(frozen=True)
+class Stored:
+    """An array as it lies in the file.
+
+    Attributes:
+        role: weight, bias, mean, ...; what the layer calls it.
+        count: of numbers.
+        tag: how it is stored, a key of :data:`TAGS`; None where the layer's float32 comes without a tag.
+        data: the bytes behind the tag, table and padding included.
+        offset: of its first byte, the tag's if there is one, in the file it was read from.
+    """
+
+    role: str
+    count: int
+    tag: int | None
+    data: bytes = field(repr=False)
+    offset: int = field(default=0, compare=False)
+
+    def values(self) -> np.ndarray:
+        """The numbers as float32 (count,); int8 ones as they are, without their scales."""
+        if self.tag == HALF:
+            return np.frombuffer(self.data, "<f2", self.count).astype(np.float32)
+        if self.tag == INT8:
+            return np.frombuffer(self.data, "i1", self.count).astype(np.float32)
+        if self.tag == TABLE:
+            table = np.frombuffer(self.data, "<f4", TABLE_BYTES // 4)
+            return table[np.frombuffer(self.data, "u1", self.count, TABLE_BYTES)]
+        return np.frombuffer(self.data, "<f4", self.count)
+
+    def with_values(self, values: np.ndarray, tag: int | None) -> "Stored":
+        """Other numbers in its place.
+
+        Args:
+            values: as many as before, any shape, float32.
+            tag: RAW or HALF (rounded to nearest, subnormals kept) for a tagged array, None for one without.
+        """
+        if values.size != self.count or (tag is None) != (self.tag is None) or tag not in (None, RAW, HALF):
+            raise ValueError(f"{values.size} numbers with tag {tag} in place of {self.count} with tag {self.tag}")
+        if tag == HALF:
+            with np.errstate(over="ignore"):
+                data = values.astype("<f2").tobytes()
+            return replace(self, tag=tag, data=data.ljust(_aligned(len(data)), b"\0"))
+        return replace(self, tag=tag, data=values.astype("<f4").tobytes())
+
+
+@dataclass(frozen=True)
+class NcnnWeights:
+    """All arrays of a ``.bin``: for every layer of the graph, in its order, those it asks for, maybe none."""
+
+    arrays: tuple[tuple[Stored, ...], ...]
+
+    def data(self) -> bytes:
+        """The ``.bin`` file."""
+        parts = []
+        for stored in (stored for arrays in self.arrays for stored in arrays):
+            if stored.tag is not None:
+                parts.append(stored.tag.to_bytes(TAG_BYTES, "little"))
+            parts.append(stored.data)
+        return b"".join(parts)
+
+    def mapped(self, change: Callable[[int, Stored], Stored]) -> "NcnnWeights":
+        """The same file with arrays changed by ``change(index of the layer, array)``."""
+        return NcnnWeights(
+            tuple(tuple(change(index, stored) for stored in arrays) for index, arrays in enumerate(self.arrays))
+        )
+
+
+def load_model(param: Path, weights: Path) -> tuple[NcnnGraph, NcnnWeights]:
+    """Read both files of a model.
+
+    Raises:
+        ConversionError: when one is not there, damaged, or not the other's.
+    """
+    graph = load_param(param)
+    return graph, load_bin(graph, weights)
+
+
+def load_bin(graph: NcnnGraph, path: Path) -> NcnnWeights:
+    """Read a ``.bin`` file from disk; one that is much too long is refused before it is read.
+
+    Raises:
+        ConversionError: as for :func:`read_bin`, and when the file is not there.
+    """
+    try:
+        longest = sum(_longest(slot) for _, slots in _asked(graph, path.name) for slot in slots)
+        if path.is_file() and (size := path.stat().st_size) > longest:
+            raise ConversionError(
+                f"{path.name}: goes on to byte {size}, expected at most {longest} bytes of weights; "
+                "damaged, or the weights of another model"
+            )
+        data = path.read_bytes()
+    except OSError as error:
+        raise ConversionError(f"cannot read {path}: {error.strerror}") from None
+    return read_bin(graph, data, path.name)
+
+
+def read_bin(graph: NcnnGraph, data: bytes, name: str) -> NcnnWeights:
+    """Read a ``.bin`` file.
+
+    Args:
+        graph: what the ``.param`` beside it says.
+        data: its content.
+        name: what to call it in a message.
+
+    Raises:
+        ConversionError: naming the layer and the offset at which the file is cut off, goes on, or holds a tag
+            that ncnn does not have; or a layer whose weights we cannot tell.
+    """
+    view, offset, arrays = memoryview(data), 0, []
+    for layer, slots in _asked(graph, name):
+        found = []
+        for slot in slots:
+            stored = _read_array(view, offset, slot, layer, name)
+            offset += len(stored.data) + (TAG_BYTES if slot.tagged else 0)
+            found.append(stored)
+        arrays.append(tuple(found))
+    if offset != len(data):
+        raise _over(name, offset, len(data))
+    return NcnnWeights(tuple(arrays))
+
+
+def _asked(graph: NcnnGraph, name: str) -> Iterator[tuple[Layer, tuple[Slot, ...]]]:
+    for layer in graph.layers:
+        try:
+            yield layer, slots_of(layer)
+        except ConversionError as error:
+            raise ConversionError(f"{name}: {error}") from None
+
+
+def _read_array(view, offset, slot, layer, name):
+    start, tag = offset, None
+    where = f"{slot.role} of layer {layer.name} ({layer.type})"
+    if slot.tagged:
+        if len(view) - offset < TAG_BYTES:
+            raise _cut_off(name, len(view), where, start, TAG_BYTES)
+        tag = int.from_bytes(view[offset : offset + TAG_BYTES], "little")
+        if tag not in TAGS:
+            known = ", ".join(f"{tag:#x}" for tag in TAGS)
+            raise ConversionError(
+                f"{name}: byte {offset} begins with tag {tag:#x}, expected one of {known}: {where}; "
+                "damaged, or the weights of another model"
+            )
+        offset += TAG_BYTES
+    size = _data_bytes(slot.count, tag)
+    if len(view) - offset < size:
+        raise _cut_off(name, len(view), where, start, offset - start + size)
+    return Stored(slot.role, slot.count, tag, bytes(view[offset : offset + size]), start)
+
+
+def _data_bytes(count, tag):
+    if tag == HALF:
+        return _aligned(2 * count)
+    if tag == INT8:
+        return _aligned(count)
+    return TABLE_BYTES + _aligned(count) if tag == TABLE else 4 * count
+
+
+def _longest(slot):
+    return TAG_BYTES + max(_data_bytes(slot.count, tag) for tag in TAGS) if slot.tagged else 4 * slot.count
+
+
+def _aligned(size):
+    return -(-size // 4) * 4
+
+
+def _cut_off(name, size, where, offset, needed):
+    return ConversionError(
+        f"{name}: cut off, or the weights of another model: ends at byte {size}, "
+        f"expected {needed} bytes from byte {offset} for the {where}"
+    )
+
+
+def _over(name, offset, size):
+    return ConversionError(
+        f"{name}: goes on for {size - offset} bytes after byte {offset}, where the last layer's weights end; "
+        "damaged, or the weights of another model"
+    )
