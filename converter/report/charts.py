@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from converter.report.svg import (
+    BOLD,
+    CHARACTER,
     Frame,
     Scale,
     decade,
@@ -21,7 +23,7 @@ from converter.report.svg import (
 from converter.report.text import count, error, overlap, percent
 
 MOST_POINTS = 600
-WIDE, NARROW = (920, 290), (360, 250)
+WIDE, NARROW = (920, 300), (360, 270)
 FONT, SMALL = 13, 11
 _LOWEST, _HIGHEST = 1e-12, 1e12
 _MOST_DOTS = 60
@@ -37,11 +39,13 @@ class Series:
         name: for the legend.
         values: one per place; None breaks the line.
         failed: places to mark with a cross; where there is no value, at the upper edge.
+        single: whether the values are apart, to be drawn as rings instead of a line.
     """
 
     name: str
     values: Values
     failed: frozenset[int] = frozenset()
+    single: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,15 +65,15 @@ def histogram(key: str, title: str, counts: Sequence[int], first_decade: int, al
         first_decade: exponent at the left of the first bar.
         allowed: the tolerance as a share of the range.
     """
-    width, height = 300, 176
-    frame = Frame(12, 40, width - 12, height - 34)
+    width, height = 300, 190
+    frame = Frame(12, 54, width - 12, height - 34)
     total = sum(counts) or 1
     tallest = max(counts, default=0) / total or 1.0
     last = first_decade + len(counts)
     place = Scale(first_decade, last, frame.left, frame.right)
     step = frame.width / max(1, len(counts))
     edge = math.log10(allowed) if allowed else None
-    parts = [label(shortened(title, width - 16, FONT), frame.left, 15, class_="name")]
+    parts = [label(shortened(title, width - 16, FONT, BOLD), frame.left, 15, class_="name")]
     for index, number in enumerate(counts):
         if not number:
             continue
@@ -96,9 +100,9 @@ def histogram(key: str, title: str, counts: Sequence[int], first_decade: int, al
     )
     if edge is not None:
         x = place(edge)
-        parts.append(element("line", x1=x, x2=x, y1=frame.top - 14, y2=frame.bottom, class_="limit"))
+        parts.append(element("line", x1=x, x2=x, y1=frame.top - 30, y2=frame.bottom, class_="limit"))
         anchor, shift = ("end", -4) if x > width * 0.55 else ("start", 4)
-        parts.append(label(f"allowed {error(allowed)}", x + shift, frame.top - 8, class_="small", text_anchor=anchor))
+        parts.append(label(f"allowed {error(allowed)}", x + shift, frame.top - 20, class_="small", text_anchor=anchor))
     return drawing(key, title, _histogram_about(counts, first_decade, allowed), width, height, parts)
 
 
@@ -170,7 +174,7 @@ def thinned(values: Values, most: int, keep: Callable = max) -> list[tuple[int, 
 
 def _curve(key, title, about, series, limits, mark, axis, size):
     width, height = size
-    frame = Frame(46, 54, width - 14, height - 40)
+    frame = Frame(46, 76, width - 14, height - 40)
     number = max((len(one.values) for one in series), default=0)
     across = Scale(1, max(2, number), frame.left, frame.right)
     low, high = _decades([one.values for one in (*series, *limits)])
@@ -181,12 +185,16 @@ def _curve(key, title, about, series, limits, mark, axis, size):
 
     parts = _decade_grid(frame, up, low, high)
     parts += _numbers(frame, across, 1, number, axis, height)
-    parts += _legend([one.name for one in series], [one.name for one in limits], width)
+    parts.append(label(shortened(title, width - 20, FONT, BOLD), 8, 16, class_="name"))
+    parts += _legend(series, limits, width)
     for one in limits:
         parts += _lines(thinned(one.values, MOST_POINTS), at, "limit")
     for index, one in enumerate(series):
         points = thinned(one.values, MOST_POINTS)
-        parts += _lines(points, at, f"series s{index}")
+        if one.single:
+            parts += [_ring(*at(place, value), index) for place, value in points if value is not None]
+        else:
+            parts += _lines(points, at, f"series s{index}")
         for failed in sorted(one.failed):
             value = one.values[failed]
             x, y = at(failed, value) if value is not None else (across(failed + 1), frame.top)
@@ -197,7 +205,7 @@ def _curve(key, title, about, series, limits, mark, axis, size):
 
 
 def _overlaps(key, title, frames, values, limits, stopped, low, size):
-    width, height = size[0], size[1] - 30
+    width, height = size[0], size[1] - 40
     frame = Frame(46, 40, width - 14, height - 40)
     last = max(frames, default=1)
     across = Scale(0, max(1, last), frame.left, frame.right)
@@ -208,7 +216,7 @@ def _overlaps(key, title, frames, values, limits, stopped, low, size):
     def at(index, value):
         return across(index), up(value)
 
-    parts = [label(shortened(title, width - 20, FONT), 8, 16, class_="name")]
+    parts = [label(shortened(title, width - 20, FONT, BOLD), 8, 16, class_="name")]
     for tick in round_steps(low, 1.0, 5):
         y = up(tick)
         parts.append(element("line", x1=frame.left, x2=frame.right, y1=y, y2=y, class_="grid"))
@@ -271,19 +279,24 @@ def _numbers(frame, across, first, last, axis, height):
     return parts
 
 
-def _legend(names, limits, width):
+def _legend(series, limits, width):
     """Samples of the lines with their names, in rows as the width allows."""
-    parts, x, y = [], 8.0, 16.0
-    entries = [(name, f"series s{index}") for index, name in enumerate(names)] + [(name, "limit") for name in limits]
-    for name, kind in entries:
+    parts, x, y = [], 8.0, 34.0
+    entries = [(one.name, f"series s{index}", one.single) for index, one in enumerate(series)]
+    for number, (name, kind, single) in enumerate([*entries, *((one.name, "limit", False) for one in limits)]):
         text = shortened(name, width - 60, SMALL)
-        wide = 32 + len(text) * SMALL * 0.56 + 16
+        wide = 32 + len(text) * SMALL * CHARACTER + 16
         if x > 8 and x + wide > width:
             x, y = 8.0, y + 16
-        parts.append(element("line", x1=x, x2=x + 26, y1=y - 4, y2=y - 4, class_=kind))
+        sample = element("line", x1=x, x2=x + 26, y1=y - 4, y2=y - 4, class_=kind)
+        parts.append(_ring(x + 13, y - 4, number) if single else sample)
         parts.append(label(text, x + 31, y, class_="small"))
         x += wide
     return parts
+
+
+def _ring(x, y, index):
+    return element("circle", cx=x, cy=y, r=2.5, class_=f"ring s{index}")
 
 
 def _lines(points, at, kind):
@@ -312,7 +325,7 @@ def _marked(frame, x, text):
     return [
         element("line", x1=x, x2=x, y1=frame.top - 8, y2=frame.bottom, class_="mark"),
         label(
-            *(shortened(text, room, FONT), x + (-5 if right else 5), frame.top - 4),
+            *(shortened(text, room, SMALL, BOLD), x + (-5 if right else 5), frame.top - 4),
             class_="small strong",
             text_anchor="end" if right else "start",
         ),

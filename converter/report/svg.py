@@ -5,7 +5,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 
-CHARACTER = 0.56  # width of an average character, in font sizes
+# Width of an average character in font sizes; generous, since the reader's fonts are not known.
+CHARACTER, BOLD = 0.6, 0.68
 
 
 def element(tag: str, content: str = "", /, **attributes: object) -> str:
@@ -45,9 +46,9 @@ def drawing(key: str, title: str, about: str, width: float, height: float, parts
     return element("svg", "".join(content), role="img", width=width, height=height, **names)
 
 
-def shortened(text: str, width: float, font: float) -> str:
+def shortened(text: str, width: float, font: float, character: float = CHARACTER) -> str:
     """As much of a text as fits, its end marked when it does not."""
-    most = max(3, int(width / (font * CHARACTER)))
+    most = max(3, int(width / (font * character)))
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 

@@ -47,11 +47,15 @@ def overlap(value: Any) -> str:
 
 
 def percent(value: Any) -> str:
-    """A share with two digits that count."""
+    """A share with two digits that count; a factor where it is ten and more."""
     if not is_number(value):
         return NOTHING
+    if value and abs(value) < 1e-6:
+        return "<0.0001 %"
     if value and abs(value) < 1e-4:
-        return f"{100 * value:.0e} %"
+        return f"{100 * value:.1g} %"
+    if abs(value) >= 10:
+        return times(value)
     return f"{100 * value:.2g} %" if abs(value) < 0.995 else f"{100 * value:,.0f} %"
 
 

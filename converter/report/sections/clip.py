@@ -6,6 +6,7 @@ from typing import Any
 
 from converter.report.blocks import (
     BAD,
+    NOTE,
     OK,
     Block,
     Charts,
@@ -25,7 +26,6 @@ from converter.report.text import (
     count,
     error,
     is_number,
-    listed,
     mapping,
     mappings,
     milliseconds,
@@ -83,7 +83,8 @@ def _summary(section, candidates):
         end = f"; stopped: {candidate['problem']}" if candidate.get("problem") else ""
         parts.append(
             f"{plain(candidate.get('name'))}: mean overlap {overlap(iou.get('mean'))} over "
-            f"{count(candidate.get('tracked') or 0, 'frame')}, smallest {overlap(iou.get('smallest'))}{end}"
+            f"{count(candidate.get('tracked') or 0, 'frame')}, smallest {overlap(iou.get('smallest'))} in frame "
+            f"{plain(iou.get('smallest_frame'))}{end}"
         )
     return ". ".join(parts) + "." if parts else "No model was compared."
 
@@ -107,6 +108,11 @@ def _row(candidate):
     iou, score = mapping(candidate.get("iou")), mapping(candidate.get("score_difference"))
     passed = bool(candidate.get("passed"))
     below = iou.get("first_below")
+    verdict, state = "passed", OK
+    if not passed:
+        verdict, state = plain(candidate.get("problem") or "below the floor"), BAD
+    elif below is not None:
+        verdict, state = "passed, with dips", NOTE
     return Row(
         (
             plain(candidate.get("name")),
@@ -118,9 +124,9 @@ def _row(candidate):
             error(score.get("max")),
             error(score.get("mean")),
             *_speed(candidate),
-            "passed" if passed else plain(candidate.get("problem") or "below the floor"),
+            verdict,
         ),
-        OK if passed else BAD,
+        state,
     )
 
 
@@ -146,7 +152,7 @@ def _drawings(section, frames, candidates):
         name = plain(candidate.get("name"))
         mean = overlap(mapping(candidate.get("iou")).get("mean"))
         stopped = plain(candidate["problem"]) if candidate.get("problem") else None
-        title = f"{name}: overlap with the reference, mean {mean}"
+        title = f"{name}: overlap, mean {mean}"
         drawings.append(overlaps(f"c{index}", title, numbers, found[name], limits, stopped, low))
     return tuple(drawings)
 
@@ -161,7 +167,7 @@ def _pictures(frames, thumbnails):
         row = mapping(rows.get(index))
         names = [name] if name in mapping(row.get("candidates")) else list(mapping(row.get("candidates")))
         found = [(one, _overlap_in(row, one)) for one in names]
-        figures = listed((f"{one} {overlap(value)}" for one, value in found), ",")
+        figures = ", ".join(f"{one} {overlap(value)}" for one, value in found)
         caption = f"Frame {index}" + (f": overlap {figures}" if figures else "")
         pictures.append(Picture(f"data:image/{kind};base64,{b64encode(data).decode('ascii')}", caption))
     return tuple(pictures)

@@ -106,7 +106,7 @@ def _drawing(key, graph, layers):
     unsafe = frozenset(index for index, layer in enumerate(layers) if layer.get("verdict") == "protect")
     series = [Series("largest |activation|", blobs, failed)]
     if any(value is not None for value in sums):
-        series.append(Series("sums inside, upper bound", sums, unsafe))
+        series.append(Series("sums inside, upper bound", sums, unsafe, single=True))
     every = (LARGEST,) * len(layers)
     found = [value for value in (*blobs, *sums) if value is not None]
     about = (

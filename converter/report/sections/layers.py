@@ -23,7 +23,8 @@ def layers_section(value: Any) -> Section:
     if not walks:
         return Section("layers", "Layer by layer", BAD, "No graph was walked.")
     if failed:
-        summary = "; ".join(_finding(walk) for walk in failed)
+        first = [f"{_name(walk)} {plain(mapping(walk.get('first_bad')).get('layer'))}" for walk in failed]
+        summary = f"Something is wrong in {len(failed)} of {count(len(walks), 'graph')}, first at: {listed(first)}."
     else:
         matched, total = (sum(walk.get(key) or 0 for walk in walks) for key in ("matched", "total"))
         summary = f"No layer is to blame: {matched} of {count(total, 'layer')} matched with the network's."
@@ -43,7 +44,7 @@ def _blocks(key, walk):
     name = _name(walk)
     first = mapping(walk.get("first_bad"))
     if first:
-        yield Text(_finding(walk), BAD)
+        yield Text(f"{_finding(walk)}.", BAD)
     elif not walk.get("passed"):
         yield Text(f"{name}: not passed, and no layer could be blamed.", BAD)
     rounding = walk.get("rounding")

@@ -71,7 +71,7 @@ def _in_words(output):
     share = badness(output)
     if not math.isfinite(share):
         return f"off by {error(output.get('max_abs'))}, {error(output.get('allowed'))} is allowed"
-    return f"off by {error(output.get('max_abs'))}, {percent(share)} of what is allowed"
+    return f"off by {error(output.get('max_abs'))}, {percent(share)}{' of' if share < 10 else ''} what is allowed"
 
 
 def _worst_rows(pairs):
