@@ -86,9 +86,10 @@ class Picture:
 
 @dataclass(frozen=True)
 class Pictures:
-    """Frames beside each other; on the page only."""
+    """Frames beside each other, ``about`` over them; on the page only."""
 
     pictures: tuple[Picture, ...]
+    about: str = ""
 
 
 @dataclass(frozen=True)

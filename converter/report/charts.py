@@ -23,7 +23,7 @@ from converter.report.svg import (
 from converter.report.text import count, error, overlap, percent
 
 MOST_POINTS = 600
-WIDE, NARROW = (920, 300), (360, 270)
+WIDE, NARROW = (920, 300), (360, 290)
 FONT, SMALL = 13, 11
 _LOWEST, _HIGHEST = 1e-12, 1e12
 _MOST_DOTS = 60
@@ -39,7 +39,7 @@ class Series:
         name: for the legend.
         values: one per place; None breaks the line.
         failed: places to mark with a cross; where there is no value, at the upper edge.
-        single: whether the values are apart, to be drawn as rings instead of a line.
+        single: whether the values are apart, to be drawn as dots instead of a line.
     """
 
     name: str
@@ -174,7 +174,7 @@ def thinned(values: Values, most: int, keep: Callable = max) -> list[tuple[int, 
 
 def _curve(key, title, about, series, limits, mark, axis, size):
     width, height = size
-    frame = Frame(46, 76, width - 14, height - 40)
+    frame = Frame(46, 76 if width > 600 else 92, width - 14, height - 40)
     number = max((len(one.values) for one in series), default=0)
     across = Scale(1, max(2, number), frame.left, frame.right)
     low, high = _decades([one.values for one in (*series, *limits)])
@@ -192,7 +192,7 @@ def _curve(key, title, about, series, limits, mark, axis, size):
     for index, one in enumerate(series):
         points = thinned(one.values, MOST_POINTS)
         if one.single:
-            parts += [_ring(*at(place, value), index) for place, value in points if value is not None]
+            parts.append(_dots([at(place, value) for place, value in points if value is not None], index))
         else:
             parts += _lines(points, at, f"series s{index}")
         for failed in sorted(one.failed):
@@ -205,7 +205,7 @@ def _curve(key, title, about, series, limits, mark, axis, size):
 
 
 def _overlaps(key, title, frames, values, limits, stopped, low, size):
-    width, height = size[0], size[1] - 40
+    width, height = size[0], 250
     frame = Frame(46, 40, width - 14, height - 40)
     last = max(frames, default=1)
     across = Scale(0, max(1, last), frame.left, frame.right)
@@ -289,14 +289,15 @@ def _legend(series, limits, width):
         if x > 8 and x + wide > width:
             x, y = 8.0, y + 16
         sample = element("line", x1=x, x2=x + 26, y1=y - 4, y2=y - 4, class_=kind)
-        parts.append(_ring(x + 13, y - 4, number) if single else sample)
+        parts.append(_dots([(x + 13, y - 4)], number) if single else sample)
         parts.append(label(text, x + 31, y, class_="small"))
         x += wide
     return parts
 
 
-def _ring(x, y, index):
-    return element("circle", cx=x, cy=y, r=2.5, class_=f"ring s{index}")
+def _dots(points, index):
+    """Lines of no length with round ends: an element for all, where a clip or a network has many."""
+    return element("path", d="".join(f"M{x:.0f} {y:.0f}h0" for x, y in points), class_=f"dots s{index}")
 
 
 def _lines(points, at, kind):

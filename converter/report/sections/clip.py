@@ -66,8 +66,7 @@ def clip_section(section: Mapping[str, Any], thumbnails: Thumbnails = ()) -> Sec
     if frames and candidates:
         blocks.append(Charts(_drawings(section, frames, candidates)))
     if pictures := _pictures(frames, thumbnails):
-        blocks.append(Text("The frames with the smallest overlaps, both boxes drawn:"))
-        blocks.append(Pictures(pictures))
+        blocks.append(Pictures(pictures, "The frames with the smallest overlaps, the boxes drawn."))
     for candidate in candidates:
         if table := _worst(plain(candidate.get("name")), frames):
             blocks.append(

@@ -35,7 +35,7 @@ def dumps_section(section: Mapping[str, Any]) -> Section:
         blocks.append(Table(columns(*_TITLES), tuple(map(_row, outer))))
     if inner:
         table = Table(columns(*_TITLES), tuple(map(_row, inner)), long=True)
-        blocks.append(Folded(f"{count(len(inner), 'inner tensor')} that are right", (table,), brief=False))
+        blocks.append(Folded(f"Inner tensors that are right ({len(inner)})", (table,), brief=False))
     if notes := _notes(section):
         blocks.append(Points(notes, NOTE))
     return Section("dumps", "Dumps of the device", OK if passed else BAD, summary, tuple(blocks))

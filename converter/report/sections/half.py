@@ -113,7 +113,7 @@ def _drawing(key, graph, layers):
         f"Largest magnitude of each blob and upper bound of each sum inside a layer, {count(len(layers), 'layer')}; "
         f"the largest is {error(max(found, default=None))}, half ends at 65504."
     )
-    title = f"{graph}: ranges against half's largest number"
+    title = f"{graph}: range of every layer"
     return curve(key, title, about, series, [Limit("65504, half's largest", every)])
 
 

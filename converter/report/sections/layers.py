@@ -81,7 +81,7 @@ def _share(row):
     """Of the tolerance; infinite where the layer gives nothing that can be compared."""
     found, allowed = row.get("max_abs"), row.get("allowed")
     if row.get("problem"):
-        return math.inf
+        return 0.0 if row.get("passed") else math.inf
     if not is_number(found):
         return 0.0
     if not is_number(allowed):
@@ -133,10 +133,10 @@ def _table(numbered, first, about=""):
         matched = row.get("matched", True)
         if blamed:
             verdict, state = "first wrong", BAD
-        elif row.get("problem"):
-            verdict, state = plain(row["problem"]), BAD
         elif row.get("passed") is False:
-            verdict, state = "beyond", BAD
+            verdict, state = plain(row.get("problem") or "beyond"), BAD
+        elif row.get("problem"):
+            verdict, state = f"made up for by later layers: {plain(row['problem'])}", NOTE
         else:
             verdict, state = ("", "") if matched else ("not matched", NOTE)
         inside = [row.get(key) for key in ("module", "operation", "torch") if row.get(key)]
