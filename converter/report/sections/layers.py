@@ -106,7 +106,7 @@ def _drawing(key, name, walk, rows, first):
         limits = [Limit("tolerance", (rtol,) * len(rows))] if is_number(rtol) and rtol else []
     mark = next(
         (
-            (index, f"first wrong: {first['layer']}")
+            (index, f"{first['layer']}: first wrong")
             for index, row in enumerate(rows)
             if row.get("layer") == first.get("layer")
         ),
