@@ -6,12 +6,11 @@ from functools import cache
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from converter.report import blocks
-from converter.report.blocks import RIGHT, Report, Table
+from converter.report.blocks import BAD, NOTE, OK, OPEN, RIGHT, Report, Table
 
 # Rows of a long table that a pull request is spared.
 MOST_ROWS = 40
-STATES = {blocks.OK: "passed", blocks.BAD: "failed", blocks.NOTE: "", blocks.OPEN: "not checked"}
+STATES = {OK: "passed", BAD: "failed", NOTE: "", OPEN: "not checked"}
 _SPECIAL = re.compile(r"([\\`*_\[\]~|#!])")
 
 
@@ -42,7 +41,7 @@ def markdown_table(table: Table) -> Markup:
     ]
     for row in kept:
         cells = [markdown_text(cell) for cell in row.cells]
-        if row.state == blocks.BAD:
+        if row.state == BAD:
             cells = [f"**{cell}**" if cell else cell for cell in cells]
         lines.append(_line(cells))
     if len(table.rows) > len(kept):

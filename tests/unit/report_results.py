@@ -73,7 +73,9 @@ def result(**more: Any) -> dict[str, Any]:
             {
                 "name": graph,
                 "format": "ncnn",
-                "files": [{"name": f"/exports/e1/lighttrack_{graph}.{end}", "sha256": "ab12" * 16} for end in ("param", "bin")],
+                "files": [
+                    {"name": f"/exports/e1/lighttrack_{graph}.{end}", "sha256": "ab12" * 16} for end in ("param", "bin")
+                ],
                 "names_from": "manifest",
                 "tensors": tensors,
             }
@@ -112,7 +114,9 @@ def full(passed: bool = True) -> dict[str, Any]:
         return result(**sections)
     files = {"status": "failed", "problems": [{"file": "lighttrack_init.bin", "problem": "is missing"}]}
     found = result(verdict="failed", problems=["lighttrack_init.bin is missing", "cls is off"], files=files, **sections)
-    found["verification"]["checks"].append(check("update", "noise 2", output("cls", 0.5), output("reg", 0.5), same=False))
+    found["verification"]["checks"].append(
+        check("update", "noise 2", output("cls", 0.5), output("reg", 0.5), same=False)
+    )
     found["error"] = {"exit_code": 1, "message": "lighttrack_init.bin is missing; cls is off"}
     return found
 
@@ -205,7 +209,9 @@ def dumps(passed: bool = True) -> dict[str, Any]:
                 "alternatives": [],
             },
             {
-                **{**tensor, "name": "tower.1", "role": "intermediate"},
+                **tensor,
+                "name": "tower.1",
+                "role": "intermediate",
                 "passed": True,
                 "figures": output("tower.1"),
                 "causes": [],

@@ -26,6 +26,7 @@ RUNTIMES = {
     "onnx": {"converter.onnx_export"},
     "onnxsim": {"converter.onnx_export"},
     "onnxruntime": {"converter.runners.onnx_runner"},
+    "jinja2": {"converter.report.rendering"},
 }
 LAYERS = (
     ("cli",),

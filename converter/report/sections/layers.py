@@ -104,23 +104,14 @@ def _drawing(key, name, walk, rows, first):
     if not any(limits[0].values):
         rtol = mapping(walk.get("tolerance")).get("rtol")
         limits = [Limit("tolerance", (rtol,) * len(rows))] if is_number(rtol) and rtol else []
-    mark = next(
-        (
-            (index, f"{first['layer']}: first wrong")
-            for index, row in enumerate(rows)
-            if row.get("layer") == first.get("layer")
-        ),
-        None,
-    )
+    blamed = first.get("layer")
+    place = next((index for index, row in enumerate(rows) if blamed and row.get("layer") == blamed), None)
+    mark = None if place is None else (place, f"{blamed}: first wrong")
     found = [value for value in relative if value is not None]
+    finding = f"The first wrong layer is {plain(blamed)}." if first else "No layer is to blame."
     about = (
         f"Largest difference of each layer as a share of its range, {count(len(rows), 'layer')} in the order of the "
-        f"file; the largest is {error(max(found, default=None))}. "
-        + (
-            f"The first wrong layer is {plain(first.get('layer'))}, number {mark[0] + 1}."
-            if mark
-            else "No layer is to blame."
-        )
+        f"file; the largest is {error(max(found, default=None))}. {finding}"
     )
     lines = [Series("|Δ| / range, layer by layer", relative, failed)]
     return curve(key, f"{name}: error from layer to layer", about, lines, limits, mark)
