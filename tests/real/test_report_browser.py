@@ -27,7 +27,7 @@ QUIET = (
 FRAMES = """<!DOCTYPE html><body style="margin:0">{frames}<script>
 const look = frame => {{
   const page = frame.contentDocument, root = page.documentElement;
-  const shown = one => one.getClientRects().length > 0;
+  const shown = one => one.checkVisibility();
   const scrolls = one => one.closest('.scroll, .charts.small');
   const wide = [...page.querySelectorAll('body *')].filter(one =>
     shown(one) && !scrolls(one) && one.getBoundingClientRect().right > root.clientWidth + 0.5);
