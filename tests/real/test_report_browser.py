@@ -41,6 +41,8 @@ const look = frame => {{
     scrollWidth: root.scrollWidth, clientWidth: root.clientWidth, heading: page.querySelector('h1').textContent,
     wide: wide.slice(0, 5).map(one => one.outerHTML.slice(0, 80)),
     cut: cut.map(one => one.querySelector('title').textContent),
+    scrolled: [...page.querySelectorAll('.scroll.short')].filter(one => one.scrollWidth > one.clientWidth + 1)
+      .map(one => one.textContent.slice(0, 80)),
     drawings: drawings.length,
     rows: [...page.querySelectorAll('details tr')].filter(shown).length,
     letters: Math.min(...drawings.map(one => one.getBoundingClientRect().width / one.viewBox.baseVal.width * 11)),
@@ -107,6 +109,7 @@ def test_page_fits_a_phone_and_a_desk(browser, tmp_path, name):
         assert found["clientWidth"] == width
         assert found["scrollWidth"] <= width
         assert found["wide"] == []
+        assert found["scrolled"] == [], "a short table is stacked, not scrolled"
         assert found["cut"] == []
         assert found["drawings"] >= 3
         assert found["letters"] >= 8, "the letters of a drawing are too small to read"

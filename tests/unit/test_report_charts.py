@@ -40,7 +40,7 @@ def test_element_escapes_attributes_and_leaves_out_none():
 
 
 def test_histogram_draws_what_is_there_and_marks_what_is_beyond():
-    root = parsed(histogram("h", NASTY, [0, 3, 0, 90, 7, 0], -10, 1e-7))
+    root = parsed(histogram("h", NASTY, [0, 0, 3, 90, 7, 0], -10, 1e-7))
     bars = of_class(root, "bar")
     assert len(bars) == 3
     assert of_class(root, "beyond") == bars[1:]

@@ -88,6 +88,8 @@ def test_page_needs_nothing_else(passed):
     names = {tag for tag, _ in page.tags}
     assert names & {"script", "link", "iframe", "object", "embed", "base", "form", "use", "image"} == set()
     assert re.search(r"https?://|url\(|@import|<script|<link", source) is None
+    policies = [one["content"] for tag, one in page.tags if one.get("http-equiv") == "Content-Security-Policy"]
+    assert policies == ["default-src 'none'; style-src 'unsafe-inline'; img-src data:"]
     for tag, attributes in page.tags:
         assert not any(name.startswith("on") for name in attributes), (tag, attributes)
         for name in ("src", "href", "srcset", "poster"):
@@ -295,7 +297,8 @@ def test_layers_name_the_first_wrong_one():
 
 def test_layer_that_is_made_up_for_is_no_failure():
     walks = layers()
-    walks[0]["rows"][3]["problem"] = "shape 1x2, expected 2x1"
+    walks[0]["rows"][3] |= {"problem": "shape 1x2, expected 2x1", "max_abs": None, "relative": None}
+    assert "shape 1x2" not in markdown(result(layers=walks)), "it is not among the worst"
     source, page = html(result(layers=walks))
     assert "made up for by later layers: shape 1x2" in page.text
     assert '<tr class="bad">' not in source
@@ -335,6 +338,9 @@ def test_half_says_what_leaves_the_range_and_what_was_simulated():
     assert "leaves the range" in page.text
     assert "∞" in page.text
     assert "Simulated: sums and errors: simulated, no half kernel was run" in page.text
+    endless = half(False)
+    endless["outputs"][0]["errors"] = [{"precision": "half arithmetic", "max_abs": None, "relative": None}]
+    assert "overflows" in html(result(fp16=endless))[1].text
     _, page = html(result(fp16=half()))
     assert "the least headroom is 700×" in page.text
 
@@ -344,6 +350,10 @@ def test_worst_of_several_inputs_is_shown():
     found["verification"]["checks"].append(check("update", "noise 9", output("cls", 0.02), output("reg", 2e-5)))
     _, page = html(found)
     assert "Worst: ncnn update alone, noise 9, output cls: off by 2.0e-02, 20× what is allowed" in page.text
+    table = next(one for one in report_of(found, (), "").sections if one.key == "outputs").blocks[0]
+    worst = [row for row in table.rows if row.state == "bad"]
+    assert [row.cells[:4] for row in worst] == [("cls", "ncnn update alone", "2.0e-02", "1.0e-03")]
+    assert [row.cells[2] for row in table.rows] == ["1.0e-05", "2.0e-02", "2.0e-05"]
     found["verification"]["checks"][-1] = check("update", "noise 9", output("cls"), output("reg"), same=False)
     assert "another best cell" in html(found)[1].text
     assert "[2, 3], expected [8, 6]" in html(found)[1].text
@@ -391,3 +401,19 @@ def test_markdown_text(text, expected):
 )
 def test_numbers_as_people_read_them(written, expected):
     assert written == expected
+
+
+def test_files_that_changed_fail_their_section():
+    problems = [{"file": "lighttrack_init.bin", "problem": "is missing"}]
+    for files in ({"status": "failed", "problems": problems}, {"status": "passed", "problems": problems}):
+        found = result(files=files)
+        assert "1 file not as the manifest says" in html(found)[1].text
+        assert "| Files and checksums | failed |" in markdown(found)
+        assert "Not verified" in markdown(found)
+
+
+def test_histograms_show_the_tolerance_and_figures_stand_at_the_right():
+    source, page = html(result())
+    assert source.count(">allowed 1.0e-04<") == 3
+    classes = [set(one["class"].split()) for tag, one in page.tags if tag == "table" and one.get("class")]
+    assert {"r3", "r4", "r5", "r6", "r7", "r8", "r9"} in classes
