@@ -93,7 +93,7 @@ def _passed(result):
     clip = mappings(mapping(result.get("clip")).get("candidates"))
     means = [mapping(one.get("iou")).get("mean") for one in clip]
     if means and all(map(is_number, means)):
-        parts.append(f"On the clip their boxes overlap by {overlap(min(means))} in the mean or more.")
+        parts.append(f"On the clip the mean overlap with its boxes is {overlap(min(means))} or more.")
     return " ".join(parts)
 
 

@@ -6,12 +6,9 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "unit"))
 from report_results import JPEG, full, result
 
 from converter.report import write_report
