@@ -7,7 +7,6 @@ from typing import Any
 from converter.compare import rounded_up
 
 NOTHING = "–"
-_SIXTEEN = 16
 
 
 def is_number(value: Any) -> bool:
@@ -118,7 +117,3 @@ def mappings(value: Any) -> list[Mapping[str, Any]]:
     if isinstance(value, Mapping) or not isinstance(value, Iterable) or isinstance(value, str):
         return []
     return [item for item in value if isinstance(item, Mapping)]
-
-
-def short_checksum(value: Any) -> str:
-    return value[:_SIXTEEN] if isinstance(value, str) else NOTHING
