@@ -28,6 +28,7 @@ RUNTIMES = {
     "onnxsim": {"converter.onnx_export"},
     "onnxruntime": {"converter.runners.onnx_runner"},
     "cv2": {"converter.clip.opencv"},
+    "jinja2": {"converter.report.rendering"},
 }
 LAYERS = (
     ("cli",),

@@ -1,0 +1,119 @@
+"""Figures and names as a reader wants them; what there is no figure for is a dash."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from converter.compare import rounded_up
+
+NOTHING = "–"
+
+
+def is_number(value: Any) -> bool:
+    """Whether it is a figure: no bool, no NaN, no infinity."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def plain(value: Any) -> str:
+    """Text as it is, a number without digits that say nothing."""
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return NOTHING
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return str(value)
+
+
+def error(value: Any) -> str:
+    """Two digits and an exponent."""
+    return f"{value:.1e}" if is_number(value) else NOTHING
+
+
+def upper(value: Any) -> str:
+    """Two digits, never less than the value."""
+    return rounded_up(value) if is_number(value) and value >= 0 else NOTHING
+
+
+def cosine(value: Any) -> str:
+    """Rounded down: what is not quite 1 does not look like it."""
+    return f"{math.floor(value * 1e7) / 1e7:.7f}" if is_number(value) else NOTHING
+
+
+def overlap(value: Any) -> str:
+    """Rounded down, like a cosine."""
+    return f"{math.floor(value * 1e5) / 1e5:.5f}" if is_number(value) else NOTHING
+
+
+def percent(value: Any) -> str:
+    """A share with two digits that count; a factor where it is ten and more."""
+    if not is_number(value):
+        return NOTHING
+    if value and abs(value) < 1e-6:
+        return "<0.0001 %"
+    if value and abs(value) < 1e-4:
+        return f"{100 * value:.1g} %"
+    if abs(value) >= 10:
+        return times(value)
+    return f"{100 * value:.2g} %" if abs(value) < 0.995 else f"{100 * value:,.0f} %"
+
+
+def times(value: Any) -> str:
+    """A factor."""
+    if not is_number(value):
+        return NOTHING
+    return f"{value:,.0f}×" if value >= 10 else f"{value:.2g}×"
+
+
+def milliseconds(value: Any) -> str:
+    return f"{value:.1f} ms" if is_number(value) else NOTHING
+
+
+def per_second(value: Any) -> str:
+    return f"{value:.1f}" if is_number(value) else NOTHING
+
+
+def size(value: Any) -> str:
+    """Bytes."""
+    if not is_number(value):
+        return NOTHING
+    return f"{value / 1e6:.2f} MB" if value >= 1e5 else f"{value:,.0f} B"
+
+
+def interval(low: Any, high: Any) -> str:
+    """A range of values."""
+    return f"{plain(low)} … {plain(high)}" if is_number(low) and is_number(high) else NOTHING
+
+
+def shape(value: Any) -> str:
+    return "×".join(plain(side) for side in value) if isinstance(value, Sequence) and not isinstance(value, str) else ""
+
+
+def box(value: Any) -> str:
+    """x, y, width, height in pixels."""
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        return NOTHING
+    return ", ".join(f"{side:.1f}" if is_number(side) else NOTHING for side in value)
+
+
+def listed(values: Iterable[Any], last: str = "and") -> str:
+    """One, two and three."""
+    texts = [plain(value) for value in values]
+    return f" {last} ".join(filter(None, [", ".join(texts[:-1]), *texts[-1:]]))
+
+
+def count(number: int, one: str, many: str = "") -> str:
+    """1 layer, 2 layers."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def mapping(value: Any) -> Mapping[str, Any]:
+    """A section's part as a mapping; empty where it is none."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def mappings(value: Any) -> list[Mapping[str, Any]]:
+    """A section's part as a list of mappings; what is none is left out."""
+    if isinstance(value, Mapping) or not isinstance(value, Iterable) or isinstance(value, str):
+        return []
+    return [item for item in value if isinstance(item, Mapping)]

@@ -1,0 +1,419 @@
+"""Pages and Markdown say what the result says, leave out what is not there, and never more than was checked."""
+
+import json
+import math
+import re
+from html.parser import HTMLParser
+from xml.etree import ElementTree
+
+import pytest
+from report_results import JPEG, PNG, check, clip, dumps, full, half, layers, output, result
+
+from converter.report.page import OPTIONAL, report_of
+from converter.report.rendering import html_of, markdown_of, markdown_text
+from converter.report.text import cosine, error, interval, listed, overlap, percent, plain, times, upper
+
+NASTY = """<img src=x onerror="a()"> & 'it' | `code` *bold* [x](y) @team\nnext"""
+VOID = {"meta", "img", "br", "line", "rect", "circle", "polyline", "path"}
+WORDS = {
+    "layers": "Layer by layer",
+    "clip": "On the clip",
+    "dumps": "Dumps of the device",
+    "fp16": "Half precision on ARM",
+}
+
+
+class Page(HTMLParser):
+    """Tags with attributes, the text, and whether elements end in the order in which they began."""
+
+    def __init__(self, source):
+        super().__init__()
+        self.tags, self.words, self.open, self.sections = [], [], [], {}
+        self.feed(source)
+        self.close()
+        self.text = " ".join(" ".join(self.words).split())
+
+    def handle_starttag(self, tag, attrs):
+        if tag in ("td", "tr") and self.open[-1] == "td":
+            self.open.pop()
+        if tag == "tr" and self.open[-1] == "tr":
+            self.open.pop()
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        while tag == "tbody" and self.open[-1] in ("td", "tr"):
+            self.open.pop()
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] not in ("style", "desc", "title"):
+            self.words.append(data)
+
+    def ids(self):
+        return [attributes["id"] for _, attributes in self.tags if "id" in attributes]
+
+
+def html(found, thumbnails=()):
+    source = html_of(report_of(found, thumbnails, "today"))
+    page = Page(source)
+    assert page.open == []
+    assert len(set(page.ids())) == len(page.ids())
+    return source, page
+
+
+def markdown(found):
+    return markdown_of(report_of(found, (), "today"))
+
+
+def tables(text):
+    """Runs of lines that are rows of one table, each as a list of cell counts."""
+    found, run = [], []
+    for line in [*text.splitlines(), ""]:
+        if line.startswith("|"):
+            run.append(len(re.findall(r"(?<!\\)\|", line)) - 1)
+        elif run:
+            found.append(run)
+            run = []
+    return found
+
+
+@pytest.mark.parametrize("passed", [True, False])
+def test_page_needs_nothing_else(passed):
+    source, page = html(full(passed), [("ncnn", 5, JPEG)])
+    names = {tag for tag, _ in page.tags}
+    assert names & {"script", "link", "iframe", "object", "embed", "base", "form", "use", "image"} == set()
+    assert re.search(r"https?://|url\(|@import|<script|<link", source) is None
+    policies = [one["content"] for tag, one in page.tags if one.get("http-equiv") == "Content-Security-Policy"]
+    assert policies == ["default-src 'none'; style-src 'unsafe-inline'; img-src data:"]
+    for tag, attributes in page.tags:
+        assert not any(name.startswith("on") for name in attributes), (tag, attributes)
+        for name in ("src", "href", "srcset", "poster"):
+            if name in attributes:
+                assert attributes[name].startswith(("data:image/", "#")), (tag, attributes)
+
+
+def test_page_begins_with_the_verdict():
+    _, page = html(full())
+    assert page.text.index("Verified") < page.text.index("What was compared")
+    assert "The ncnn models answer as the reference does in 4 comparisons" in page.text
+    assert "largest error is 1 % of what is allowed" in page.text
+    _, page = html(full(False))
+    assert (
+        page.text.index("Not verified") < page.text.index("lighttrack_init.bin is missing") < page.text.index("Network")
+    )
+    assert "2 problems found" in page.text
+    assert "Verified" not in page.text
+
+
+def test_page_ends_with_a_place_to_sign():
+    _, page = html(full())
+    assert page.ids()[-1] == "sign-off"
+    end = page.text[page.text.index("Sign-off") :]
+    assert all(word in end for word in ("Name", "Date", "Decision", "Signature"))
+
+
+def test_page_shows_figures_files_and_versions():
+    _, page = html(full())
+    for words in (
+        "1.0e-05",
+        "1.0e-03",
+        "37c3" * 16,
+        "ab12" * 16,
+        "1.0.20261020",
+        "1×96×8×8",
+        "LightTrackM.pth, epoch 30",
+    ):
+        assert words in page.text, words
+    assert "0.98999" in page.text or "0.99000" in page.text
+    assert "no half kernel was run" in page.text
+
+
+@pytest.mark.parametrize("key", OPTIONAL)
+def test_what_was_not_asked_for_is_named(key):
+    found = full()
+    del found[key]
+    for text in (html(found)[1].text, markdown(found)):
+        listed_part = text[text.index("Not checked in this run") :]
+        assert OPTIONAL[key].split(" (")[0] in listed_part
+        assert f"{WORDS[key]} passed" not in text
+    assert key not in html(found)[1].ids()
+    assert key in html(full())[1].ids()
+    assert "Not checked in this run" not in html(full())[1].text
+    assert "Not checked in this run" not in markdown(full())
+
+
+def test_nothing_compared_does_not_look_like_a_pass():
+    found = result(verification={}, verdict="failed", problems=["ncnn init does not load"])
+    for text in (html(found)[1].text, markdown(found)):
+        assert "Outputs: no output was compared" in text
+        assert "Not verified" in text
+
+
+def test_models_without_a_manifest_are_said_to_have_none():
+    found = result(files={"status": "no manifest", "problems": []}, folder=None, checkpoint=None)
+    found["models"][0]["names_from"] = "trial"
+    _, page = html(found)
+    assert "Checksums: no manifest" in page.text
+    assert "Check the table of blobs" in page.text
+    assert "found by trying" in page.text
+    assert "lighttrack_init.param" in page.text
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        {},
+        {"error": {"exit_code": 1, "message": "manifest.json is damaged"}},
+        {"verdict": "passed", "error": {"exit_code": 4, "message": "no space"}},
+        {"verdict": "passed", "problems": ["something"]},
+        {"verdict": "passed", "layers": layers(False)},
+        {"verdict": "passed", "clip": clip(False)},
+        {"verdict": "passed", "dumps": dumps(False)},
+        {"verdict": "passed", "fp16": half(False)},
+        {"verdict": "passed", "layers": []},
+        {"verdict": None},
+    ],
+)
+def test_no_contradiction_ends_in_verified(found):
+    for text in (html(found)[1].text, markdown(found)):
+        assert "Not verified" in text
+        assert "Verified" not in text
+
+
+def test_error_is_the_problem_where_there_is_no_list():
+    found = {"error": {"exit_code": 1, "message": "manifest.json is damaged"}}
+    assert "manifest.json is damaged" in html(found)[1].text
+    assert "manifest.json is damaged" in markdown(found)
+
+
+@pytest.mark.parametrize(
+    "key", ["layers", "clip", "dumps", "fp16", "golden", "verification", "files", "models", "tools"]
+)
+@pytest.mark.parametrize("value", [{}, [], [{}], {"rows": [{}]}, {"layers": [{}], "frames": [{}], "candidates": [{}]}])
+def test_sections_of_another_shape_do_not_break_the_report(key, value):
+    found = result(**{key: value})
+    html(found, [("", 3, JPEG)])
+    markdown(found)
+
+
+def test_unknown_keys_do_not_matter():
+    found = json.loads(json.dumps(full()).replace('"passed":', '"unheard_of": {"a": [1]}, "passed":'))
+    assert html(found)[1].text == html(full())[1].text
+
+
+def everywhere(value, words):
+    """The same structure with every free text replaced."""
+    keep = {"verdict", "status", "names_from", "how", "role", "first_decade", "format"}
+    if isinstance(value, dict):
+        return {key: item if key in keep else everywhere(item, words) for key, item in value.items()}
+    if isinstance(value, list):
+        return [everywhere(item, words) for item in value]
+    return words if isinstance(value, str) else value
+
+
+@pytest.mark.parametrize("passed", [True, False])
+def test_words_of_others_stay_words_on_the_page(passed):
+    source, page = html(everywhere(full(passed), NASTY), [(NASTY, 5, PNG)])
+    assert "<img src=x" not in source
+    assert [attributes.get("src", "")[:15] for tag, attributes in page.tags if tag == "img"] == ["data:image/png;"]
+    assert """<img src=x onerror="a()">""" in page.text
+    for svg in re.findall(r"<svg.*?</svg>", source, re.S):
+        ElementTree.fromstring(svg)
+
+
+@pytest.mark.parametrize("passed", [True, False])
+def test_words_of_others_stay_words_in_markdown(passed):
+    text = markdown(everywhere(full(passed), NASTY))
+    assert "<img" not in text
+    assert re.findall(r"<[^>]*>", text) == re.findall(r"</?details>|</?summary>", text)
+    assert not re.search(r"(?<!\\)\*bold|(?<!\\)\[x|(?<!\\)`code|@team", text)
+    for rows in tables(text):
+        assert len(set(rows)) == 1, rows
+
+
+@pytest.mark.parametrize("found", [result(), full(), full(False), {}])
+def test_markdown_tables_have_as_many_cells_in_every_line(found):
+    text = markdown(found)
+    assert tables(text)
+    for rows in tables(text):
+        assert len(set(rows)) == 1
+        assert len(rows) >= 2
+    assert len(text) < 20_000
+    assert text.count("<details>") == text.count("</details>")
+    for opening in re.finditer(r"</summary>\n(.)", text):
+        assert opening.group(1) == "\n", "a table right behind a tag is not a table"
+
+
+def test_markdown_gives_the_verdict_first_and_folds_details():
+    text = markdown(full(False))
+    assert text.startswith("## ❌ Not verified: ")
+    assert text.index("lighttrack\\_init.bin is missing") < text.index("| Section |")
+    assert "conv\\_7" in text
+    assert "**cls**" in text
+    assert markdown(full()).startswith("## ✅ Verified: ")
+
+
+def test_markdown_leaves_long_tables_to_the_page():
+    found = result(layers=layers(False, number=400), fp16=half(True, number=400), clip=clip(True, number=5000))
+    assert len(markdown(found)) < 20_000
+
+
+def test_page_stays_light():
+    found = result(layers=layers(True, 300) * 3, fp16=half(True, 400), clip=clip(True, 20_000))
+    assert len(html(found)[0].encode()) < 400_000
+
+
+def test_figures_that_are_none_are_dashes():
+    found = full()
+    found["verification"]["checks"][0]["outputs"] = [output("zf", problem="1 of 4 values are NaN or infinite")]
+    found["verification"]["checks"][0]["passed"] = False
+    found["clip"]["candidates"][0]["iou"] = dict.fromkeys(("mean", "smallest", "smallest_frame", "first_below"))
+    for text in (html(found)[1].text, markdown(found)):
+        assert "1 of 4 values are NaN or infinite" in text
+        assert "–" in text
+        assert not re.search(r"\b(nan|inf|None)\b", text)
+
+
+def test_figures_that_are_not_finite_are_dashes():
+    found = json.loads(json.dumps(full(False)).replace("0.5", "NaN").replace("1e-05", "Infinity"))
+    for text in (html(found)[0], markdown(found)):
+        assert not re.search(r"\b(nan|inf|NaN|Infinity)\b", text.replace("NaN or infinite", ""))
+
+
+def test_layers_name_the_first_wrong_one():
+    source, page = html(result(layers=layers(False)))
+    assert "first wrong layer is conv_7 (Convolution, in the network features.7 convolution)" in page.text
+    assert "conv_7: first wrong" in page.text
+    assert "NaN or infinite" in page.text
+    assert source.count('class="cross"') == 2 * 2
+    _, page = html(result(layers=layers()))
+    assert "No layer is to blame: 12 of 12 layers matched" in page.text
+
+
+def test_layer_that_is_made_up_for_is_no_failure():
+    walks = layers()
+    walks[0]["rows"][3] |= {"problem": "shape 1x2, expected 2x1", "max_abs": None, "relative": None}
+    assert "shape 1x2" not in markdown(result(layers=walks)), "it is not among the worst"
+    source, page = html(result(layers=walks))
+    assert "made up for by later layers: shape 1x2" in page.text
+    assert '<tr class="bad">' not in source
+
+
+def test_clip_shows_dips_pictures_and_where_a_model_stopped():
+    thumbnails = [("", 2, JPEG), ("ncnn", 5, PNG), ("ncnn", 7, b"no picture")]
+    _, page = html(result(clip=clip(False)), thumbnails)
+    sources = [attributes["src"].partition(";")[0] for tag, attributes in page.tags if tag == "img"]
+    assert sources == ["data:image/jpeg", "data:image/png"]
+    assert "Frame 2: overlap ncnn 0.49000" in page.text or "Frame 2: overlap ncnn 0.48999" in page.text
+    assert "below the floor" in page.text
+    stopped = clip(False)
+    stopped["candidates"][0]["problem"] = "frame 20: no output"
+    for row in stopped["frames"][20:]:
+        row["candidates"]["ncnn"] = None
+    _, page = html(result(clip=stopped))
+    assert "stopped: frame 20: no output" in page.text
+    dips = clip()
+    dips["candidates"][0]["iou"]["first_below"] = 9
+    assert "passed, with dips" in html(result(clip=dips))[1].text
+
+
+def test_dumps_give_causes_and_what_is_missing():
+    _, page = html(result(dumps=dumps(False)))
+    assert "update cls: it is a probability, a logit is expected" in page.text
+    assert "Not dumped: case_1 update reg" in page.text
+    assert "readme.txt" in page.text
+    unexplained = dumps(False)
+    unexplained["causes"] = unexplained["tensors"][0]["causes"] = []
+    assert "none of the usual causes explains it" in html(result(dumps=unexplained))[1].text
+
+
+def test_half_says_what_leaves_the_range_and_what_was_simulated():
+    _, page = html(result(fp16=half(False)))
+    assert "blob 4 of layer conv_4 in init reaches infinity" in page.text
+    assert "leaves the range" in page.text
+    assert "∞" in page.text
+    assert "Simulated: sums and errors: simulated, no half kernel was run" in page.text
+    endless = half(False)
+    endless["outputs"][0]["errors"] = [{"precision": "half arithmetic", "max_abs": None, "relative": None}]
+    assert "overflows" in html(result(fp16=endless))[1].text
+    _, page = html(result(fp16=half()))
+    assert "the least headroom is 700×" in page.text
+
+
+def test_worst_of_several_inputs_is_shown():
+    found = result()
+    found["verification"]["checks"].append(check("update", "noise 9", output("cls", 0.02), output("reg", 2e-5)))
+    _, page = html(found)
+    assert "Worst: ncnn update alone, noise 9, output cls: off by 2.0e-02, 20× what is allowed" in page.text
+    table = next(one for one in report_of(found, (), "").sections if one.key == "outputs").blocks[0]
+    worst = [row for row in table.rows if row.state == "bad"]
+    assert [row.cells[:4] for row in worst] == [("cls", "ncnn update alone", "2.0e-02", "1.0e-03")]
+    assert [row.cells[2] for row in table.rows] == ["1.0e-05", "2.0e-02", "2.0e-05"]
+    found["verification"]["checks"][-1] = check("update", "noise 9", output("cls"), output("reg"), same=False)
+    assert "another best cell" in html(found)[1].text
+    assert "[2, 3], expected [8, 6]" in html(found)[1].text
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a|b", "a\\|b"),
+        ("<i>&", "&lt;i&gt;&amp;"),
+        ("a\nb\r\n# c", "a b \\# c"),
+        ("x_y*z`", "x\\_y\\*z\\`"),
+        ("a\\|b", "a\\\\\\|b"),
+    ],
+)
+def test_markdown_text(text, expected):
+    assert markdown_text(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        (error(4.38e-5), "4.4e-05"),
+        (error(math.nan), "–"),
+        (error(None), "–"),
+        (error(True), "–"),
+        (upper(8.61e-7), "8.7e-07"),
+        (cosine(0.99999999999), "0.9999999"),
+        (cosine(1.0), "1.0000000"),
+        (overlap(0.999999), "0.99999"),
+        (percent(0.0087), "0.87 %"),
+        (percent(0.0), "0 %"),
+        (percent(1e-9), "<0.0001 %"),
+        (percent(3e-5), "0.003 %"),
+        (percent(1.5), "150 %"),
+        (percent(178.4), "178×"),
+        (percent(math.inf), "–"),
+        (times(1.64), "1.6×"),
+        (plain(math.inf), "–"),
+        (plain(False), "no"),
+        (interval(-1.5, None), "–"),
+        (listed(["a", "b", "c"]), "a, b and c"),
+        (listed([]), ""),
+    ],
+)
+def test_numbers_as_people_read_them(written, expected):
+    assert written == expected
+
+
+def test_files_that_changed_fail_their_section():
+    problems = [{"file": "lighttrack_init.bin", "problem": "is missing"}]
+    for files in ({"status": "failed", "problems": problems}, {"status": "passed", "problems": problems}):
+        found = result(files=files)
+        assert "1 file not as the manifest says" in html(found)[1].text
+        assert "| Files and checksums | failed |" in markdown(found)
+        assert "Not verified" in markdown(found)
+
+
+def test_histograms_show_the_tolerance_and_figures_stand_at_the_right():
+    source, page = html(result())
+    assert source.count(">allowed 1.0e-04<") == 3
+    classes = [set(one["class"].split()) for tag, one in page.tags if tag == "table" and one.get("class")]
+    assert {"r3", "r4", "r5", "r6", "r7", "r8", "r9"} in classes
