@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.logging import RichHandler
 from typer.exceptions import TyperException
 
-from converter import __version__
+from converter import __version__, process
 from converter.errors import ConverterError, UsageError, VerificationError
 from converter.progress import interruption, stage_lines
 
@@ -159,7 +159,8 @@ def _run(options, as_json, verbose, quiet):
 
     table = Console(stderr=as_json, width=None if sys.stdout.isatty() else 120)
     try:
-        stage_lines.quiet = quiet
+        stage_lines.quiet, stage_lines.detailed = quiet, verbose
+        stage_lines("start", process.age(), "Python, command line")
         manifest = export(options, stage_lines)
     except VerificationError as error:
         print_checks(table, _checks(error), verbose)
@@ -168,6 +169,7 @@ def _run(options, as_json, verbose, quiet):
         print(json.dumps(manifest, indent=2))
     elif not quiet:
         print_summary(table, manifest, options.output, verbose)
+    stage_lines.close(process.age())
 
 
 def _formats(names):
@@ -206,6 +208,7 @@ def _log_to_stderr(verbose, quiet):
 def main() -> None:
     """Entry point of ``lt-export``."""
     interruption.listen()
+    process.keep_garbage()
     try:
         code = app(prog_name=PROGRAM, standalone_mode=False) or 0
     except BaseException as error:
@@ -218,7 +221,7 @@ def main() -> None:
             code = _report(f"error: {error.format_message().rstrip('.')}; see {PROGRAM} --help", 2)
         else:
             raise
-    sys.exit(code)
+    process.leave(code)
 
 
 def _checks(error):

@@ -5,9 +5,10 @@ The only place that tells formats apart; nothing here imports a runtime before i
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from converter.errors import DependencyError
 from converter.files import make_folder
@@ -18,13 +19,7 @@ STEM = "lighttrack_{graph}"
 
 
 class Conversion(Protocol):
-    """A graph on its way to a format.
-
-    Attributes:
-        background: whether it goes on by itself, in a process of its own.
-    """
-
-    background: bool
+    """A graph on its way to a format."""
 
     def result(self) -> tuple[Path, ...]:
         """The finished files, proved to be there."""
@@ -38,7 +33,7 @@ class Job:
     """One traced graph to convert.
 
     Attributes:
-        torchscript: the traced graph, a TorchScript file.
+        traced: the graph as TorchScript, from :func:`converter.trace.trace`.
         graph: its inputs and outputs.
         folder: for its files; they go into a folder of the format.
         options: of the export.
@@ -46,7 +41,7 @@ class Job:
         process_group: for child processes.
     """
 
-    torchscript: bytes
+    traced: Any
     graph: GraphSpec
     folder: Path
     options: ExportOptions
@@ -57,6 +52,13 @@ class Job:
     def stem(self) -> str:
         return STEM.format(graph=self.graph.name)
 
+    @cached_property
+    def torchscript(self) -> bytes:
+        """The traced graph as a file, written once for all who want it."""
+        from converter.trace import saved
+
+        return saved(self.traced)
+
 
 @dataclass(frozen=True)
 class Format:
@@ -66,6 +68,7 @@ class Format:
         name: as on the command line.
         runtime: what runs it, in words.
         packages: importable names it needs.
+        background: whether a conversion goes on by itself, in a process of its own.
         start: begin to convert.
         load: its files and graph to something that runs.
     """
@@ -73,6 +76,7 @@ class Format:
     name: str
     runtime: str
     packages: tuple[str, ...]
+    background: bool
     start: Callable[[Job], Conversion]
     load: Callable[[tuple[Path, ...], GraphSpec], Runner]
 
@@ -95,7 +99,7 @@ def _start_onnx(job):
 
     path = make_folder(job.folder / "onnx") / f"{job.stem}.onnx"
     options = job.options
-    return OnnxConversion(job.torchscript, job.graph, path, options.opset, options.simplify, job.metadata)
+    return OnnxConversion(job.traced, job.graph, path, options.opset, options.simplify, job.metadata)
 
 
 def _load_onnx(files, graph):
@@ -107,8 +111,8 @@ def _load_onnx(files, graph):
 FORMATS = {
     format.name: format
     for format in (
-        Format("ncnn", "ncnn on the CPU, fp32", ("pnnx", "ncnn"), _start_ncnn, _load_ncnn),
-        Format("onnx", "onnxruntime on the CPU", ("onnx", "onnxsim", "onnxruntime"), _start_onnx, _load_onnx),
+        Format("ncnn", "ncnn on the CPU, fp32", ("pnnx", "ncnn"), True, _start_ncnn, _load_ncnn),
+        Format("onnx", "onnxruntime on the CPU", ("onnx", "onnxsim", "onnxruntime"), False, _start_onnx, _load_onnx),
     )
 }
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from converter.errors import CheckpointError, ConversionError, UsageError
-from converter.formats import FORMATS, STEM, Conversion, Job, check_dependencies
+from converter.formats import FORMATS, Conversion, Job, check_dependencies
 from converter.networks import FAMILIES
 from converter.spec import ExportOptions, GraphSpec
 
@@ -73,24 +73,27 @@ def export(options: ExportOptions, on_stage: StageCallback | None = None) -> dic
     Raises:
         ConverterError: one of its kinds; nothing was published and the target is as before.
     """
-    # everything that can be refused is refused before torch is imported
-    from converter.publish import Workspace, check_target
-
     stages = Stages(on_stage)
-    dimensions = network_dimensions(options)
-    plans = {name: options.network.graph_specs(options.split_of(name), dimensions) for name in options.formats}
-    graphs = {graph.name: graph for plan in plans.values() for graph in plan}
-    images = _images(plans)
-    check_target(options.output)
-    check_dependencies(options)
-    _check_checkpoint(options.checkpoint)
-    feeds = _feeds(options, images)
-    with Workspace(options.output) as workspace, ExitStack() as running:
-        with stages("network") as notes:
+    with ExitStack() as running:
+        with stages("check"):  # everything that can be refused is refused before torch is imported
+            from converter.publish import Workspace, check_target
+
+            dimensions = network_dimensions(options)
+            plans = {name: options.network.graph_specs(options.split_of(name), dimensions) for name in options.formats}
+            graphs = {graph.name: graph for plan in plans.values() for graph in plan}
+            images = _images(plans)
+            check_target(options.output)
+            check_dependencies(options)
+            _check_checkpoint(options.checkpoint)
+            feeds = _feeds(options, images)
+            workspace = running.enter_context(Workspace(options.output))
+        with stages("import") as notes:
             from converter.model import load_network, one_thread
             from converter.trace import multiply_adds
 
             running.enter_context(one_thread())
+            notes.append("torch")
+        with stages("network") as notes:
             network = load_network(options, dimensions["stride"])
             notes += [f"{options.arch}, {network.source}", f"{network.parameters:,} parameters"]
         with stages("trace") as notes:
@@ -137,7 +140,10 @@ def _feeds(options, images):
 
 
 def _start_conversions(options, network, plans, workspace, running) -> dict[tuple[str, str], Conversion]:
-    """Trace every graph once, the largest first, and start its conversions as soon as it is traced."""
+    """Trace every graph once and start its conversions as soon as it is traced.
+
+    Those that go on by themselves come first, and of them the largest.
+    """
     from converter.files import write
     from converter.manifest import file_metadata
     from converter.trace import trace
@@ -145,16 +151,20 @@ def _start_conversions(options, network, plans, workspace, running) -> dict[tupl
     metadata = file_metadata(options, network)
     graphs = {graph.name: graph for plan in plans.values() for graph in plan}
     conversions = {}
-    for graph in sorted(graphs.values(), key=_input_size, reverse=True):
-        torchscript = trace(network.module, graph)
-        if options.keep_torchscript:
-            write(workspace.folder / f"{STEM.format(graph=graph.name)}.pt", torchscript)
-        job = Job(torchscript, graph, workspace.folder, options, metadata, workspace.process_group)
+    for graph in sorted(graphs.values(), key=lambda graph: (not _in_background(graph, plans), -_input_size(graph))):
+        traced = trace(network.module, graph)
+        job = Job(traced, graph, workspace.folder, options, metadata, workspace.process_group)
         for name in (name for name, plan in plans.items() if graph in plan):
             conversion = FORMATS[name].start(job)
             running.callback(conversion.stop)
             conversions[name, graph.name] = conversion
+        if options.keep_torchscript:
+            write(workspace.folder / f"{job.stem}.pt", job.torchscript)
     return conversions
+
+
+def _in_background(graph, plans):
+    return any(FORMATS[name].background for name, plan in plans.items() if graph in plan)
 
 
 def _input_size(graph: GraphSpec) -> int:
@@ -163,8 +173,12 @@ def _input_size(graph: GraphSpec) -> int:
 
 def _finished(conversions) -> dict[tuple[str, str], tuple[Path, ...]]:
     """The files of every conversion; what this process has to do itself comes before waiting for others."""
-    order = sorted(conversions, key=lambda key: conversions[key].background)
-    return {key: conversions[key].result() for key in order}
+    files = {}
+    for name, graph in sorted(conversions, key=lambda key: FORMATS[key[0]].background):
+        start = time.perf_counter()
+        files[name, graph] = conversions[name, graph].result()
+        log.debug("%s %s: %.2f s", name, graph, time.perf_counter() - start)
+    return files
 
 
 def _loaded(plans, files):
