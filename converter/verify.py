@@ -1,6 +1,7 @@
 """Converted graphs against the unpatched network: each by itself, and chained as a device runs them."""
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -11,9 +12,11 @@ from converter.errors import VerificationError
 from converter.feeds import Feed
 from converter.spec import GraphSpec, Tolerance
 
+AT_ONCE = 2  # feeds: the runtimes use one thread each, and most machines have a second core
+
 
 class Runner(Protocol):
-    """A loaded graph: named float32 arrays in, named float32 arrays out."""
+    """A loaded graph: named float32 arrays in, named float32 arrays out; called by several threads at once."""
 
     def infer(self, feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]: ...
 
@@ -123,19 +126,26 @@ def verify(
         tolerances: for every output; a missing one is an error, not a pass.
         decision: name of the score map.
     """
+    pairs = zip(feeds, answers, strict=True)
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        found = pool.map(lambda pair: _checks(format, graphs, runners, *pair, tolerances, decision), pairs)
+        return [check for checks in found for check in checks]
+
+
+def _checks(format, graphs, runners, feed, answer, tolerances, decision):
+    """Of one feed."""
     checks = []
-    for feed, answer in zip(feeds, answers, strict=True):
-        exact = {**answer, **feed.tensors}
-        chained = dict(feed.tensors)
-        for graph in graphs:
-            outputs = _run(runners[graph.name], graph, exact)
-            checks.append(_check(format, graph, "alone", feed.name, outputs, answer, tolerances, decision))
-            if not all(tensor.meaning in feed.tensors for tensor in graph.inputs):
-                if any(chained[tensor.meaning].shape != tensor.shape for tensor in graph.inputs):
-                    break  # the graph before has already failed on that shape
-                outputs = _run(runners[graph.name], graph, chained)
-                checks.append(_check(format, graph, "chained", feed.name, outputs, answer, tolerances, decision))
-            chained.update(outputs)
+    exact = {**answer, **feed.tensors}
+    chained = dict(feed.tensors)
+    for graph in graphs:
+        outputs = _run(runners[graph.name], graph, exact)
+        checks.append(_check(format, graph, "alone", feed.name, outputs, answer, tolerances, decision))
+        if not all(tensor.meaning in feed.tensors for tensor in graph.inputs):
+            if any(chained[tensor.meaning].shape != tensor.shape for tensor in graph.inputs):
+                break  # the graph before has already failed on that shape
+            outputs = _run(runners[graph.name], graph, chained)
+            checks.append(_check(format, graph, "chained", feed.name, outputs, answer, tolerances, decision))
+        chained.update(outputs)
     return checks
 
 

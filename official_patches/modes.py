@@ -71,5 +71,5 @@ def forward_mode(network, mode: str) -> PatchSpec:
 
 
 def without_unused(network, mode: str) -> tuple[PatchSpec, ...]:
-    """Patches that take the parts that a mode never calls out of its trace, which converts and saves all that is there."""
+    """Patches that take the parts that a mode never calls out of its trace, which takes all that is there."""
     return tuple(PatchSpec(network, part, nn.Identity(), f"{mode} does not call it") for part in UNUSED[mode])
