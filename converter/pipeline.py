@@ -75,17 +75,11 @@ def export(options: ExportOptions, on_stage: StageCallback | None = None) -> dic
     """
     stages = Stages(on_stage)
     with ExitStack() as running:
-        with stages("check"):  # everything that can be refused is refused before torch is imported
-            from converter.publish import Workspace, check_target
+        with stages("check"):
+            from converter.publish import Workspace
 
-            dimensions = network_dimensions(options)
-            plans = {name: options.network.graph_specs(options.split_of(name), dimensions) for name in options.formats}
+            dimensions, plans, images, feeds = _checked(options)
             graphs = {graph.name: graph for plan in plans.values() for graph in plan}
-            images = _images(plans)
-            check_target(options.output)
-            check_dependencies(options)
-            _check_checkpoint(options.checkpoint)
-            feeds = _feeds(options, images)
             workspace = running.enter_context(Workspace(options.output))
         with stages("import") as notes:
             from converter.model import load_network, one_thread
@@ -113,6 +107,23 @@ def export(options: ExportOptions, on_stage: StageCallback | None = None) -> dic
             manifest = _publish(options, dimensions, network, plans, counts, files, verification, workspace)
             notes.append(str(options.output))
     return manifest
+
+
+def _checked(options):
+    """Everything that can be refused is refused here, before torch is imported.
+
+    Returns:
+        sizes of the network, format to graphs, the images that the graphs take, what to compare on.
+    """
+    from converter.publish import check_target
+
+    dimensions = network_dimensions(options)
+    plans = {name: options.network.graph_specs(options.split_of(name), dimensions) for name in options.formats}
+    images = _images(plans)
+    check_target(options.output)
+    check_dependencies(options)
+    _check_checkpoint(options.checkpoint)
+    return dimensions, plans, images, _feeds(options, images)
 
 
 def _check_checkpoint(path):
