@@ -1,7 +1,8 @@
-"""The flow by hand (A) and lt-export (B), as whole processes, A B A B ...
+"""The flow by hand (A), lt-export (B) and lt-export for both formats (C), as whole processes, A B C A B C ...
 
-``python -m benchmarks.export [--resume CHECKPOINT]``. Both start cold (import of torch included) and end with
-models on disk. Set ``LIGHTTRACK_ROOT`` to let both build the network from an official checkout.
+``python -m benchmarks.export [--resume CHECKPOINT]``. All start cold (import of torch included) and end with
+models on disk. Set ``LIGHTTRACK_ROOT`` to let all build the network from an official checkout. C is left out
+where the packages for ONNX are not installed.
 """
 
 import argparse
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from benchmarks import plot
 from benchmarks.figures import compare_runs, warnings_about
-from benchmarks.flows import FLOWS, FlowError, alternate, run, same_weights
+from benchmarks.flows import COMPARED, FLOWS, FlowError, alternate, available, run, same_weights
 from benchmarks.machine import describe
 from benchmarks.measure import INTERVAL, MEMORY, PAUSE, PROC
 from benchmarks.report import pair_line, sentence, table
@@ -47,26 +48,33 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
 def main(arguments: list[str] | None = None) -> int:
     """Run, print, write the JSON and the plot; the exit code is 1 when a command of a flow fails."""
     options = parse(arguments)
-    settings = _settings(options)
+    flows = available()
+    settings = _settings(options, flows)
     try:
         options.output_dir.mkdir(parents=True, exist_ok=True)
         checkpoint = options.resume.absolute() if options.resume else _seeded(options.output_dir)
         _print_settings(settings, checkpoint)
         if options.warmup:
-            alternate(checkpoint, options.warmup, lambda number, runs: _say(pair_line("warm-up", runs)))
+            alternate(flows, checkpoint, options.warmup, lambda number, runs: _say(pair_line("warm-up", runs)))
         load = [os.getloadavg()[0]]
         runs, weights = alternate(
-            checkpoint, options.runs, lambda number, runs: _say(pair_line(f"pair {number}", runs))
+            flows, checkpoint, options.runs, lambda number, runs: _say(pair_line(f"round {number}", runs))
         )
         load.append(os.getloadavg()[0])
     except FlowError as error:
         print(f"benchmark stopped: {error}", file=sys.stderr)
         return 1
-    comparisons = compare_runs(runs["A"], runs["B"])
-    warnings = warnings_about(comparisons["seconds"])
-    _say("", *table(comparisons), "", f"weights: {same_weights(weights)}", sentence(comparisons))
+    found = {
+        about: compare_runs(runs[first], runs[second]) for about, (first, second) in COMPARED.items() if second in runs
+    }
+    for about, comparisons in found.items():
+        _say("", *table(comparisons, *COMPARED[about]))
+    _say(
+        "", f"weights: {same_weights(weights)}", *(sentence(comparisons, about) for about, comparisons in found.items())
+    )
+    warnings = warnings_about(found["comparisons"]["seconds"])
     _say(*(f"warning: {warning}" for warning in warnings))
-    _write(options, settings, runs, comparisons, {"weights": same_weights(weights), "warnings": warnings, "load": load})
+    _write(options, settings, runs, found, {"weights": same_weights(weights), "warnings": warnings, "load": load})
     return 0
 
 
@@ -81,7 +89,7 @@ def _seeded(folder):
     return checkpoint
 
 
-def _settings(options):
+def _settings(options, flows):
     root = os.environ.get("LIGHTTRACK_ROOT")
     return {
         "machine": describe(),
@@ -91,7 +99,7 @@ def _settings(options):
         "warmup": options.warmup,
         "memory": MEMORY,
         "memory_interval_seconds": INTERVAL,
-        "flows": {key: f"{flow.name}: {flow.about}" for key, flow in FLOWS.items()},
+        "flows": {key: f"{flow.name}: {flow.about}" for key, flow in flows.items()},
     }
 
 
@@ -108,12 +116,15 @@ def _print_settings(settings, checkpoint):
     )
 
 
-def _write(options, settings, runs, comparisons, extra):
+def _write(options, settings, runs, found, extra):
     file = options.json or options.output_dir / "export.json"
     figures = {
         **settings,
         **extra,
-        "comparisons": {quantity: found.as_dict() for quantity, found in comparisons.items()},
+        **{
+            about: {quantity: each.as_dict() for quantity, each in comparisons.items()}
+            for about, comparisons in found.items()
+        },
         "measured": {key: [_without_output(each) for each in flow] for key, flow in runs.items()},
     }
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -129,7 +140,7 @@ def _write(options, settings, runs, comparisons, extra):
     plot.draw(
         picture,
         {key: [each.seconds for each in flow] for key, flow in runs.items()},
-        comparisons["seconds"],
+        found["comparisons"]["seconds"],
         {key: flow.name for key, flow in FLOWS.items()},
         about,
     )

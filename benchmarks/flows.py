@@ -1,10 +1,11 @@
-"""The two flows as commands, and the runs of both, one after the other."""
+"""The flows as commands, and the runs of all, one after the other."""
 
 import os
 import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from benchmarks.measure import Run, measured
@@ -19,19 +20,28 @@ class FlowError(RuntimeError):
 
 @dataclass(frozen=True)
 class Flow:
-    """One way from a checkpoint to ncnn models, as a process.
+    """One way from a checkpoint to models, as a process.
 
     Attributes:
         name: what to call it.
         about: what it does and leaves out.
         command: (checkpoint, folder) -> the command that writes the models of all GRAPHS into the folder.
-        weights: file name of a graph's weights in that folder; ``{graph}`` stands for its name.
+        weights: file name of a graph's ncnn weights in that folder; ``{graph}`` stands for its name.
+        packages: importable names it needs beyond those of the others.
     """
 
     name: str
     about: str
     command: Callable[[Path, Path], list[str]]
     weights: str
+    packages: tuple[str, ...] = ()
+
+
+def _lt_export(*options):
+    return lambda checkpoint, folder: [
+        *(sys.executable, "-m", "converter.cli", "-q", *options),
+        *("--resume", str(checkpoint), "--output", str(folder)),
+    ]
 
 
 FLOWS = {
@@ -47,13 +57,24 @@ FLOWS = {
     "B": Flow(
         name="lt-export",
         about="lt-export -q: all of its work, verification included",
-        command=lambda checkpoint, folder: [
-            *(sys.executable, "-m", "converter.cli", "-q"),
-            *("--resume", str(checkpoint), "--output", str(folder)),
-        ],
+        command=_lt_export(),
         weights="lighttrack_{graph}.bin",
     ),
+    "C": Flow(
+        name="both formats",
+        about="lt-export -q --format ncnn --format onnx: B and three ONNX graphs, verified too",
+        command=_lt_export("--format", "ncnn", "--format", "onnx"),
+        weights="lighttrack_{graph}.bin",
+        packages=("onnx", "onnxruntime", "onnxsim"),
+    ),
 }
+# what is set beside what: the first is 1
+COMPARED = {"comparisons": ("A", "B"), "both_formats": ("B", "C")}
+
+
+def available() -> dict[str, Flow]:
+    """The flows whose packages are installed."""
+    return {key: flow for key, flow in FLOWS.items() if all(find_spec(package) for package in flow.packages)}
 
 
 def environment() -> dict[str, str]:
@@ -74,29 +95,30 @@ def run(command: list[str]) -> Run:
 
 
 def alternate(
-    checkpoint: Path, times: int, on_pair: Callable[[int, dict[str, Run]], None]
+    flows: dict[str, Flow], checkpoint: Path, times: int, on_round: Callable[[int, dict[str, Run]], None]
 ) -> tuple[dict[str, list[Run]], dict[str, dict[str, bytes]]]:
-    """Run A B A B ..., each in a folder of its own that is deleted afterwards.
+    """Run A B C A B C ..., each in a folder of its own that is deleted afterwards.
 
     Args:
+        flows: letter -> flow.
         times: of each flow.
-        on_pair: told the number of a finished pair, from 1, and its two runs.
+        on_round: told the number of a finished round, from 1, and its runs.
 
     Returns:
-        "A" and "B" -> runs; "A" and "B" -> graph -> weights as written by the last run.
+        letter -> runs; letter -> graph -> ncnn weights as written by the last run.
 
     Raises:
         FlowError: when a command fails or writes no weights.
     """
-    runs: dict[str, list[Run]] = {key: [] for key in FLOWS}
+    runs: dict[str, list[Run]] = {key: [] for key in flows}
     weights = {}
     for number in range(1, times + 1):
-        for key, flow in FLOWS.items():
+        for key, flow in flows.items():
             with tempfile.TemporaryDirectory(prefix="lt-bench-") as folder:
                 output = Path(folder) / "models"
                 runs[key].append(run(flow.command(checkpoint, output)))
                 weights[key] = {graph: _read(output / flow.weights.format(graph=graph)) for graph in GRAPHS}
-        on_pair(number, {key: runs[key][-1] for key in FLOWS})
+        on_round(number, {key: runs[key][-1] for key in flows})
     return runs, weights
 
 
@@ -108,10 +130,10 @@ def _read(path):
 
 
 def same_weights(weights: dict[str, dict[str, bytes]]) -> str:
-    """One line: whether both flows wrote weights of the same size, and the same bytes."""
+    """One line: whether A and B wrote weights of the same size, and the same bytes."""
     words = []
     for graph in GRAPHS:
-        first, second = (weights[key][graph] for key in FLOWS)
+        first, second = (weights[key][graph] for key in ("A", "B"))
         if len(first) != len(second):
             words.append(f"{graph} DIFFERENT SIZES, {len(first):,} and {len(second):,} bytes")
         else:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from benchmarks.figures import Comparison
 
-COLOURS = {"A": "#8a8a8a", "B": "#1f77b4", "ratio": "#333333"}
+COLOURS = {"A": "#8a8a8a", "B": "#1f77b4", "C": "#7fb8de", "ratio": "#333333"}
 
 
 def matplotlib_is_there() -> bool:
@@ -16,9 +16,9 @@ def draw(file: Path, times: dict[str, list[float]], wall: Comparison, names: dic
     """Write a PNG.
 
     Args:
-        times: "A" and "B" -> wall seconds of every run.
-        wall: the comparison of these times.
-        names: "A" and "B" -> what to call the flow.
+        times: "A", "B" and whatever else was run -> wall seconds of every run.
+        wall: the comparison of A and B.
+        names: the same letters -> what to call the flow.
         about: a line on machine and network, for under the title.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -35,16 +35,18 @@ def draw(file: Path, times: dict[str, list[float]], wall: Comparison, names: dic
 
 def _draw_times(axes, times, names):
     pairs = range(1, len(times["A"]) + 1)
-    for flow, offset in (("A", -0.2), ("B", 0.2)):
+    width = 0.8 / len(times)
+    for place, (flow, seconds) in enumerate(times.items()):
+        offset = (place - (len(times) - 1) / 2) * width
         bars = axes.bar(
-            [pair + offset for pair in pairs], times[flow], width=0.38, color=COLOURS[flow], label=names[flow]
+            [pair + offset for pair in pairs], seconds, width=0.95 * width, color=COLOURS[flow], label=names[flow]
         )
         if len(pairs) <= 8:
             axes.bar_label(bars, fmt="%.1f", fontsize=8, padding=1)
     axes.set(title="Wall time of every run", xlabel="pair", ylabel="wall time (s)")
-    axes.set_ylim(0, max(times["A"] + times["B"]) * 1.25)
+    axes.set_ylim(0, max(map(max, times.values())) * 1.25)
     axes.xaxis.get_major_locator().set_params(integer=True)
-    axes.legend(loc="upper center", ncols=2, fontsize=9, frameon=False)
+    axes.legend(loc="upper center", ncols=len(times), fontsize=9, frameon=False)
 
 
 def _draw_ratios(axes, wall, names):

@@ -11,7 +11,7 @@ from converter.exported import describe, file_problems
 from converter.formats import FORMATS, check_runtime
 from converter.histogram import ErrorHistograms
 from converter.manifest import GENERATOR, GOLDEN_INDEX, SCHEMA_VERSION, tool_versions
-from converter.pipeline import StageCallback, Stages
+from converter.plan import StageCallback, Stages
 from converter.publish import check_target
 from converter.reference import reference_for, write_vectors
 from converter.runners.isolated import IsolatedRunner

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from converter import process
 from converter.command import (
     HELP_OPTIONS,
     checks_of,
@@ -101,6 +102,12 @@ def export_command(
         bool, typer.Option("--allow-pickle", help="Read checkpoints that run code while they load.")
     ] = False,
     half: Annotated[bool, typer.Option("--half", help="Half-precision weights; not available yet.")] = False,
+    protect_fp16: Annotated[
+        bool,
+        typer.Option(
+            "--protect-fp16", help="Switch half arithmetic off (31=1) in ncnn layers whose sums could overflow in it."
+        ),
+    ] = False,
     keep_torchscript: Annotated[
         bool, typer.Option("--keep-torchscript", help="Publish the traced .pt files too.")
     ] = False,
@@ -153,6 +160,7 @@ def export_command(
         allow_pickle=allow_pickle,
         keep_torchscript=keep_torchscript,
         golden=golden,
+        protect_fp16=protect_fp16,
         pnnx_timeout=pnnx_timeout,
     )
     _run(options, as_json, verbose, quiet)
@@ -164,7 +172,8 @@ def _run(options, as_json, verbose, quiet):
 
     table = summary_console(as_json)
     try:
-        stage_lines.quiet = quiet
+        stage_lines.quiet, stage_lines.detailed = quiet, verbose
+        stage_lines("start", process.age(), "Python, command line")
         manifest = export(options, stage_lines)
     except VerificationError as error:
         print_checks(table, checks_of(error), verbose)
@@ -173,6 +182,7 @@ def _run(options, as_json, verbose, quiet):
         print(json.dumps(manifest, indent=2))
     elif not quiet:
         print_summary(table, manifest, options.output, verbose)
+    stage_lines.close(process.age())
 
 
 def _opset(number):

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.logging import RichHandler
 from typer.exceptions import TyperException
 
-from converter import __version__
+from converter import __version__, process
 from converter.errors import ConverterError, UsageError
 from converter.progress import interruption, stage_lines
 
@@ -70,12 +70,13 @@ def format_names(names: list[str] | None) -> tuple[str, ...]:
 
 
 def run(app: typer.Typer, program: str, arguments: list[str] | None = None) -> None:
-    """Run a command line and exit with its code; an error of ours becomes one line on stderr.
+    """Run a command line and end the process with its code; an error of ours becomes one line on stderr.
 
     Args:
         arguments: instead of those of the process.
     """
     interruption.listen()
+    process.keep_garbage()
     try:
         code = app(arguments, prog_name=program, standalone_mode=False) or 0
     except BaseException as error:
@@ -88,7 +89,7 @@ def run(app: typer.Typer, program: str, arguments: list[str] | None = None) -> N
             code = _report(program, f"error: {error.format_message().rstrip('.')}; see {program} --help", 2)
         else:
             raise
-    sys.exit(code)
+    process.leave(code)
 
 
 def checks_of(error: ConverterError) -> list[dict[str, Any]]:

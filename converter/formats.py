@@ -5,9 +5,10 @@ The only place that tells formats apart; nothing here imports a runtime before i
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from converter.errors import DependencyError
 from converter.files import make_folder
@@ -20,13 +21,7 @@ Shapes = dict[str, tuple[int, ...] | None]
 
 
 class Conversion(Protocol):
-    """A graph on its way to a format.
-
-    Attributes:
-        background: whether it goes on by itself, in a process of its own.
-    """
-
-    background: bool
+    """A graph on its way to a format."""
 
     def result(self) -> tuple[Path, ...]:
         """The finished files, proved to be there."""
@@ -40,7 +35,7 @@ class Job:
     """One traced graph to convert.
 
     Attributes:
-        torchscript: the traced graph, a TorchScript file.
+        traced: the graph as TorchScript, from :func:`converter.trace.trace`.
         graph: its inputs and outputs.
         folder: for its files; they go into a folder of the format.
         options: of the export.
@@ -48,7 +43,7 @@ class Job:
         process_group: for child processes.
     """
 
-    torchscript: bytes
+    traced: Any
     graph: GraphSpec
     folder: Path
     options: ExportOptions
@@ -59,6 +54,13 @@ class Job:
     def stem(self) -> str:
         return STEM.format(graph=self.graph.name)
 
+    @cached_property
+    def torchscript(self) -> bytes:
+        """The traced graph as a file, written once for all who want it."""
+        from converter.trace import saved
+
+        return saved(self.traced)
+
 
 @dataclass(frozen=True)
 class Format:
@@ -68,6 +70,7 @@ class Format:
         name: as on the command line.
         runtime: what runs it, in words.
         packages: importable names it needs, the runtime last.
+        background: whether a conversion goes on by itself, in a process of its own.
         start: begin to convert.
         load: its files and graph to something that runs.
         interface: its files to the inputs and the outputs found in them, name to shape (None where the file is silent).
@@ -76,6 +79,7 @@ class Format:
     name: str
     runtime: str
     packages: tuple[str, ...]
+    background: bool
     start: Callable[[Job], Conversion]
     load: Callable[[tuple[Path, ...], GraphSpec], Runner]
     interface: Callable[[tuple[Path, ...]], tuple[Shapes, Shapes]]
@@ -107,7 +111,7 @@ def _start_onnx(job):
 
     path = make_folder(job.folder / "onnx") / f"{job.stem}.onnx"
     options = job.options
-    return OnnxConversion(job.torchscript, job.graph, path, options.opset, options.simplify, job.metadata)
+    return OnnxConversion(job.traced, job.graph, path, options.opset, options.simplify, job.metadata)
 
 
 def _load_onnx(files, graph):
@@ -125,11 +129,12 @@ def _onnx_interface(files):
 FORMATS = {
     format.name: format
     for format in (
-        Format("ncnn", "ncnn on the CPU, fp32", ("pnnx", "ncnn"), _start_ncnn, _load_ncnn, _ncnn_interface),
+        Format("ncnn", "ncnn on the CPU, fp32", ("pnnx", "ncnn"), True, _start_ncnn, _load_ncnn, _ncnn_interface),
         Format(
             "onnx",
             "onnxruntime on the CPU",
             ("onnx", "onnxsim", "onnxruntime"),
+            False,
             _start_onnx,
             _load_onnx,
             _onnx_interface,

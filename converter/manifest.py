@@ -2,7 +2,7 @@
 
 import json
 import platform
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -50,27 +50,23 @@ def listed_files(data: Any) -> dict[str, str] | None:
 
 def build_manifest(
     options: ExportOptions,
-    dimensions: Mapping[str, int],
-    network: Any,
-    graphs: Sequence[ExportedGraph],
+    made: Any,
     extra_files: Sequence[Path],
-    verification: dict[str, Any],
-    checksum,
+    checksum: Callable[[Path], str],
     packages: Iterable[str],
     golden: str | None = None,
 ) -> dict[str, Any]:
     """The manifest of an export; the same export gives the same manifest.
 
     Args:
-        dimensions: sizes, stride and cells of the network.
-        network: a :class:`converter.model.LoadedNetwork`.
+        made: a :class:`converter.pipeline.Made`.
         extra_files: published files that belong to no graph.
-        verification: the report, or that there is none.
         checksum: path -> sha256.
         packages: whose versions to record.
         golden: where the golden vectors are, from the export folder.
     """
-    about = about_network(options.arch, options.network, dimensions, network)
+    network, graphs = made.network, made.graphs
+    about = about_network(options.arch, options.network, made.dimensions, network)
     return {
         "schema_version": SCHEMA_VERSION,
         "generator": {"name": GENERATOR, "version": __version__},
@@ -82,13 +78,14 @@ def build_manifest(
         "multiply_adds": {exported.graph.name: exported.multiply_adds for exported in graphs},
         "formats": {name: _format(options, name) for name in options.formats},
         "precision": options.precision,
+        "protected_from_half": made.protected,
         "graphs": [_graph(exported, checksum) for exported in graphs],
         "extra_files": [_file(path, checksum) for path in extra_files],
         "golden": golden,
         "preprocess": about["preprocess"],
         "tracker": about["tracker"],
         "tools": tool_versions(packages),
-        "verification": verification,
+        "verification": made.verification,
     }
 
 

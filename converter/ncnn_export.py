@@ -5,6 +5,7 @@ result is proved: the files are there, the layer table is whole and known to ncn
 length the table asks for, and inputs and outputs are the declared ones in the declared order.
 """
 
+import os
 import re
 import shutil
 import subprocess
@@ -18,6 +19,10 @@ from converter.ncnn_weights import load_bin
 from converter.spec import GraphSpec
 
 LAST_WORDS = 3
+# what pnnx writes beside the ncnn model and nobody reads: its own weights and ONNX file, two scripts
+UNREAD = ("pnnxbin", "pnnxonnx", "pnnxpy", "ncnnpy")
+# pnnx runs the network once, for the shapes; there, several threads wait for each other more than they work
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 FULL_DISK = 1 << 20
 
 
@@ -37,8 +42,6 @@ class PnnxRun:
         ConversionError: when the TorchScript file cannot be written.
     """
 
-    background = True
-
     def __init__(
         self,
         torchscript: bytes,
@@ -54,11 +57,13 @@ class PnnxRun:
         write(folder / "log", b"")
         shapes = ",".join(f"[{','.join(map(str, tensor.shape))}]f32" for tensor in graph.inputs)
         command = [pnnx_binary(), "model.pt", f"inputshape={shapes}", "fp16=0"]
+        command += [f"{output}={os.devnull}" for output in UNREAD]
         try:
             with (folder / "log").open("ab") as log:
                 self.process = subprocess.Popen(
                     command,
                     cwd=folder,
+                    env=os.environ | ONE_THREAD,
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,

@@ -1,12 +1,13 @@
 """From TorchScript to ONNX: export, simplify, check, and say in the file what it is.
 
-The TorchScript file goes through ``torch.onnx.export`` with ``dynamo=False``: a fifth of the dynamo exporter's
+The traced graph goes through ``torch.onnx.export`` with ``dynamo=False``: a fifth of the dynamo exporter's
 time, one file without side files, and the opset of choice.
 """
 
 import io
 import json
 import logging
+import sys
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,7 +26,7 @@ class OnnxConversion:
     """One graph to be converted; the work is done by :meth:`result`, in this process.
 
     Args:
-        torchscript: the traced graph, a TorchScript file.
+        traced: the graph as TorchScript.
         graph: its inputs and outputs.
         path: the ``.onnx`` file to write.
         opset: 11 to 17.
@@ -33,12 +34,16 @@ class OnnxConversion:
         metadata: what the file says about itself, name to text.
     """
 
-    background = False
-
     def __init__(
-        self, torchscript: bytes, graph: GraphSpec, path: Path, opset: int, simplify: bool, metadata: Mapping[str, str]
+        self,
+        traced: torch.jit.ScriptModule,
+        graph: GraphSpec,
+        path: Path,
+        opset: int,
+        simplify: bool,
+        metadata: Mapping[str, str],
     ):
-        self.torchscript, self.graph, self.path = torchscript, graph, path
+        self.traced, self.graph, self.path = traced, graph, path
         self.opset, self.simplify, self.metadata = opset, simplify, metadata
 
     def result(self) -> tuple[Path, ...]:
@@ -47,11 +52,14 @@ class OnnxConversion:
         Raises:
             ConversionError: when a step fails or changes the interface of the graph.
         """
-        model = onnx_from_torchscript(self.torchscript, self.graph, self.opset)
-        check(model, self.graph, "exporting")
-        if self.simplify:
-            model = simplified(model, self.graph)
-            check(model, self.graph, "simplifying")
+        model = exported = onnx_from_torchscript(self.traced, self.graph, self.opset)
+        try:
+            if self.simplify:
+                model = simplified(exported, self.graph)
+            check(model, self.graph, "simplifying" if self.simplify else "exporting")
+        except ConversionError:
+            check(exported, self.graph, "exporting")  # whose fault it is
+            raise
         describe(model, self.graph, self.metadata)
         write(self.path, model.SerializeToString(deterministic=True))
         return (self.path,)
@@ -60,7 +68,7 @@ class OnnxConversion:
         """Nothing runs beside this process."""
 
 
-def onnx_from_torchscript(torchscript: bytes, graph: GraphSpec, opset: int):
+def onnx_from_torchscript(traced: torch.jit.ScriptModule, graph: GraphSpec, opset: int):
     """The exporter's model, as an ``onnx.ModelProto``.
 
     Raises:
@@ -73,7 +81,6 @@ def onnx_from_torchscript(torchscript: bytes, graph: GraphSpec, opset: int):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # of torch.jit and of the exporter
             warnings.filterwarnings("ignore", message="no signature found for")  # of a script method, as it should be
-            traced = torch.jit.load(io.BytesIO(torchscript)).eval()
             torch.onnx.export(
                 traced,
                 tuple(torch.zeros(tensor.shape) for tensor in graph.inputs),
@@ -95,8 +102,7 @@ def simplified(model, graph: GraphSpec):
     Raises:
         ConversionError: when onnxsim fails.
     """
-    import onnxsim
-
+    onnxsim = _onnxsim()
     try:
         result, _ = onnxsim.simplify(model, check_n=0)
     except Exception as error:  # onnxsim raises what its C++ side throws
@@ -109,6 +115,17 @@ def simplified(model, graph: GraphSpec):
         result.graph.node.remove(node)
     log.debug("onnxsim on %s: %d nodes, %d before", graph.name, len(result.graph.node), len(model.graph.node))
     return result
+
+
+def _onnxsim():
+    """onnxsim without sympy, which it would use to print formulas, and which is half of what importing it takes."""
+    hidden = sys.modules.setdefault("sympy", None) is None
+    try:
+        import onnxsim
+    finally:
+        if hidden:
+            del sys.modules["sympy"]
+    return onnxsim
 
 
 def check(model, graph: GraphSpec, step: str) -> None:

@@ -2,62 +2,46 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from converter.errors import CheckpointError, ConversionError, UsageError
-from converter.formats import FORMATS, STEM, Conversion, Job, check_dependencies
-from converter.networks import FAMILIES
-from converter.spec import ExportOptions, GraphSpec, NetworkOptions, TensorSpec
+from converter.errors import ConversionError, UsageError
+from converter.formats import FORMATS, Conversion, Job, check_dependencies
+from converter.plan import (
+    StageCallback,
+    Stages,
+    check_checkpoint,
+    image_inputs,
+    network_dimensions,
+    reference_answers,
+    reference_words,
+)
+from converter.spec import ExportOptions, GraphSpec
 
 log = logging.getLogger(__name__)
 
-StageCallback = Callable[[str, float | None, str], None]
 
+@dataclass
+class Made:
+    """What a finished export consists of.
 
-class Stages:
-    """Tells a callback when a stage begins (seconds None) and ends (seconds, a note).
-
-    Args:
-        callback: (name, seconds, note).
+    Attributes:
+        dimensions: the numbers behind the names in the config's shapes.
+        network: a :class:`converter.model.LoadedNetwork`.
+        graphs: every :class:`converter.manifest.ExportedGraph`.
+        verification: the proof's figures, or that there are none.
+        protected: ncnn graph to layers without half arithmetic; None where nobody asked for it.
+        golden: the index of the golden vectors.
     """
 
-    def __init__(self, callback: StageCallback | None = None):
-        self._callback = callback or (lambda name, seconds, note: None)
-
-    @contextmanager
-    def __call__(self, name: str) -> Iterator[list[str]]:
-        """The block is the stage; what it appends to the list becomes the note."""
-        start = time.perf_counter()
-        notes: list[str] = []
-        self._callback(name, None, "")
-        yield notes
-        self._callback(name, time.perf_counter() - start, ", ".join(notes))
-
-
-def network_dimensions(options: NetworkOptions) -> dict[str, int]:
-    """The sizes, stride and cells of the network that the options describe.
-
-    Raises:
-        ArchitectureError, UsageError: when they describe none.
-    """
-    spec = options.network
-    if spec.family not in FAMILIES:
-        raise UsageError(f"config: unknown family {spec.family!r}, known are {', '.join(FAMILIES)}")
-    if spec.search_size < spec.template_size:
-        raise UsageError(
-            f"--search-size {spec.search_size}: smaller than the template, {spec.template_size}; "
-            "expected the larger crop, for example 288 beside 127"
-        )
-    dimensions = FAMILIES[spec.family].dimensions(spec.path_name, spec.template_size, spec.search_size)
-    if options.stride not in (None, dimensions["stride"]):
-        raise UsageError(
-            f"--stride {options.stride}: the output of path name {spec.path_name} has stride {dimensions['stride']}; "
-            f"pass --stride {dimensions['stride']} or leave it out"
-        )
-    return dimensions
+    dimensions: dict[str, int]
+    network: Any
+    graphs: list[Any]
+    verification: dict[str, Any]
+    protected: dict[str, tuple[str, ...]] | None = None
+    golden: dict[str, Any] | None = None
 
 
 def export(options: ExportOptions, on_stage: StageCallback | None = None) -> dict[str, Any]:
@@ -73,26 +57,22 @@ def export(options: ExportOptions, on_stage: StageCallback | None = None) -> dic
     Raises:
         ConverterError: one of its kinds; nothing was published and the target is as before.
     """
-    # everything that can be refused is refused before torch is imported
-    from converter.publish import Workspace, check_target
-
     stages = Stages(on_stage)
-    dimensions = network_dimensions(options)
-    plans = {name: options.network.graph_specs(options.split_of(name), dimensions) for name in options.formats}
-    graphs = {graph.name: graph for plan in plans.values() for graph in plan}
-    images = image_inputs(graphs.values())
-    check_target(options.output)
-    place = _golden_place(options)
-    check_dependencies(options)
-    check_checkpoint(options.checkpoint)
-    feeds = _feeds(options, images)
-    with Workspace(options.output) as workspace, ExitStack() as running:
-        with stages("network") as notes:
+    with ExitStack() as running:
+        with stages("check"):
+            from converter.publish import Workspace
+
+            dimensions, plans, images, feeds = _checked(options)
+            graphs = {graph.name: graph for plan in plans.values() for graph in plan}
+            workspace = running.enter_context(Workspace(options.output))
+        with stages("import") as notes:
             from converter.manifest import ExportedGraph
             from converter.model import load_network, one_thread
             from converter.trace import multiply_adds
 
             running.enter_context(one_thread())
+            notes.append("torch")
+        with stages("network") as notes:
             network = load_network(options, dimensions["stride"])
             notes += [f"{options.arch}, {network.source}", f"{network.parameters:,} parameters"]
         with stages("trace") as notes:
@@ -105,67 +85,54 @@ def export(options: ExportOptions, on_stage: StageCallback | None = None) -> dic
             files = _finished(conversions)
             runners = _loaded(plans, files)
             notes.append(" and ".join(plans))
+        protected = None
+        if options.protect_fp16:
+            with stages("half") as notes:
+                protected = _protect(plans, files, runners, feeds, answers)
+                notes.append(f"{sum(map(len, protected.values()))} layers without half arithmetic")
         with stages("verify") as notes:
             verification = _verify(options, plans, runners, feeds, answers, reference_words(network))
             notes.append(f"on {len(feeds)} inputs" if feeds else "left out")
-        golden = None
-        if place:
+        exported = [
+            ExportedGraph(graph, name, files[name, graph.name], counts[graph.name])
+            for name, plan in plans.items()
+            for graph in plan
+        ]
+        made = Made(dimensions, network, exported, verification, protected)
+        if options.golden:
             with stages("golden") as notes:
-                golden = _make_golden(options, dimensions, network, list(graphs.values()), feeds, answers, workspace)
-                notes.append(str(place.target))
+                made.golden = _golden(options, made, graphs.values(), feeds, answers, workspace)
+                notes.append(str(options.golden))
         with stages("publish") as notes:
-            exported = [
-                ExportedGraph(graph, name, files[name, graph.name], counts[graph.name])
-                for name, plan in plans.items()
-                for graph in plan
-            ]
-            manifest = _publish(options, dimensions, network, exported, verification, workspace, place, golden)
+            manifest = _publish(options, made, workspace)
             notes.append(str(options.output))
     return manifest
 
 
-def _golden_place(options):
-    from converter.vectors import place_for
+def _checked(options):
+    """Everything that can be refused is refused here, before torch is imported.
 
-    if options.golden is None:
-        return None
-    if not options.verify:
-        raise UsageError("--golden wants the proof's inputs and answers; leave --no-verify out")
-    return place_for(options.golden, options.output)
-
-
-def _make_golden(options, dimensions, network, graphs, feeds, answers, workspace):
-    from converter.golden import golden_header
-    from converter.manifest import about_network
-    from converter.vectors import make_vectors
-
-    spec = options.network
-    about = about_network(options.arch, spec, dimensions, network)
-    header = golden_header(about, reference_words(network), options.precision, options.tolerances())
-    folder = workspace.folder / "golden"
-    return make_vectors(folder, header, network.module, graphs, feeds, answers, spec.intermediates)
-
-
-def reference_words(network: Any) -> str:
-    """Who computed the reference answers."""
-    return f"unpatched template() and track(), {network.source}, torch on the CPU"
-
-
-def check_checkpoint(path: Path) -> None:
-    """Raises:
-    CheckpointError: when there is no such file.
+    Returns:
+        sizes of the network, format to graphs, the images that the graphs take, what to compare on.
     """
-    if not path.is_file():
-        found = "is a folder" if path.is_dir() else "no such file"
-        raise CheckpointError(f"checkpoint {path}: {found}, expected a file written by torch.save")
+    from converter.publish import check_target
 
+    dimensions = network_dimensions(options)
+    plans = {name: options.network.graph_specs(options.split_of(name), dimensions) for name in options.formats}
+    images = image_inputs(graph for plan in plans.values() for graph in plan)
+    check_target(options.output)
+    if options.golden:
+        from converter.vectors import place_for
 
-def image_inputs(graphs: Iterable[GraphSpec]) -> tuple[TensorSpec, ...]:
-    """The inputs that no graph produces: template and search crop."""
-    graphs = list(graphs)
-    produced = {tensor.meaning for graph in graphs for tensor in graph.outputs}
-    inputs = {tensor.meaning: tensor for graph in graphs for tensor in graph.inputs}
-    return tuple(tensor for meaning, tensor in inputs.items() if meaning not in produced)
+        place_for(options.golden, options.output)
+    for option, given in (("--golden", options.golden), ("--protect-fp16", options.protect_fp16)):
+        if given and not options.verify:
+            raise UsageError(f"{option} wants the proof's inputs and answers; leave --no-verify out")
+    if options.protect_fp16 and "ncnn" not in options.formats:
+        raise UsageError("--protect-fp16 is about ncnn models; add --format ncnn")
+    check_dependencies(options)
+    check_checkpoint(options.checkpoint)
+    return dimensions, plans, images, _feeds(options, images)
 
 
 def _feeds(options, images):
@@ -179,7 +146,10 @@ def _feeds(options, images):
 
 
 def _start_conversions(options, network, plans, workspace, running) -> dict[tuple[str, str], Conversion]:
-    """Trace every graph once, the largest first, and start its conversions as soon as it is traced."""
+    """Trace every graph once and start its conversions as soon as it is traced.
+
+    Those that go on by themselves come first, and of them the largest.
+    """
     from converter.files import write
     from converter.manifest import file_metadata
     from converter.trace import trace
@@ -187,16 +157,20 @@ def _start_conversions(options, network, plans, workspace, running) -> dict[tupl
     metadata = file_metadata(options, network)
     graphs = {graph.name: graph for plan in plans.values() for graph in plan}
     conversions = {}
-    for graph in sorted(graphs.values(), key=_input_size, reverse=True):
-        torchscript = trace(network.module, graph)
-        if options.keep_torchscript:
-            write(workspace.folder / f"{STEM.format(graph=graph.name)}.pt", torchscript)
-        job = Job(torchscript, graph, workspace.folder, options, metadata, workspace.process_group)
+    for graph in sorted(graphs.values(), key=lambda graph: (not _in_background(graph, plans), -_input_size(graph))):
+        traced = trace(network.module, graph)
+        job = Job(traced, graph, workspace.folder, options, metadata, workspace.process_group)
         for name in (name for name, plan in plans.items() if graph in plan):
             conversion = FORMATS[name].start(job)
             running.callback(conversion.stop)
             conversions[name, graph.name] = conversion
+        if options.keep_torchscript:
+            write(workspace.folder / f"{job.stem}.pt", job.torchscript)
     return conversions
+
+
+def _in_background(graph, plans):
+    return any(FORMATS[name].background for name, plan in plans.items() if graph in plan)
 
 
 def _input_size(graph: GraphSpec) -> int:
@@ -205,8 +179,12 @@ def _input_size(graph: GraphSpec) -> int:
 
 def _finished(conversions) -> dict[tuple[str, str], tuple[Path, ...]]:
     """The files of every conversion; what this process has to do itself comes before waiting for others."""
-    order = sorted(conversions, key=lambda key: conversions[key].background)
-    return {key: conversions[key].result() for key in order}
+    files = {}
+    for name, graph in sorted(conversions, key=lambda key: FORMATS[key[0]].background):
+        start = time.perf_counter()
+        files[name, graph] = conversions[name, graph].result()
+        log.debug("%s %s: %.2f s", name, graph, time.perf_counter() - start)
+    return files
 
 
 def _loaded(plans, files):
@@ -215,14 +193,6 @@ def _loaded(plans, files):
         name: {graph.name: FORMATS[name].load(files[name, graph.name], graph) for graph in plan}
         for name, plan in plans.items()
     }
-
-
-def reference_answers(module: Any, family: str, images: Sequence[TensorSpec], feeds: Sequence) -> list[dict]:
-    """What the unpatched network says to every feed: tensors of the config by name."""
-    from converter.runners.torch_runner import TorchReference
-
-    reference = TorchReference(module, FAMILIES[family], images)
-    return [reference.infer(feed.tensors) for feed in feeds]
 
 
 def _verify(options, plans, runners, feeds, answers, reference):
@@ -266,20 +236,47 @@ def _probe(format, graphs, runners):
                 )
 
 
-def _publish(options, dimensions, network, exported, verification, workspace, place, golden):
+def _protect(plans, files, runners, feeds, answers) -> dict[str, tuple[str, ...]]:
+    """Switch half arithmetic off in the ncnn layers that need it; what runs the graphs is loaded anew."""
+    from converter.half.analysis import fp16_report
+    from converter.half.masks import protect_files
+
+    graphs = plans["ncnn"]
+    paths = {graph.name: files["ncnn", graph.name] for graph in graphs}
+    report = fp16_report(paths, graphs, runners["ncnn"], feeds, answers)
+    changed = protect_files({name: param for name, (param, _) in paths.items()}, report.protect)
+    for line in report.advice():
+        log.warning("half precision: %s", line)
+    runners["ncnn"] = {graph.name: FORMATS["ncnn"].load(paths[graph.name], graph) for graph in graphs}
+    return changed
+
+
+def _golden(options, made, graphs, feeds, answers, workspace):
+    from converter.golden import golden_header
+    from converter.manifest import about_network
+    from converter.vectors import make_vectors
+
+    spec = options.network
+    about = about_network(options.arch, spec, made.dimensions, made.network)
+    header = golden_header(about, reference_words(made.network), options.precision, options.tolerances())
+    folder = workspace.folder / "golden"
+    return make_vectors(folder, header, made.network.module, list(graphs), feeds, answers, spec.intermediates)
+
+
+def _publish(options, made, workspace):
     from converter.files import sha256
     from converter.manifest import build_manifest
-    from converter.vectors import publish_vectors
+    from converter.vectors import place_for, publish_vectors
 
     extra = sorted(workspace.folder.glob("*.pt"))
     packages = ["torch", "numpy", *(package for name in options.formats for package in FORMATS[name].packages)]
-    recorded = place.recorded if place else None
-    manifest = build_manifest(options, dimensions, network, exported, extra, verification, sha256, packages, recorded)
+    place = place_for(options.golden, options.output) if options.golden else None
+    manifest = build_manifest(options, made, extra, sha256, packages, place.recorded if place else None)
     inside = {}
     if place and place.inside:
         inside[place.inside] = workspace.folder / "golden"
     elif place:
-        publish_vectors(place.target, workspace.folder / "golden", golden)
-    files = [*(path for graph in exported for path in graph.files), *extra]
+        publish_vectors(place.target, workspace.folder / "golden", made.golden)
+    files = [*(path for graph in made.graphs for path in graph.files), *extra]
     workspace.publish([(path.name, path) for path in files], manifest, inside)
     return manifest

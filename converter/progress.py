@@ -12,13 +12,17 @@ class StageLines:
     """A line per finished stage on stderr; on a terminal, what is under way shows a spinner.
 
     Attributes:
+        quiet: no lines.
+        detailed: hundredths of seconds, and at the end what the whole process took.
         stage: what is under way; "done" behind the last stage.
         last: the stage behind which nothing can be undone.
+        seconds: of all finished stages.
     """
 
     def __init__(self):
         self.console = Console(stderr=True)
-        self.quiet = False
+        self.quiet = self.detailed = False
+        self.seconds = 0.0
         self.stage = "start"
         self.last = LAST_STAGE
         self.status = None
@@ -26,6 +30,7 @@ class StageLines:
     def __call__(self, name: str, seconds: float | None, note: str) -> None:
         self.stop()
         self.stage = name if seconds is None else "done" if name == self.last else self.stage
+        self.seconds += seconds or 0.0
         interruption.raise_if_asked()
         if self.quiet:
             return
@@ -34,7 +39,21 @@ class StageLines:
                 self.status = self.console.status(name)
                 self.status.start()
             return
-        self.console.print(f"{name:<10} {seconds:5.1f} s  {note}", highlight=False, soft_wrap=True)
+        self._print(name, seconds, note)
+
+    def _print(self, name, seconds, note):
+        line = f"{name:<10} {seconds:5.{2 if self.detailed else 1}f} s  {note}".rstrip()
+        self.console.print(line, highlight=False, soft_wrap=True)
+
+    def close(self, seconds: float) -> None:
+        """Where the rest of the process's time went, when details are wanted.
+
+        Args:
+            seconds: since the process was started.
+        """
+        if self.detailed:
+            self._print("finish", seconds - self.seconds, "folders, summary")
+            self._print("total", seconds, "the whole process")
 
     def stop(self) -> None:
         if self.status:

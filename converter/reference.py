@@ -12,7 +12,7 @@ from converter.errors import UsageError, VerificationError
 from converter.golden import Golden, golden_header, read_golden
 from converter.manifest import GOLDEN_INDEX, about_network
 from converter.networks import FAMILIES
-from converter.pipeline import check_checkpoint, reference_words
+from converter.plan import check_checkpoint, reference_words
 from converter.spec import VerifyOptions
 from converter.subject import Subject
 from converter.vectors import make_vectors, publish_vectors

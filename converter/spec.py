@@ -184,6 +184,7 @@ class ExportOptions(NetworkOptions):
         seed: of the noise to compare on.
         images: pictures to compare on.
         golden: folder for golden vectors, in the export or elsewhere; None for none.
+        protect_fp16: whether to switch half arithmetic off in ncnn layers that could overflow in it.
         pnnx_timeout: seconds one pnnx run may take.
     """
 
@@ -201,6 +202,7 @@ class ExportOptions(NetworkOptions):
     verify: bool = True
     keep_torchscript: bool = False
     golden: Path | None = None
+    protect_fp16: bool = False
     pnnx_timeout: Annotated[float, Field(gt=0)] = 120.0
 
     def split_of(self, format: str) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from converter.errors import UsageError, VerificationError
 from converter.exported import Manifest, Model, models_of, read_manifest
-from converter.pipeline import image_inputs, network_dimensions
+from converter.plan import image_inputs, network_dimensions
 from converter.spec import GraphSpec, NetworkSpec, TensorSpec, Tolerance, VerifyOptions, overridden
 
 log = logging.getLogger(__name__)

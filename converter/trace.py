@@ -16,7 +16,7 @@ from converter.feeds import Feed
 from converter.module_patterns import matching_names
 from converter.spec import GraphSpec
 from official_patches.folding import folded_norms
-from official_patches.modes import UnknownNetworkError, forward_mode
+from official_patches.modes import UnknownNetworkError, forward_mode, without_unused
 from official_patches.patching import patched
 
 log = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 _SAME = 1e-6
 
 
-def trace(network: torch.nn.Module, graph: GraphSpec) -> bytes:
+def trace(network: torch.nn.Module, graph: GraphSpec) -> torch.jit.ScriptModule:
     """Trace one graph; the network is as before afterwards.
 
     ``torch.jit.trace``'s own check is off: it triples the time, and comparing the converted models with
@@ -37,7 +37,7 @@ def trace(network: torch.nn.Module, graph: GraphSpec) -> bytes:
         graph: its forward mode, and the inputs' shapes.
 
     Returns:
-        The TorchScript file.
+        TorchScript that shares the network's weights: (*inputs) -> outputs.
 
     Raises:
         ArchitectureError: when the network lacks the parts the mode needs.
@@ -48,22 +48,27 @@ def trace(network: torch.nn.Module, graph: GraphSpec) -> bytes:
     except UnknownNetworkError as error:
         raise ArchitectureError(str(error)) from None
     examples = tuple(torch.zeros(tensor.shape) for tensor in graph.inputs)
-    buffer = io.BytesIO()
     try:
         with (
-            patched(mode, *folded_norms(network, graph.mode)),
+            patched(mode, *folded_norms(network, graph.mode), *without_unused(network, graph.mode)),
             torch.no_grad(),
             warnings.catch_warnings(record=True) as caught,
         ):
             warnings.simplefilter("always")
             traced = torch.jit.trace(network, examples, check_trace=False)
-            torch.jit.save(traced, buffer)
     except (RuntimeError, TypeError, ValueError, KeyError, IndexError, AttributeError) as error:
         first = str(error).strip().partition("\n")[0]
         raise ConversionError(f"tracing {graph.name} failed: {type(error).__name__}: {first}") from error
     for warning in caught:
         if issubclass(warning.category, torch.jit.TracerWarning):
             log.warning("tracing %s: %s", graph.name, str(warning.message).partition("\n")[0])
+    return traced
+
+
+def saved(traced: torch.jit.ScriptModule) -> bytes:
+    """The TorchScript file; two of the same network are not the same byte for byte."""
+    buffer = io.BytesIO()
+    torch.jit.save(traced, buffer)
     return buffer.getvalue()
 
 

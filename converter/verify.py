@@ -1,6 +1,7 @@
 """Converted graphs against the unpatched network: each by itself, and chained as a device runs them."""
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -12,10 +13,11 @@ from converter.feeds import Feed
 from converter.spec import GraphSpec, Tolerance
 
 Observer = Callable[["Check", str, np.ndarray, np.ndarray], None]
+AT_ONCE = 2  # feeds: the runtimes use one thread each, and most machines have a second core
 
 
 class Runner(Protocol):
-    """A loaded graph: named float32 arrays in, named float32 arrays out."""
+    """A loaded graph: named float32 arrays in, named float32 arrays out; called by several threads at once."""
 
     def infer(self, feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]: ...
 
@@ -133,29 +135,32 @@ def verify(
         decision: name of the score map.
         observe: told every output beside its reference.
     """
-    checks = []
-    for feed, answer in zip(feeds, answers, strict=True):
-        exact = {**answer, **feed.tensors}
-        chained = dict(feed.tensors)
-        for graph in graphs:
-            outputs = _run(runners[graph.name], graph, exact)
-            checks.append(_check(format, graph, "alone", feed.name, outputs, answer, tolerances, decision))
-            _tell(observe, checks[-1], outputs, answer)
-            needs_others = not all(tensor.meaning in feed.tensors for tensor in graph.inputs)
-            if needs_others and all(tensor.meaning in chained for tensor in graph.inputs):
-                if any(chained[tensor.meaning].shape != tensor.shape for tensor in graph.inputs):
-                    break  # the graph before has already failed on that shape
-                outputs = _run(runners[graph.name], graph, chained)
-                checks.append(_check(format, graph, "chained", feed.name, outputs, answer, tolerances, decision))
-                _tell(observe, checks[-1], outputs, answer)
-            chained.update(outputs)
-    return checks
+    pairs = list(zip(feeds, answers, strict=True))
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        found = list(pool.map(lambda pair: _checks(format, graphs, runners, *pair, tolerances, decision), pairs))
+    for (_, answer), checks in zip(pairs, found, strict=True):
+        for check, outputs in checks if observe else ():
+            for name, array in outputs.items():
+                observe(check, name, array, answer[name])
+    return [check for checks in found for check, _ in checks]
 
 
-def _tell(observe, check, outputs, answer):
-    for name, array in outputs.items():
-        if observe:
-            observe(check, name, array, answer[name])
+def _checks(format, graphs, runners, feed, answer, tolerances, decision):
+    """Of one feed: every check with its outputs."""
+    found = []
+    exact = {**answer, **feed.tensors}
+    chained = dict(feed.tensors)
+    for graph in graphs:
+        outputs = _run(runners[graph.name], graph, exact)
+        found.append((_check(format, graph, "alone", feed.name, outputs, answer, tolerances, decision), outputs))
+        needs_others = not all(tensor.meaning in feed.tensors for tensor in graph.inputs)
+        if needs_others and all(tensor.meaning in chained for tensor in graph.inputs):
+            if any(chained[tensor.meaning].shape != tensor.shape for tensor in graph.inputs):
+                break  # the graph before has already failed on that shape
+            outputs = _run(runners[graph.name], graph, chained)
+            found.append((_check(format, graph, "chained", feed.name, outputs, answer, tolerances, decision), outputs))
+        chained.update(outputs)
+    return found
 
 
 def _run(runner, graph, known):

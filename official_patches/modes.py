@@ -8,6 +8,8 @@ a deployed graph needs them as inputs and outputs instead.
 
 import types
 
+from torch import nn
+
 from official_patches.patching import PatchSpec
 
 PARTS = ("features", "neck", "feature_fusor", "head")
@@ -40,6 +42,8 @@ def update(self, zf, x):
 
 
 MODES = {mode.__name__: mode for mode in (template, backbone, update, neck_head)}
+# the parts that a mode does without
+UNUSED = {"template": PARTS[1:], "backbone": PARTS[1:], "update": (), "neck_head": PARTS[:1]}
 
 
 def forward_mode(network, mode: str) -> PatchSpec:
@@ -64,3 +68,8 @@ def forward_mode(network, mode: str) -> PatchSpec:
         replacement=types.MethodType(MODES[mode], network),
         reason=f"trace {kind} as {mode}: its own forward computes a training loss",
     )
+
+
+def without_unused(network, mode: str) -> tuple[PatchSpec, ...]:
+    """Patches that take the parts that a mode never calls out of its trace, which takes all that is there."""
+    return tuple(PatchSpec(network, part, nn.Identity(), f"{mode} does not call it") for part in UNUSED[mode])

@@ -36,6 +36,7 @@ class IsolatedRunner:
     def __init__(self, format: str, files: tuple[Path, ...], graph: GraphSpec, timeout: float = TIMEOUT):
         self.format, self.files, self.graph, self.timeout = format, files, graph, timeout
         self._process: subprocess.Popen | None = None
+        self._one_call = threading.Lock()  # feeds are compared two at once
 
     def load(self) -> None:
         """Start the process and load the model, if that has not been done.
@@ -53,13 +54,11 @@ class IsolatedRunner:
         Raises:
             ConversionError: as from the runner, and when its process crashes or hangs.
         """
-        self.load()
-        return self._ask("infer", dict(feed))
+        return self._call("infer", dict(feed))
 
     def blobs(self, feed: Mapping[str, np.ndarray], names: Iterable[str]) -> dict[str, np.ndarray]:
         """As of the runner itself; raises as :meth:`infer`."""
-        self.load()
-        return self._ask("blobs", dict(feed), list(names))
+        return self._call("blobs", dict(feed), list(names))
 
     def stop(self) -> None:
         """End the process."""
@@ -68,6 +67,11 @@ class IsolatedRunner:
             self._process.communicate()
             self._process = None
             self._log.close()
+
+    def _call(self, call, *arguments):
+        with self._one_call:
+            self.load()
+            return self._ask(call, *arguments)
 
     def _start(self):
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 closed by stop()

@@ -1,6 +1,8 @@
 """The main job through the command line: files, manifest, and models that other code can run."""
 
 import json
+import re
+import time
 
 import ncnn
 import numpy as np
@@ -180,6 +182,25 @@ def test_other_sizes(tiny, tmp_path, template, search):
         assert (tracker["template_size"], tracker["search_size"]) == (template, search)
         assert tracker["score_size"] == 32
         assert_same_tracker(tmp_path / "out", tiny, TINY, template, search)
+
+
+@pytest.mark.parametrize("formats", [("ncnn",), ("ncnn", "onnx")])
+def test_the_detailed_account_adds_up_to_the_whole_process(tiny, tmp_path, formats):
+    chosen = [word for name in formats for word in ("--format", name)]
+    start = time.perf_counter()
+    done = lt_export("--resume", tiny, "--path-name", TINY, "-o", tmp_path / "out", "-v", *chosen)
+    wall = time.perf_counter() - start
+    assert done.code == 0, done.err
+    lines = [re.match(r"(\w+) +(\d+\.\d\d) s", line) for line in done.err.splitlines()]
+    seconds = {line[1]: float(line[2]) for line in lines if line}
+    total = seconds.pop("total")
+    assert list(seconds) == [
+        *("start", "check", "import", "network", "trace", "reference", "convert", "verify", "publish", "finish")
+    ]
+    assert sum(seconds.values()) == pytest.approx(total, abs=0.005 * len(seconds) + 0.005)
+    assert 0.9 * wall - 0.2 < total < wall + 0.02
+    for name in formats:
+        assert f"{name} init: " in done.err
 
 
 def test_pictures_are_compared_too(tiny, tmp_path):

@@ -12,7 +12,7 @@ from converter.errors import ArchitectureError
 from converter.networks import FAMILIES
 from converter.pipeline import network_dimensions
 from converter.spec import ExportOptions, network_for
-from converter.trace import multiply_adds, trace
+from converter.trace import multiply_adds, saved, trace
 from official_patches.folding import fold, folded_norms
 from official_patches.patching import patched
 
@@ -45,7 +45,7 @@ def test_traced_graphs_answer_as_the_unpatched_network(path_name, split, tmp_pat
         expected = FAMILY.reference(built, feed)
         known = dict(feed)
         for graph in graphs(path_name, split, tmp_path).values():
-            traced = torch.jit.load(io.BytesIO(trace(built, graph)))
+            traced = torch.jit.load(io.BytesIO(saved(trace(built, graph))))
             found = traced(*(known[tensor.name] for tensor in graph.inputs))
             found = found if isinstance(found, tuple) else (found,)
             for tensor, value in zip(graph.outputs, found, strict=True):
@@ -114,7 +114,7 @@ def test_a_folded_norm_answers_as_both():
 
 def test_no_two_norms_follow_each_other_in_a_traced_update(tmp_path):
     built = network(TINY)
-    traced = torch.jit.load(io.BytesIO(trace(built, graphs(TINY, "two", tmp_path)["update"])))
+    traced = torch.jit.load(io.BytesIO(saved(trace(built, graphs(TINY, "two", tmp_path)["update"]))))
     norms = [node for node in traced.inlined_graph.nodes() if node.kind() == "aten::batch_norm"]
     assert norms
     assert not any(next(node.inputs()).node().kind() == "aten::batch_norm" for node in norms)

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from benchmarks import measure, plot
 from benchmarks.export import main, parse
 from benchmarks.figures import Spread, compare, compare_runs, spread, warnings_about
-from benchmarks.flows import FLOWS, Flow, alternate, same_weights
+from benchmarks.flows import FLOWS, Flow, alternate, available, same_weights
 from benchmarks.machine import describe
 from benchmarks.measure import MEGABYTE, Run, descendants, measured, memory_of
 from benchmarks.report import sentence, table
@@ -32,7 +33,7 @@ def a_run(seconds, cpu_seconds, peak_bytes):
 
 @pytest.fixture
 def quick_flows(monkeypatch, tmp_path):
-    """Both flows replaced by commands that only write weights and a line in a log; the log."""
+    """All flows replaced by commands that only write weights and a letter in a log; the log."""
     log = tmp_path / "log"
 
     def flow(key):
@@ -40,7 +41,7 @@ def quick_flows(monkeypatch, tmp_path):
         code = f"{WRITE} ('init', 'update')]; open(sys.argv[2], 'a').write('{key}'); import time; time.sleep(0.3)"
         return Flow(f"flow {key}", "", lambda checkpoint, folder: python(code, folder, log), "{graph}.bin")
 
-    for key in ("A", "B"):
+    for key in FLOWS:
         monkeypatch.setitem(FLOWS, key, flow(key))
     return log
 
@@ -180,12 +181,19 @@ def test_signal_comes_back_as_a_negative_code():
 
 
 def test_runs_alternate_and_bring_their_weights(quick_flows, checkpoint):
-    pairs = []
-    runs, found = alternate(checkpoint, 3, lambda number, pair: pairs.append((number, set(pair))))
-    assert quick_flows.read_text() == "ABABAB"
-    assert pairs == [(1, {"A", "B"}), (2, {"A", "B"}), (3, {"A", "B"})]
-    assert {key: len(flow) for key, flow in runs.items()} == {"A": 3, "B": 3}
-    assert found == {key: {"init": b"1234", "update": b"1234"} for key in "AB"}
+    rounds = []
+    runs, found = alternate(FLOWS, checkpoint, 3, lambda number, done: rounds.append((number, set(done))))
+    assert quick_flows.read_text() == "ABCABCABC"
+    assert rounds == [(number, {"A", "B", "C"}) for number in (1, 2, 3)]
+    assert {key: len(flow) for key, flow in runs.items()} == {"A": 3, "B": 3, "C": 3}
+    assert found == {key: {"init": b"1234", "update": b"1234"} for key in "ABC"}
+
+
+def test_a_flow_whose_packages_are_missing_is_left_out(monkeypatch):
+    monkeypatch.setitem(FLOWS, "C", replace(FLOWS["C"], packages=("json", "no_such_package")))
+    assert list(available()) == ["A", "B"]
+    monkeypatch.setitem(FLOWS, "C", replace(FLOWS["C"], packages=("json",)))
+    assert list(available()) == ["A", "B", "C"]
 
 
 @pytest.mark.parametrize(
@@ -217,23 +225,29 @@ def test_weights_are_compared(update, words):
     assert found == f"init same size, 4 bytes, the same bytes; {words}"
 
 
-@pytest.mark.parametrize("with_matplotlib", [True, False])
-def test_all_figures_are_written(quick_flows, checkpoint, monkeypatch, tmp_path, capsys, with_matplotlib):
+@pytest.mark.parametrize(("with_matplotlib", "letters"), [(True, "ABC"), (False, "AB")])
+def test_all_figures_are_written(quick_flows, checkpoint, monkeypatch, tmp_path, capsys, with_matplotlib, letters):
     if with_matplotlib:
         pytest.importorskip("matplotlib", reason="matplotlib is not installed, so there is no plot to look at")
     monkeypatch.setattr(plot, "matplotlib_is_there", lambda: with_matplotlib)
+    if "C" not in letters:
+        monkeypatch.setitem(FLOWS, "C", replace(FLOWS["C"], packages=("no_such_package",)))
     file = tmp_path / "results" / "figures.json"
     code = main(["--resume", str(checkpoint), "--runs", "2", "--json", str(file), "--output-dir", str(tmp_path)])
     assert code == 0
-    assert quick_flows.read_text() == "AB" * 3  # one of them the warm-up
+    assert quick_flows.read_text() == letters * 3  # one of them the warm-up
     figures = json.loads(file.read_text())
     assert figures["machine"] == describe()
-    assert {key: len(flow) for key, flow in figures["measured"].items()} == {"A": 2, "B": 2}
-    assert set(figures["comparisons"]) == {"seconds", "cpu_seconds", "peak_bytes"}
-    seconds = [[run["seconds"] for run in figures["measured"][key]] for key in "AB"]
-    assert figures["comparisons"]["seconds"]["ratios"] == [b / a for a, b in zip(*seconds, strict=True)]
+    assert {key: len(flow) for key, flow in figures["measured"].items()} == dict.fromkeys(letters, 2)
     shown = capsys.readouterr().out
-    for words in ("warm-up", "pair 2", "init same size, 4 bytes", "only 2 of 5", describe()["cpu"], measure.MEMORY):
+    for about, (first, second) in {"comparisons": "AB", "both_formats": "BC"}.items():
+        assert (about in figures) is (second in letters)
+        assert (f"{second}/{first}, pair by pair" in shown) is (second in letters)
+        if second in letters:
+            assert set(figures[about]) == {"seconds", "cpu_seconds", "peak_bytes"}
+            seconds = [[run["seconds"] for run in figures["measured"][key]] for key in (first, second)]
+            assert figures[about]["seconds"]["ratios"] == [b / a for a, b in zip(*seconds, strict=True)]
+    for words in ("warm-up", "round 2", "init same size, 4 bytes", "only 2 of 5", describe()["cpu"], measure.MEMORY):
         assert words in shown
     picture = file.with_suffix(".png")
     assert picture.is_file() is with_matplotlib

@@ -8,6 +8,7 @@ import pytest
 
 from converter import __version__
 from converter.manifest import ExportedGraph, build_manifest, listed_files
+from converter.pipeline import Made
 from converter.spec import ExportOptions, network_for
 
 GOOD = {
@@ -104,7 +105,8 @@ def build(options, tmp_path):
         network = SimpleNamespace(checkpoint=checkpoint, source="own definition", parameters=1969397)
         init = options.network.graph_specs("two", dimensions)[0]
         graphs = [ExportedGraph(init, "ncnn", tuple(files[:2]), 123)]
-        return build_manifest(chosen, dimensions, network, graphs, files[2:], {"status": "passed"}, sha256, ["numpy"])
+        made = Made(dimensions, network, graphs, {"status": "passed"})
+        return build_manifest(chosen, made, files[2:], sha256, ["numpy"])
 
     return build
 

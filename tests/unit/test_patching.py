@@ -6,7 +6,7 @@ import types
 import pytest
 from torch import nn
 
-from official_patches.modes import MODES, UnknownNetworkError, forward_mode
+from official_patches.modes import MODES, PARTS, UnknownNetworkError, forward_mode, without_unused
 from official_patches.patching import PatchSpec, patched
 
 
@@ -185,7 +185,7 @@ FUSED = "fusor(neck.z(Z),neck.x({}))"
 )
 def test_forward_mode_composes_the_official_parts(mode, arguments, answer, calls):
     network = Network()
-    with patched(forward_mode(network, mode)):
+    with patched(forward_mode(network, mode), *without_unused(network, mode)):
         assert network.forward(*arguments) == answer
     assert network.calls == calls
     assert network.forward() == "training loss"
@@ -196,6 +196,23 @@ def test_forward_mode_leaves_other_instances_alone():
     network, other = Network(), Network()
     with patched(forward_mode(network, "template")):
         assert other.forward() == "training loss"
+
+
+@pytest.mark.parametrize(
+    ("mode", "left"),
+    [
+        ("template", ["features"]),
+        ("backbone", ["features"]),
+        ("neck_head", ["neck", "feature_fusor", "head"]),
+        ("update", ["features", "neck", "feature_fusor", "head"]),
+    ],
+)
+def test_what_a_mode_never_calls_is_out_of_the_way(mode, left):
+    network = Network()
+    before = {part: getattr(network, part) for part in PARTS}
+    with patched(*without_unused(network, mode)):
+        assert [part for part in PARTS if getattr(network, part) == before[part]] == left
+    assert {part: getattr(network, part) for part in PARTS} == before
 
 
 def test_there_are_four_modes():
