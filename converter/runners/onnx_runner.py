@@ -1,12 +1,13 @@
 """onnxruntime in this process, on the CPU."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
 
 from converter.errors import ConversionError
+from converter.onnx_format import part_of
 from converter.runners import check_feed
 from converter.spec import GraphSpec
 
@@ -26,14 +27,8 @@ class OnnxRunner:
 
     def __init__(self, path: Path, graph: GraphSpec):
         self.graph = graph
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = _ERRORS_ONLY
-        options.intra_op_num_threads = 1  # as for ncnn
-        try:
-            self.session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # onnxruntime's own types are not public
-            first = str(error).strip().partition("\n")[0]
-            raise ConversionError(f"onnxruntime does not load {path.name}: {first}") from None
+        self.inner = OnnxBlobs(path, graph)
+        self.session = _session(path, path.name)
 
     def infer(self, feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Run the graph; arrays are float32, (1, C, H, W) in and out.
@@ -42,9 +37,53 @@ class OnnxRunner:
             ConversionError: on a wrong feed or when the run fails.
         """
         check_feed(f"onnxruntime {self.graph.name}", feed, self.graph.inputs)
-        names = [tensor.name for tensor in self.graph.outputs]
-        try:
-            return dict(zip(names, self.session.run(names, dict(feed)), strict=True))
-        except Exception as error:  # as above
-            first = str(error).strip().partition("\n")[0]
-            raise ConversionError(f"onnxruntime {self.graph.name}: {first}") from None
+        return _run(self.session, self.graph, feed, [tensor.name for tensor in self.graph.outputs])
+
+    def blobs(self, feed: Mapping[str, np.ndarray], names: Iterable[str]) -> dict[str, np.ndarray]:
+        """As :meth:`OnnxBlobs.blobs`."""
+        return self.inner.blobs(feed, names)
+
+
+class OnnxBlobs:
+    """Inner tensors of one ONNX graph, also of one that onnxruntime refuses as a whole.
+
+    Args:
+        path: the ``.onnx`` file; read when tensors are asked for.
+        graph: names and shapes of its inputs.
+    """
+
+    def __init__(self, path: Path, graph: GraphSpec):
+        self.path, self.graph = path, graph
+
+    def blobs(self, feed: Mapping[str, np.ndarray], names: Iterable[str]) -> dict[str, np.ndarray]:
+        """Any tensors of the graph, inner ones too, batch axis included; only what they depend on is run.
+
+        Raises:
+            ConversionError: on a wrong feed, for a name that is no tensor, or when the run fails.
+        """
+        check_feed(f"onnxruntime {self.graph.name}", feed, self.graph.inputs)
+        names = list(names)
+        session = _session(part_of(self.path, names), self.path.name, optimised=False)
+        needed = {value.name for value in session.get_inputs()}
+        return _run(session, self.graph, {name: array for name, array in feed.items() if name in needed}, names)
+
+
+def _session(model, name, optimised=True):
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = _ERRORS_ONLY
+    options.intra_op_num_threads = 1  # as for ncnn
+    if not optimised:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    try:
+        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's own types are not public
+        first = str(error).strip().partition("\n")[0]
+        raise ConversionError(f"onnxruntime does not load {name}: {first}") from None
+
+
+def _run(session, graph, feed, names):
+    try:
+        return dict(zip(names, session.run(names, dict(feed)), strict=True))
+    except Exception as error:  # as above
+        first = str(error).strip().partition("\n")[0]
+        raise ConversionError(f"onnxruntime {graph.name}: {first}") from None
