@@ -23,11 +23,6 @@ class Alignment:
     pairs: dict[int, tuple[tuple[int, int], ...]]
     taken: frozenset[int]
 
-    def last(self, layer: int, primitives: int) -> int | None:
-        """The operation that a layer's last primitive is, or its last matched one is where the last has none."""
-        pairs = self.pairs.get(layer, ())
-        return pairs[-1][1] if pairs else None
-
 
 def align(
     recording: Recording,
@@ -86,24 +81,25 @@ def best_pairs(worth: np.ndarray, left: list[float], right: list[float]) -> list
         left, right: what it costs to leave an element out.
     """
     rows, columns = worth.shape
-    best = np.zeros((rows + 1, columns + 1))
-    best[1:, 0] = -np.cumsum(left)
-    best[0, 1:] = -np.cumsum(right)
-    for row in range(1, rows + 1):
-        for column in range(1, columns + 1):
-            gain = worth[row - 1, column - 1]
-            value = max(best[row - 1, column] - left[row - 1], best[row, column - 1] - right[column - 1])
-            if gain > 0:
-                value = max(value, best[row - 1, column - 1] + gain)
-            best[row, column] = value
+    best = [[0.0] * (columns + 1) for _ in range(rows + 1)]
+    gains = worth.tolist()
+    for column in range(columns):
+        best[0][column + 1] = best[0][column] - right[column]
+    for row in range(rows):
+        above, here = best[row], best[row + 1]
+        here[0] = above[0] - left[row]
+        for column in range(columns):
+            value = max(above[column + 1] - left[row], here[column] - right[column])
+            gain = gains[row][column]
+            here[column + 1] = max(value, above[column] + gain) if gain > 0 else value
     pairs = []
     row, column = rows, columns
     while row and column:
-        gain = worth[row - 1, column - 1]
-        if gain > 0 and best[row, column] == best[row - 1, column - 1] + gain:
+        gain = gains[row - 1][column - 1]
+        if gain > 0 and best[row][column] == best[row - 1][column - 1] + gain:
             row, column = row - 1, column - 1
             pairs.append((row, column))
-        elif best[row, column] == best[row - 1, column] - left[row - 1]:
+        elif best[row][column] == best[row - 1][column] - left[row - 1]:
             row -= 1
         else:
             column -= 1

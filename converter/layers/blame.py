@@ -3,15 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
-from converter.layers.expect import BAD, EARLY, GOOD, UNKNOWN, Expectation
-from converter.layers.graphs import ConvertedLayer
+from converter.layers.expect import EARLY, GOOD, UNKNOWN, Expectation
 from converter.layers.kinds import LAYOUT
 
 # A sound layer differs from the network's by no more than this in any channel's range; fp32 sums in
 # another order.
-OWN = 2e-4
+OWN = 1e-4
 _DULL = {"Split"}
 
 
@@ -54,16 +51,19 @@ def first_bad(sides: Expectation, failed: Mapping[str, str]) -> tuple[Finding | 
 
 
 def compensated(sides: Expectation, index: int) -> bool:
-    """Whether the layers behind one make up for what it gives: another way of computing the same."""
+    """Whether the layers behind one make up for what it gives: another way of computing the same.
+
+    They do when they give the right result although they would not, were they alone to be judged.
+    """
+    readers = {reader for reader, _ in sides.converted.readers.get(index, [])}
     wanted = sides.wanted(index)
-    if not wanted:
+    if not readers or any(reader is None for _, reader, _ in wanted):
         return False
-    for operation, reader, _ in wanted:
-        if reader is None or sides.expected(reader).state != GOOD:
-            return False
-        if not sides.same(sides.blob(index), operation) and not _wrong_by_itself(sides, reader):
-            return False
-    return True
+    if any(sides.expected(reader).state != GOOD for reader in readers):
+        return False
+    return all(
+        sides.same(sides.blob(index), operation) or _wrong_by_itself(sides, reader) for operation, reader, _ in wanted
+    )
 
 
 def _wrong_by_itself(sides, index):
@@ -172,20 +172,14 @@ def _difference(sides, index, error) -> str:
     problem = sides.figures(index, sides.expected(index).reference).problem
     if problem:
         return f"has {problem}" if problem.startswith("shape") else problem
-    if missing := _skipped_activation(sides, index):
-        return f"lacks {missing}"
     if error is None:
         return "differs from the network, and its inputs do not"
     return "its inputs are right, its output is not: other weights or another constant"
 
 
-def _skipped_activation(sides, index):
-    return None
-
-
 def _names(sides, chain):
-    kinds = [sides.recording.operations[one] for one in chain]
-    telling = [one for one in kinds if one.kind not in LAYOUT] or kinds
+    operations = [sides.recording.operations[one] for one in chain]
+    telling = [one for one in operations if one.kind not in LAYOUT] or operations
     return " and ".join(dict.fromkeys(one.name for one in telling))
 
 

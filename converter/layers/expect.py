@@ -112,7 +112,11 @@ class Expectation:
             return 2.0
         origin = self.converted.operands[index][position]
         if origin is None:
-            return 1.0 if self.inputs.get(self.converted.source_blob(self.layer(index).inputs[position])) == operation else 0.0
+            return (
+                1.0
+                if self.inputs.get(self.converted.source_blob(self.layer(index).inputs[position])) == operation
+                else 0.0
+            )
         own = self.own(origin)
         if own is None:
             return 0.0
@@ -184,9 +188,6 @@ class Expectation:
                 break
             alone.append(one)
         return alone
-
-    def own_error(self, index: int) -> float | None:  # replaced by a cache of _own_error
-        raise NotImplementedError
 
     def _own_error(self, index: int) -> float | None:
         """How far a layer's output is from what the network makes of the layer's own inputs.

@@ -49,9 +49,7 @@ def converted_graph(graph: NcnnGraph) -> ConvertedGraph:
         if layer.type == "MemoryData" or (layer.inputs and not inputs):
             constant.update(layer.outputs)
         elif layer.type not in SOURCES:
-            layers.append(
-                ConvertedLayer(layer.name, layer.type, inputs, layer.outputs, primitives(layer, len(inputs)))
-            )
+            layers.append(ConvertedLayer(layer.name, layer.type, inputs, layer.outputs, primitives(layer, len(inputs))))
     return ConvertedGraph(tuple(layers))
 
 

@@ -68,6 +68,10 @@ class _Recorder(TorchDispatchMode):
         self.alive: list[torch.Tensor] = []
         self.modules: list[str] = []
 
+    @classmethod
+    def _should_skip_dynamo(cls):
+        return False  # torch would import its whole compiler for it, which takes seconds
+
     def entering(self, name):
         def hook(module, inputs):
             self.modules.append(name)
@@ -98,6 +102,10 @@ class _Recorder(TorchDispatchMode):
         value = answer[0] if isinstance(answer, (tuple, list)) and answer else answer
         if inputs and isinstance(value, torch.Tensor) and value.is_floating_point():
             plain = name.removesuffix("_") if not name.startswith("_") else name
+            if plain in _LAYOUT and value.shape == leaves[places[0]].shape:
+                self.known[id(value)] = inputs[0]  # the same tensor under another address
+                self.alive.append(value)
+                return answer
             replay = _replay(func, leaves, form, places, plain != name)
             self._lowered(plain, args, inputs, value, replay)
         return answer
@@ -154,7 +162,7 @@ _COMPOSED = {
 def _primitive(name, args, inputs, value):
     if name in ("convolution", "conv2d", "_convolution"):
         return Primitive(kinds.CONVOLUTION, _window(args)) if len(inputs) == 1 else Primitive(kinds.MATMUL)
-    if name in ("addmm", "linear") and len(inputs) == 1 or name in _MATMULS and len(inputs) == 1:
+    if len(inputs) == 1 and name in {"addmm", "linear", *_MATMULS}:
         return Primitive(kinds.CONVOLUTION, Window(value.shape[-1], None))
     if name in _BINARIES and len(inputs) > 1:
         return Primitive(_BINARIES[name])

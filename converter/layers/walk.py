@@ -69,8 +69,10 @@ class FirstBad:
     row: LayerRow | None
 
     def as_dict(self) -> dict[str, Any]:
-        return {**{name: getattr(self, name) for name in ("layer", "type", "module", "operation", "reason")},
-                "figures": self.row.as_dict() if self.row else None}
+        return {
+            **{name: getattr(self, name) for name in ("layer", "type", "module", "operation", "reason")},
+            "figures": self.row.as_dict() if self.row else None,
+        }
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,9 @@ class LayerWalk:
     def failure(self) -> str:
         where = f"{self.format} {self.graph}"
         if self.first_bad:
-            return f"{where}: first wrong layer is {self.first_bad.layer} ({self.first_bad.type}): {self.first_bad.reason}"
+            return (
+                f"{where}: first wrong layer is {self.first_bad.layer} ({self.first_bad.type}): {self.first_bad.reason}"
+            )
         if not self.matched:
             return f"{where}: no layer could be matched with the network"
         return f"{where}: an output is beyond its tolerance or missing, and no layer before it can be blamed"
@@ -221,25 +225,26 @@ def _last_resort(sides: Expectation, rounding: list[int]) -> Finding | None:
 def _row(sides: Expectation, index: int, wrong: bool) -> LayerRow:
     layer, expected = sides.layer(index), sides.expected(index)
     matched = bool(sides.alignment.pairs.get(index)) or expected.state == GOOD
-    names = dict(layer=layer.name, type=layer.type, blob=layer.outputs[0], matched=matched)
+    names = {"layer": layer.name, "type": layer.type, "blob": layer.outputs[0], "matched": matched}
     if expected.state == UNKNOWN:
         nothing = ("module", "operation", "problem", "max_abs", "allowed", "relative", "cosine", "minimum", "maximum")
         return LayerRow(**names, **dict.fromkeys((*nothing, "own")), passed=True)
-    module, operation = described(sides, index)
-    found = sides.figures(index, expected.reference)
+    made_up_for = expected.state != GOOD and compensated(sides, index)
+    reference = expected.agrees if made_up_for and expected.agrees is not None else expected.reference
+    module, operation = described(sides, index, reference)
+    found = sides.figures(index, reference)
     return LayerRow(
         **names,
         module=module,
         operation=operation,
         **asdict(found),
         own=sides.own_error(index) if wrong else None,
-        passed=bool(found) or (expected.state != GOOD and compensated(sides, index)),
+        passed=bool(found) or made_up_for,
     )
 
 
-def described(sides: Expectation, index: int) -> tuple[str, str]:
-    """The network's module and operations that a layer stands for."""
-    reference = sides.expected(index).reference
+def described(sides: Expectation, index: int, reference: int) -> tuple[str, str]:
+    """The network's module and the operations that a layer stands for, up to the one it is compared with."""
     chain = [one for _, one in sides.alignment.pairs.get(index, ())]
     if chain:
         chain += sides.between(chain[-1], reference) or ()
