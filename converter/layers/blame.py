@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from converter.layers.expect import EARLY, GOOD, UNKNOWN, Expectation
-from converter.layers.kinds import LAYOUT
+from converter.layers.kinds import LAYOUT, skip_cost
 
 # A sound layer differs from the network's by no more than this in any channel's range; fp32 sums in
 # another order.
@@ -38,6 +38,8 @@ def first_bad(sides: Expectation, failed: Mapping[str, str]) -> tuple[Finding | 
         the finding, and layers beyond the tolerance for which nothing but rounding can be blamed.
     """
     rounding: list[int] = []
+    if all(sides.blob(index) is None for index in sides.converted.computing):
+        return _by_structure(sides, next(iter(failed.values()), "no layer gives an output")), rounding
     for index in sides.converted.computing:
         blob = sides.layer(index).outputs[0]
         if blob in failed:
@@ -48,6 +50,18 @@ def first_bad(sides: Expectation, failed: Mapping[str, str]) -> tuple[Finding | 
             return finding, rounding
         rounding.append(index)
     return None, rounding
+
+
+def _by_structure(sides: Expectation, said: str) -> Finding | None:
+    """Nothing could be run: the first layer that the file shows to be another than the network's."""
+    computing = sides.converted.computing
+    for index in computing:
+        if different := _different_kind(sides, index):
+            return Finding(index, sides.own(index), f"{different} ({said})")
+    for index in computing:
+        if index not in sides.alignment.pairs and any(skip_cost(one) for one in sides.layer(index).primitives):
+            return Finding(index, None, f"has no counterpart in the network ({said})")
+    return Finding(computing[0], sides.own(computing[0]), f"nothing can be computed: {said}") if computing else None
 
 
 def compensated(sides: Expectation, index: int) -> bool:
@@ -86,6 +100,8 @@ def _explained(sides: Expectation, index: int, rounding: list[int]) -> Finding |
 def _missing(sides, index, expected) -> Finding | None:
     """Operations between what a layer gives, which is right, and what is read from it."""
     for operation, reader, position in sides.wanted(index):
+        if reader is not None and (different := _different_kind(sides, reader, windows=False)):
+            return Finding(reader, sides.own(reader), different)
         if chain := sides.between(expected.agrees, operation):
             names = _names(sides, chain)
             stand_in = _stand_in(sides, reader, position) if reader is not None else _output_stand_in(sides, index)
@@ -162,19 +178,25 @@ def _upstream(sides, index) -> Finding | None:
 
 def _difference(sides, index, error) -> str:
     """In words what is different about a layer, as far as the file shows it."""
-    layer, pairs = sides.layer(index), sides.alignment.pairs.get(index, ())
-    for position, operation in pairs:
-        own, other = layer.primitives[position], sides.recording.operations[operation].primitive
-        if own.kind != other.kind:
-            return f"is {own.kind}, the network has {other.kind}"
-        if own.window and other.window and (found := own.window.differences(other.window)):
-            return ", ".join(f"has {name} {_size(one)}, the network {_size(two)}" for name, (one, two) in found.items())
+    if different := _different_kind(sides, index):
+        return different
     problem = sides.figures(index, sides.expected(index).reference).problem
     if problem:
         return f"has {problem}" if problem.startswith("shape") else problem
     if error is None:
         return "differs from the network, and its inputs do not"
     return "its inputs are right, its output is not: other weights or another constant"
+
+
+def _different_kind(sides, index, windows=True) -> str | None:
+    """What the file shows to be different about a layer: its kind, or a convolution's sizes."""
+    for position, operation in sides.alignment.pairs.get(index, ()):
+        own, other = sides.layer(index).primitives[position], sides.recording.operations[operation].primitive
+        if own.kind != other.kind:
+            return f"is {own.kind}, the network has {other.kind}"
+        if windows and own.window and other.window and (found := own.window.differences(other.window)):
+            return ", ".join(f"has {name} {_size(one)}, the network {_size(two)}" for name, (one, two) in found.items())
+    return None
 
 
 def _names(sides, chain):

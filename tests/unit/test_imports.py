@@ -19,19 +19,20 @@ TORCH = {
     "converter.onnx_export",
     "converter.demo",
     "converter.runners.torch_runner",
+    "converter.layers.torch_side",
 }
 RUNTIMES = {
     "ncnn": {"converter.ncnn_export", "converter.runners.ncnn_runner"},
     "pnnx": {"converter.ncnn_export"},
-    "onnx": {"converter.onnx_export"},
+    "onnx": {"converter.onnx_export", "converter.onnx_format"},
     "onnxsim": {"converter.onnx_export"},
     "onnxruntime": {"converter.runners.onnx_runner"},
 }
 LAYERS = (
     ("cli",),
     ("pipeline",),
-    ("model", "trace", "ncnn_export", "onnx_export", "verify"),
-    ("networks", "runners", "compare", "feeds", "checkpoint", "ncnn_format"),
+    ("model", "trace", "ncnn_export", "onnx_export", "verify", "layers"),
+    ("networks", "runners", "compare", "feeds", "checkpoint", "ncnn_format", "onnx_format"),
     ("spec",),
     ("errors",),
 )
@@ -108,9 +109,9 @@ def test_all_modules_are_looked_at():
     assert MODULES.keys() >= {"official_patches.checkout", "official_patches.modes", "official_patches.patching"}
 
 
-def test_only_model_and_trace_import_the_official_patches():
+def test_only_what_runs_a_network_imports_the_official_patches():
     outside = {name for name in importers("official_patches") if not within(name, "official_patches")}
-    assert outside == {"converter.model", "converter.trace"}
+    assert outside == {"converter.model", "converter.trace", "converter.layers.torch_side"}
 
 
 def test_official_patches_import_nothing_of_the_converter():
@@ -162,7 +163,9 @@ def modules_after(statement):
     return set(done.stdout.split())
 
 
-@pytest.mark.parametrize("name", ["networks", "networks.path_name", "spec", "publish", "pipeline"])
+@pytest.mark.parametrize(
+    "name", ["networks", "networks.path_name", "spec", "publish", "pipeline", "layers.walk", "layers.table"]
+)
 def test_light_module_does_not_import_torch(name):
     modules = modules_after(f"import converter.{name}")
     assert f"converter.{name}" in modules
