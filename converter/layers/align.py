@@ -95,14 +95,14 @@ def best_pairs(worth: np.ndarray, left: list[float], right: list[float]) -> list
     pairs = []
     row, column = rows, columns
     while row and column:
-        gain = gains[row - 1][column - 1]
-        if gain > 0 and best[row][column] == best[row - 1][column - 1] + gain:
-            row, column = row - 1, column - 1
-            pairs.append((row, column))
+        # of equals the first is taken: what comes behind it twice is the extra one
+        if best[row][column] == best[row][column - 1] - right[column - 1]:
+            column -= 1
         elif best[row][column] == best[row - 1][column] - left[row - 1]:
             row -= 1
         else:
-            column -= 1
+            row, column = row - 1, column - 1
+            pairs.append((row, column))
     return pairs[::-1]
 
 

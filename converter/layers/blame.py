@@ -61,7 +61,13 @@ def _by_structure(sides: Expectation, said: str) -> Finding | None:
     for index in computing:
         if index not in sides.alignment.pairs and any(skip_cost(one) for one in sides.layer(index).primitives):
             return Finding(index, None, f"has no counterpart in the network ({said})")
-    return Finding(computing[0], sides.own(computing[0]), f"nothing can be computed: {said}") if computing else None
+    place = computing[0] if computing else None
+    by_operation = {operation: index for index, pairs in sides.alignment.pairs.items() for _, operation in pairs}
+    for operation in sides.recording.order():
+        place = by_operation.get(operation, place)
+        if operation not in by_operation and skip_cost(sides.recording.operations[operation].primitive):
+            return Finding(place, operation, f"{_names(sides, [operation])} behind it is missing ({said})")
+    return None if place is None else Finding(computing[0], None, f"nothing can be computed: {said}")
 
 
 def compensated(sides: Expectation, index: int) -> bool:
@@ -92,9 +98,13 @@ def _explained(sides: Expectation, index: int, rounding: list[int]) -> Finding |
     if extra := _extra(sides, index, expected):
         return extra
     error = sides.own_error(index)
-    if error is None or error > OWN:
+    if error is not None and error > OWN:
         return Finding(index, expected.reference, _difference(sides, index, error))
-    return _misread(sides, index, rounding) or _upstream(sides, index)
+    if misread := _misread(sides, index, rounding):
+        return misread
+    if error is None:
+        return Finding(index, expected.reference, _difference(sides, index, error))
+    return _upstream(sides, index)
 
 
 def _missing(sides, index, expected) -> Finding | None:
@@ -142,7 +152,8 @@ def _misread(sides, index, rounding) -> Finding | None:
         origin = sides.converted.operands[index][position]
         if operation is None or origin in rounding or sides.same(sides.operand(index, position), operation):
             continue
-        start = sides.own(origin) if origin is not None else sides.inputs.get(sides.layer(index).inputs[position])
+        blob = sides.converted.source_blob(sides.layer(index).inputs[position])
+        start = sides.own(origin) if origin is not None else sides.inputs.get(blob)
         chain = sides.between(start, operation) if start is not None else None
         stand_in = _stand_in(sides, index, position)
         if chain and stand_in is not None:

@@ -8,7 +8,7 @@ import numpy as np
 from converter.spec import Tolerance
 
 # Below this share of its largest value, float32 cannot tell a constant tensor from another.
-FLOOR = 2e-6
+FLOOR = 5e-7
 SAMPLES = 64
 QUIET = 1e-2
 

@@ -5,14 +5,16 @@ import multiprocessing
 from converter.errors import ConversionError
 
 PATIENCE = 60.0
+# imported once, by the process that all others are forked from
+multiprocessing.set_forkserver_preload(["apart", "converter.runners.ncnn_runner", "converter.runners.onnx_runner"])
 
 
 def _serve(pipe, format, files, graph):
-    from converter.formats import FORMATS
+    from converter.runners.ncnn_runner import NcnnRunner
     from converter.runners.onnx_runner import OnnxBlobs
 
     try:
-        runner = OnnxBlobs(*files, graph) if format == "onnx" else FORMATS[format].load(files, graph)
+        runner = OnnxBlobs(*files, graph) if format == "onnx" else NcnnRunner(*files, graph, any_outputs=True)
     except ConversionError as error:
         runner = error
     while True:
