@@ -73,6 +73,7 @@ class Format:
         background: whether a conversion goes on by itself, in a process of its own.
         start: begin to convert.
         load: its files and graph to something that runs.
+        load_inner: likewise, to what gives any of its blobs, also of a damaged graph.
         interface: its files to the inputs and the outputs found in them, name to shape (None where the file is silent).
     """
 
@@ -82,6 +83,7 @@ class Format:
     background: bool
     start: Callable[[Job], Conversion]
     load: Callable[[tuple[Path, ...], GraphSpec], Runner]
+    load_inner: Callable[[tuple[Path, ...], GraphSpec], Any]
     interface: Callable[[tuple[Path, ...]], tuple[Shapes, Shapes]]
 
 
@@ -98,11 +100,16 @@ def _load_ncnn(files, graph):
     return NcnnRunner(*files, graph)
 
 
-def _ncnn_interface(files):
-    from converter.ncnn_format import read_param
+def _load_inner_ncnn(files, graph):
+    from converter.runners.ncnn_runner import NcnnRunner
 
-    param = files[0]
-    graph = read_param(param.read_text(errors="replace"), param.name)
+    return NcnnRunner(*files, graph, any_outputs=True)
+
+
+def _ncnn_interface(files):
+    from converter.ncnn_format import load_param
+
+    graph = load_param(files[0])
     return graph.input_shapes(), dict.fromkeys(graph.output_blobs())
 
 
@@ -120,6 +127,12 @@ def _load_onnx(files, graph):
     return OnnxRunner(*files, graph)
 
 
+def _load_inner_onnx(files, graph):
+    from converter.runners.onnx_runner import OnnxBlobs
+
+    return OnnxBlobs(*files, graph)
+
+
 def _onnx_interface(files):
     from converter.runners.onnx_runner import onnx_interface
 
@@ -129,7 +142,16 @@ def _onnx_interface(files):
 FORMATS = {
     format.name: format
     for format in (
-        Format("ncnn", "ncnn on the CPU, fp32", ("pnnx", "ncnn"), True, _start_ncnn, _load_ncnn, _ncnn_interface),
+        Format(
+            "ncnn",
+            "ncnn on the CPU, fp32",
+            ("pnnx", "ncnn"),
+            True,
+            _start_ncnn,
+            _load_ncnn,
+            _load_inner_ncnn,
+            _ncnn_interface,
+        ),
         Format(
             "onnx",
             "onnxruntime on the CPU",
@@ -137,6 +159,7 @@ FORMATS = {
             False,
             _start_onnx,
             _load_onnx,
+            _load_inner_onnx,
             _onnx_interface,
         ),
     )

@@ -31,9 +31,13 @@ class IsolatedRunner:
         files: of the model.
         graph: names and shapes of its inputs and outputs.
         timeout: seconds that one call may take.
+        inner: load it only for :meth:`blobs`, which works for many a damaged graph too.
     """
 
-    def __init__(self, format: str, files: tuple[Path, ...], graph: GraphSpec, timeout: float = TIMEOUT):
+    def __init__(
+        self, format: str, files: tuple[Path, ...], graph: GraphSpec, timeout: float = TIMEOUT, inner: bool = False
+    ):
+        self._load_call = "load_inner" if inner else "load"
         self.format, self.files, self.graph, self.timeout = format, files, graph, timeout
         self._process: subprocess.Popen | None = None
         self._one_call = threading.Lock()  # feeds are compared two at once
@@ -46,7 +50,7 @@ class IsolatedRunner:
         """
         if self._process is None:
             self._start()
-            self._ask("load", self.format, tuple(path.absolute() for path in self.files), self.graph)
+            self._ask(self._load_call, self.format, tuple(path.absolute() for path in self.files), self.graph)
 
     def infer(self, feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """As of the runner itself.
@@ -99,7 +103,7 @@ class IsolatedRunner:
         finally:
             timer.cancel()
         if isinstance(answer, Exception):
-            if call == "load":
+            if call == self._load_call:
                 self.stop()
             raise answer
         return answer
@@ -109,7 +113,7 @@ class IsolatedRunner:
         self._log.seek(0)
         said = self._log.read().decode(errors="replace").split("\n")
         self.stop()
-        doing = {"load": "loading the model"}.get(call, "running the model")
+        doing = "loading the model" if call == self._load_call else "running the model"
         what = f"{self.format} {self.graph.name} ({', '.join(path.name for path in self.files)})"
         if late:
             return ConversionError(f"{what}: {doing} took longer than {self.timeout:g} s and was ended")

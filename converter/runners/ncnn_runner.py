@@ -21,12 +21,13 @@ class NcnnRunner:
     Args:
         param, weights: the ``.param`` and ``.bin`` file.
         graph: names and shapes of its inputs and outputs; names are the blobs'.
+        any_outputs: accept a graph with other outputs, to look at its inner blobs.
 
     Raises:
         ConversionError: when ncnn does not load the files or has other inputs and outputs.
     """
 
-    def __init__(self, param: Path, weights: Path, graph: GraphSpec):
+    def __init__(self, param: Path, weights: Path, graph: GraphSpec, any_outputs: bool = False):
         self.graph = graph
         self.net = ncnn.Net()
         for option in ("fp16_packed", "fp16_storage", "fp16_arithmetic", "bf16_storage"):
@@ -38,7 +39,12 @@ class NcnnRunner:
         inputs, outputs = self.net.input_names(), self.net.output_names()
         for what, found, declared, fits in (
             ("inputs", inputs, graph.inputs, set(inputs) == {tensor.name for tensor in graph.inputs}),
-            ("outputs", outputs, graph.outputs, set(outputs) >= {tensor.name for tensor in graph.outputs}),
+            (
+                "outputs",
+                outputs,
+                graph.outputs,
+                any_outputs or set(outputs) >= {tensor.name for tensor in graph.outputs},
+            ),
         ):
             if not fits:
                 names = sorted(tensor.name for tensor in declared)

@@ -1,6 +1,6 @@
 """onnxruntime in this process, on the CPU."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +26,7 @@ class OnnxRunner:
 
     def __init__(self, path: Path, graph: GraphSpec):
         self.graph = graph
-        self.session = _session(path)
+        self.session = _session(path, path.name)
 
     def infer(self, feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Run the graph; arrays are float32, (1, C, H, W) in and out.
@@ -35,12 +35,33 @@ class OnnxRunner:
             ConversionError: on a wrong feed or when the run fails.
         """
         check_feed(f"onnxruntime {self.graph.name}", feed, self.graph.inputs)
-        names = [tensor.name for tensor in self.graph.outputs]
-        try:
-            return dict(zip(names, self.session.run(names, dict(feed)), strict=True))
-        except Exception as error:  # as above
-            first = str(error).strip().partition("\n")[0]
-            raise ConversionError(f"onnxruntime {self.graph.name}: {first}") from None
+        return _run(self.session, self.graph, feed, [tensor.name for tensor in self.graph.outputs])
+
+
+class OnnxBlobs:
+    """Inner tensors of one ONNX graph, also of one that onnxruntime refuses as a whole.
+
+    Args:
+        path: the ``.onnx`` file; read when tensors are asked for.
+        graph: names and shapes of its inputs.
+    """
+
+    def __init__(self, path: Path, graph: GraphSpec):
+        self.path, self.graph = path, graph
+
+    def blobs(self, feed: Mapping[str, np.ndarray], names: Iterable[str]) -> dict[str, np.ndarray]:
+        """Any tensors of the graph, inner ones too, batch axis included; only what they depend on is run.
+
+        Raises:
+            ConversionError: on a wrong feed, for a name that is no tensor, or when the run fails.
+        """
+        check_feed(f"onnxruntime {self.graph.name}", feed, self.graph.inputs)
+        from converter.onnx_format import part_of
+
+        names = list(names)
+        session = _session(part_of(self.path, names), self.path.name, optimised=False)
+        needed = {value.name for value in session.get_inputs()}
+        return _run(session, self.graph, {name: array for name, array in feed.items() if name in needed}, names)
 
 
 def onnx_interface(path: Path) -> tuple[dict[str, tuple[int, ...] | None], dict[str, tuple[int, ...] | None]]:
@@ -49,7 +70,7 @@ def onnx_interface(path: Path) -> tuple[dict[str, tuple[int, ...] | None], dict[
     Raises:
         ConversionError: when onnxruntime does not load the file.
     """
-    session = _session(path)
+    session = _session(path, path.name)
     return _shapes(session.get_inputs()), _shapes(session.get_outputs())
 
 
@@ -60,12 +81,22 @@ def _shapes(values):
     }
 
 
-def _session(path):
+def _session(model, name, optimised=True):
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _ERRORS_ONLY
     options.intra_op_num_threads = 1  # as for ncnn
+    if not optimised:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     try:
-        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's own types are not public
         first = str(error).strip().partition("\n")[0]
-        raise ConversionError(f"onnxruntime does not load {path.name}: {first}") from None
+        raise ConversionError(f"onnxruntime does not load {name}: {first}") from None
+
+
+def _run(session, graph, feed, names):
+    try:
+        return dict(zip(names, session.run(names, dict(feed)), strict=True))
+    except Exception as error:  # as above
+        first = str(error).strip().partition("\n")[0]
+        raise ConversionError(f"onnxruntime {graph.name}: {first}") from None

@@ -23,9 +23,9 @@ def main() -> None:
         except EOFError:
             return
         try:
-            if call == "load":
+            if call in ("load", "load_inner"):
                 format, files, graph = arguments
-                runner, answer = FORMATS[format].load(files, graph), None
+                runner, answer = getattr(FORMATS[format], call)(files, graph), None
             else:
                 answer = getattr(runner, call)(*arguments)
         except ConverterError as error:

@@ -20,11 +20,12 @@ TORCH = {
     "converter.demo",
     "converter.runners.torch_runner",
     *(f"converter.half.{name}" for name in ("analysis", "arithmetic", "layers", "network", "products", "step")),
+    "converter.layers.torch_side",
 }
 RUNTIMES = {
     "ncnn": {"converter.ncnn_export", "converter.runners.ncnn_runner"},
     "pnnx": {"converter.ncnn_export"},
-    "onnx": {"converter.onnx_export"},
+    "onnx": {"converter.onnx_export", "converter.onnx_format"},
     "onnxsim": {"converter.onnx_export"},
     "onnxruntime": {"converter.runners.onnx_runner"},
     "cv2": {"converter.clip.opencv"},
@@ -33,10 +34,10 @@ RUNTIMES = {
 LAYERS = (
     ("cli",),
     ("pipeline",),
-    ("model", "trace", "ncnn_export", "onnx_export", "verify", "golden", "dumps", "clip", "half"),
+    ("model", "trace", "ncnn_export", "onnx_export", "verify", "golden", "dumps", "clip", "half", "layers"),
     (
         *("networks", "runners", "compare", "feeds", "checkpoint", "golden_index", "module_patterns"),
-        *("ncnn_weights", "ncnn_slots", "ncnn_format"),
+        *("ncnn_weights", "ncnn_slots", "ncnn_format", "onnx_format"),
     ),
     ("spec",),
     ("errors",),
@@ -114,9 +115,9 @@ def test_all_modules_are_looked_at():
     assert MODULES.keys() >= {"official_patches.checkout", "official_patches.modes", "official_patches.patching"}
 
 
-def test_only_model_and_trace_import_the_official_patches():
+def test_only_what_runs_a_network_imports_the_official_patches():
     outside = {name for name in importers("official_patches") if not within(name, "official_patches")}
-    assert outside == {"converter.model", "converter.trace"}
+    assert outside == {"converter.model", "converter.trace", "converter.layers.torch_side"}
 
 
 def test_official_patches_import_nothing_of_the_converter():
@@ -172,7 +173,7 @@ def modules_after(statement):
     "name",
     [
         *("networks", "networks.path_name", "spec", "publish", "pipeline", "dumps.diagnose"),
-        *("half.report", "half.masks", "half.table"),
+        *("half.report", "half.masks", "half.table", "layers.walk", "layers.table"),
     ],
 )
 def test_light_module_does_not_import_torch(name):

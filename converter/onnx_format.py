@@ -1,0 +1,124 @@
+"""What is in an ``.onnx`` file: nodes, shapes of its tensors, and parts of it as models of their own."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import onnx
+
+from converter.errors import ConversionError
+
+
+@dataclass(frozen=True)
+class Node:
+    """One node; ``name`` is its first output where the file gives it none."""
+
+    type: str
+    name: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    attributes: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class OnnxGraph:
+    """An ONNX graph.
+
+    Attributes:
+        nodes: in file order.
+        inputs, outputs: names, without initializers.
+        shapes: of tensors whose shape is known, weights included.
+    """
+
+    nodes: tuple[Node, ...]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    shapes: dict[str, tuple[int, ...]]
+
+
+def read_onnx(path: Path) -> OnnxGraph:
+    """Read an ONNX file; shapes that cannot be inferred are left out.
+
+    Raises:
+        ConversionError: when it is no ONNX model.
+    """
+    model = _load(path)
+    graph = model.graph
+    weights = {tensor.name for tensor in graph.initializer}
+    return OnnxGraph(
+        nodes=tuple(_node(node, index) for index, node in enumerate(graph.node)),
+        inputs=tuple(value.name for value in graph.input if value.name not in weights),
+        outputs=tuple(value.name for value in graph.output),
+        shapes=_shapes(model),
+    )
+
+
+def part_of(path: Path, names: Iterable[str]) -> bytes:
+    """A model that gives some inner tensors and holds only the nodes they depend on.
+
+    Args:
+        path: an ``.onnx`` file.
+        names: of tensors in it.
+
+    Raises:
+        ConversionError: for a name that is no node's output.
+    """
+    model = _load(path)
+    graph = model.graph
+    names = list(names)
+    producers = {name: index for index, node in enumerate(graph.node) for name in node.output if name}
+    if unknown := [name for name in names if name not in producers]:
+        raise ConversionError(f"{path.name} has no tensor {unknown[0]!r}")
+    needed: set[int] = set()
+    waiting = list(names)
+    while waiting:
+        index = producers.get(waiting.pop())
+        if index is not None and index not in needed:
+            needed.add(index)
+            waiting.extend(_read_by(graph.node[index]))
+    nodes = [node for index, node in enumerate(graph.node) if index in needed]
+    del graph.node[:]
+    graph.node.extend(nodes)
+    del graph.output[:]
+    graph.output.extend(onnx.ValueInfoProto(name=name) for name in names)
+    # shapes that the file claims; a damaged graph has others, which are what is looked for
+    del graph.value_info[:]
+    return model.SerializeToString()
+
+
+def _load(path):
+    try:
+        return onnx.load(path)
+    except FileNotFoundError:
+        raise ConversionError(f"{path}: no such file") from None
+    except Exception as error:  # protobuf's own types differ between its releases
+        first = str(error).strip().partition("\n")[0]
+        raise ConversionError(f"{path.name} is no ONNX model: {first}") from None
+
+
+def _node(node, index):
+    attributes = {one.name: onnx.helper.get_attribute_value(one) for one in node.attribute}
+    outputs = tuple(name for name in node.output if name)
+    name = node.name or (outputs[0] if outputs else f"{node.op_type}_{index}")
+    return Node(node.op_type, name, tuple(node.input), outputs, attributes)
+
+
+def _read_by(node):
+    """Names a node reads, those of its subgraphs included."""
+    names = list(node.input)
+    for attribute in node.attribute:
+        for graph in (attribute.g, *attribute.graphs):
+            names += [name for inner in graph.node for name in _read_by(inner)]
+    return names
+
+
+def _shapes(model):
+    shapes = {tensor.name: tuple(tensor.dims) for tensor in model.graph.initializer}
+    for node in model.graph.node:
+        if node.op_type == "Constant" and node.attribute and node.attribute[0].HasField("t"):
+            shapes[node.output[0]] = tuple(node.attribute[0].t.dims)
+    for node in model.graph.node:
+        if node.op_type == "Identity" and node.input[0] in shapes:
+            shapes[node.output[0]] = shapes[node.input[0]]
+    return shapes
