@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
-from converter import __version__
+from converter import __version__, sections
 from converter.errors import ConversionError, UsageError, VerificationError
 from converter.exported import describe, file_problems
 from converter.formats import FORMATS, check_runtime
@@ -15,10 +15,13 @@ from converter.plan import StageCallback, Stages
 from converter.publish import check_target
 from converter.reference import reference_for, write_vectors
 from converter.runners.isolated import IsolatedRunner
+from converter.sections import Case
 from converter.spec import VerifyOptions
 from converter.subject import subject_of
 
 log = logging.getLogger(__name__)
+
+LAST_STAGE = "report"
 
 
 @dataclass
@@ -59,9 +62,9 @@ def check(options: VerifyOptions, on_stage: StageCallback | None = None) -> dict
         ConverterError: of another kind when it could not be verified.
     """
     stages = Stages(on_stage)
-    check_options(options)
     with ExitStack() as running:
         with stages("models") as notes:
+            opened = check_options(options)
             subject = subject_of(options)
             for format in subject.formats:
                 check_runtime(format)
@@ -69,29 +72,70 @@ def check(options: VerifyOptions, on_stage: StageCallback | None = None) -> dict
             _check_files(options, subject, findings)
             notes.append(", ".join(f"{model.format} {model.graph.name}" for model in subject.models))
         with stages("reference") as notes:
-            reference = reference_for(options, subject, running)
+            reference = reference_for(options, subject, running, opened.feed if opened else None)
             findings.result["reference"] = reference.about
+            findings.result["resume"] = reference.checkpoint
             notes.append(f"{len(reference.feeds)} inputs")
         if options.write_golden:
             with stages("golden") as notes:
                 write_vectors(options, subject, reference)
                 notes.append(str(options.write_golden))
         with stages("verify"):
-            runners = _runners(subject, running)
-            _verify(options, subject, runners, reference, findings)
-    return _verdict(findings)
+            case = Case(options, subject, reference, _runners(subject, running))
+            ran = _verify(case, findings)
+        _more(case, ran, opened, findings, stages)
+        _judge(findings)
+        if options.reports:
+            with stages(LAST_STAGE) as notes:
+                _write_reports(options, findings)
+                notes.append(", ".join(map(str, options.reports)))
+    if findings.problems:
+        raise VerificationError("; ".join(findings.problems), result=findings.result)
+    return findings.result
 
 
-def check_options(options: VerifyOptions) -> None:
+def _more(case, ran, opened, findings, stages):
+    """What was asked for beside the proof; one that cannot be carried out is a failure among the others."""
+    options = case.options
+    for name, asked, look in (
+        ("layers", options.layers, lambda: sections.layers(case)),
+        ("dumps", options.dumps, lambda: sections.dumps(case)),
+        ("clip", opened and ran, lambda: sections.clip(case, ran, opened)),
+        ("fp16", options.fp16, lambda: sections.half(case)),
+    ):
+        if not asked:
+            continue
+        with stages(name):
+            try:
+                section = look()
+            except ConversionError as error:
+                findings.problems.append(f"{name}: {error}")
+                continue
+            findings.add(name, section)
+            findings.thumbnails = getattr(section, "thumbnails", findings.thumbnails)
+
+
+def check_options(options: VerifyOptions) -> sections.OpenedClip | None:
     """Refuse what could only fail after minutes of work.
+
+    Returns:
+        the clip, when there is one.
 
     Raises:
         UsageError: naming the option.
     """
+    if options.layers and options.checkpoint is None:
+        raise UsageError("--layers walks through the network: pass --resume CHECKPOINT")
+    if options.reports:
+        from converter.report import check_report_path
+
+        for path in options.reports:
+            check_report_path(path)
     if options.write_golden:
         if options.checkpoint is None:
             raise UsageError("--write-golden wants the network's answers: pass --resume CHECKPOINT")
         check_target(options.write_golden, GOLDEN_INDEX, "--write-golden")
+    return sections.opened_clip(options)
 
 
 def _header(options, subject) -> dict[str, Any]:
@@ -132,16 +176,21 @@ def _runners(subject, running) -> dict[tuple[str, str], IsolatedRunner]:
     return runners
 
 
-def _verify(options, subject, runners, reference, findings):
-    """The proof of the export, once more; a model that does not load or crashes has failed it."""
+def _verify(case, findings) -> list[str]:
+    """The proof of the export, once more; a model that does not load or crashes has failed it.
+
+    Returns:
+        the formats whose models ran.
+    """
     from converter.verify import Report, verify
 
-    tolerances = subject.tolerances(options)
+    subject, reference = case.subject, case.reference
+    tolerances = subject.tolerances(case.options)
     histograms = ErrorHistograms()
-    checks = []
+    checks, ran = [], []
     for format in subject.formats:
         graphs = subject.graphs(format)
-        own = {graph.name: runners[format, graph.name] for graph in graphs}
+        own = {graph.name: case.runners[format, graph.name] for graph in graphs}
         try:
             for runner in own.values():
                 runner.load()
@@ -149,6 +198,7 @@ def _verify(options, subject, runners, reference, findings):
                 *(format, graphs, own, reference.feeds, reference.answers, tolerances),
                 *(subject.network.decision, histograms.observe),
             )
+            ran.append(format)
         except ConversionError as error:
             findings.problems.append(str(error))
     report = Report(tuple(checks))
@@ -162,13 +212,19 @@ def _verify(options, subject, runners, reference, findings):
         "checks": [check.as_dict() for check in checks],
     }
     findings.result["histograms"] = histograms.as_list()
+    return ran
 
 
-def _verdict(findings) -> dict[str, Any]:
+def _judge(findings):
     result = findings.result
     result["verdict"] = "failed" if findings.problems else "passed"
     result["problems"] = findings.problems
     result["tools"] = tool_versions(findings.packages)
-    if findings.problems:
-        raise VerificationError("; ".join(findings.problems), result=result)
-    return result
+
+
+def _write_reports(options, findings):
+    from converter.report import write_report
+
+    thumbnails = [("", frame, picture) for frame, picture in findings.thumbnails]
+    for path in options.reports:
+        write_report(path, findings.result, thumbnails)

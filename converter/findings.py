@@ -1,6 +1,7 @@
 """The result of lt-verify on a terminal: a verdict that can be read in five seconds, and the figures behind it."""
 
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Any
 
 from rich.console import Console
@@ -24,10 +25,25 @@ def print_result(console: Console, result: Mapping[str, Any], verbose: bool = Fa
         print_checks(console, verification["checks"], verbose)
         feeds = ", ".join(verification["feeds"])
         console.print(f"compared with {result['reference']}, worst of: {feeds}", style="dim", highlight=False)
+    _print_more(console, result, verbose)
     if result["verdict"] == "passed":
         console.print(Text("verified", "bold green"), Text(_subject(result)), soft_wrap=True)
     else:
         console.print(Text("NOT VERIFIED", "bold red"), Text(_subject(result)), soft_wrap=True)
+
+
+def _print_more(console, result, verbose):
+    """The sections that were asked for."""
+    for name, module, function in (
+        ("layers", "converter.layers.table", "print_layers"),
+        ("dumps", "converter.dumps.table", "print_dumps"),
+        ("clip", "converter.clip.table", "print_clip"),
+        ("fp16", "converter.half.table", "print_half"),
+    ):
+        if name in result:
+            section = result[name]
+            for part in section if isinstance(section, list) else [section]:
+                getattr(import_module(module), function)(console, part, verbose)
 
 
 def _print_names(console, models):

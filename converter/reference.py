@@ -2,13 +2,14 @@
 
 import logging
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from converter.errors import UsageError, VerificationError
+from converter.feeds import Feed
 from converter.golden import Golden, golden_header, read_golden
 from converter.manifest import GOLDEN_INDEX, about_network
 from converter.networks import FAMILIES
@@ -31,19 +32,27 @@ class Reference:
         about: who says so.
         feeds, answers: inputs, and every tensor of the config for each.
         network: a :class:`converter.model.LoadedNetwork`; None where golden vectors are the reference.
+        checkpoint: file and sha256 of the weights behind it.
     """
 
     about: str
     feeds: Sequence
     answers: Sequence[dict]
     network: Any = None
+    checkpoint: dict[str, Any] | None = None
 
 
-def reference_for(options: VerifyOptions, subject: Subject, running: ExitStack) -> Reference:
+def reference_for(
+    options: VerifyOptions,
+    subject: Subject,
+    running: ExitStack,
+    crops: Callable[[Reference, Subject], Feed | None] | None = None,
+) -> Reference:
     """The network's answers, or those of golden vectors where no checkpoint is given.
 
     Args:
         running: undoes what has to be as before at the end.
+        crops: takes a feed from a clip, with the network of a reference.
 
     Raises:
         UsageError: when there is nothing to compare with.
@@ -64,10 +73,13 @@ def reference_for(options: VerifyOptions, subject: Subject, running: ExitStack) 
             "%s is not the file that was exported (%s): its sha256 differs",
             *(options.checkpoint, subject.manifest.checkpoint.file),
         )
+    about = f"{reference_words(loaded)}, weights of {loaded.checkpoint.file}"
+    checkpoint = {"file": loaded.checkpoint.file, "sha256": loaded.checkpoint.sha256}
+    if crops and (feed := crops(Reference(about, [], [], loaded), subject)):
+        feeds.append(feed)
     runner = TorchReference(loaded.module, FAMILIES[subject.network.family], subject.images)
     answers = [runner.infer(feed.tensors) for feed in feeds]
-    about = f"{reference_words(loaded)}, weights of {loaded.checkpoint.file}"
-    return Reference(about, feeds, answers, loaded)
+    return Reference(about, feeds, answers, loaded, checkpoint)
 
 
 def _feeds(options, subject):
@@ -91,7 +103,9 @@ def _golden_reference(options, subject) -> Reference:
         )
     _check_golden(golden, options, subject)
     feeds, answers = golden.feeds(), golden.answers()
-    return Reference(f"golden vectors in {golden.folder}: {golden.index.reference}", feeds, answers)
+    about = f"golden vectors in {golden.folder}: {golden.index.reference}"
+    checkpoint = {key: golden.index.checkpoint.get(key) for key in ("file", "sha256")}
+    return Reference(about, feeds, answers, None, checkpoint)
 
 
 def golden_of(options: VerifyOptions, subject: Subject) -> Golden | None:
@@ -134,8 +148,10 @@ def _check_golden(golden, options, subject):
     shapes = {entry.meaning: tuple(entry.shape) for entry in index.tensors if entry.role != "intermediate"}
     for model in subject.models:
         for tensor in (*model.graph.inputs, *model.graph.outputs):
-            if shapes.get(tensor.meaning) != tensor.shape:
+            found = shapes.get(tensor.meaning)
+            if found != tensor.shape:
+                said = f"{tensor.meaning} as {found}" if found else f"no {tensor.meaning}"
                 raise UsageError(
-                    f"{where} have {tensor.meaning} as {shapes.get(tensor.meaning)}, {model.format} "
-                    f"{model.graph.name} has {tensor.shape}; write them anew with --write-golden"
+                    f"{where} have {said}, {model.format} {model.graph.name} has it as {tensor.shape}; "
+                    "write them anew with --write-golden"
                 )

@@ -109,6 +109,37 @@ def verify_command(
         float | None, _option(panel=CHECKS, metavar="X", min=0, help="As for lt-export (default: the export's).")
     ] = None,
     rtol: Annotated[float | None, _option(panel=CHECKS, metavar="X", min=0, help="Likewise.")] = None,
+    layers: Annotated[
+        bool, _option("--layers", panel=CHECKS, help="Find the first wrong layer, and list every layer's error.")
+    ] = False,
+    clip: Annotated[
+        Path | None,
+        _option(panel=CHECKS, metavar="FILE", help="Track a video or a folder of pictures with each model."),
+    ] = None,
+    box: Annotated[
+        str | None, _option(panel=CHECKS, metavar="X,Y,W,H", help="The target in the clip's first frame, in pixels.")
+    ] = None,
+    min_iou: Annotated[
+        float,
+        _option(panel=CHECKS, metavar="X", min=0, max=1, help="The mean overlap of the boxes that passes."),
+    ] = 0.9,
+    dumps: Annotated[
+        Path | None,
+        _option(
+            panel=CHECKS,
+            metavar="DIR",
+            help="Compare what a device wrote (.npy, raw .bin, .txt; NCHW or NHWC) with the golden vectors, and say "
+            "why it differs.",
+        ),
+    ] = None,
+    fp16_report: Annotated[
+        bool,
+        _option(
+            "--fp16-report",
+            panel=CHECKS,
+            help="Ranges of every ncnn layer in half precision, and the errors to expect.",
+        ),
+    ] = False,
     golden: Annotated[
         Path | None,
         _option(
@@ -122,6 +153,17 @@ def verify_command(
         _option(
             panel=OUTPUT, metavar="[DIR]", help="Write golden vectors (default: into the folder golden of the export)."
         ),
+    ] = None,
+    annotate: Annotated[
+        Path | None,
+        _option(panel=OUTPUT, metavar="OUT", help="The clip with both boxes drawn: .mp4, .avi or a folder."),
+    ] = None,
+    tracks: Annotated[
+        Path | None, _option(panel=OUTPUT, metavar="FILE", help="The boxes and scores of every frame, as .csv.")
+    ] = None,
+    report: Annotated[
+        list[Path] | None,
+        _option(panel=OUTPUT, metavar="FILE", help="A page to sign off, .html, or .md for a pull request; repeatable."),
     ] = None,
     as_json: Annotated[
         bool, _option("--json", panel=OUTPUT, help="Print the result to stdout as JSON and nothing else.")
@@ -161,6 +203,15 @@ def verify_command(
         formats=formats,
         golden=golden,
         write_golden=write_golden,
+        dumps=dumps,
+        layers=layers,
+        clip=clip,
+        box=box,
+        min_iou=min_iou,
+        annotate=annotate,
+        tracks=tracks,
+        fp16=fp16_report,
+        reports=tuple(report or ()),
         images=tuple(image or ()),
         seed=seed,
         atol=finite("--atol", atol),
@@ -217,12 +268,12 @@ def _network(export, arch, config, flags):
 
 
 def _run(options, as_json, verbose, quiet):
-    from converter.checkup import check
+    from converter.checkup import LAST_STAGE, check
     from converter.findings import print_result
 
     console = summary_console(as_json)
     stage_lines.quiet = quiet
-    stage_lines.last = "report"
+    stage_lines.last = LAST_STAGE
     try:
         result = check(options, stage_lines)
     except VerificationError as error:
