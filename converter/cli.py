@@ -122,7 +122,7 @@ def export_command(
     pnnx_timeout: Annotated[float, typer.Option(metavar="SECONDS", min=1, help="What one pnnx run may take.")] = 120.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print the manifest to stdout and nothing else.")] = False,
     verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Figures for every input, and debug messages.")
+        bool, typer.Option("--verbose", "-v", help="Figures for every input, where the time went, debug messages.")
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors and warnings only.")] = False,
     version: Annotated[

@@ -52,14 +52,19 @@ class OnnxConversion:
         Raises:
             ConversionError: when a step fails or changes the interface of the graph.
         """
-        model = exported = onnx_from_torchscript(self.traced, self.graph, self.opset)
-        try:
-            if self.simplify:
-                model = simplified(exported, self.graph)
-            check(model, self.graph, "simplifying" if self.simplify else "exporting")
-        except ConversionError:
-            check(exported, self.graph, "exporting")  # whose fault it is
-            raise
+        import onnx
+
+        exported = onnx_from_torchscript(self.traced, self.graph, self.opset)
+        model = onnx.load_from_string(exported)
+        if self.simplify:
+            try:
+                model = simplified(model, self.graph)
+                check(model, self.graph, "simplifying")
+            except ConversionError:
+                check(onnx.load_from_string(exported), self.graph, "exporting")  # perhaps it was wrong before
+                raise
+        else:
+            check(model, self.graph, "exporting")
         describe(model, self.graph, self.metadata)
         write(self.path, model.SerializeToString(deterministic=True))
         return (self.path,)
@@ -68,14 +73,12 @@ class OnnxConversion:
         """Nothing runs beside this process."""
 
 
-def onnx_from_torchscript(traced: torch.jit.ScriptModule, graph: GraphSpec, opset: int):
-    """The exporter's model, as an ``onnx.ModelProto``.
+def onnx_from_torchscript(traced: torch.jit.ScriptModule, graph: GraphSpec, opset: int) -> bytes:
+    """The exporter's model, as the bytes of a file.
 
     Raises:
         ConversionError: with the exporter's first words.
     """
-    import onnx
-
     buffer = io.BytesIO()
     try:
         with warnings.catch_warnings():
@@ -93,7 +96,7 @@ def onnx_from_torchscript(traced: torch.jit.ScriptModule, graph: GraphSpec, opse
     except (RuntimeError, TypeError, ValueError, torch.onnx.errors.OnnxExporterError) as error:
         first = str(error).strip().partition("\n")[0]
         raise ConversionError(f"exporting {graph.name} to ONNX opset {opset} failed: {first}") from error
-    return onnx.load_from_string(buffer.getvalue())
+    return buffer.getvalue()
 
 
 def simplified(model, graph: GraphSpec):

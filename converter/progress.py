@@ -6,6 +6,8 @@ from typing import Any
 from rich.console import Console
 
 LAST_STAGE = "publish"
+# before the work begins; a run that is refused there says why, and nothing else
+PREPARATION = ("start", "check", "import")
 
 
 class StageLines:
@@ -13,7 +15,7 @@ class StageLines:
 
     Attributes:
         quiet: no lines.
-        detailed: hundredths of seconds, and at the end what the whole process took.
+        detailed: hundredths of seconds, and what goes on before and behind the work.
         stage: what is under way; "done" behind the last stage.
         last: the stage behind which nothing can be undone.
         seconds: of all finished stages.
@@ -39,14 +41,15 @@ class StageLines:
                 self.status = self.console.status(name)
                 self.status.start()
             return
-        self._print(name, seconds, note)
+        if self.detailed or name not in PREPARATION:
+            self._print(name, seconds, note)
 
     def _print(self, name, seconds, note):
         line = f"{name:<10} {seconds:5.{2 if self.detailed else 1}f} s  {note}".rstrip()
         self.console.print(line, highlight=False, soft_wrap=True)
 
     def close(self, seconds: float) -> None:
-        """Where the rest of the process's time went, when details are wanted.
+        """Where the rest of the process's time went.
 
         Args:
             seconds: since the process was started.

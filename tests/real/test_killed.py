@@ -66,7 +66,7 @@ def settles(condition, seconds=10.0):
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize(
     ("started", "stage"),
-    [*(((), stage) for stage in STAGES), (BOTH, "trace"), (BOTH, "reference")],
+    [*((("-v",), stage) for stage in STAGES), (BOTH, "trace"), (BOTH, "reference")],
     indirect=["started"],
 )
 def test_killed_behind_a_stage(started, tiny_export, number, stage):
