@@ -30,6 +30,8 @@ def print_result(console: Console, result: Mapping[str, Any], verbose: bool = Fa
         console.print(Text("verified", "bold green"), Text(_subject(result)), soft_wrap=True)
     else:
         console.print(Text("NOT VERIFIED", "bold red"), Text(_subject(result)), soft_wrap=True)
+        if "layers" not in result and verification and verification["status"] == "failed":
+            console.print("--layers names the first layer that is wrong", style="dim")
 
 
 def _print_more(console, result, verbose):

@@ -211,20 +211,13 @@ def test_an_unknown_tensor_is_wrong_usage(golden):
         golden.tensor("noise_0", "init", "q")
 
 
-def test_header_comes_from_the_manifest():
-    manifest = {
-        "arch": "A",
-        "path_name": "p",
-        "checkpoint": {"file": "a"},
-        "preprocess": {"mean": []},
-        "tracker": {"stride": 16},
-        "precision": "fp32",
-        "parameters": 3,
-    }
-    header = golden_header(manifest, "torch", TOLERANCES)
+def test_header_says_what_the_network_is_and_who_computed():
+    about = {"arch": "A", "path_name": "p", "checkpoint": {"file": "a"}, "preprocess": {"mean": []}, "tracker": {}}
+    header = golden_header(about, "torch", "fp32", TOLERANCES)
     assert header == {
-        **{key: value for key, value in manifest.items() if key != "parameters"},
+        **about,
         "reference": "torch",
+        "precision": "fp32",
         "tolerances": {name: {"atol": 0.0, "rtol": 1e-4} for name in ("zf", "xf", "cls", "reg")},
     }
 

@@ -25,10 +25,11 @@ def files_section(result: Mapping[str, Any]) -> Section:
         for model in mappings(result.get("models"))
         for file in mappings(model.get("files"))
     ]
-    checkpoint = mapping(result.get("checkpoint"))
-    if checkpoint.get("sha256"):
-        name = PurePath(plain(checkpoint.get("file"))).name
-        rows.append(Row((f"{name} (in the manifest)", plain(checkpoint["sha256"]), "")))
+    for key, where in (("checkpoint", "in the manifest"), ("resume", "the reference's weights")):
+        checkpoint = mapping(result.get(key))
+        if checkpoint.get("sha256"):
+            name = PurePath(plain(checkpoint.get("file"))).name
+            rows.append(Row((f"{name} ({where})", plain(checkpoint["sha256"]), "")))
     if rows:
         blocks.append(_checksums(rows))
     return Section("files", "Files and checksums", state, summary, tuple(blocks))
