@@ -143,14 +143,22 @@ def _output_stand_in(sides, index):
     return None
 
 
-def _extra(sides, index, expected):
+def _extra(sides, index, expected) -> Finding | None:
+    """A layer without a counterpart where the network has none: what it reads is already what is wanted of it,
+    or the layer before it is already what it is."""
     if sides.alignment.pairs.get(index) or expected.reference is None:
         return None
-    for position in range(len(sides.layer(index).inputs)):
+    layer = sides.layer(index)
+    for position in range(len(layer.inputs)):
         if sides.same(sides.operand(index, position), expected.reference):
-            return Finding(
-                index, expected.reference, "is not in the network: its input is already what the network has there"
+            reason = "is not in the network: its input is already what the network has there"
+            return Finding(index, expected.reference, reason)
+    for origin in sides.converted.operands[index]:
+        if origin is not None and sides.layer(origin).type == layer.type and sides.alignment.pairs.get(origin):
+            reason = (
+                f"is one {layer.type} more than the network has there; it or {sides.layer(origin).name} is too many"
             )
+            return Finding(index, expected.reference, reason)
     return None
 
 
