@@ -28,12 +28,14 @@ class OnnxGraph:
     Attributes:
         nodes: in file order.
         inputs, outputs: names, without initializers.
+        constants: names of initializers.
         shapes: of tensors whose shape is known, weights included.
     """
 
     nodes: tuple[Node, ...]
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
+    constants: frozenset[str]
     shapes: dict[str, tuple[int, ...]]
 
 
@@ -46,10 +48,12 @@ def read_onnx(path: Path) -> OnnxGraph:
     model = _load(path)
     graph = model.graph
     weights = {tensor.name for tensor in graph.initializer}
+    weights |= {tensor.values.name for tensor in graph.sparse_initializer}
     return OnnxGraph(
         nodes=tuple(_node(node, index) for index, node in enumerate(graph.node)),
         inputs=tuple(value.name for value in graph.input if value.name not in weights),
         outputs=tuple(value.name for value in graph.output),
+        constants=frozenset(weights),
         shapes=_shapes(model),
     )
 

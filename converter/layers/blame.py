@@ -73,7 +73,7 @@ def _by_structure(sides: Expectation, said: str) -> Finding | None:
 def compensated(sides: Expectation, index: int) -> bool:
     """Whether the layers behind one make up for what it gives: another way of computing the same.
 
-    They do when they give the right result although they would not, were they alone to be judged.
+    They do when they give the right result, although they would not if they alone were other than the network's.
     """
     readers = {reader for reader, _ in sides.converted.readers.get(index, [])}
     wanted = sides.wanted(index)
@@ -81,14 +81,22 @@ def compensated(sides: Expectation, index: int) -> bool:
         return False
     if any(sides.expected(reader).state != GOOD for reader in readers):
         return False
+    if index not in sides.alignment.pairs:
+        return True
     return all(
-        sides.same(sides.blob(index), operation) or _wrong_by_itself(sides, reader) for operation, reader, _ in wanted
+        sides.same(sides.blob(index), operation) or not _right_by_itself(sides, reader)
+        for operation, reader, _ in wanted
     )
 
 
-def _wrong_by_itself(sides, index):
+def _right_by_itself(sides, index):
     error = sides.own_error(index)
-    return error is not None and error > OWN
+    return error is not None and error <= own_limit(sides)
+
+
+def own_limit(sides: Expectation) -> float:
+    """What a layer may differ by itself; models of half precision come with a larger tolerance."""
+    return max(OWN, sides.tolerance.rtol)
 
 
 def _explained(sides: Expectation, index: int, rounding: list[int]) -> Finding | None:
@@ -98,7 +106,7 @@ def _explained(sides: Expectation, index: int, rounding: list[int]) -> Finding |
     if extra := _extra(sides, index, expected):
         return extra
     error = sides.own_error(index)
-    if error is not None and error > OWN:
+    if error is not None and error > own_limit(sides):
         return Finding(index, expected.reference, _difference(sides, index, error))
     if misread := _misread(sides, index, rounding):
         return misread
@@ -135,14 +143,22 @@ def _output_stand_in(sides, index):
     return None
 
 
-def _extra(sides, index, expected):
+def _extra(sides, index, expected) -> Finding | None:
+    """A layer without a counterpart where the network has none: what it reads is already what is wanted of it,
+    or the layer before it is already what it is."""
     if sides.alignment.pairs.get(index) or expected.reference is None:
         return None
-    for position in range(len(sides.layer(index).inputs)):
+    layer = sides.layer(index)
+    for position in range(len(layer.inputs)):
         if sides.same(sides.operand(index, position), expected.reference):
-            return Finding(
-                index, expected.reference, "is not in the network: its input is already what the network has there"
+            reason = "is not in the network: its input is already what the network has there"
+            return Finding(index, expected.reference, reason)
+    for origin in sides.converted.operands[index]:
+        if origin is not None and sides.layer(origin).type == layer.type and sides.alignment.pairs.get(origin):
+            reason = (
+                f"is one {layer.type} more than the network has there; it or {sides.layer(origin).name} is too many"
             )
+            return Finding(index, expected.reference, reason)
     return None
 
 
@@ -176,7 +192,7 @@ def _upstream(sides, index) -> Finding | None:
             if origin is not None and origin not in seen:
                 seen.add(origin)
                 waiting.append(origin)
-    errors = {one: error for one in seen if (error := sides.own_error(one)) is not None and error > OWN}
+    errors = {one: error for one in seen if (error := sides.own_error(one)) is not None and error > own_limit(sides)}
     if not errors:
         return None
     worst = max(errors, key=errors.get)

@@ -48,13 +48,16 @@ def figures(blob: np.ndarray | None, reference: np.ndarray, tolerance: Tolerance
 
     Args:
         blob: what the converted graph gives; None when it gives nothing.
-        reference: the network's, finite.
+        reference: the network's.
         tolerance: ``atol + rtol * range`` passes.
     """
     expected = reference.astype(np.float64).ravel()
-    minimum, maximum = (float(expected.min()), float(expected.max())) if expected.size else (0.0, 0.0)
+    sound = bool(expected.size) and bool(np.isfinite(expected).all())
+    minimum, maximum = (float(expected.min()), float(expected.max())) if sound else (0.0, 0.0)
     problem = None
-    if blob is None:
+    if not sound:
+        problem = "the network's own values are NaN or infinite" if expected.size else "nothing to compare"
+    elif blob is None:
         problem = "no output"
     elif squeezed(blob.shape) != squeezed(reference.shape):
         problem = f"shape {_text(blob.shape)}, expected {_text(reference.shape)}"
@@ -105,7 +108,7 @@ def channel_error(blob: np.ndarray, expected: np.ndarray) -> float:
     found = blob.reshape(expected.shape).astype(np.float64)
     rows = (shape[0], -1) if len(shape) > 1 else (1, -1)
     found, wanted = found.reshape(rows), expected.astype(np.float64).reshape(rows)
-    if not np.isfinite(found).all():
+    if not (np.isfinite(found).all() and np.isfinite(wanted).all()):
         return math.inf
     whole = float(np.ptp(wanted)) or float(np.abs(wanted).max()) or 1.0
     spans = np.maximum(np.ptp(wanted, axis=1), QUIET * whole)

@@ -1,12 +1,13 @@
 """Both sides as graphs of primitives, and the one order that both are put into."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from converter.errors import ConversionError
 from converter.layers.kinds import Primitive
 
 
@@ -137,6 +138,17 @@ class ConvertedGraph:
                 places = [order.index(origin) for origin in inputs[index] if origin in order]
                 order.insert(max(places, default=-1) + 1, index)
         return order
+
+
+def check_read(name: str, inputs: Iterable[str], known: Container[str]) -> None:
+    """Refuse a layer that reads what no layer before it gives; from here on graphs have no cycles.
+
+    Raises:
+        ConversionError: naming the layer and the blob.
+    """
+    for blob in inputs:
+        if blob not in known:
+            raise ConversionError(f"layer {name} reads {blob!r}, which no layer before it gives")
 
 
 def depth_first(roots: Iterable[int], inputs: Mapping[int, Sequence[int]]) -> list[int]:

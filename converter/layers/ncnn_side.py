@@ -1,7 +1,7 @@
 """What the layers of a ``.param`` file compute, in the common vocabulary."""
 
 from converter.layers import kinds
-from converter.layers.graphs import ConvertedGraph, ConvertedLayer
+from converter.layers.graphs import ConvertedGraph, ConvertedLayer, check_read
 from converter.layers.kinds import Primitive, Window
 from converter.ncnn_format import NcnnGraph
 
@@ -41,10 +41,17 @@ _MEAN = 3
 
 
 def converted_graph(graph: NcnnGraph) -> ConvertedGraph:
-    """The layers that compute or hand on; sources are left out."""
+    """The layers that compute or hand on; sources are left out.
+
+    Raises:
+        ConversionError: for a layer that reads what no layer before it gives.
+    """
     constant: set[str] = set()
+    known: set[str] = set()
     layers = []
     for layer in graph.layers:
+        check_read(layer.name, layer.inputs, known)
+        known.update(layer.outputs)
         inputs = tuple(blob for blob in layer.inputs if blob not in constant)
         if layer.type == "MemoryData" or (layer.inputs and not inputs):
             constant.update(layer.outputs)
@@ -74,7 +81,10 @@ def primitives(layer, operands: int) -> tuple[Primitive, ...]:
     if layer.type == "Eltwise":
         return (Primitive(_ELTWISE.get(value(0), kinds.OTHER_BINARY)),)
     if layer.type == "Pooling":
-        return (Primitive(kinds.POOL if (value(0), value(4)) == (1, 1) else kinds.OTHER_POOL),)
+        whole = value(4) == 1 or (value(7) == 1 and (value(8, 1), value(18, value(8, 1))) == (1, 1))
+        return (Primitive(kinds.POOL if whole and value(0) == 1 else kinds.OTHER_POOL),)
+    if layer.type == "Scale" and operands > 1:
+        return (Primitive(kinds.MULTIPLY),)
     if layer.type == "Reduction":
         return (Primitive(kinds.POOL if value(0) == _MEAN else kinds.OTHER_POOL),)
     return tuple(map(Primitive, _SIMPLE.get(layer.type, (kinds.OTHER,))))
@@ -100,14 +110,13 @@ class _Parameters:
 def _window(kind, value):
     outputs, size = value(0), value(6)
     if kind == "InnerProduct":
-        return Window(outputs, value(2) // outputs if outputs else None)
+        return Window(outputs, _quotient(value(2), outputs))
     width, stride, dilation, left = value(1), value(3, 1), value(2, 1), value(4)
     kernel = (value(11, width), width)
     top = value(14, left)
-    area = outputs * kernel[0] * kernel[1]
     return Window(
         outputs=outputs,
-        inputs=size // area if area else None,
+        inputs=_quotient(size, outputs * kernel[0] * kernel[1]),
         groups=value(7, 1),
         kernel=kernel,
         stride=(value(13, stride), stride),
@@ -115,3 +124,8 @@ def _window(kind, value):
         # negative: "same" padding, whose numbers depend on the input
         pad=(top, left, value(16, top), value(15, left)) if min(top, left) >= 0 else None,
     )
+
+
+def _quotient(size, count):
+    """A size that follows from two others, or None where they do not fit each other."""
+    return size // count if count and size % count == 0 else None

@@ -1,7 +1,7 @@
 """What the nodes of an ONNX graph compute, in the common vocabulary."""
 
 from converter.layers import kinds
-from converter.layers.graphs import ConvertedGraph, ConvertedLayer
+from converter.layers.graphs import ConvertedGraph, ConvertedLayer, check_read
 from converter.layers.kinds import Primitive, Window
 from converter.onnx_format import OnnxGraph
 
@@ -39,10 +39,17 @@ _BINARY = {"Add", "Sum", "Sub", "Mul", "Div", "Min", "Max", "Pow"}
 
 
 def converted_graph(graph: OnnxGraph) -> ConvertedGraph:
-    """The nodes that depend on the graph's inputs; the arithmetic of shapes is left out."""
+    """The nodes that depend on the graph's inputs; the arithmetic of shapes is left out.
+
+    Raises:
+        ConversionError: for a node that reads what no node before it gives.
+    """
     dynamic = set(graph.inputs)
+    known = {"", *graph.inputs, *graph.constants}
     layers = []
     for node in graph.nodes:
+        check_read(node.name, node.inputs, known)
+        known.update(node.outputs)
         inputs = tuple(name for name in node.inputs if name in dynamic)
         if inputs and node.type not in SHAPE_ONLY:
             dynamic.update(node.outputs)

@@ -62,7 +62,7 @@ class Ncnn:
             replace(
                 one,
                 inputs=tuple(swap.get(blob, blob) for blob in one.inputs),
-                outputs=tuple(swap.get(blob, blob) for blob in one.outputs if blob not in lost),
+                outputs=tuple(swap.get(blob, blob) for blob in one.outputs if one.type != "Split" or blob not in lost),
             )
             for one in self.layers
         ]

@@ -177,6 +177,35 @@ def test_damaged_ncnn_layer_is_named(tracker, ncnn_model, tmp_path, damage):
     assert guilty in walk.failure()
 
 
+def test_multiplication_taken_out_is_named_where_it_is_missed(tracker, ncnn_model, tmp_path):
+    """What was multiplied with is left without a reader: the runtime then has one more output."""
+    model = ncnn_model("update")
+    product = model.find("BinaryOp", 0, 2)
+    (reader,) = (one.name for one in model.layers if product.outputs[0] in one.inputs)
+    model.remove(product)
+    walk = tracker.walk("ncnn", "update", model.write(tmp_path))
+    assert walk.first_bad.layer == reader
+    assert "without mul in between" in walk.first_bad.reason
+
+
+def test_layer_that_reads_another_blob_is_named(tracker, onnx_model, tmp_path):
+    model = onnx_model("backbone")
+    skip = model.find("Add", 0, 0)
+    skip.input[1] = skip.input[0]
+    walk = tracker.walk("onnx", "backbone", model.write(tmp_path))
+    assert walk.first_bad.layer == skip.name
+
+
+def test_model_that_onnxruntime_refuses_is_walked_up_to_the_fault(tracker, onnx_model, tmp_path):
+    """Shapes that do not fit each other: the model as a whole is not even loaded."""
+    model = onnx_model("init")
+    guilty = model.find("Conv", 1)
+    model.attribute(guilty, "strides", 2, 2)
+    walk = tracker.walk("onnx", "init", model.write(tmp_path))
+    assert walk.first_bad.layer == guilty.name
+    assert any(row.problem == "no output" for row in walk.rows)
+
+
 ONNX = {
     "all weights of a Conv": ("backbone", lambda m: m.weight(m.find("Conv", 5), 1, scaled(1.05))),
     "one weight of a Conv": ("neck_head", lambda m: m.weight(m.find("Conv", 4), 1, one_changed)),

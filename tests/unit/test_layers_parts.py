@@ -1,0 +1,161 @@
+"""Alignment, figures, reading of files and fetching of blobs, each by itself."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from converter.errors import ConversionError
+from converter.layers import kinds
+from converter.layers.align import best_pairs
+from converter.layers.blobs import fetch
+from converter.layers.figures import channel_error, figures, same_numbers
+from converter.layers.graphs import ConvertedGraph, ConvertedLayer
+from converter.layers.kinds import Primitive, Window, likeness
+from converter.layers.ncnn_side import converted_graph
+from converter.layers.table import print_layers
+from converter.layers.walk import LayerRow, LayerWalk, read_converted
+from converter.ncnn_format import read_param
+from converter.spec import Tolerance
+
+TOLERANCE = Tolerance(rtol=1e-4)
+X = np.linspace(-2, 2, 24, dtype=np.float32).reshape(1, 2, 3, 4)
+
+
+def test_best_pairs_keeps_the_order_and_takes_the_larger_sum():
+    worth = np.array([[1.0, 0, 4], [4, 0, 0], [0, 4, 0]])
+    assert best_pairs(worth, [0, 0, 0], [0, 0, 0]) == [(1, 0), (2, 1)]
+    assert best_pairs(worth, [9, 0, 0], [0, 0, 0]) == [(0, 0), (2, 1)]
+
+
+@pytest.mark.parametrize("shape", [(0, 0), (0, 3), (3, 0)])
+def test_best_pairs_of_nothing(shape):
+    assert best_pairs(np.zeros(shape), [0.5] * shape[0], [0.5] * shape[1]) == []
+
+
+def test_convolutions_are_less_alike_the_more_they_differ():
+    one = Window(16, 3, 1, (3, 3), (2, 2), (1, 1), (1, 1, 1, 1))
+    worths = [
+        likeness(Primitive(kinds.CONVOLUTION, one), Primitive(kinds.CONVOLUTION, other))
+        for other in (one, replace(one, stride=(1, 1)), replace(one, outputs=8), replace(one, outputs=8, inputs=4))
+    ]
+    assert worths == sorted(worths, reverse=True)
+    assert len(set(worths)) == 4
+    assert likeness(Primitive(kinds.RELU), Primitive(kinds.SIGMOID)) > 0
+    assert likeness(Primitive(kinds.RELU), Primitive(kinds.ADD)) == 0
+
+
+def test_other_shape_nan_and_nothing_are_problems_not_exceptions():
+    reference = np.ones((1, 2, 3), np.float32)
+    assert figures(None, reference, TOLERANCE).problem == "no output"
+    assert figures(np.ones((3, 2)), reference, TOLERANCE).problem == "shape 3x2, expected 1x2x3"
+    assert "NaN" in figures(np.full((2, 3), np.nan), reference, TOLERANCE).problem
+    assert figures(np.ones((2, 3), np.float32), reference, TOLERANCE)
+    assert not figures(np.full((2, 3), 1.001, np.float32), reference, TOLERANCE)
+
+
+def test_constants_are_no_evidence():
+    assert not same_numbers(np.zeros(4, np.float32), np.zeros(4, np.float32), TOLERANCE)
+    assert same_numbers(X.reshape(-1), X, TOLERANCE)
+
+
+def test_channel_error_counts_in_the_channels_own_range():
+    expected = np.array([[0, 100], [0, 2]], np.float32)
+    off = expected + np.array([[0, 0], [0, 0.2]], np.float32)
+    assert channel_error(off, expected) == pytest.approx(0.1, rel=1e-3)
+    assert channel_error(np.full((2, 2), np.nan, np.float32), expected) == float("inf")
+
+
+def layer(name, reads, *kinds_, type="Layer"):
+    windows = [Window(2, 2) if kind == kinds.CONVOLUTION else None for kind in kinds_]
+    return ConvertedLayer(name, type, tuple(reads), (name,), tuple(map(Primitive, kinds_, windows)))
+
+
+class Fragile:
+    """A runner that fails whenever one of some blobs is asked for."""
+
+    def __init__(self, *broken):
+        self.broken, self.calls = broken, 0
+
+    def blobs(self, feed, names):
+        self.calls += 1
+        if bad := [name for name in names if name in self.broken]:
+            raise ConversionError(f"no {bad[0]}")
+        return dict.fromkeys(names, X)
+
+
+def test_failure_late_in_the_graph_hides_nothing_before_it():
+    layers = [layer(f"l{index}", ["x" if not index else f"l{index - 1}"], kinds.RELU) for index in range(100)]
+    graph = ConvertedGraph((*layers, layer("side", ["l2"], kinds.RELU)))
+    runner = Fragile("l70")
+    found, failed = fetch(runner, {}, graph)
+    assert sorted(found) == sorted([*(f"l{index}" for index in range(70)), "side"])
+    assert failed == {"l70": "no l70"}
+    assert runner.calls < 30
+
+
+def test_ncnn_layers_are_lowered_to_what_they_compute():
+    text = """7767517
+7 9
+Input x 0 1 x
+Convolution c 1 1 x a 0=8 1=3 11=5 3=2 4=1 14=2 5=1 6=360 9=1
+Split s 1 2 a b c
+Swish w 1 1 b d
+HardSigmoid h 1 1 c e
+BinaryOp m 2 1 d e f 0=2
+BinaryOp k 1 1 f g 0=3 1=1 2=6
+"""
+    graph = converted_graph(read_param(text.replace("7 9", "7 8"), "x"))
+    kinds_ = {one.name: [step.kind for step in one.primitives] for one in graph.layers}
+    assert kinds_ == {
+        "c": [kinds.CONVOLUTION, kinds.RELU],
+        "s": [],
+        "w": [kinds.SIGMOID, kinds.MULTIPLY],
+        "h": [kinds.SHIFT, kinds.CLIP, kinds.SCALE],
+        "m": [kinds.MULTIPLY],
+        "k": [kinds.SCALE],
+    }
+    window = graph.layers[0].primitives[0].window
+    assert window == Window(8, 3, 1, (5, 3), (2, 2), (1, 1), (2, 1, 2, 1))
+
+
+def test_files_that_cannot_be_read_are_reported(tmp_path):
+    (tmp_path / "a.onnx").write_bytes(b"nonsense" * 9)
+    with pytest.raises(ConversionError, match=r"a\.onnx"):
+        read_converted("onnx", (tmp_path / "a.onnx",))
+    (tmp_path / "a.param").write_text("nonsense")
+    with pytest.raises(ConversionError, match=r"a\.param"):
+        read_converted("ncnn", (tmp_path / "a.param", tmp_path / "a.bin"))
+
+
+def test_layer_that_reads_what_comes_later_is_refused():
+    text = "7767517\n3 3\nInput x 0 1 x\nReLU a 1 1 b a\nReLU b 1 1 a b\n"
+    with pytest.raises(ConversionError, match="layer a reads 'b'"):
+        converted_graph(read_param(text, "x"))
+
+
+def row(name, **changes):
+    figures_ = {"max_abs": 1e-6, "allowed": 1e-4, "relative": 1e-6, "cosine": 1.0, "minimum": -1.0, "maximum": 1.0}
+    values = {"type": "ReLU", "blob": "b", "module": "head", "operation": "relu", "problem": None, "own": None}
+    return LayerRow(layer=name, **{**values, **figures_, "matched": True, "passed": True, **changes})
+
+
+def test_result_is_json_without_infinity_and_prints_what_is_around_the_first_bad_layer():
+    rows = (*(row(f"layer{index}") for index in range(20)), row("bad", own=float("inf"), passed=False))
+    walk = LayerWalk("init", "ncnn", rows, 21, 21, 0, None, True)
+    assert walk
+    text = json.dumps(walk.as_dict(), allow_nan=False)
+    console = Console(width=200, record=True)
+    print_layers(console, json.loads(text), verbose=False)
+    assert "layer3" not in console.export_text(clear=False)
+    print_layers(console, json.loads(text), verbose=True)
+    assert "layer3" in console.export_text()
+
+
+def test_walk_without_a_match_or_with_a_wrong_output_is_no_pass():
+    assert not LayerWalk("init", "ncnn", (), 0, 0, 0, None, True)
+    wrong = LayerWalk("init", "ncnn", (row("a"),), 1, 1, 0, None, False)
+    assert not wrong
+    assert "output" in wrong.failure()
