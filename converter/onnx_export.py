@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 
-from converter import __version__
+from converter import __version__, process
 from converter.errors import ConversionError
 from converter.files import write
 from converter.spec import GraphSpec
@@ -122,6 +122,7 @@ def simplified(model, graph: GraphSpec):
 
 def _onnxsim():
     """onnxsim without sympy, which it would use to print formulas, and which is half of what importing it takes."""
+    process.send_nothing()  # it imports onnxruntime
     hidden = sys.modules.setdefault("sympy", None) is None
     try:
         import onnxsim

@@ -26,6 +26,14 @@ def keep_garbage() -> None:
     gc.disable()
 
 
+def send_nothing() -> None:
+    """No telemetry from onnxruntime, unless somebody has asked for it; to be called before it is imported.
+
+    Since 1.29 it tells its maker the names and hashes of models, and leaves files in the temporary folder and at home.
+    """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
+
 def leave(code: int) -> None:
     """End the process at once, with everything that was printed.
 

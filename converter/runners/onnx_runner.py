@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 
+from converter import process
 from converter.errors import ConversionError
 from converter.runners import check_feed
 from converter.spec import GraphSpec
@@ -25,6 +25,9 @@ class OnnxRunner:
     """
 
     def __init__(self, path: Path, graph: GraphSpec):
+        process.send_nothing()
+        import onnxruntime
+
         self.graph = graph
         self.session = _session(path, path.name)
 

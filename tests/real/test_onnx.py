@@ -226,6 +226,18 @@ def onnxsim_that(tmp_path):
     return make
 
 
+def test_nothing_is_left_in_the_temporary_folder_or_at_home(tiny, tmp_path, monkeypatch):
+    """onnxruntime's telemetry would leave a file in each; in CI it is off by itself."""
+    monkeypatch.delenv("CI", raising=False)
+    monkeypatch.delenv("ORT_DISABLE_TELEMETRY", raising=False)
+    places = {name: tmp_path / name for name in ("TMPDIR", "HOME", "XDG_CACHE_HOME")}
+    for path in places.values():
+        path.mkdir()
+    done = export(tiny, TINY, tmp_path / "out", "-q", **{name: str(path) for name, path in places.items()})
+    assert done.code == 0, done.err
+    assert {name: list(path.iterdir()) for name, path in places.items()} == {name: [] for name in places}
+
+
 CHANGES = {
     "raises": (
         "raise RuntimeError('no such pass')",
