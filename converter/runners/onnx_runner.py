@@ -25,9 +25,6 @@ class OnnxRunner:
     """
 
     def __init__(self, path: Path, graph: GraphSpec):
-        process.send_nothing()
-        import onnxruntime
-
         self.graph = graph
         self.session = _session(path, path.name)
 
@@ -85,6 +82,9 @@ def _shapes(values):
 
 
 def _session(model, name, optimised=True):
+    process.send_nothing()
+    import onnxruntime
+
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _ERRORS_ONLY
     options.intra_op_num_threads = 1  # as for ncnn
