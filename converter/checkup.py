@@ -68,6 +68,8 @@ def check(options: VerifyOptions, on_stage: StageCallback | None = None) -> dict
             subject = subject_of(options)
             for format in subject.formats:
                 check_runtime(format)
+            if options.fp16 and "ncnn" not in subject.formats:
+                raise UsageError("--fp16-report is about ncnn's half kernels, and there is no ncnn model here")
             findings = Findings(_header(options, subject), _packages(subject))
             _check_files(options, subject, findings)
             notes.append(", ".join(f"{model.format} {model.graph.name}" for model in subject.models))

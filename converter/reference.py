@@ -101,7 +101,7 @@ def _golden_reference(options, subject) -> Reference:
         raise UsageError(
             "nothing to compare with: pass --resume CHECKPOINT, or --golden DIR (lt-export --golden writes it)"
         )
-    _check_golden(golden, options, subject)
+    check_golden(golden, subject)
     feeds, answers = golden.feeds(), golden.answers()
     about = f"golden vectors in {golden.folder}: {golden.index.reference}"
     checkpoint = {key: golden.index.checkpoint.get(key) for key in ("file", "sha256")}
@@ -134,7 +134,7 @@ def write_vectors(options: VerifyOptions, subject: Subject, reference: Reference
         publish_vectors(options.write_golden, made, index)
 
 
-def _check_golden(golden, options, subject):
+def check_golden(golden, subject):
     """Vectors of another network prove nothing about this one."""
     index, manifest = golden.index, subject.manifest
     where = f"golden vectors in {golden.folder}"

@@ -10,7 +10,7 @@ from converter.errors import UsageError
 from converter.feeds import Feed
 from converter.formats import FORMATS
 from converter.networks import FAMILIES
-from converter.reference import Reference, golden_of
+from converter.reference import Reference, check_golden, golden_of
 from converter.runners.isolated import IsolatedRunner
 from converter.spec import VerifyOptions
 from converter.subject import Subject
@@ -109,6 +109,7 @@ def dumps(case: Case):
     golden = golden_of(case.options, case.subject)
     if golden is None:
         raise UsageError("--dumps wants the golden vectors that the device was given: --golden DIR, or in the export")
+    check_golden(golden, case.subject)
     names = {
         f"{model.graph.name}/{tensor.name}": tensor.meaning
         for model in case.subject.models

@@ -129,13 +129,14 @@ def test_golden_vectors_of_another_checkpoint_are_refused(golden_export, tmp_pat
     assert "another sha256" in done.error_line
 
 
-def test_a_changed_golden_vector_is_named(golden_export, tmp_path):
+@pytest.mark.parametrize("name", ["zf.bin", "zf.nhwc.npy"])
+def test_a_changed_golden_vector_is_named(golden_export, tmp_path, name):
     export = shutil.copytree(golden_export, tmp_path / "export")
-    path = export / "golden" / "noise_1" / "init" / "zf.bin"
+    path = export / "golden" / "noise_1" / "init" / name
     path.write_bytes(path.read_bytes()[:-4] + b"\0\0\0\0")
     done = lt_verify(export)
     assert done.code == 1
-    assert "noise_1/init/zf.bin was changed" in done.error_line
+    assert f"noise_1/init/{name} was changed" in done.error_line
 
 
 @pytest.mark.parametrize("bare", [True, False])
@@ -195,6 +196,12 @@ def test_a_dump_is_compared_and_its_mistake_named(golden_export, tmp_path):
     assert lt_verify(golden_export, "--dumps", tmp_path, "-q").code == 0
 
 
+def test_half_precision_of_onnx_models_is_wrong_usage(tiny_both, tiny):
+    done = lt_verify(tiny_both, "--resume", tiny, "--format", "onnx", "--fp16-report")
+    assert done.code == 2
+    assert "there is no ncnn model here" in done.error_line
+
+
 def test_a_clip_on_which_the_boxes_drift_apart_fails(tiny_export, tiny, clip):
     done = lt_verify(tiny_export, "--resume", tiny, "--clip", clip, "--box", BOX, "--min-iou", "1", "--json")
     assert done.code == 1
@@ -242,6 +249,7 @@ def test_layers_that_could_overflow_are_protected(tmp_path, tiny):
         (["-r", "TINY", "--clip", "CLIP", "--box", "1,2,3"], 2, "--box 1,2,3"),
         (["-r", "TINY", "--clip", "CLIP", "--box", "500,500,10,10"], 2, "--box"),
         (["-r", "TINY", "--dumps", "."], 2, "--dumps wants the golden vectors"),
+        (["-r", "TINY", "--dumps", ".", "--golden", "."], 2, "golden vectors .: no index.json in it"),
         (["-r", "TINY", "--report", "out.pdf"], 2, "expected .html or .md"),
         (["-r", "TINY", "--report", "nowhere/out.html"], 2, "--report nowhere/out.html"),
         (["-r", "TINY", "--min-iou", "2"], 2, "--min-iou"),
