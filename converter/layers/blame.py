@@ -154,11 +154,13 @@ def _extra(sides, index, expected) -> Finding | None:
             reason = "is not in the network: its input is already what the network has there"
             return Finding(index, expected.reference, reason)
     for origin in sides.converted.operands[index]:
-        if origin is not None and sides.layer(origin).type == layer.type and sides.alignment.pairs.get(origin):
-            reason = (
-                f"is one {layer.type} more than the network has there; it or {sides.layer(origin).name} is too many"
-            )
-            return Finding(index, expected.reference, reason)
+        if origin is not None and sides.layer(origin).type == layer.type and sides.own(origin) is not None:
+            # the one with as many readers as the network's is the network's
+            expected_readers = len(sides.recording.readers.get(sides.own(origin), []))
+            readers = [len(sides.converted.readers.get(one, [])) for one in (origin, index)]
+            extra, other = (origin, index) if readers[0] != expected_readers == readers[1] else (index, origin)
+            reason = f"is one {layer.type} more than the network has there; it or {sides.layer(other).name} is too many"
+            return Finding(extra, expected.reference, reason)
     return None
 
 

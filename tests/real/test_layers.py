@@ -224,6 +224,7 @@ ONNX = {
     "permutation": ("neck_head", lambda m: m.attribute(m.find("Transpose"), "perm", 0, 1, 2)),
     "shape": ("neck_head", lambda m: m.weight(m.find("Reshape", -1), 1, lambda a: [1, 256, 72, 18])),
     "mean became maximum": ("backbone", lambda m: m.become(m.find("GlobalAveragePool", 1), "GlobalMaxPool")),
+    "Sigmoid inserted before a swish's": ("init", lambda m: m.insert(m.find("Conv", 5), "Sigmoid")),
     "Sigmoid inserted": ("neck_head", lambda m: m.insert(m.find("Conv", 3), "Sigmoid")),
 }
 

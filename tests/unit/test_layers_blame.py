@@ -224,3 +224,11 @@ def test_without_any_output_the_file_alone_is_judged():
     wider = replace(layers[1], primitives=(Primitive(kinds.CONVOLUTION, Window(4, 2)),))
     both = sides(CHAIN, [layers[0], wider], {})
     assert named(both, {"a": "not loaded"}) == ("b", "has outputs 4, the network 2 (not loaded)")
+
+
+def test_values_decide_which_of_equal_layers_is_meant():
+    """One convolution does the work of two; the file alone could not tell which of them it is."""
+    recording = recorded(("scale 2", 0), ("relu", 1), ("scale 3", 2), ("relu", 3))
+    both = sides(recording, [layer("a", "x", kinds.CONVOLUTION, kinds.RELU)], {"a": (X * 6).clip(0)})
+    assert both.own(0) == 4
+    assert named(both) is None
