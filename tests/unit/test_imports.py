@@ -21,6 +21,7 @@ TORCH = {
     "converter.runners.torch_runner",
     *(f"converter.half.{name}" for name in ("analysis", "arithmetic", "layers", "network", "products", "step")),
     "converter.layers.torch_side",
+    "converter.bench.torch_side",
 }
 RUNTIMES = {
     "ncnn": {"converter.ncnn_export", "converter.runners.ncnn_runner"},
@@ -30,6 +31,7 @@ RUNTIMES = {
     "onnxruntime": {"converter.runners.onnx_runner"},
     "cv2": {"converter.clip.opencv"},
     "jinja2": {"converter.report.rendering"},
+    "matplotlib": {"converter.bench.plot"},
 }
 LAYERS = (
     ("cli",),
