@@ -31,16 +31,16 @@ class Candidate:
 def candidates_for(
     formats: Sequence[str], with_torch: bool, precisions: Sequence[str], threads: Sequence[int]
 ) -> tuple[list[Candidate], list[Candidate]]:
-    """Who takes part, and who was asked for but has no such mode here.
+    """Who takes part, and who was asked for but has no models in an export: onnxruntime in half precision.
 
-    Half precision is a mode of ncnn only: an export holds ONNX models in fp32, and torch on the CPU is meant for fp32.
+    Half precision is a mode of ncnn; torch on the CPU is meant for fp32 and takes part in that only.
     """
-    runtimes = [(TORCH, None)] * with_torch + [(RUNTIMES[format], format) for format in formats]
+    torch = [Candidate(TORCH, None, "fp32", number) for number in threads if with_torch and "fp32" in precisions]
     asked = [
-        Candidate(runtime, format, precision, number)
-        for runtime, format in runtimes
+        Candidate(RUNTIMES[format], format, precision, number)
+        for format in formats
         for precision in precisions
         for number in threads
     ]
-    there = [each for each in asked if each.precision == "fp32" or each.runtime == "ncnn"]
-    return there, [each for each in asked if each not in there]
+    there = [each for each in asked if each.precision == "fp32" or each.format == "ncnn"]
+    return torch + there, [each for each in asked if each not in there]

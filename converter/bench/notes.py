@@ -43,11 +43,10 @@ def _about_half(result):
             None: "whether this CPU calculates with half floats is unknown",
         }[result["cpu"]["half_arithmetic"]]
         notes.append(f"ncnn half is ncnn with its default options; {how}")
-    left_out = {entry["runtime"] for entry in result["left_out"]}
-    if "onnxruntime" in left_out:
-        notes.append("onnxruntime half: the export's ONNX models are fp32")
-    if "torch" in left_out:
-        notes.append("torch half: not measured, eager torch on a CPU is meant for fp32")
+    if result["left_out"]:
+        notes.append("onnxruntime half is not measured: the export's ONNX models are fp32")
+    if result["settings"]["torch"]:
+        notes.append("torch half is not measured: torch on a CPU is meant for fp32")
     return notes
 
 

@@ -13,6 +13,7 @@ SUFFIXES = (".png", ".svg")
 COLOURS = {"torch": "#c44e52", "ncnn": "#2a6fa8", "onnxruntime": "#5a9e6f"}
 TITLES = {"init": "init: once per target", "update": "update: every frame"}
 PALER = 0.55  # of a half mode
+LONGEST_LINE = 1.6  # times the longest bar; what reaches further is written down
 
 
 def check_plot(path: Path) -> None:
@@ -53,6 +54,7 @@ def draw(path: Path, result: Mapping[str, Any]) -> None:
         _draw_part(axes, part, [entry for entry in result["results"] if entry["part"] == part])
     sides[0].set_yticks(range(len(labels)), labels)
     sides[0].invert_yaxis()
+    figure.supxlabel(_doubts(result), fontsize=9, color="#666666")
     settings, cpu, sizes = result["settings"], result["cpu"], result["sizes"]
     figure.suptitle(
         f"Latency of {result['arch']}, template {sizes['template_size']}, search {sizes['search_size']}\n"
@@ -69,25 +71,20 @@ def draw(path: Path, result: Mapping[str, Any]) -> None:
 def _draw_part(axes, part, entries):
     places = range(len(entries))
     medians = [entry["median_ms"] for entry in entries]
+    limit = min(max(entry["p90_ms"] for entry in entries), LONGEST_LINE * max(medians))
+    ends = [max(entry["median_ms"], min(entry["p90_ms"], limit)) for entry in entries]
     spread = [
         [max(0.0, entry["median_ms"] - entry["p10_ms"]) for entry in entries],
-        [max(0.0, entry["p90_ms"] - entry["median_ms"]) for entry in entries],
+        [end - entry["median_ms"] for end, entry in zip(ends, entries, strict=True)],
     ]
-    bars = axes.barh(places, medians, height=0.72, color=[COLOURS[entry["runtime"]] for entry in entries])
-    for bar, entry in zip(bars, entries, strict=True):
-        bar.set_alpha(PALER if entry["precision"] == "half" else 1.0)
+    axes.barh(places, medians, height=0.72, color=[_colour(entry) for entry in entries])
     axes.errorbar(medians, places, xerr=spread, fmt="none", ecolor="#222222", elinewidth=1.1, capsize=2.5)
-    for place, entry in enumerate(entries):
-        end = max(entry["median_ms"], entry["p90_ms"])
+    for place, (entry, end) in enumerate(zip(entries, ends, strict=True)):
+        cut = f", p90 {entry['p90_ms']:.0f}" if entry["p90_ms"] > limit else ""
         axes.annotate(
-            f"{entry['median_ms']:.1f}",
-            (end, place),
-            xytext=(5, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=9,
+            f"{entry['median_ms']:.1f}{cut}", (end, place), (5, 0), textcoords="offset points", va="center", fontsize=9
         )
-    axes.set_xlim(0, 1.15 * max(max(entry["median_ms"], entry["p90_ms"]) for entry in entries))
+    axes.set_xlim(0, 1.2 * max(ends))
     axes.set_title(TITLES[part], fontsize=10, loc="left")
     axes.set_xlabel("ms")
     axes.grid(axis="x", color="#dddddd", linewidth=0.8)
@@ -95,3 +92,16 @@ def _draw_part(axes, part, entries):
     axes.tick_params(axis="y", length=0)
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
+
+
+def _colour(entry):
+    from matplotlib.colors import to_rgb
+
+    share = PALER if entry["precision"] == "half" else 1.0
+    return tuple(share * value + 1.0 - share for value in to_rgb(COLOURS[entry["runtime"]]))
+
+
+def _doubts(result):
+    """A line below the picture; empty when every order is certain."""
+    doubtful, pairs = len(result["doubts"]), len(result["ratios"])
+    return f"the order of {doubtful} of {pairs} pairs is doubtful: see the table" if doubtful else ""

@@ -50,7 +50,12 @@ def result_of(options: BenchOptions, subject: Subject, measured: Measured) -> di
         for candidate, turns in zip(measured.candidates, measured.turns, strict=True)
         for part in PARTS
     }
-    ratios = [_ratio(part, *pair, rounds) for part in PARTS for pair in combinations(_labels(measured.candidates), 2)]
+    results = [
+        _entry(candidate, part, turns, rounds[candidate.label, part])
+        for candidate, turns in zip(measured.candidates, measured.turns, strict=True)
+        for part in PARTS
+    ]
+    ratios = [_ratio(*pair) for part in PARTS for pair in combinations(ranked(results, part), 2)]
     result = {
         "schema_version": SCHEMA_VERSION,
         "generator": {"name": GENERATOR, "version": __version__, "command": "lt-bench"},
@@ -78,11 +83,7 @@ def result_of(options: BenchOptions, subject: Subject, measured: Measured) -> di
             "seed": options.seed,
         },
         "files": {"status": "failed" if measured.problems else "passed", "problems": list(measured.problems)},
-        "results": [
-            _entry(candidate, part, turns, rounds[candidate.label, part])
-            for candidate, turns in zip(measured.candidates, measured.turns, strict=True)
-            for part in PARTS
-        ],
+        "results": results,
         "left_out": [_about(candidate) for candidate in measured.left_out],
         "ratios": ratios,
         "doubts": [_doubt(ratio) for ratio in ratios if ratio["doubtful"]],
@@ -91,8 +92,9 @@ def result_of(options: BenchOptions, subject: Subject, measured: Measured) -> di
     return result
 
 
-def _labels(candidates):
-    return [candidate.label for candidate in candidates]
+def ranked(results: Sequence[Mapping[str, Any]], part: str) -> list[Mapping[str, Any]]:
+    """The entries of a part, the smallest median first."""
+    return sorted((entry for entry in results if entry["part"] == part), key=lambda entry: entry["median_ms"])
 
 
 def _about(candidate):
@@ -131,14 +133,13 @@ def _milliseconds(seconds):
     }
 
 
-def _ratio(part, first, second, rounds):
-    """Two candidates, the one with the smaller median of the rounds as the faster one."""
-    faster, slower = sorted((first, second), key=lambda label: median(rounds[label, part]))
-    order = order_of(rounds[faster, part], rounds[slower, part])
+def _ratio(faster, slower):
+    """Two entries of a part."""
+    order = order_of(faster["rounds_ms"], slower["rounds_ms"])
     return {
-        "part": part,
-        "faster": faster,
-        "slower": slower,
+        "part": faster["part"],
+        "faster": faster["candidate"],
+        "slower": slower["candidate"],
         "ratio": round(order.ratio.median, 4),
         "p10": round(order.ratio.p10, 4),
         "p90": round(order.ratio.p90, 4),

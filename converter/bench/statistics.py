@@ -6,6 +6,7 @@ from math import comb
 from statistics import median
 
 LEVEL = 0.05  # an order that chance alone would give more often is doubtful
+FEWEST_ROUNDS = 6  # with fewer, even one that is the same in every round is
 
 
 @dataclass(frozen=True)

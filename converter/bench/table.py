@@ -8,6 +8,8 @@ from rich.table import Table
 from rich.text import Text
 
 from converter.bench.measure import PARTS
+from converter.bench.result import ranked
+from converter.bench.statistics import FEWEST_ROUNDS
 
 
 def print_bench(console: Console, result: Mapping[str, Any], per_graph: bool = False, verbose: bool = False) -> None:
@@ -25,18 +27,21 @@ def print_bench(console: Console, result: Mapping[str, Any], per_graph: bool = F
         console.print(line, style="dim", highlight=False, soft_wrap=True)
     for note in result["notes"]:
         console.print(Text(f"note: {note}"), soft_wrap=True)
-    shown = [doubt for doubt in result["doubts"] if verbose or _neighbours(result, doubt)]
+    _print_doubts(console, result, verbose)
+
+
+def _print_doubts(console, result, verbose):
+    doubts = result["doubts"]
+    if doubts and result["settings"]["rounds"] < FEWEST_ROUNDS:
+        doubts = []
+        words = f"every order is doubtful: {FEWEST_ROUNDS} rounds or more can make one certain"
+        console.print(Text(f"doubt: {words}", "yellow"), soft_wrap=True)
+    shown = [doubt for doubt in doubts if verbose or _neighbours(result, doubt)]
     for doubt in shown:
         console.print(Text(f"doubt: {doubt['text']}", "yellow"), soft_wrap=True)
-    if len(shown) < len(result["doubts"]):
-        hidden = len(result["doubts"]) - len(shown)
-        console.print(Text(f"doubt: and {hidden} more pairs; -v lists them", "yellow"), soft_wrap=True)
-
-
-def ranking(result: Mapping[str, Any], part: str) -> list[str]:
-    """Labels, the fastest first."""
-    own = [entry for entry in result["results"] if entry["part"] == part]
-    return [entry["candidate"] for entry in sorted(own, key=lambda entry: entry["median_ms"])]
+    if len(shown) < len(doubts):
+        more = f"and {len(doubts) - len(shown)} pairs further apart; -v lists them"
+        console.print(Text(f"doubt: {more}", "yellow"), soft_wrap=True)
 
 
 def _candidates(result):
@@ -46,7 +51,7 @@ def _candidates(result):
     titles = ("threads", *(f"{part}, ms" for part in PARTS), "updates/s", "update, of fastest")
     for title in titles:
         table.add_column(title, justify="right", no_wrap=True)
-    fastest = ranking(result, "update")[0]
+    fastest = ranked(result["results"], "update")[0]["candidate"]
     entries = {(entry["candidate"], entry["part"]): entry for entry in result["results"]}
     for label in dict.fromkeys(entry["candidate"] for entry in result["results"]):
         init, update = (entries[label, part] for part in PARTS)
@@ -78,13 +83,10 @@ def _spread(entry):
 
 def _against(result, label, fastest):
     """Times the fastest one's, round by round; ``?`` where that order is doubtful."""
-    if label == fastest:
-        return "1.00 "
     for ratio in result["ratios"]:
-        if ratio["part"] == "update" and {ratio["faster"], ratio["slower"]} == {label, fastest}:
-            value = ratio["ratio"] if ratio["faster"] == fastest else 1 / ratio["ratio"]
-            return f"{value:.2f}{'?' if ratio['doubtful'] else ' '}"
-    return ""
+        if (ratio["part"], ratio["faster"], ratio["slower"]) == ("update", fastest, label):
+            return f"{ratio['ratio']:.2f}{'?' if ratio['doubtful'] else ' '}"
+    return "1.00 "
 
 
 def _about(result):
@@ -109,5 +111,5 @@ def _about(result):
 
 
 def _neighbours(result, doubt):
-    order = ranking(result, doubt["part"])
+    order = [entry["candidate"] for entry in ranked(result["results"], doubt["part"])]
     return abs(order.index(doubt["faster"]) - order.index(doubt["slower"])) == 1
