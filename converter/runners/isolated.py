@@ -109,7 +109,7 @@ class WorkerProcess:
         return ConversionError(f"{self.what}: the process {doing} {ended}" + (f"; it said: {last}" if last else ""))
 
 
-class IsolatedRunner:
+class IsolatedRunner(WorkerProcess):
     """A runner that lives elsewhere; the process starts with the first call and again after a crash.
 
     Args:
@@ -126,7 +126,7 @@ class IsolatedRunner:
         self.format, self.files, self.graph = format, files, graph
         what = f"{format} {graph.name} ({', '.join(path.name for path in files)})"
         opening = "load_inner" if inner else "load", (format, tuple(path.absolute() for path in files), graph)
-        self._worker = WorkerProcess("converter.runners.worker", what, timeout, opening)
+        super().__init__("converter.runners.worker", what, timeout, opening)
 
     def load(self) -> None:
         """Start the process and load the model, if that has not been done.
@@ -134,7 +134,7 @@ class IsolatedRunner:
         Raises:
             ConversionError: when the runtime does not load the files, crashes or hangs.
         """
-        self._worker.open()
+        self.open()
 
     def infer(self, feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """As of the runner itself.
@@ -142,12 +142,8 @@ class IsolatedRunner:
         Raises:
             ConversionError: as from the runner, and when its process crashes or hangs.
         """
-        return self._worker.call("infer", dict(feed))
+        return self.call("infer", dict(feed))
 
     def blobs(self, feed: Mapping[str, np.ndarray], names: Iterable[str]) -> dict[str, np.ndarray]:
         """Any blobs of the graph, inner ones too; raises as :meth:`infer`."""
-        return self._worker.call("blobs", dict(feed), list(names))
-
-    def stop(self) -> None:
-        """End the process."""
-        self._worker.stop()
+        return self.call("blobs", dict(feed), list(names))

@@ -6,8 +6,8 @@ import subprocess
 import sys
 
 import pytest
-from conftest import command, environment, hide, lt_bench
 
+from conftest import command, environment, hide, lt_bench
 from converter.runners.ncnn_runner import NcnnRunner
 from converter.runners.onnx_runner import OnnxRunner
 
