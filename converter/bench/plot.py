@@ -59,7 +59,7 @@ def draw(path: Path, result: Mapping[str, Any]) -> None:
     figure.suptitle(
         f"Latency of {result['arch']}, template {sizes['template_size']}, search {sizes['search_size']}\n"
         f"{cpu['model']}, {cpu['cores']} cores; median and p10–p90 of {settings['rounds']} rounds of "
-        f"{settings['runs']} runs",
+        f"{settings['runs']} runs; white: the smallest",
         fontsize=11,
     )
     try:
@@ -79,12 +79,15 @@ def _draw_part(axes, part, entries):
     ]
     axes.barh(places, medians, height=0.72, color=[_colour(entry) for entry in entries])
     axes.errorbar(medians, places, xerr=spread, fmt="none", ecolor="#222222", elinewidth=1.1, capsize=2.5)
+    lowest = [entry["min_ms"] for entry in entries]
+    axes.plot(lowest, places, "|", color="white", markersize=11, markeredgewidth=1.6)
     for place, (entry, end) in enumerate(zip(entries, ends, strict=True)):
         cut = f", p90 {entry['p90_ms']:.0f}" if entry["p90_ms"] > limit else ""
         axes.annotate(
             f"{entry['median_ms']:.1f}{cut}", (end, place), (5, 0), textcoords="offset points", va="center", fontsize=9
         )
-    axes.set_xlim(0, 1.2 * max(ends))
+    longest = max(entry["p90_ms"] for entry in entries)
+    axes.set_xlim(0, (1.4 if longest > limit else 1.2) * max(ends))  # room for what is written behind the line
     axes.set_title(TITLES[part], fontsize=10, loc="left")
     axes.set_xlabel("ms")
     axes.grid(axis="x", color="#dddddd", linewidth=0.8)

@@ -48,7 +48,8 @@ def _candidates(result):
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in ("runtime", "precision"):
         table.add_column(title, no_wrap=True)
-    titles = ("threads", *(f"{part}, ms" for part in PARTS), "updates/s", "update, of fastest")
+    times = (title for part in PARTS for title in (f"{part}, ms", "min"))
+    titles = ("threads", *times, "updates/s", "update, of fastest")
     for title in titles:
         table.add_column(title, justify="right", no_wrap=True)
     fastest = ranked(result["results"], "update")[0]["candidate"]
@@ -56,11 +57,11 @@ def _candidates(result):
     for label in dict.fromkeys(entry["candidate"] for entry in result["results"]):
         init, update = (entries[label, part] for part in PARTS)
         table.add_row(
-            *(update["runtime"], update["precision"], str(update["threads"]), _spread(init), _spread(update)),
+            *(update["runtime"], update["precision"], str(update["threads"]), *_times(init), *_times(update)),
             *(f"{1e3 / update['median_ms']:.0f}", _against(result, label, fastest)),
         )
     for entry in result["left_out"]:
-        table.add_row(entry["runtime"], entry["precision"], str(entry["threads"]), "-", "-", "-", "-", style="dim")
+        table.add_row(entry["runtime"], entry["precision"], str(entry["threads"]), *"------", style="dim")
     return table
 
 
@@ -77,8 +78,8 @@ def _graphs(result):
     return table
 
 
-def _spread(entry):
-    return f"{entry['median_ms']:.2f} ({entry['p10_ms']:.2f}–{entry['p90_ms']:.2f})"
+def _times(entry):
+    return f"{entry['median_ms']:.2f} ({entry['p10_ms']:.2f}–{entry['p90_ms']:.2f})", f"{entry['min_ms']:.2f}"
 
 
 def _against(result, label, fastest):
