@@ -131,12 +131,12 @@ def _run(options, as_json, per_graph, verbose, quiet):
     stage_lines.quiet = quiet
     stage_lines.last = LAST_STAGE
     result = bench(options, stage_lines)
+    if options.plot:
+        draw(options.plot, result)
     if as_json:
         print(json.dumps(result, indent=2))
     elif not quiet:
         print_bench(summary_console(as_json), result, per_graph, verbose)
-    if options.plot:
-        draw(options.plot, result)
 
 
 def main() -> None:
