@@ -39,7 +39,7 @@ def _about_half(result):
     if any(entry["runtime"] == "ncnn" and entry["precision"] == "half" for entry in result["results"]):
         how = {
             True: "this CPU calculates with half floats, and ncnn decides layer by layer whether it does",
-            False: "this CPU has no half arithmetic, so that calculations are in fp32 and at most some weights are halves",
+            False: "this CPU has no half arithmetic, so it calculates in fp32, at most with some weights in half",
             None: "whether this CPU calculates with half floats is unknown",
         }[result["cpu"]["half_arithmetic"]]
         notes.append(f"ncnn half is ncnn with its default options; {how}")
