@@ -65,6 +65,14 @@ class Manifest(_Read):
     golden: str | None = None
     data: dict[str, Any] = {}
 
+    def sizes(self) -> dict[str, Any]:
+        """What it says of its network, as keys of a config."""
+        return {
+            "path_name": self.path_name,
+            "template_size": self.tracker.template_size,
+            "search_size": self.tracker.search_size,
+        }
+
 
 @dataclass(frozen=True)
 class Model:

@@ -253,12 +253,7 @@ def _network(export, arch, config, flags):
     from converter.exported import read_manifest
 
     manifest = read_manifest(export)
-    recorded = {
-        "arch": manifest.arch,
-        "path_name": manifest.path_name,
-        "template_size": manifest.tracker.template_size,
-        "search_size": manifest.tracker.search_size,
-    }
+    recorded = {"arch": manifest.arch, **manifest.sizes()}
     for name, value in {"arch": arch, **flags}.items():
         if value not in (None, recorded[name]):
             raise UsageError(

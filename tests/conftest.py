@@ -57,6 +57,11 @@ def lt_verify(*arguments: object, cwd: Path | None = None, **extra: str) -> Fini
     return _finished(command(*arguments, module="converter.verify_cli"), cwd, extra)
 
 
+def lt_bench(*arguments: object, cwd: Path | None = None, **extra: str) -> Finished:
+    """Likewise."""
+    return _finished(command(*arguments, module="converter.bench_cli"), cwd, extra)
+
+
 def _finished(words, cwd, extra):
     done = subprocess.run(words, cwd=cwd, env=environment(**extra), capture_output=True, text=True, timeout=300)
     return Finished(done.returncode, done.stdout, done.stderr)

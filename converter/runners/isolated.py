@@ -23,46 +23,39 @@ from converter.spec import GraphSpec
 TIMEOUT = 60.0
 
 
-class IsolatedRunner:
-    """A runner that lives elsewhere; the process starts with the first call and again after a crash.
+class WorkerProcess:
+    """A process that answers calls, one at a time; it starts with the first call and again after a crash.
 
     Args:
-        format: name of the files' format.
-        files: of the model.
-        graph: names and shapes of its inputs and outputs.
+        module: its main module, which calls :func:`converter.runners.worker.answer_calls`.
+        what: it works on, for error messages.
         timeout: seconds that one call may take.
-        inner: load it only for :meth:`blobs`, which works for many a damaged graph too.
+        opening: the call with which every life of the process begins, as (name, arguments).
     """
 
-    def __init__(
-        self, format: str, files: tuple[Path, ...], graph: GraphSpec, timeout: float = TIMEOUT, inner: bool = False
-    ):
-        self._load_call = "load_inner" if inner else "load"
-        self.format, self.files, self.graph, self.timeout = format, files, graph, timeout
+    def __init__(self, module: str, what: str, timeout: float, opening: tuple[str, tuple]):
+        self.module, self.what, self.timeout, self.opening = module, what, timeout, opening
         self._process: subprocess.Popen | None = None
         self._one_call = threading.Lock()  # feeds are compared two at once
 
-    def load(self) -> None:
-        """Start the process and load the model, if that has not been done.
+    def open(self) -> Any:
+        """Start the process and make the first call, if that has not been done; what the call answers.
 
         Raises:
-            ConversionError: when the runtime does not load the files, crashes or hangs.
+            ConverterError: from the call.
+            ConversionError: when the process crashes or hangs.
         """
-        if self._process is None:
-            self._start()
-            self._ask(self._load_call, self.format, tuple(path.absolute() for path in self.files), self.graph)
+        if self._process is not None:
+            return None
+        self._start()
+        name, arguments = self.opening
+        return self._ask(name, *arguments)
 
-    def infer(self, feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """As of the runner itself.
-
-        Raises:
-            ConversionError: as from the runner, and when its process crashes or hangs.
-        """
-        return self._call("infer", dict(feed))
-
-    def blobs(self, feed: Mapping[str, np.ndarray], names: Iterable[str]) -> dict[str, np.ndarray]:
-        """As of the runner itself; raises as :meth:`infer`."""
-        return self._call("blobs", dict(feed), list(names))
+    def call(self, name: str, *arguments: Any) -> Any:
+        """What the other side answers; raises as :meth:`open`."""
+        with self._one_call:
+            self.open()
+            return self._ask(name, *arguments)
 
     def stop(self) -> None:
         """End the process."""
@@ -72,18 +65,13 @@ class IsolatedRunner:
             self._process = None
             self._log.close()
 
-    def _call(self, call, *arguments):
-        with self._one_call:
-            self.load()
-            return self._ask(call, *arguments)
-
     def _start(self):
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 closed by stop()
         path = os.pathsep.join(
             filter(None, [str(Path(converter.__file__).parent.parent), os.environ.get("PYTHONPATH")])
         )
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "converter.runners.worker"],
+            [sys.executable, "-m", self.module],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
@@ -103,7 +91,7 @@ class IsolatedRunner:
         finally:
             timer.cancel()
         if isinstance(answer, Exception):
-            if call == self._load_call:
+            if call == self.opening[0]:
                 self.stop()
             raise answer
         return answer
@@ -113,10 +101,49 @@ class IsolatedRunner:
         self._log.seek(0)
         said = self._log.read().decode(errors="replace").split("\n")
         self.stop()
-        doing = "loading the model" if call == self._load_call else "running the model"
-        what = f"{self.format} {self.graph.name} ({', '.join(path.name for path in self.files)})"
+        doing = "loading the model" if call == self.opening[0] else "running the model"
         if late:
-            return ConversionError(f"{what}: {doing} took longer than {self.timeout:g} s and was ended")
+            return ConversionError(f"{self.what}: {doing} took longer than {self.timeout:g} s and was ended")
         ended = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
         last = " | ".join([line.strip() for line in said if line.strip()][-2:])
-        return ConversionError(f"{what}: the process {doing} {ended}" + (f"; it said: {last}" if last else ""))
+        return ConversionError(f"{self.what}: the process {doing} {ended}" + (f"; it said: {last}" if last else ""))
+
+
+class IsolatedRunner(WorkerProcess):
+    """A runner that lives elsewhere; the process starts with the first call and again after a crash.
+
+    Args:
+        format: name of the files' format.
+        files: of the model.
+        graph: names and shapes of its inputs and outputs.
+        timeout: seconds that one call may take.
+        inner: load it only for :meth:`blobs`, which works for many a damaged graph too.
+    """
+
+    def __init__(
+        self, format: str, files: tuple[Path, ...], graph: GraphSpec, timeout: float = TIMEOUT, inner: bool = False
+    ):
+        self.format, self.files, self.graph = format, files, graph
+        what = f"{format} {graph.name} ({', '.join(path.name for path in files)})"
+        opening = "load_inner" if inner else "load", (format, tuple(path.absolute() for path in files), graph)
+        super().__init__("converter.runners.worker", what, timeout, opening)
+
+    def load(self) -> None:
+        """Start the process and load the model, if that has not been done.
+
+        Raises:
+            ConversionError: when the runtime does not load the files, crashes or hangs.
+        """
+        self.open()
+
+    def infer(self, feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """As of the runner itself.
+
+        Raises:
+            ConversionError: as from the runner, and when its process crashes or hangs.
+        """
+        return self.call("infer", dict(feed))
+
+    def blobs(self, feed: Mapping[str, np.ndarray], names: Iterable[str]) -> dict[str, np.ndarray]:
+        """Any blobs of the graph, inner ones too; raises as :meth:`infer`."""
+        return self.call("blobs", dict(feed), list(names))

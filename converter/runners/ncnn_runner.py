@@ -16,23 +16,33 @@ from converter.spec import GraphSpec
 
 
 class NcnnRunner:
-    """One ncnn graph in fp32.
+    """One ncnn graph.
 
     Args:
         param, weights: the ``.param`` and ``.bin`` file.
         graph: names and shapes of its inputs and outputs; names are the blobs'.
         any_outputs: accept a graph with other outputs, to look at its inner blobs.
+        threads: to run it on.
+        half: ncnn's default options, which use half precision wherever this CPU can; fp32 otherwise.
 
     Raises:
         ConversionError: when ncnn does not load the files or has other inputs and outputs.
     """
 
-    def __init__(self, param: Path, weights: Path, graph: GraphSpec, any_outputs: bool = False):
+    def __init__(
+        self,
+        param: Path,
+        weights: Path,
+        graph: GraphSpec,
+        any_outputs: bool = False,
+        threads: int = 1,  # the graphs are small, and threads that spin are slow on a busy machine
+        half: bool = False,
+    ):
         self.graph = graph
         self.net = ncnn.Net()
-        for option in ("fp16_packed", "fp16_storage", "fp16_arithmetic", "bf16_storage"):
+        for option in () if half else ("fp16_packed", "fp16_storage", "fp16_arithmetic", "bf16_storage"):
             setattr(self.net.opt, f"use_{option}", False)
-        self.net.opt.num_threads = 1  # the graphs are small, and threads that spin are slow on a busy machine
+        self.net.opt.num_threads = threads
         for load, path in ((self.net.load_param, param), (self.net.load_model, weights)):
             if (code := load(str(path))) != 0:
                 raise ConversionError(f"ncnn does not load {path.name}: {load.__name__} returned {code}, expected 0")

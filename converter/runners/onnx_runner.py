@@ -19,14 +19,15 @@ class OnnxRunner:
     Args:
         path: the ``.onnx`` file.
         graph: names and shapes of its inputs and outputs.
+        threads: to run one operator on.
 
     Raises:
         ConversionError: when onnxruntime does not load the file.
     """
 
-    def __init__(self, path: Path, graph: GraphSpec):
+    def __init__(self, path: Path, graph: GraphSpec, threads: int = 1):
         self.graph = graph
-        self.session = _session(path, path.name)
+        self.session = _session(path, path.name, threads=threads)
 
     def infer(self, feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Run the graph; arrays are float32, (1, C, H, W) in and out.
@@ -81,13 +82,13 @@ def _shapes(values):
     }
 
 
-def _session(model, name, optimised=True):
+def _session(model, name, optimised=True, threads=1):
     process.send_nothing()
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _ERRORS_ONLY
-    options.intra_op_num_threads = 1  # as for ncnn
+    options.intra_op_num_threads = threads  # 1 for the same reason as in ncnn
     if not optimised:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     try:

@@ -21,6 +21,7 @@ TORCH = {
     "converter.runners.torch_runner",
     *(f"converter.half.{name}" for name in ("analysis", "arithmetic", "layers", "network", "products", "step")),
     "converter.layers.torch_side",
+    "converter.bench.torch_side",
 }
 RUNTIMES = {
     "ncnn": {"converter.ncnn_export", "converter.runners.ncnn_runner"},
@@ -30,6 +31,7 @@ RUNTIMES = {
     "onnxruntime": {"converter.runners.onnx_runner"},
     "cv2": {"converter.clip.opencv"},
     "jinja2": {"converter.report.rendering"},
+    "matplotlib": {"converter.bench.plot"},
 }
 LAYERS = (
     ("cli",),
@@ -174,6 +176,7 @@ def modules_after(statement):
     [
         *("networks", "networks.path_name", "spec", "publish", "pipeline", "dumps.diagnose"),
         *("half.report", "half.masks", "half.table", "layers.walk", "layers.table"),
+        *("bench.run", "bench.plot", "bench.table", "bench.timed"),
     ],
 )
 def test_light_module_does_not_import_torch(name):
@@ -182,16 +185,18 @@ def test_light_module_does_not_import_torch(name):
     assert modules & {"torch", "ncnn", "pnnx"} == set()
 
 
-def test_command_line_imports_nothing_heavy():
-    modules = modules_after("import converter.cli")
-    assert "converter.cli" in modules
+@pytest.mark.parametrize("name", ["cli", "bench_cli"])
+def test_command_line_imports_nothing_heavy(name):
+    modules = modules_after(f"import converter.{name}")
+    assert f"converter.{name}" in modules
     assert modules & {"torch", "ncnn", "pnnx", "numpy", "pydantic", "yaml", "PIL"} == set()
 
 
-def test_help_imports_nothing_heavy():
-    command = [sys.executable, "-X", "importtime", "-m", "converter.cli", "--help"]
+@pytest.mark.parametrize(("name", "option"), [("cli", "--path-name"), ("bench_cli", "--rounds")])
+def test_help_imports_nothing_heavy(name, option):
+    command = [sys.executable, "-X", "importtime", "-m", f"converter.{name}", "--help"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    assert "--path-name" in done.stdout
+    assert option in done.stdout
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
     assert "typer" in imported
     assert imported & {"torch", "ncnn", "pnnx", "numpy", "pydantic"} == set()

@@ -1,0 +1,1 @@
+"""How fast an export is on this machine: torch, ncnn and onnxruntime taking turns, each in a process of its own."""

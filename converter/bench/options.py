@@ -1,0 +1,52 @@
+"""Everything one ``lt-bench`` depends on; the command line builds it, :func:`converter.bench.run.bench` reads it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from converter.errors import UsageError
+from converter.spec import VerifyOptions
+
+PRECISIONS = ("fp32", "half")
+THREADS = (1, 2)
+ROUNDS = 20
+RUNS = 3
+SECONDS = 120.0
+MOST_THREADS = 256
+
+
+@dataclass(frozen=True)
+class BenchOptions:
+    """What to measure and how.
+
+    Attributes:
+        subject: the export, the network behind it and, when torch is to be measured, its checkpoint.
+        threads: numbers of them; each is a candidate of its own.
+        precisions: of PRECISIONS.
+        rounds: in each, every candidate has one turn.
+        runs: of init and of update that are timed in a turn.
+        seconds: no round is begun that would end later; None for no limit.
+        seed: of the order of the turns.
+        plot: a picture to draw.
+    """
+
+    subject: VerifyOptions
+    threads: tuple[int, ...] = THREADS
+    precisions: tuple[str, ...] = PRECISIONS
+    rounds: int = ROUNDS
+    runs: int = RUNS
+    seconds: float | None = SECONDS
+    seed: int = 0
+    plot: Path | None = None
+
+    def __post_init__(self):
+        for threads in self.threads:
+            if not 1 <= threads <= MOST_THREADS:
+                raise UsageError(f"--threads {threads}: expected 1 to {MOST_THREADS}")
+        for precision in self.precisions:
+            if precision not in PRECISIONS:
+                raise UsageError(f"--precision {precision}: expected one of {', '.join(PRECISIONS)}")
+        for option, value in (("--rounds", self.rounds), ("--runs", self.runs)):
+            if value < 1:
+                raise UsageError(f"{option} {value}: expected 1 or more")
+        if self.seconds is not None and not 0 < self.seconds < float("inf"):
+            raise UsageError(f"--seconds {self.seconds}: expected a finite number above 0")

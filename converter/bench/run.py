@@ -1,0 +1,121 @@
+"""bench(options): load every candidate -> rounds of turns -> one result."""
+
+import logging
+from contextlib import ExitStack
+from typing import Any
+
+from converter.bench import machine
+from converter.bench.candidates import Candidate, candidates_for
+from converter.bench.measure import measure
+from converter.bench.options import BenchOptions
+from converter.bench.result import Measured, result_of
+from converter.errors import UsageError
+from converter.exported import file_problems
+from converter.files import sha256
+from converter.formats import check_runtime
+from converter.plan import StageCallback, Stages, check_checkpoint
+from converter.runners.isolated import WorkerProcess
+from converter.subject import Subject, subject_of
+
+log = logging.getLogger(__name__)
+
+WARM_UP = 5  # runs of every part
+TIMEOUT = 300.0  # seconds for one turn, or to load
+LAST_STAGE = "measure"
+
+
+class Entrant:
+    """A candidate in its process."""
+
+    def __init__(self, candidate: Candidate, opening: tuple[str, tuple]):
+        self.worker = WorkerProcess("converter.bench.worker", candidate.label, TIMEOUT, opening)
+
+    def turn(self, runs: int) -> dict[str, Any]:
+        return self.worker.call("turn", runs)
+
+
+def bench(options: BenchOptions, on_stage: StageCallback | None = None) -> dict[str, Any]:
+    """Measure an export.
+
+    Args:
+        on_stage: told when a stage begins and ends.
+
+    Returns:
+        The result, as ``lt-bench --json`` prints it.
+
+    Raises:
+        ConverterError: when the export, the checkpoint or a runtime cannot be used.
+    """
+    stages = Stages(on_stage)
+    load_before = machine.load_average()
+    with ExitStack() as running:
+        with stages("models") as notes:
+            subject = _subject(options)
+            problems = _look_at_files(options, subject)
+            candidates, left_out = candidates_for(
+                subject.formats, options.subject.checkpoint is not None, options.precisions, options.threads
+            )
+            if not candidates:
+                raise UsageError("--precision half: only ncnn has a half mode, and the export has no ncnn models")
+            notes.append(", ".join(f"{model.format} {model.graph.name}" for model in subject.models))
+        entrants = [Entrant(each, _opening(each, options, subject)) for each in candidates]
+        for entrant in entrants:
+            running.callback(entrant.worker.stop)
+        with stages("load") as notes:
+            not_finite = {}
+            for candidate, entrant in zip(candidates, entrants, strict=True):
+                entrant.worker.open()
+                not_finite[candidate.label] = entrant.worker.call("warm_up", WARM_UP)
+            notes.append(f"{len(candidates)} candidates, each warmed up with {WARM_UP} runs")
+        with stages(LAST_STAGE) as notes:
+            turns = measure(entrants, options.rounds, options.runs, options.seconds, options.seed)
+            notes.append(f"{len(turns[0])} rounds of {options.runs} runs")
+    loads = (load_before, machine.load_average())
+    return result_of(options, subject, Measured(candidates, left_out, turns, not_finite, problems, loads, WARM_UP))
+
+
+def _subject(options) -> Subject:
+    """The export, when everything that is to be run can be."""
+    subject = subject_of(options.subject)
+    for format in subject.formats:
+        check_runtime(format)
+    if options.subject.checkpoint is not None:
+        check_checkpoint(options.subject.checkpoint)
+        if sha256(options.subject.checkpoint) != subject.manifest.checkpoint.sha256:
+            log.warning(
+                "%s is not the file that was exported (%s): its sha256 differs",
+                *(options.subject.checkpoint, subject.manifest.checkpoint.file),
+            )
+    return subject
+
+
+def _look_at_files(options, subject) -> list[dict[str, str]]:
+    """What is wrong with the files that will be measured; changed ones are measured all the same.
+
+    Raises:
+        UsageError: when one is missing.
+    """
+    used = {path.name for model in subject.models for path in model.files}
+    problems = [each for each in file_problems(options.subject.folder, subject.manifest) if each["file"] in used]
+    for each in problems:
+        if not (options.subject.folder / each["file"]).is_file():
+            raise UsageError(f"export {options.subject.folder}: {each['file']} is missing; export again")
+        log.warning("%s %s: what is measured is not what was verified", each["file"], each["problem"])
+    return problems
+
+
+def _opening(candidate, options, subject):
+    """The call with which a candidate's process begins."""
+    from converter.feeds import noise_feeds
+
+    tensors = noise_feeds(options.seed, 1, subject.images)[0].tensors
+    pictures = tensors["z"], tensors["x"]
+    if candidate.format is None:
+        network = options.subject.model_copy(update={"network": subject.network})
+        return "load_torch", (network, subject.dimensions["stride"], subject.images, candidate.threads, *pictures)
+    graphs = [
+        (model.graph, tuple(path.absolute() for path in model.files))
+        for model in subject.models
+        if model.format == candidate.format
+    ]
+    return "load_graphs", (candidate.format, graphs, candidate.threads, candidate.precision == "half", *pictures)

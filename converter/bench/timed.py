@@ -1,0 +1,118 @@
+"""A tracker's model with a stopwatch, in the process in which it runs."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from converter.bench.measure import PARTS, Turn
+from converter.clip.models import GraphModel, Model
+from converter.spec import GraphSpec
+from converter.verify import Runner
+
+
+class TimedRunner:
+    """A runner that notes how long it took.
+
+    Attributes:
+        seconds: of every call since it was last emptied.
+    """
+
+    def __init__(self, runner: Runner, clock: Callable[[], float]):
+        self.runner, self.clock = runner, clock
+        self.seconds: list[float] = []
+
+    def infer(self, feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        start = self.clock()
+        outputs = self.runner.infer(feed)
+        self.seconds.append(self.clock() - start)
+        return outputs
+
+
+class TimedModel:
+    """A model and the pictures that it is shown.
+
+    Args:
+        model: what a tracker would call.
+        parts: part -> its graphs' runners by name.
+        z, x: a template and a search crop, (1, 3, size, size) float32.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        parts: Mapping[str, Mapping[str, TimedRunner]],
+        z: np.ndarray,
+        x: np.ndarray,
+        clock: Callable[[], float] = time.perf_counter,
+    ):
+        self.model, self.parts, self.clock = model, parts, clock
+        self.calls = {"init": lambda: model.template(z), "update": lambda: model.track(x)}
+
+    def warm_up(self, runs: int) -> list[str]:
+        """Run everything, and look at the answer.
+
+        Returns:
+            outputs that are not finite.
+        """
+        for part in PARTS:
+            for _ in range(runs):
+                answer = self.calls[part]()
+        return [name for name, array in answer.items() if not np.isfinite(array).all()]
+
+    def turn(self, runs: int) -> dict[str, Turn]:
+        """Every part ``runs`` times, after a run of it that does not count: others have had the caches since."""
+        return {part: self._timed(part, runs) for part in PARTS}
+
+    def _timed(self, part, runs):
+        self.calls[part]()
+        runners = self.parts[part]
+        for runner in runners.values():
+            runner.seconds.clear()
+        whole = []
+        for _ in range(runs):
+            start = self.clock()
+            self.calls[part]()
+            whole.append(self.clock() - start)
+        return Turn(tuple(whole), {name: tuple(runner.seconds) for name, runner in runners.items()})
+
+
+def timed_graphs(
+    format: str,
+    graphs: Sequence[tuple[GraphSpec, tuple[Path, ...]]],
+    threads: int,
+    half: bool,
+    z: np.ndarray,
+    x: np.ndarray,
+) -> TimedModel:
+    """The graphs of an export with a stopwatch on each.
+
+    Args:
+        format: "ncnn" or "onnx".
+        graphs: with their files, in the order in which a device runs them.
+        threads, half: as for the format's runner.
+
+    Raises:
+        ConversionError: when the runtime does not load them, or they do not fit together.
+    """
+    runners = {
+        graph.name: TimedRunner(_load(format, files, graph, threads, half), time.perf_counter)
+        for graph, files in graphs
+    }
+    model = GraphModel([graph for graph, _ in graphs], runners)
+    parts = {
+        part: {graph.name: runners[graph.name] for graph in own}
+        for part, own in zip(PARTS, (model.once, model.every_frame), strict=True)
+    }
+    return TimedModel(model, parts, z, x)
+
+
+def _load(format, files, graph, threads, half):
+    if format == "ncnn":
+        from converter.runners.ncnn_runner import NcnnRunner
+
+        return NcnnRunner(*files, graph, threads=threads, half=half)
+    from converter.runners.onnx_runner import OnnxRunner
+
+    return OnnxRunner(*files, graph, threads=threads)

@@ -1,0 +1,37 @@
+"""The network itself as a candidate: what a user has without any export."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+
+from converter.bench.measure import PARTS
+from converter.bench.timed import TimedModel
+from converter.model import load_network
+from converter.networks import FAMILIES
+from converter.runners.torch_runner import TorchModel
+from converter.spec import NetworkOptions, TensorSpec
+
+
+class _InferenceModel(TorchModel):
+    def template(self, z: np.ndarray) -> None:
+        with torch.inference_mode():
+            super().template(z)
+
+    def track(self, x: np.ndarray) -> Mapping[str, np.ndarray]:
+        with torch.inference_mode():
+            return super().track(x)
+
+
+def timed_network(
+    options: NetworkOptions, stride: int, images: Sequence[TensorSpec], threads: int, z: np.ndarray, x: np.ndarray
+) -> TimedModel:
+    """The network with its trained weights, eager, in inference mode, with a stopwatch.
+
+    Raises:
+        CheckpointError, ArchitectureError, DependencyError: as from :func:`converter.model.load_network`.
+    """
+    torch.set_num_threads(threads)
+    network = load_network(options, stride)
+    model = _InferenceModel(network.module, FAMILIES[options.network.family], tuple(images))
+    return TimedModel(model, {part: {} for part in PARTS}, z, x)

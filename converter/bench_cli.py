@@ -1,0 +1,148 @@
+"""``lt-bench``: parse, build BenchOptions, call, print."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from converter.command import HELP_OPTIONS, format_names, log_to_stderr, new_app, run, summary_console, version_of
+from converter.progress import stage_lines
+
+PROGRAM = "lt-bench"
+
+app = new_app()
+
+ABOUT = (
+    "Measure how fast an export is on this machine.\n\n"
+    "Runs its models as an application would, ncnn and onnxruntime and with --resume the network in torch itself, "
+    "each in a process of its own and in turns, so that a machine that becomes slower does so for all."
+)
+EPILOG = (
+    "Exit codes: 0 measured, 1 the export's manifest is damaged, 2 wrong usage, 3 checkpoint or architecture, "
+    "4 something could not be run or written, 5 missing or unusable dependency. LT_DEBUG=1 adds the traceback."
+)
+WHAT, HOW, OUTPUT = "What to measure", "How", "Output"
+
+
+def _option(*names, panel, help, metavar=None, **more):
+    return typer.Option(*names, metavar=metavar, help=help, rich_help_panel=panel, **more)
+
+
+@app.command(help=ABOUT, epilog=EPILOG, context_settings=HELP_OPTIONS)
+def bench_command(
+    export: Annotated[Path, typer.Argument(metavar="EXPORT", help="Folder that lt-export wrote.", show_default=False)],
+    resume: Annotated[
+        Path | None,
+        _option(*("--resume", "-r"), panel=WHAT, metavar="FILE", help="Its checkpoint; without it, torch is left out."),
+    ] = None,
+    format: Annotated[
+        list[str] | None, _option(panel=WHAT, metavar="NAME", help="Only ncnn, or only onnx, of an export with both.")
+    ] = None,
+    threads: Annotated[
+        list[int] | None, _option(panel=WHAT, metavar="N", help="How many; repeatable (default: 1 and 2).")
+    ] = None,
+    precision: Annotated[
+        list[str] | None, _option(panel=WHAT, metavar="NAME", help="fp32 or half; repeatable (default: both).")
+    ] = None,
+    official: Annotated[
+        Path | None,
+        _option(
+            panel=WHAT,
+            metavar="DIR",
+            envvar="LIGHTTRACK_ROOT",
+            help="Build the network from this official checkout instead of our own definition.",
+        ),
+    ] = None,
+    config: Annotated[Path | None, _option(panel=WHAT, metavar="FILE", help="As for lt-export.")] = None,
+    allow_pickle: Annotated[
+        bool, _option("--allow-pickle", panel=WHAT, help="Read checkpoints that run code while they load.")
+    ] = False,
+    rounds: Annotated[
+        int | None, _option(panel=HOW, metavar="N", help="In each, everybody has one turn (default: 20).")
+    ] = None,
+    runs: Annotated[
+        int | None, _option(panel=HOW, metavar="N", help="Of init and of update that are timed in a turn (default: 3).")
+    ] = None,
+    seconds: Annotated[
+        float | None,
+        _option(panel=HOW, metavar="X", help="Begin no round that would end later than this (default: 120)."),
+    ] = None,
+    seed: Annotated[int, _option(panel=HOW, metavar="N", min=0, help="Of the order of the turns, and the input.")] = 0,
+    plot: Annotated[
+        Path | None, _option(panel=OUTPUT, metavar="FILE", help="Draw the figures, as .png or .svg.")
+    ] = None,
+    per_graph: Annotated[
+        bool, _option("--per-graph", panel=OUTPUT, help="List the times of single graphs too.")
+    ] = False,
+    as_json: Annotated[
+        bool, _option("--json", panel=OUTPUT, help="Print the result to stdout as JSON and nothing else.")
+    ] = False,
+    verbose: Annotated[
+        bool,
+        _option("--verbose", "-v", panel=OUTPUT, help="Single graphs, every doubtful order, and debug messages."),
+    ] = False,
+    quiet: Annotated[bool, _option("--quiet", "-q", panel=OUTPUT, help="Print errors and warnings only.")] = False,
+    version: Annotated[
+        bool,
+        _option(
+            "--version", panel=OUTPUT, callback=version_of(PROGRAM), is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Entry of the command; what it does is in ABOUT, what each option means beside it."""
+    log_to_stderr(verbose, quiet)
+    from converter.bench.options import BenchOptions
+    from converter.bench.plot import check_plot
+    from converter.exported import read_manifest
+    from converter.spec import VerifyOptions, network_for
+
+    formats = format_names(format)
+    manifest = read_manifest(export)
+    arch, network = network_for(manifest.arch, config, manifest.sizes())
+    subject = VerifyOptions(
+        arch=arch,
+        network=network,
+        checkpoint=resume,
+        official=official,
+        allow_pickle=allow_pickle,
+        folder=export,
+        formats=formats,
+    )
+    given = {"rounds": rounds, "runs": runs, "seconds": seconds}
+    given |= {"threads": _each_once(threads), "precisions": _each_once(precision)}
+    given = {name: value for name, value in given.items() if value is not None}
+    options = BenchOptions(subject=subject, seed=seed, plot=plot, **given)
+    if plot:
+        check_plot(plot)
+    _run(options, as_json, per_graph or verbose, verbose, quiet)
+
+
+def _each_once(values):
+    return tuple(dict.fromkeys(values)) if values else None
+
+
+def _run(options, as_json, per_graph, verbose, quiet):
+    from converter.bench.plot import draw
+    from converter.bench.run import LAST_STAGE, bench
+    from converter.bench.table import print_bench
+
+    stage_lines.quiet = quiet
+    stage_lines.last = LAST_STAGE
+    result = bench(options, stage_lines)
+    if options.plot:
+        draw(options.plot, result)
+    if as_json:
+        print(json.dumps(result, indent=2))
+    elif not quiet:
+        print_bench(summary_console(as_json), result, per_graph, verbose)
+
+
+def main() -> None:
+    """Entry point of ``lt-bench``."""
+    run(app, PROGRAM, sys.argv[1:])
+
+
+if __name__ == "__main__":
+    main()

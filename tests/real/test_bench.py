@@ -1,0 +1,201 @@
+"""lt-bench on real models; no test looks at how long something takes."""
+
+import json
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from conftest import command, environment, hide, lt_bench
+from converter.runners.ncnn_runner import NcnnRunner
+from converter.runners.onnx_runner import OnnxRunner
+
+pytestmark = pytest.mark.real
+
+SHORT = ("--threads", 1, "--rounds", 2, "--runs", 2)
+
+
+@pytest.fixture
+def copied(tiny_both, tmp_path):
+    return shutil.copytree(tiny_both, tmp_path / "copied")
+
+
+def by_candidate(result):
+    return {(entry["candidate"], entry["part"]): entry for entry in result["results"]}
+
+
+def test_torch_ncnn_and_onnxruntime_are_measured_in_one_run(tiny_both, tiny, tmp_path):
+    pytest.importorskip("matplotlib")
+    picture = tmp_path / "a.svg"
+    done = lt_bench(tiny_both, "--resume", tiny, *SHORT, "--json", "--plot", picture)
+    assert done.code == 0, done.err
+    result = json.loads(done.out)
+    entries = by_candidate(result)
+    assert set(entries) == {
+        (f"{name}, 1 thread", part)
+        for name in ("torch fp32", "ncnn fp32", "ncnn half", "onnxruntime fp32")
+        for part in ("init", "update")
+    }
+    for entry in entries.values():
+        assert 0 < entry["min_ms"] <= entry["p10_ms"] <= entry["median_ms"] <= entry["p90_ms"]
+        assert entry["runs"] == 4
+        assert len(entry["rounds_ms"]) == 2
+        # a part is at least as long as the graphs in it
+        assert sum(graph["min_ms"] for graph in entry["per_graph"]) <= entry["p90_ms"]
+    assert entries["onnxruntime fp32, 1 thread", "update"]["graphs"] == ["backbone", "neck_head"]
+    assert entries["ncnn half, 1 thread", "update"]["graphs"] == ["update"]
+    assert entries["ncnn fp32, 1 thread", "init"]["graphs"] == ["init"]
+    assert result["files"] == {"status": "passed", "problems": []}
+    assert {"python", "torch", "ncnn", "onnxruntime"} <= result["versions"].keys()
+    assert [entry["candidate"] for entry in result["left_out"]] == ["onnxruntime half, 1 thread"]
+    assert b"<svg" in picture.read_bytes()
+
+
+def test_without_a_checkpoint_torch_is_left_out_and_the_table_says_so(tiny_both):
+    done = lt_bench(tiny_both, "--threads", 1, "--threads", 2, "--rounds", 1, "--runs", 1, "--per-graph")
+    assert done.code == 0, done.err
+    assert "torch is left out: pass --resume CHECKPOINT" in done.out
+    rows = [line.split() for line in done.out.splitlines()]
+    assert {tuple(row[:3]) for row in rows if row and row[0] in ("torch", "ncnn", "onnxruntime")} >= {
+        (name, precision, threads)
+        for name, precision in (("ncnn", "fp32"), ("ncnn", "half"), ("onnxruntime", "fp32"), ("onnxruntime", "half"))
+        for threads in "12"
+    }
+    assert any("neck_head" in row for row in rows)
+    assert "every order is doubtful" in done.out
+
+
+def test_format_and_precision_choose(tiny_both):
+    done = lt_bench(tiny_both, *SHORT, "--format", "ncnn", "--precision", "half", "--json")
+    assert done.code == 0, done.err
+    assert set(by_candidate(json.loads(done.out))) == {("ncnn half, 1 thread", part) for part in ("init", "update")}
+
+
+def test_threads_and_half_reach_the_runtimes(tiny_both):
+    from converter.exported import models_of, read_manifest
+    from converter.spec import network_for
+
+    manifest = read_manifest(tiny_both)
+    network = network_for(manifest.arch, None, manifest.sizes())[1]
+    models = {(each.format, each.graph.name): each for each in models_of(tiny_both, manifest, network)}
+    ncnn, onnx = models["ncnn", "init"], models["onnx", "init"]
+    for threads, half in ((1, False), (2, True)):
+        option = NcnnRunner(*ncnn.files, ncnn.graph, threads=threads, half=half).net.opt
+        assert option.num_threads == threads
+        assert {option.use_fp16_packed, option.use_fp16_storage, option.use_fp16_arithmetic} == {half}
+        session = OnnxRunner(*onnx.files, onnx.graph, threads=threads).session
+        assert session.get_session_options().intra_op_num_threads == threads
+
+
+def test_a_changed_model_is_measured_with_a_warning(copied):
+    path = copied / "lighttrack_update.bin"
+    path.write_bytes(path.read_bytes()[:-4] + bytes(4))
+    done = lt_bench(copied, *SHORT, "--format", "ncnn", "--json")
+    assert done.code == 0, done.err
+    assert "lighttrack_update.bin has changed since the export" in " ".join(done.err.split())
+    files = json.loads(done.out)["files"]
+    assert files["status"] == "failed"
+    assert files["problems"] == [{"file": "lighttrack_update.bin", "problem": "has changed since the export"}]
+
+
+def test_another_checkpoint_than_the_exported_one_is_measured_with_a_warning(tiny_both, tiny, tmp_path):
+    import torch
+
+    other = tmp_path / "other.pth"
+    torch.save({**torch.load(tiny), "epoch": 99}, other)
+    done = lt_bench(tiny_both, "--resume", other, *SHORT, "--precision", "fp32", "--format", "ncnn", "--json")
+    assert done.code == 0, done.err
+    assert "is not the file that was exported" in " ".join(done.err.split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["--resume", "nowhere.pth"], 3, "checkpoint nowhere.pth: no such file"),
+        (["--resume", "{export}/manifest.json"], 3, "checkpoint"),
+        (["--threads", 0], 2, "--threads 0: expected 1 to"),
+        (["--precision", "int8"], 2, "--precision int8: expected one of fp32, half"),
+        (["--format", "onnx", "--precision", "half"], 2, "only ncnn has a half mode"),
+        (["--format", "tflite"], 2, "--format tflite: expected one of"),
+        (["--rounds", 0], 2, "--rounds 0: expected 1 or more"),
+        (["--seconds", "nan"], 2, "--seconds nan: expected a finite number"),
+        (["--plot", "a.jpg"], 2, "--plot a.jpg: expected .png or .svg"),
+        (["--fast"], 2, "--fast"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused(tiny_both, arguments, code, words):
+    done = lt_bench(tiny_both, *(str(each).format(export=tiny_both) for each in arguments))
+    assert (done.code, done.out) == (code, "")
+    assert words in done.error_line
+
+
+def test_a_folder_that_is_no_export_is_refused(tmp_path):
+    done = lt_bench(tmp_path)
+    assert done.code == 2
+    assert "manifest.json" in done.error_line
+
+
+def test_a_missing_model_is_refused(copied):
+    (copied / "lighttrack_neck_head.onnx").unlink()
+    done = lt_bench(copied, *SHORT)
+    assert done.code == 2
+    assert "lighttrack_neck_head.onnx is missing" in done.error_line
+
+
+def test_a_model_that_does_not_load_is_an_error(copied):
+    (copied / "lighttrack_neck_head.onnx").write_bytes(b"nothing")
+    done = lt_bench(copied, *SHORT, "--format", "onnx", "--json")
+    assert done.code == 4
+    assert "onnxruntime does not load lighttrack_neck_head.onnx" in done.error_line
+    assert json.loads(done.out)["error"]["exit_code"] == 4
+
+
+@pytest.mark.parametrize(
+    ("package", "arguments", "words"),
+    [
+        ("onnxruntime", [], "onnxruntime, not installed"),
+        ("matplotlib", ["--plot", "a.png"], "matplotlib, not installed"),
+    ],
+)
+def test_a_missing_package_is_named_before_anything_is_measured(tiny_both, tmp_path, package, arguments, words):
+    done = lt_bench(tiny_both, *SHORT, *arguments, PYTHONPATH=hide(tmp_path, package))
+    assert done.code == 5
+    assert words in done.error_line
+    assert "load  " not in done.err
+
+
+def test_no_process_is_left_behind_by_an_interruption(tiny_both):
+    process = subprocess.Popen(
+        command(tiny_both, "--threads", 1, "--rounds", 100000, "--seconds", 300, module="converter.bench_cli"),
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    for line in process.stderr:
+        if line.startswith("load"):
+            break
+    workers = subprocess.run(
+        [sys.executable, "-c", CHILDREN, str(process.pid)], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert len(workers) == 3
+    process.terminate()
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 128 + 15
+    assert "interrupted by SIGTERM" in said
+    assert "Traceback" not in said
+    alive = subprocess.run([sys.executable, "-c", ALIVE, *workers], capture_output=True, text=True, check=True)
+    assert alive.stdout.split() == []
+
+
+CHILDREN = """
+import pathlib, sys
+for stat in pathlib.Path('/proc').glob('[0-9]*/stat'):
+    try:
+        if stat.read_text().rpartition(')')[2].split()[1] == sys.argv[1]:
+            print(stat.parent.name)
+    except OSError:
+        pass
+"""
+ALIVE = "import os, sys; print(*[pid for pid in sys.argv[1:] if os.path.exists(f'/proc/{pid}')])"

@@ -1,0 +1,435 @@
+"""The benchmark's arithmetic, turns, result, table and refusals; no test looks at how long something takes."""
+
+import json
+import random
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from converter.bench import machine, plot
+from converter.bench.candidates import candidates_for
+from converter.bench.measure import PAUSE, Turn, measure
+from converter.bench.options import BenchOptions
+from converter.bench.result import Measured, result_of
+from converter.bench.statistics import FEWEST_ROUNDS, LEVEL, figures, order_of, percentile, sign_test
+from converter.bench.table import print_bench
+from converter.bench.timed import TimedModel, TimedRunner
+from converter.errors import DependencyError, UsageError
+
+
+@pytest.mark.parametrize(("share", "expected"), [(0.0, 1.0), (0.1, 1.4), (0.5, 3.0), (0.9, 4.6), (1.0, 5.0)])
+def test_percentile_is_interpolated_as_numpy_does(share, expected):
+    values = [5.0, 1.0, 4.0, 2.0, 3.0]
+    assert percentile(values, share) == pytest.approx(expected)
+    assert percentile(values, share) == pytest.approx(np.percentile(values, 100 * share))
+
+
+def test_figures_of_one_and_of_many_values():
+    one = figures([7.0])
+    assert (one.median, one.p10, one.p90, one.low, one.count) == (7, 7, 7, 7, 1)
+    many = figures(list(range(101)))
+    assert (many.median, many.p10, many.p90, many.low, many.count) == (50, 10, 90, 0, 101)
+    with pytest.raises(ValueError, match=r".+"):
+        figures([])
+
+
+@pytest.mark.parametrize(
+    ("won", "lost", "chance"),
+    [
+        (0, 0, 1),
+        (1, 0, 1),
+        (5, 0, 1 / 16),
+        (6, 0, 1 / 32),
+        (0, 6, 1 / 32),
+        (3, 3, 1),
+        (15, 5, 0.04139),
+        (14, 6, 0.11532),
+    ],
+)
+def test_sign_test_gives_the_known_values(won, lost, chance):
+    assert sign_test(won, lost) == pytest.approx(chance, abs=1e-5)
+
+
+def test_fewest_rounds_are_the_fewest_that_can_be_certain():
+    assert sign_test(FEWEST_ROUNDS, 0) <= LEVEL < sign_test(FEWEST_ROUNDS - 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("won", "rounds", "doubtful"), [(20, 20, False), (15, 20, False), (14, 20, True), (0, 20, True), (5, 5, True)]
+)
+def test_order_is_doubtful_unless_most_rounds_agree_with_it(won, rounds, doubtful):
+    order = order_of([1.0] * rounds, [2.0] * won + [0.5] * (rounds - won))
+    assert (order.won, order.lost, order.doubtful) == (won, rounds - won, doubtful)
+
+
+def test_a_drift_common_to_both_leaves_the_order_certain():
+    drift = [2.0**number for number in range(8)]
+    order = order_of(drift, [1.1 * each for each in drift])
+    assert not order.doubtful
+    assert order.ratio.p10 == pytest.approx(1.1)
+
+
+def test_rounds_in_which_both_are_equal_count_for_neither():
+    order = order_of([1.0] * 10, [1.0] * 10)
+    assert (order.won, order.lost, order.doubtful) == (0, 0, True)
+
+
+@dataclass
+class Fake:
+    """Notes its turns in a common log and lets the clock go on."""
+
+    name: str
+    log: list
+    time: list
+    seconds: float = 1.0
+    asked: list = field(default_factory=list)
+
+    def turn(self, runs):
+        self.log.append(self.name)
+        self.asked.append(runs)
+        self.time[0] += self.seconds
+        return {"init": Turn((self.seconds,) * runs, {}), "update": Turn((self.seconds,) * runs, {})}
+
+
+def fakes(names="abcd"):
+    log, time = [], [100.0]
+    return [Fake(name, log, time) for name in names], log, time
+
+
+def rounds_in(log, size):
+    return ["".join(log[start : start + size]) for start in range(0, len(log), size)]
+
+
+def test_everybody_has_one_turn_in_every_round_in_an_order_of_its_own():
+    entrants, log, time = fakes()
+    pauses = []
+    turns = measure(entrants, 12, 3, clock=lambda: time[0], sleep=pauses.append)
+    rounds = rounds_in(log, 4)
+    assert len(rounds) == 12
+    assert {"".join(sorted(each)) for each in rounds} == {"abcd"}
+    assert len(set(rounds)) > 4
+    assert {each[0] for each in rounds} == set("abcd")
+    assert pauses == [PAUSE] * 48
+    assert [len(own) for own in turns] == [12] * 4
+    assert all(entrant.asked == [3] * 12 for entrant in entrants)
+
+
+def test_turns_come_back_to_those_who_had_them():
+    entrants, _, time = fakes()
+    for place, entrant in enumerate(entrants):
+        entrant.seconds = float(place + 1)
+    turns = measure(entrants, 5, 2, clock=lambda: time[0], sleep=lambda seconds: None)
+    assert [{turn["update"].whole for turn in own} for own in turns] == [{(n, n)} for n in (1.0, 2.0, 3.0, 4.0)]
+
+
+def test_the_seed_decides_the_order():
+    logs = {}
+    for run, seed in (("first", 5), ("again", 5), ("other", 6)):
+        entrants, logs[run], time = fakes()
+        measure(entrants, 6, 1, seed=seed, clock=lambda time=time: time[0], sleep=lambda seconds: None)
+    assert logs["first"] == logs["again"] != logs["other"]
+
+
+@pytest.mark.parametrize(("seconds", "rounds"), [(0.5, 1), (4, 1), (7.9, 1), (8, 2), (12.5, 3), (1e9, 10), (None, 10)])
+def test_no_round_begins_that_would_end_too_late(seconds, rounds):
+    entrants, log, time = fakes()  # a round takes 4 s
+    told = []
+    turns = measure(entrants, 10, 1, seconds, clock=lambda: time[0], sleep=lambda pause: None, on_round=told.append)
+    assert len(turns[0]) == rounds == len(log) / 4
+    assert told == list(range(1, rounds + 1))
+
+
+def test_stopwatch_leaves_out_the_first_run_of_a_turn_and_sees_graphs_and_whole():
+    time = [0.0]
+    calls = []
+
+    class Runner:
+        def __init__(self, name, seconds):
+            self.name, self.seconds = name, seconds
+
+        def infer(self, feed):
+            calls.append(self.name)
+            time[0] += self.seconds
+            return {"y": np.zeros(1)}
+
+    runners = {name: TimedRunner(Runner(name, s), lambda: time[0]) for name, s in (("a", 1), ("b", 2), ("c", 4))}
+
+    class Model:
+        def template(self, z):
+            runners["a"].infer({})
+
+        def track(self, x):
+            runners["b"].infer({})
+            time[0] += 0.5
+            return runners["c"].infer({})
+
+    parts = {"init": {"a": runners["a"]}, "update": {"b": runners["b"], "c": runners["c"]}}
+    model = TimedModel(Model(), parts, None, None, lambda: time[0])
+    for _ in range(2):
+        calls.clear()
+        turns = model.turn(3)
+        assert calls == ["a"] * 4 + ["b", "c"] * 4
+        assert turns["init"] == Turn((1, 1, 1), {"a": (1, 1, 1)})
+        assert turns["update"] == Turn((6.5,) * 3, {"b": (2, 2, 2), "c": (4, 4, 4)})
+
+
+@pytest.mark.parametrize(("value", "named"), [(1.0, []), (np.nan, ["cls"]), (np.inf, ["cls"])])
+def test_warm_up_looks_at_the_answer(value, named):
+    answer = {"cls": np.array([0.0, value]), "reg": np.zeros(2)}
+    model = SimpleNamespace(template=lambda z: None, track=lambda x: answer)
+    assert TimedModel(model, {}, None, None).warm_up(2) == named
+
+
+def labels(candidates):
+    return [candidate.label for candidate in candidates]
+
+
+def test_half_is_a_mode_of_ncnn_only():
+    there, left_out = candidates_for(["ncnn", "onnx"], True, ("fp32", "half"), (1, 2))
+    assert labels(there) == [
+        *("torch fp32, 1 thread", "torch fp32, 2 threads", "ncnn fp32, 1 thread", "ncnn fp32, 2 threads"),
+        *("ncnn half, 1 thread", "ncnn half, 2 threads"),
+        *("onnxruntime fp32, 1 thread", "onnxruntime fp32, 2 threads"),
+    ]
+    assert labels(left_out) == ["onnxruntime half, 1 thread", "onnxruntime half, 2 threads"]
+    assert candidates_for(["onnx"], True, ("half",), (1,))[0] == []
+
+
+MANIFEST = SimpleNamespace(
+    arch="LightTrackM_Subnet", path_name="back", checkpoint=SimpleNamespace(model_dump=lambda mode: {"file": "a.pth"})
+)
+SUBJECT = SimpleNamespace(manifest=MANIFEST, dimensions={"template_size": 127, "search_size": 256})
+BASE = {"ncnn": 0.010, "onnx": 0.020, None: 0.040}
+
+
+def a_result(monkeypatch, rounds=12, factor=lambda candidate, number: 1.0, loads=(0.1, 0.2), **more):
+    """The result of made-up times: ncnn 10 ms, onnxruntime 20 ms, torch 40 ms, times a factor; init takes half."""
+    monkeypatch.setattr(machine, "cores", lambda: 2)
+    monkeypatch.setattr(machine, "half_arithmetic", lambda: more.get("half", False))
+    checkpoint = Path("a.pth") if more.get("torch", True) else None
+    options = BenchOptions(
+        subject=SimpleNamespace(folder=Path("export"), checkpoint=checkpoint), threads=more.get("threads", (1,))
+    )
+    there, left_out = candidates_for(["ncnn", "onnx"], checkpoint is not None, options.precisions, options.threads)
+
+    def turn(candidate, number):
+        time = BASE[candidate.format] * factor(candidate, number)
+        graphs = {"ncnn": ["update"], "onnx": ["backbone", "neck_head"]}.get(candidate.format, [])
+        return {
+            "init": Turn((time / 2,) * 3, {"init": (time / 2,) * 3} if graphs else {}),
+            "update": Turn((time,) * 3, {name: (time / len(graphs),) * 3 for name in graphs}),
+        }
+
+    turns = [[turn(candidate, number) for number in range(rounds)] for candidate in there]
+    measured = Measured(there, left_out, turns, more.get("not_finite", {}), [], loads, 5)
+    return result_of(options, SUBJECT, measured)
+
+
+def printed(result, **how):
+    console = Console(width=160, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+    print_bench(console, result, **how)
+    return console.export_text()
+
+
+def test_result_has_an_entry_for_every_candidate_and_part(monkeypatch):
+    result = a_result(monkeypatch)
+    assert json.loads(json.dumps(result, allow_nan=False)) == result
+    assert result["schema_version"] == 1
+    assert result["generator"]["command"] == "lt-bench"
+    entries = {(entry["candidate"], entry["part"]): entry for entry in result["results"]}
+    assert len(entries) == len(result["results"]) == 8
+    found = entries["onnxruntime fp32, 1 thread", "update"]
+    assert found["graphs"] == ["backbone", "neck_head"]
+    assert [graph["median_ms"] for graph in found["per_graph"]] == [10.0, 10.0]
+    assert {found[key] for key in ("median_ms", "p10_ms", "p90_ms", "min_ms")} == {20.0}
+    assert (found["runs"], len(found["rounds_ms"])) == (36, 12)
+    assert (found["runtime"], found["format"], found["precision"], found["threads"]) == (
+        "onnxruntime",
+        "onnx",
+        "fp32",
+        1,
+    )
+    assert entries["torch fp32, 1 thread", "init"]["median_ms"] == 20.0
+    assert entries["torch fp32, 1 thread", "init"]["graphs"] == []
+
+
+def test_ratios_are_of_every_pair_of_a_part(monkeypatch):
+    result = a_result(monkeypatch)
+    assert len(result["ratios"]) == 12
+    [found] = [
+        each
+        for each in result["ratios"]
+        if each["part"] == "update" and each["slower"].startswith("torch") and each["faster"].startswith("onnx")
+    ]
+    assert (found["ratio"], found["won"], found["rounds"], found["doubtful"]) == (2.0, 12, 12, False)
+    assert found["chance"] == pytest.approx(2 / 2**12, abs=1e-6)
+
+
+def test_equal_candidates_are_doubtful_and_others_are_not(monkeypatch):
+    result = a_result(monkeypatch)
+    assert {(each["faster"], each["slower"]) for each in result["doubts"]} == {
+        ("ncnn fp32, 1 thread", "ncnn half, 1 thread")
+    }
+    assert {each["part"] for each in result["doubts"]} == {"init", "update"}
+    text = printed(result)
+    assert text.count("doubt: ") == 2
+    assert "update: the order of ncnn fp32, 1 thread and ncnn half, 1 thread is doubtful" in text
+
+
+def test_noise_larger_than_the_difference_is_called_a_doubt(monkeypatch):
+    noise = random.Random(1)
+    noisy = a_result(monkeypatch, factor=lambda candidate, number: noise.uniform(0.2, 5.0))
+    pairs = {(each["part"], each["faster"], each["slower"]) for each in noisy["doubts"]}
+    assert len(pairs) > 2
+    assert "spread widely" in " ".join(noisy["notes"])
+
+
+def test_fewer_rounds_than_can_be_certain_are_one_doubt_in_the_table(monkeypatch):
+    result = a_result(monkeypatch, rounds=3)
+    assert len(result["doubts"]) == 12
+    text = printed(result, verbose=True)
+    assert text.count("doubt: ") == 1
+    assert "6 rounds or more" in text
+    assert "only 3 rounds" in text
+
+
+def test_table_has_a_row_for_everybody_and_marks_doubts(monkeypatch):
+    text = printed(a_result(monkeypatch), per_graph=True)
+    rows = [line.split() for line in text.splitlines()]
+    assert [
+        "torch",
+        "fp32",
+        "1",
+        "20.00",
+        "(20.00–20.00)",
+        "20.00",
+        "40.00",
+        "(40.00–40.00)",
+        "40.00",
+        "25",
+        "4.00",
+    ] in rows
+    assert [
+        "ncnn",
+        "fp32",
+        "1",
+        "5.00",
+        "(5.00–5.00)",
+        "5.00",
+        "10.00",
+        "(10.00–10.00)",
+        "10.00",
+        "100",
+        "1.00",
+    ] in rows
+    assert [
+        "ncnn",
+        "half",
+        "1",
+        "5.00",
+        "(5.00–5.00)",
+        "5.00",
+        "10.00",
+        "(10.00–10.00)",
+        "10.00",
+        "100",
+        "1.00?",
+    ] in rows
+    assert ["onnxruntime", "half", "1", *"------"] in rows
+    assert any(row[-6:] == ["neck_head", "10.00", "10.00", "10.00", "10.00", "36"] for row in rows)
+    assert "update is update in ncnn, backbone + neck_head in onnx and track() in torch" in text
+    assert machine.cpu_model() in text
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"torch": False}, "pass --resume CHECKPOINT"),
+        ({"half": False}, "this CPU has no half arithmetic"),
+        ({"half": True}, "this CPU calculates with half floats"),
+        ({"half": None}, "is unknown"),
+        ({"loads": (1.9, 2.0)}, "load average 1.9 on 2 cores"),
+        ({"threads": (1, 4)}, "4 threads had 2 cores"),
+        (
+            {"not_finite": {"ncnn half, 1 thread": ["cls"]}},
+            "ncnn half, 1 thread answers with values that are not finite",
+        ),
+        ({"rounds": 12}, "12 of 20 rounds fitted into 120 s"),
+        ({"rounds": 5}, "only 5 rounds"),
+        ({}, "onnxruntime half is not measured"),
+        ({}, "torch half is not measured"),
+    ],
+)
+def test_notes_say_what_a_reader_has_to_know(monkeypatch, more, words):
+    assert words in " | ".join(a_result(monkeypatch, **more)["notes"])
+
+
+def test_a_quiet_machine_and_enough_rounds_need_no_excuse(monkeypatch):
+    notes = " | ".join(a_result(monkeypatch, rounds=20)["notes"])
+    for words in ("busy", "rounds", "spread", "threads had", "finite", "--resume"):
+        assert words not in notes
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("threads", (0,)),
+        ("threads", (1, 1000)),
+        ("precisions", ("int8",)),
+        ("rounds", 0),
+        ("runs", -1),
+        ("seconds", 0.0),
+        ("seconds", float("nan")),
+        ("seconds", float("inf")),
+    ],
+)
+def test_settings_that_measure_nothing_are_refused(option, value):
+    with pytest.raises(UsageError, match=rf"^--{option.rstrip('s')}.*expected"):
+        BenchOptions(subject=None, **{option: value})
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("model name\t: A CPU\nflags\t\t: avx avx512_fp16\n", ("A CPU", True)),
+        ("model name\t: A CPU\nflags\t\t: avx avx512f f16c\n", ("A CPU", False)),
+        ("Features\t: fp asimd fphp asimdhp\n", (None, True)),
+        ("Features\t: half thumb neon vfpv4\n", (None, False)),
+        ("", (None, None)),
+    ],
+)
+def test_cpu_is_read_as_the_kernel_tells_it(tmp_path, monkeypatch, text, expected):
+    (tmp_path / "cpuinfo").write_text(text)
+    (tmp_path / "board").write_bytes(b"A Board Rev 1\0")
+    monkeypatch.setattr(machine, "CPUINFO", tmp_path / "cpuinfo")
+    monkeypatch.setattr(machine, "BOARD", tmp_path / "board")
+    name, half = expected
+    assert machine.cpu_model() == (name or "A Board Rev 1")
+    assert machine.half_arithmetic() is half
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a", "nowhere/a.png", "folder.svg"])
+def test_a_picture_that_could_not_be_written_is_refused(tmp_path, name):
+    (tmp_path / "folder.svg").mkdir()
+    with pytest.raises(UsageError, match=r"^--plot .*expected"):
+        plot.check_plot(tmp_path / name)
+
+
+def test_a_picture_without_matplotlib_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(DependencyError, match=r"pip install matplotlib"):
+        plot.check_plot(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize(("name", "begin"), [("a.png", b"\x89PNG"), ("a.svg", b"<?xml"), ("a.SVG", b"<?xml")])
+def test_picture_is_drawn(tmp_path, monkeypatch, name, begin):
+    pytest.importorskip("matplotlib")
+    path = tmp_path / name
+    plot.check_plot(path)
+    plot.draw(path, a_result(monkeypatch, factor=lambda candidate, number: 9.0 if number > 9 else 1.0))
+    assert path.read_bytes().startswith(begin)
