@@ -49,7 +49,7 @@ def _candidates(result):
     for title in ("runtime", "precision"):
         table.add_column(title, no_wrap=True)
     times = (title for part in PARTS for title in (f"{part}, ms", "min"))
-    titles = ("threads", *times, "updates/s", "update, of fastest")
+    titles = ("threads", *times, "updates/s", "of fastest")
     for title in titles:
         table.add_column(title, justify="right", no_wrap=True)
     fastest = ranked(result["results"], "update")[0]["candidate"]
@@ -79,7 +79,12 @@ def _graphs(result):
 
 
 def _times(entry):
-    return f"{entry['median_ms']:.2f} ({entry['p10_ms']:.2f}–{entry['p90_ms']:.2f})", f"{entry['min_ms']:.2f}"
+    median, p10, p90, low = (_short(entry[key]) for key in ("median_ms", "p10_ms", "p90_ms", "min_ms"))
+    return f"{median} ({p10}–{p90})", low
+
+
+def _short(milliseconds):
+    return f"{milliseconds:.{0 if milliseconds >= 100 else 1 if milliseconds >= 10 else 2}f}"
 
 
 def _against(result, label, fastest):
