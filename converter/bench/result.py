@@ -30,7 +30,7 @@ class Measured:
         not_finite: label -> outputs that were not finite.
         problems: of files: [{file, problem}].
         loads: load average before and after, None where the system does not tell.
-        warm_up: runs of each part that were not counted.
+        warm_up: runs of each part that were not counted, at most.
     """
 
     candidates: Sequence[Candidate]

@@ -19,7 +19,8 @@ from converter.subject import Subject, subject_of
 
 log = logging.getLogger(__name__)
 
-WARM_UP = 5  # runs of every part
+WARM_UP = 5  # runs of every part at most
+WARM_UP_SECONDS = 1.0  # after which no further run of a part is begun
 TIMEOUT = 300.0  # seconds for one turn, or to load
 LAST_STAGE = "measure"
 
@@ -65,8 +66,8 @@ def bench(options: BenchOptions, on_stage: StageCallback | None = None) -> dict[
             not_finite = {}
             for candidate, entrant in zip(candidates, entrants, strict=True):
                 entrant.worker.open()
-                not_finite[candidate.label] = entrant.worker.call("warm_up", WARM_UP)
-            notes.append(f"{len(candidates)} candidates, each warmed up with {WARM_UP} runs")
+                not_finite[candidate.label] = entrant.worker.call("warm_up", WARM_UP, WARM_UP_SECONDS)
+            notes.append(f"{len(candidates)} candidates, warmed up")
         with stages(LAST_STAGE) as notes:
             turns = measure(entrants, options.rounds, options.runs, options.seconds, options.seed)
             notes.append(f"{len(turns[0])} rounds of {options.runs} runs")

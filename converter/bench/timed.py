@@ -1,5 +1,6 @@
 """A tracker's model with a stopwatch, in the process in which it runs."""
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -50,15 +51,21 @@ class TimedModel:
         self.model, self.parts, self.clock = model, parts, clock
         self.calls = {"init": lambda: model.template(z), "update": lambda: model.track(x)}
 
-    def warm_up(self, runs: int) -> list[str]:
+    def warm_up(self, runs: int, seconds: float = math.inf) -> list[str]:
         """Run everything, and look at the answer.
+
+        Args:
+            runs: of every part, or fewer when they take longer than ``seconds``, but one.
 
         Returns:
             outputs that are not finite.
         """
         for part in PARTS:
+            start = self.clock()
             for _ in range(runs):
                 answer = self.calls[part]()
+                if self.clock() - start > seconds:
+                    break
         return [name for name, array in answer.items() if not np.isfinite(array).all()]
 
     def turn(self, runs: int) -> dict[str, Turn]:

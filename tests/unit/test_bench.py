@@ -185,6 +185,20 @@ def test_warm_up_looks_at_the_answer(value, named):
     assert TimedModel(model, {}, None, None).warm_up(2) == named
 
 
+@pytest.mark.parametrize(("seconds", "runs"), [(np.inf, 5), (2.5, 3), (0.0, 1)])
+def test_warm_up_of_a_slow_model_is_short(seconds, runs):
+    time, calls = [0.0], []
+
+    def call(name):
+        calls.append(name)
+        time[0] += 1.0
+        return {}
+
+    model = SimpleNamespace(template=lambda z: call("init"), track=lambda x: call("update"))
+    TimedModel(model, {}, None, None, lambda: time[0]).warm_up(5, seconds)
+    assert calls == ["init"] * runs + ["update"] * runs
+
+
 def labels(candidates):
     return [candidate.label for candidate in candidates]
 
