@@ -226,6 +226,18 @@ def test_without_any_output_the_file_alone_is_judged():
     assert named(both, {"a": "not loaded"}) == ("b", "has outputs 4, the network 2 (not loaded)")
 
 
+@pytest.mark.parametrize("order", [["s", "a"], ["a", "s"]])
+def test_what_stands_in_for_half_a_swish_is_named_whichever_operand_it_is(order):
+    recording = recorded(("scale 2", 0), ("norm", 1), ("sigmoid", 2), ("times", 2, 3))
+    y = X * 2 + 0.5
+    both = sides(
+        recording,
+        [layer("a", "x", kinds.CONVOLUTION), layer("s", "a", type="Identity"), layer("m", order, kinds.MULTIPLY)],
+        {"a": y, "m": y * y},
+    )
+    assert named(both) == ("s", "hands its input on where the network has sigmoid")
+
+
 def test_values_decide_which_of_equal_layers_is_meant():
     """One convolution does the work of two; the file alone could not tell which of them it is."""
     recording = recorded(("scale 2", 0), ("relu", 1), ("scale 3", 2), ("relu", 3))
