@@ -140,6 +140,16 @@ def test_layer_within_the_tolerance_is_named_when_the_next_amplifies_it():
     assert "shows in b" in named(both)[1]
 
 
+def test_layer_barely_beyond_the_tolerance_is_named():
+    off = RELU * np.float32(1 + 2e-4)
+    both = sides(
+        CHAIN,
+        [layer("a", "x", kinds.CONVOLUTION, kinds.RELU), layer("b", "a", kinds.CONVOLUTION)],
+        {"a": off, "b": off * 3},
+    )
+    assert named(both)[0] == "a"
+
+
 def test_extra_layer_is_named():
     both = sides(
         CHAIN,
