@@ -63,6 +63,7 @@ class Expectation:
         self.figures = cache(self._figures)
         self.reads = cache(self._reads)
         self.expected = cache(self._expected)
+        self.own_answer = cache(self._own_answer)
         self.own_error = cache(self._own_error)
 
     def layer(self, index: int) -> ConvertedLayer:
@@ -189,16 +190,12 @@ class Expectation:
             alone.append(one)
         return alone
 
-    def _own_error(self, index: int) -> float | None:
-        """How far a layer's output is from what the network makes of the layer's own inputs.
-
-        Returns:
-            :func:`figures.channel_error`; infinity for another shape; None when it cannot be told.
-        """
+    def _own_answer(self, index: int) -> np.ndarray | None:
+        """What the network makes of a layer's own inputs, in float64; None when it cannot be told."""
         from converter.layers.torch_side import replay
 
-        blob, reference = self.blob(index), self.expected(index).reference
-        if blob is None or reference is None:
+        reference = self.expected(index).reference
+        if self.blob(index) is None or reference is None:
             return None
         leaves = {}
         for position, operation in enumerate(self.reads(index)):
@@ -207,14 +204,27 @@ class Expectation:
                 return None
             leaves[operation] = value
         mine = {operation for _, operation in self.alignment.pairs.get(index, ())}
-        answer = replay(
+        return replay(
             self.recording,
             reference,
             leaves,
             lambda one: one in mine or one == reference or one not in self.alignment.taken,
         )
+
+    def _own_error(self, index: int) -> float | None:
+        """How far a layer's output is from what the network makes of the layer's own inputs.
+
+        Returns:
+            :func:`figures.channel_error`; infinity for another shape; None when it cannot be told.
+        """
+        answer, blob = self.own_answer(index), self.blob(index)
         if answer is None:
             return None
-        if squeezed(answer.shape) != squeezed(blob.shape):
-            return float("inf")
-        return channel_error(blob, answer)
+        return channel_error(blob, answer) if squeezed(answer.shape) == squeezed(blob.shape) else float("inf")
+
+    def own_share(self, index: int) -> float:
+        """The layer's own part in its difference, in units of what the tolerance allows; 0 when it cannot be told."""
+        answer, found = self.own_answer(index), self.figures(index, self.expected(index).reference)
+        if answer is None or found.problem or not found.allowed:
+            return 0.0
+        return float(np.abs(self.blob(index).astype(np.float64).ravel() - answer.ravel()).max() / found.allowed)

@@ -106,7 +106,7 @@ class _Recorder(TorchDispatchMode):
                 self.known[id(value)] = inputs[0]  # the same tensor under another address
                 self.alive.append(value)
                 return answer
-            replay = _replay(func, leaves, form, places, plain != name)
+            replay = _replay(func, leaves, form, places)
             self._lowered(plain, args, inputs, value, replay)
         return answer
 
@@ -123,7 +123,7 @@ class _Recorder(TorchDispatchMode):
             self.add(_primitive(name, args, inputs, value), inputs, value, name, replay)
 
 
-def _replay(func, leaves, form, places, in_place):
+def _replay(func, leaves, form, places):
     """The operation as a function of its recorded inputs; what else it took is a constant of it."""
     constants = [leaf.detach() if isinstance(leaf, torch.Tensor) else leaf for leaf in leaves]
     for place in places:
@@ -135,7 +135,7 @@ def _replay(func, leaves, form, places, in_place):
             for leaf in constants
         ]
         for place, value in zip(places, inputs, strict=True):
-            filled[place] = value.clone() if in_place else value
+            filled[place] = value
         args, kwargs = _pytree.tree_unflatten(filled, form)
         answer = func(*args, **kwargs)
         return answer[0] if isinstance(answer, (tuple, list)) else answer

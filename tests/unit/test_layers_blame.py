@@ -140,6 +140,16 @@ def test_layer_within_the_tolerance_is_named_when_the_next_amplifies_it():
     assert "shows in b" in named(both)[1]
 
 
+def test_layer_barely_beyond_the_tolerance_is_named():
+    off = RELU * np.float32(1 + 2e-4)
+    both = sides(
+        CHAIN,
+        [layer("a", "x", kinds.CONVOLUTION, kinds.RELU), layer("b", "a", kinds.CONVOLUTION)],
+        {"a": off, "b": off * 3},
+    )
+    assert named(both)[0] == "a"
+
+
 def test_extra_layer_is_named():
     both = sides(
         CHAIN,
@@ -224,6 +234,18 @@ def test_without_any_output_the_file_alone_is_judged():
     wider = replace(layers[1], primitives=(Primitive(kinds.CONVOLUTION, Window(4, 2)),))
     both = sides(CHAIN, [layers[0], wider], {})
     assert named(both, {"a": "not loaded"}) == ("b", "has outputs 4, the network 2 (not loaded)")
+
+
+@pytest.mark.parametrize("order", [["s", "a"], ["a", "s"]])
+def test_what_stands_in_for_half_a_swish_is_named_whichever_operand_it_is(order):
+    recording = recorded(("scale 2", 0), ("norm", 1), ("sigmoid", 2), ("times", 2, 3))
+    y = X * 2 + 0.5
+    both = sides(
+        recording,
+        [layer("a", "x", kinds.CONVOLUTION), layer("s", "a", type="Identity"), layer("m", order, kinds.MULTIPLY)],
+        {"a": y, "m": y * y},
+    )
+    assert named(both) == ("s", "hands its input on where the network has sigmoid")
 
 
 def test_values_decide_which_of_equal_layers_is_meant():
