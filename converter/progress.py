@@ -91,7 +91,9 @@ class Interruption:
             raise self.Interrupted
 
     def __str__(self):
-        if stage_lines.stage == LAST_STAGE == stage_lines.last:
+        if stage_lines.last != LAST_STAGE:
+            outcome = "what was asked for is not finished"
+        elif stage_lines.stage == LAST_STAGE:
             outcome = "while publishing: the folder holds the old export or the new one, whole"
         else:
             outcome = "nothing was published"
