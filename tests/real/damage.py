@@ -8,6 +8,7 @@ import onnx
 from onnx import numpy_helper
 
 from converter.ncnn_format import Layer, NcnnGraph
+from converter.ncnn_weights import NcnnWeights, read_bin
 
 TAG = 4
 INSERTED = "inserted"
@@ -25,13 +26,10 @@ class Ncnn:
 
     def __init__(self, graph: NcnnGraph, data: bytes):
         self.layers = list(graph.layers)
-        words, place, self.weights = np.frombuffer(data, np.float32), 0, {}
-        for layer in self.layers:
-            count = NcnnGraph((layer,)).weight_bytes() // 4
-            if count:
-                self.weights[layer.name] = words[place : place + count].copy()
-            place += count
-        assert place == len(words)
+        self.weights = {}
+        for layer, arrays in zip(self.layers, read_bin(graph, data, "model.bin").arrays, strict=True):
+            if stored := NcnnWeights((arrays,)).data():
+                self.weights[layer.name] = np.frombuffer(stored, np.float32).copy()
 
     def find(self, type, nth=0, inputs=None):
         return [one for one in self.layers if one.type == type and inputs in (None, len(one.inputs))][nth]
