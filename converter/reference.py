@@ -134,8 +134,14 @@ def write_vectors(options: VerifyOptions, subject: Subject, reference: Reference
         publish_vectors(options.write_golden, made, index)
 
 
-def check_golden(golden, subject):
-    """Vectors of another network prove nothing about this one."""
+def check_golden(golden: Golden, subject: Subject) -> None:
+    """Refuse vectors of another network, which prove nothing about this one.
+
+    Raises:
+        UsageError: when they are of other graphs or shapes.
+        VerificationError: when they are of another checkpoint, or a file was changed.
+    """
+    golden.check_files()
     index, manifest = golden.index, subject.manifest
     where = f"golden vectors in {golden.folder}"
     if index.path_name != subject.network.path_name:

@@ -54,16 +54,15 @@ class Setup:
             for path in paths
         }
         self.answers = [self.reference.infer(feed.tensors) for feed in self.feeds]
-        manifest = {
+        about = {
             "arch": arch,
             "path_name": path_name,
             "checkpoint": {"file": "a.pth"},
             "preprocess": {"colour_order": "RGB", "on_0_1": self.spec.preprocess.model_dump(include={"mean", "std"})},
             "tracker": {"stride": dimensions["stride"], "search_size": self.spec.search_size, **self.spec.tracker},
-            "precision": "fp32",
         }
         self.tolerances = self.spec.tolerances["fp32"]
-        header = golden_header(manifest, "torch", self.tolerances)
+        header = golden_header(about, "torch", "fp32", self.tolerances)
         inner = intermediates(self.network, self.graphs, self.feeds, self.answers, self.spec.intermediates)
         (folder / "golden").mkdir()
         self.index = write_golden(folder / "golden", header, self.graphs, self.feeds, self.answers, inner)

@@ -65,7 +65,7 @@ def test_everything_at_once_on_a_good_export(tiny_both, tiny, clip, tmp_path):
     page = (tmp_path / "page.html").read_text()
     assert "Verified" in page
     assert "data:image" in page
-    assert "http" not in page.replace("http://www.w3.org/2000/svg", "")
+    assert "://" not in page.replace("http://www.w3.org/2000/svg", "")
     drawing = page[page.index("<svg") : page.index("</svg>") + len("</svg>")]
     ElementTree.fromstring(drawing)
     assert "| " in (tmp_path / "page.md").read_text()

@@ -132,7 +132,7 @@ def test_files_that_cannot_be_read_are_reported(tmp_path):
 
 def test_layer_that_reads_what_comes_later_is_refused():
     text = "7767517\n3 3\nInput x 0 1 x\nReLU a 1 1 b a\nReLU b 1 1 a b\n"
-    with pytest.raises(ConversionError, match="layer a reads 'b'"):
+    with pytest.raises(ConversionError, match="layer a takes blob 'b', which no layer before it gives"):
         converted_graph(read_param(text, "x"))
 
 
