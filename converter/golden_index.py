@@ -2,12 +2,11 @@
 
 from typing import Any, Literal
 
+from converter.manifest import GENERATOR, SCHEMA_VERSION
+from converter.manifest import GOLDEN_INDEX as INDEX
 from converter.spec import Frozen, Tolerance
 
-INDEX = "index.json"
 KIND = "golden"
-GENERATOR = "lighttrack-export"
-SCHEMA_VERSION = 1
 HEADER = ("arch", "path_name", "checkpoint", "reference", "preprocess", "tracker", "precision", "tolerances")
 
 
