@@ -20,7 +20,9 @@ from converter import __version__
 from converter.errors import UsageError, VerificationError
 from converter.feeds import Feed
 from converter.files import make_folder, write
-from converter.golden_index import GENERATOR, HEADER, INDEX, KIND, SCHEMA_VERSION, Case, GoldenIndex, GoldenTensor
+from converter.golden_index import HEADER, KIND, Case, GoldenIndex, GoldenTensor
+from converter.manifest import GENERATOR, SCHEMA_VERSION
+from converter.manifest import GOLDEN_INDEX as INDEX
 from converter.spec import GraphSpec, Preprocess, Tolerance
 
 

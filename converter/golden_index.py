@@ -3,7 +3,6 @@
 from typing import Any, Literal
 
 from converter.manifest import GENERATOR, SCHEMA_VERSION
-from converter.manifest import GOLDEN_INDEX as INDEX
 from converter.spec import Frozen, Tolerance
 
 KIND = "golden"
