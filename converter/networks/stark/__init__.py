@@ -1,0 +1,1 @@
+"""STARK-Lightning, the sister of LightTrack. Importing this package does not import torch."""
