@@ -11,12 +11,14 @@ the network's classes.
 import collections.abc
 import importlib
 import importlib.machinery
+import io
+import logging
 import random
 import sys
 import types
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -24,6 +26,8 @@ import numpy as np
 import torch
 
 from official_patches.patching import PatchSpec, patched
+
+log = logging.getLogger(__name__)
 
 MODELS = "lib.models.models"
 
@@ -50,15 +54,32 @@ def _stand_in(name):
     return _StandInType(name, (), {"__new__": refuse, "__module__": __name__})
 
 
+class _Settings(dict):
+    """In place of a class of settings, of which official code makes instances while it is imported."""
+
+    def __getattr__(self, name):
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    __setattr__ = dict.__setitem__
+
+
+SETTINGS = ("yacs.config.CfgNode", "easydict.EasyDict")
+
+
 class _StandInModule(types.ModuleType):
     """In place of a library that is not installed: importable, and an error as soon as it is called."""
 
     __path__: ClassVar[list[str]] = []
+    __version__ = "99.0.0"  # official code asks whether it is old
 
     def __getattr__(self, name):
         if name.startswith("__"):
             raise AttributeError(name)
-        return _stand_in(f"{self.__name__}.{name}")
+        full = f"{self.__name__}.{name}"
+        return _Settings if full in SETTINGS else _stand_in(full)
 
 
 class _CheckoutFinder:
@@ -115,6 +136,8 @@ def isolated(root: Path) -> Iterator[Callable[[str], types.ModuleType]]:
     root = root.resolve()
     with ExitStack() as stack:
         stack.enter_context(warnings.catch_warnings())
+        warnings.simplefilter("ignore", SyntaxWarning)  # of the checkout's source
+        stack.enter_context(_quiet())
         stack.enter_context(_global_state())
         stack.enter_context(_modules_of(root))
         stack.enter_context(
@@ -127,6 +150,18 @@ def isolated(root: Path) -> Iterator[Callable[[str], types.ModuleType]]:
             sys.modules["torch._six"] = _torch_six()
             stack.callback(sys.modules.pop, "torch._six", None)
         yield lambda name: _load(root, name)
+
+
+@contextmanager
+def _quiet():
+    """What official code prints while it builds belongs to the log: the standard output is the result's."""
+    printed = io.StringIO()
+    try:
+        with redirect_stdout(printed):
+            yield
+    finally:
+        if printed.getvalue():
+            log.debug("the checkout printed: %s", printed.getvalue().rstrip())
 
 
 def _load(root, name):

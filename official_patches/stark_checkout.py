@@ -1,0 +1,72 @@
+"""Build STARK-Lightning from an official checkout, on the CPU, without the libraries that it never calls."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from official_patches.checkout import CheckoutError, isolated
+from official_patches.patching import PatchSpec, patched
+
+MODELS = "lib.models.stark.stark_lightning_x_trt"
+CONFIG = "lib.config.stark_lightning_X_trt.config"
+BUILDER = "build_stark_lightning_x_trt"
+STRIDE = 16
+
+# experiments/stark_lightning_X_trt/baseline_rephead_4_lite_search5.yaml, what of it the network depends on
+SETTINGS = {
+    "MODEL": {
+        "BACKBONE": {"TYPE": "RepVGG-A0", "DILATION": False, "LAST_STAGE_BLOCK": 4},
+        "HEAD_TYPE": "CORNER_LITE_REP_v2",
+        "HEAD_DIM": 128,
+        "HIDDEN_DIM": 128,
+        "TRANSFORMER": {"NHEADS": 8, "DIM_FEEDFORWARD": 1024, "DROPOUT": 0.1},
+    },
+    "TRAIN": {"FREEZE_BACKBONE_BN": True, "DISTILL": False, "BACKBONE_MULTIPLIER": 0.1},
+}
+
+
+def build_official_stark(
+    root: Path, *, template_size: int, search_size: int, box_head: torch.nn.Module | None = None
+) -> torch.nn.Module:
+    """The official network with its initial weights.
+
+    Args:
+        root: the checkout, the folder that holds ``lib``.
+        box_head: to put in the place of the official corner head.
+
+    Raises:
+        CheckoutError: when the tree cannot be imported or the network cannot be built.
+    """
+    sizes = {"SEARCH": search_size, "TEMPLATE": template_size}
+    data = {"DATA": {name: {"SIZE": size, "FEAT_SIZE": size // STRIDE} for name, size in sizes.items()}}
+    with isolated(root) as load:
+        builder: Any = getattr(load(MODELS), BUILDER, None)
+        if builder is None:
+            raise CheckoutError(f"{root} has no {BUILDER} in {MODELS}")
+        try:
+            settings = load(CONFIG).cfg
+            for part in (SETTINGS, data):
+                _put(settings, part)
+            # the official head asks for a GPU to keep its coordinates on
+            to_cpu = PatchSpec(torch.Tensor, "cuda", lambda self, *_, **__: self.cpu(), "the network stays on the CPU")
+            with patched(to_cpu):
+                network = builder(settings, phase="test")
+        except CheckoutError:
+            raise
+        except Exception as error:  # whatever the checkout's own code raises
+            what = f"{type(error).__name__}: {error}"
+            raise CheckoutError(f"{root}: building STARK-Lightning failed: {what}") from error
+    if box_head is not None:
+        network.box_head = box_head
+    return network
+
+
+def _put(settings: Any, values: Mapping[str, Any]) -> None:
+    """Set the values, nested as they are, and leave others as the checkout has them."""
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            _put(getattr(settings, name), value)
+        else:
+            setattr(settings, name, value)
