@@ -1,5 +1,7 @@
 """Corner heads: two score maps, and a corner of the box from each as the mean place under its softmax."""
 
+from itertools import pairwise
+
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -56,6 +58,6 @@ def corner_head(variant: Variant, cells: int) -> CornerHead:
         last = nn.Conv2d(TOKEN_CHANNELS, 2, 3, padding=1)
     else:
         widths = [TOKEN_CHANNELS] + [DSCONV_CHANNELS] * variant.blocks
-        blocks = [SeparableBlock(*pair) for pair in zip(widths, widths[1:], strict=False)]
+        blocks = [SeparableBlock(*pair) for pair in pairwise(widths)]
         last = nn.Conv2d(DSCONV_CHANNELS, 2, 1)
     return CornerHead(nn.Sequential(*blocks, last), cells)
