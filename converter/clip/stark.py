@@ -1,0 +1,180 @@
+"""STARK-Lightning's tracking procedure, as ``lib/test/tracker/stark_lightning_X_trt.py`` of researchmm/Stark @ 162e1d3.
+
+Around the box of the last frame a square is cut out, some times as large as the box, and shown to the network,
+which answers with the box in it. There is no window and no smoothing.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from converter.clip.models import Model
+from converter.clip.opencv import opencv
+from converter.clip.overlap import Box
+from converter.clip.tracker import Estimate, constants_of
+from converter.errors import VerificationError
+from converter.feeds import normalised
+from converter.spec import Finite, NetworkSpec
+
+BLACK = np.zeros(3)
+
+
+class Constants(BaseModel):
+    """What the procedure takes from the config's section ``tracker``.
+
+    Attributes:
+        template_factor, search_factor: sides of the crops, as multiples of the root of the box's area.
+        margin: of the box, how much has to stay in the frame, in pixels; also its smallest width and height.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
+
+    template_factor: Annotated[Finite, Field(gt=0)]
+    search_factor: Annotated[Finite, Field(gt=0)]
+    margin: Annotated[Finite, Field(gt=0)]
+
+
+@dataclass(frozen=True)
+class Crop:
+    """A square of a frame, resized.
+
+    Attributes:
+        pixels: (size, size, 3) uint8.
+        outside: (size, size) bool, true where there was no frame.
+        side: of the square, in pixels of the frame.
+    """
+
+    pixels: np.ndarray
+    outside: np.ndarray
+    side: int
+
+
+class StarkProcedure:
+    """One tracker on its way through a clip.
+
+    Args:
+        model: the network, in whatever form.
+        spec: its config. With masks, what lies outside the frame is black and masked, as the official tracker
+            has it; without them it has the first frame's mean colour, as in deployments.
+        dimensions: template_size, search_size, stride and search_cells of it.
+
+    Raises:
+        UsageError: for tracker constants that are missing or do not fit.
+    """
+
+    def __init__(self, model: Model, spec: NetworkSpec, dimensions: dict[str, int]):
+        self.model = model
+        self.preprocess = spec.preprocess
+        self.masks = spec.masks
+        self.constants = constants_of(spec, Constants)
+        self.dimensions = dimensions
+        self.box: Box | None = None
+        self.fill = BLACK
+
+    def start(self, frame: np.ndarray, box: Box) -> Estimate:
+        """Show the model the target.
+
+        Args:
+            frame: (H, W, 3) uint8 RGB.
+            box: around the target.
+        """
+        self.box = box
+        self.fill = BLACK if self.masks else frame.mean(axis=(0, 1))
+        cut = crop(frame, box, self.constants.template_factor, self.dimensions["template_size"], self.fill)
+        self.model.template(*self._shown(cut))
+        return Estimate(box, 1.0)
+
+    def step(self, frame: np.ndarray) -> Estimate:
+        """Find the target in the next frame.
+
+        Raises:
+            VerificationError: when the model's answer is not finite or has another shape.
+        """
+        size = self.dimensions["search_size"]
+        cut = crop(frame, self.box, self.constants.search_factor, size, self.fill)
+        box, scores = self._answer(*self._shown(cut))
+        centre_x, centre_y, width, height = (float(value) for value in box * size / (size / cut.side))
+        left, top = (middle - 0.5 * size / (size / cut.side) for middle in self.box.centre)
+        found = Box(left + centre_x - 0.5 * width, top + centre_y - 0.5 * height, width, height)
+        self.box = clipped(found, frame.shape[1], frame.shape[0], self.constants.margin)
+        return Estimate(self.box, certainty(scores))
+
+    def _shown(self, cut):
+        """What the model takes of a crop: the image and, where it knows masks, one value per cell."""
+        image = normalised(cut.pixels, self.preprocess)
+        if not self.masks:
+            return (image,)
+        stride = self.dimensions["stride"]
+        return image, cut.outside[::stride, ::stride].reshape(1, -1).astype(np.float32)
+
+    def _answer(self, *shown):
+        """(4,) float32 box and (2, cells, cells) scores."""
+        answer = self.model.track(*shown)
+        cells = self.dimensions["search_cells"]
+        for name, shape in (("box", (1, 4)), ("score", (1, 2, cells, cells))):
+            if name not in answer:
+                raise VerificationError(f"the model gives {', '.join(answer)}, but no {name}")
+            if answer[name].shape != shape:
+                raise VerificationError(f"{name} has shape {answer[name].shape}, expected {shape}")
+            if bad := int(np.count_nonzero(~np.isfinite(answer[name]))):
+                raise VerificationError(f"{bad} of {answer[name].size} values of {name} are NaN or infinite")
+        return answer["box"][0], answer["score"][0]
+
+
+def crop(frame: np.ndarray, box: Box, factor: float, size: int, fill: np.ndarray) -> Crop:
+    """A square around a box, resized; the last column and row of the frame count as outside where it reaches them.
+
+    Args:
+        frame: (H, W, 3) uint8.
+        factor: side of the square as a multiple of the root of the box's area.
+        size: of the result.
+        fill: colour of what lies outside, three numbers; their fractions are cut off.
+
+    Raises:
+        VerificationError: for a box without area.
+    """
+    side = math.ceil(math.sqrt(box.w * box.h) * factor)
+    if side < 1:
+        raise VerificationError(f"box {box.values} has no area to cut out")
+    left, top = round(box.x + 0.5 * box.w - side * 0.5), round(box.y + 0.5 * box.h - side * 0.5)
+    columns, before_x, after_x = _inside(left, side, frame.shape[1])
+    rows, before_y, after_y = _inside(top, side, frame.shape[0])
+    pixels = np.empty((side, side, 3), np.uint8)
+    pixels[:] = np.asarray(fill).astype(np.uint8)
+    outside = np.ones((side, side))
+    within = slice(before_y, side - after_y), slice(before_x, side - after_x)
+    pixels[within] = frame[rows, columns]
+    outside[within] = 0
+    cv2 = opencv()
+    resized = cv2.resize(pixels, (size, size))
+    return Crop(resized, cv2.resize(outside, (size, size)) != 0, side)
+
+
+def _inside(first, side, length):
+    """Where ``side`` pixels from ``first`` on lie in a row of ``length``, and how many are before and after it."""
+    before, after = max(0, -first), max(0, first + side - length + 1)
+    return slice(first + before, max(first + before, first + side - after)), min(before, side), min(after, side)
+
+
+def clipped(box: Box, width: int, height: int, margin: float) -> Box:
+    """The box cut off at the frame's edges, of which at least ``margin`` pixels each way stay inside."""
+    left, right = _ends(box.x, box.x + box.w, width, margin)
+    top, bottom = _ends(box.y, box.y + box.h, height, margin)
+    return Box(left, top, max(margin, right - left), max(margin, bottom - top))
+
+
+def _ends(low, high, length, margin):
+    return min(max(0.0, low), length - margin), min(max(margin, high), length)
+
+
+def certainty(scores: np.ndarray) -> float:
+    """0 to 1: the share of the best cell in its map, of the less certain corner. The official tracker has none.
+
+    Args:
+        scores: (2, cells, cells).
+    """
+    flat = scores.reshape(2, -1).astype(np.float64)
+    return float(min(1 / np.exp(row - row.max()).sum() for row in flat))
