@@ -95,8 +95,9 @@ def bench_command(
     log_to_stderr(verbose, quiet)
     from converter.bench.options import BenchOptions
     from converter.bench.plot import check_plot
+    from converter.config import network_for
     from converter.exported import read_manifest
-    from converter.spec import VerifyOptions, network_for
+    from converter.spec import VerifyOptions
 
     formats = format_names(format)
     manifest = read_manifest(export)

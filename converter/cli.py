@@ -133,7 +133,8 @@ def export_command(
     log_to_stderr(verbose, quiet)
     if half:
         raise UsageError("--half is not available yet; leave it out to get fp32 weights")
-    from converter.spec import ExportOptions, network_for
+    from converter.config import network_for
+    from converter.spec import ExportOptions
 
     formats = format_names(format) or ("ncnn",)
     if "onnx" not in formats and (opset is not None or no_simplify):

@@ -3,10 +3,9 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from converter.errors import ArchitectureError, UsageError
+from converter.errors import UsageError
 
 FORMAT_NAMES = ("ncnn", "onnx")
 SMALLEST_OPSET, LARGEST_OPSET = 11, 17
@@ -270,85 +269,3 @@ def overridden(table: dict[str, Tolerance], atol: float | None, rtol: float | No
     if atol is None and rtol is None:
         return dict(table)
     return dict.fromkeys(table, Tolerance(atol=atol or 0.0, rtol=rtol or 0.0))
-
-
-def config_folder() -> Path:
-    """The configs that come with the project: beside the packages in a checkout, inside them when installed."""
-    installed = Path(__file__).parent / "configs"
-    return installed if installed.is_dir() else Path(__file__).parent.parent / "configs"
-
-
-def network_for(arch: str | None, config: Path | None = None, overrides: dict[str, Any] | None = None):
-    """The arch to build and its config.
-
-    Args:
-        arch: class name, or None for the config's first.
-        config: a YAML file whose keys replace those of the arch's own config; dicts are merged.
-        overrides: top-level keys to set last, from the command line; None values are left out.
-
-    Returns:
-        (arch, NetworkSpec)
-
-    Raises:
-        ArchitectureError: for an arch that no config knows.
-        UsageError: for a config that cannot be read, has an unknown key or a value that does not fit.
-    """
-    known = {}
-    for path in sorted(config_folder().glob("*.yaml")):
-        data = _read_yaml(path)
-        known.update(dict.fromkeys(data["archs"], data))
-    given = _read_yaml(config) if config else {}
-    archs = given.get("archs") or list(known)
-    if not (isinstance(archs, list) and all(isinstance(name, str) for name in archs)):
-        raise UsageError(f"{config}: archs is {archs!r}, expected a list of names")
-    arch = arch or archs[0]
-    if arch not in archs:
-        raise ArchitectureError(f"unknown arch {arch!r}, known are {', '.join(archs)}")
-    flags = {key: value for key, value in (overrides or {}).items() if value is not None}
-    merged = _merged(_merged(known.get(arch, {}), given), flags)
-    try:
-        return arch, NetworkSpec.model_validate(merged)
-    except ValidationError as error:
-        raise UsageError(_explained(error.errors()[0], config, flags)) from None
-
-
-def _explained(error, config, flags):
-    """A pydantic error in one line, under the name by which the user gave the value."""
-    key = ".".join(str(part) for part in error["loc"])
-    if key in flags:
-        return f"--{key.replace('_', '-')} {flags[key]}: {_decapitalised(error['msg'])}"
-    where = f"config {config}" if config else "config"
-    if error["type"] == "extra_forbidden":
-        return f"{where}: unknown key {key!r}; configs/lighttrack_mobile.yaml shows the known ones"
-    if error["type"] == "missing":
-        return f"{where}: key {key!r} is missing"
-    if error["type"] == "value_error":
-        return f"{where}: {error['msg'].removeprefix('Value error, ')}"
-    return f"{where}: {key}: {_decapitalised(error['msg'])}, found {error['input']!r}"
-
-
-def _decapitalised(text):
-    return text[0].lower() + text[1:]
-
-
-def _merged(base, given):
-    merged = dict(base)
-    for key, value in given.items():
-        old = merged.get(key)
-        merged[key] = _merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
-    return merged
-
-
-def _read_yaml(path):
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"config {path}: {error.strerror}") from None
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise UsageError(f"config {path}: not YAML, line {line}: {error.problem}") from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise UsageError(f"config {path}: not YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(data, dict):
-        raise UsageError(f"config {path}: holds {type(data).__name__}, expected keys and values")
-    return data

@@ -246,7 +246,7 @@ def _check_models(export, loose, rename, formats):
 
 def _network(export, arch, config, flags):
     """The config, with what the export says of its network put in; a flag that contradicts it is refused."""
-    from converter.spec import network_for
+    from converter.config import network_for
 
     if export is None:
         return network_for(arch, config, flags)

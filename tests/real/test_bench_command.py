@@ -73,8 +73,8 @@ def test_format_and_precision_choose(tiny_both):
 
 
 def test_threads_and_half_reach_the_runtimes(tiny_both):
+    from converter.config import network_for
     from converter.exported import models_of, read_manifest
-    from converter.spec import network_for
 
     manifest = read_manifest(tiny_both)
     network = network_for(manifest.arch, None, manifest.sizes())[1]

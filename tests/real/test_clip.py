@@ -18,10 +18,11 @@ from converter.clip.procedures import procedure
 from converter.clip.run import run_clip
 from converter.clip.tracker import LightTrackProcedure
 from converter.clip.tracks import write_tracks
+from converter.config import network_for
 from converter.formats import FORMATS, STEM
 from converter.networks import FAMILIES
 from converter.pipeline import network_dimensions
-from converter.spec import ExportOptions, network_for
+from converter.spec import ExportOptions
 
 pytestmark = pytest.mark.real
 

@@ -12,8 +12,8 @@ import yaml
 from PIL import Image
 
 from conftest import MOBILE, TINY, contents, lt_export
+from converter.config import config_folder
 from converter.networks import FAMILIES
-from converter.spec import config_folder
 
 pytestmark = pytest.mark.real
 MODEL_FILES = ["lighttrack_init.bin", "lighttrack_init.param", "lighttrack_update.bin", "lighttrack_update.param"]

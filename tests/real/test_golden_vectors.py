@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from conftest import MOBILE, TINY
+from converter.config import network_for
 from converter.demo import seeded_state
 from converter.dumps.diagnose import diagnose_dumps
 from converter.errors import ArchitectureError, ConversionError, UsageError
@@ -17,7 +18,7 @@ from converter.golden import golden_header, read_golden, write_golden
 from converter.networks import FAMILIES
 from converter.pipeline import network_dimensions
 from converter.runners.torch_runner import TorchReference
-from converter.spec import ExportOptions, Preprocess, network_for
+from converter.spec import ExportOptions, Preprocess
 from converter.trace import intermediates, run_mode
 
 sys.path.append(str(Path(__file__).parent.parent / "unit"))

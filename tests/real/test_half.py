@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from conftest import TINY
+from converter.config import network_for
 from converter.errors import ConversionError, UsageError
 from converter.feeds import Feed, noise_feeds
 from converter.half.analysis import fp16_report
@@ -17,7 +18,7 @@ from converter.ncnn_slots import slots_of
 from converter.ncnn_weights import load_model
 from converter.pipeline import network_dimensions
 from converter.runners.ncnn_runner import NcnnRunner
-from converter.spec import ExportOptions, GraphSpec, TensorSpec, network_for
+from converter.spec import ExportOptions, GraphSpec, TensorSpec
 
 pytestmark = pytest.mark.real
 

@@ -3,9 +3,10 @@
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
+from converter.config import network_for
 from converter.errors import UsageError
 from converter.module_patterns import matching_names
-from converter.spec import ModulePattern, network_for
+from converter.spec import ModulePattern
 
 NAMES = [
     "",

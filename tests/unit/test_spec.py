@@ -6,8 +6,9 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
+from converter.config import config_folder, network_for
 from converter.errors import ArchitectureError, UsageError
-from converter.spec import ExportOptions, TensorSpec, Tolerance, config_folder, network_for
+from converter.spec import ExportOptions, TensorSpec, Tolerance
 
 DIMENSIONS = {"template_size": 127, "search_size": 288, "template_cells": 8, "search_cells": 18, "channels": 96}
 
