@@ -19,6 +19,9 @@ def config_folder() -> Path:
 def network_for(arch: str | None, config: Path | None = None, overrides: dict[str, Any] | None = None):
     """The arch to build and its config.
 
+    The arch's own config is the first file that lists it; others that do are complete only beside it. What a config
+    has under ``unasked`` holds where neither a file nor the command line was given for it.
+
     Args:
         arch: class name, or None for the config's first.
         config: a YAML file whose keys replace those of the arch's own config; dicts are merged.
@@ -31,10 +34,11 @@ def network_for(arch: str | None, config: Path | None = None, overrides: dict[st
         ArchitectureError: for an arch that no config knows.
         UsageError: for a config that cannot be read, has an unknown key or a value that does not fit.
     """
-    known = {}
+    known: dict[str, dict[str, Any]] = {}
     for path in sorted(config_folder().glob("*.yaml")):
         data = read_yaml(path)
-        known.update(dict.fromkeys(data["archs"], data))
+        for name in data["archs"]:
+            known.setdefault(name, data)
     given = read_yaml(config) if config else {}
     archs = given.get("archs") or list(known)
     if not (isinstance(archs, list) and all(isinstance(name, str) for name in archs)):
@@ -44,6 +48,9 @@ def network_for(arch: str | None, config: Path | None = None, overrides: dict[st
         raise ArchitectureError(f"unknown arch {arch!r}, known are {', '.join(archs)}")
     flags = {key: value for key, value in (overrides or {}).items() if value is not None}
     merged = _merged(_merged(known.get(arch, {}), given), flags)
+    for key, value in merged.pop("unasked", {}).items():
+        if config is None and key not in flags:
+            merged[key] = value
     try:
         return arch, NetworkSpec.model_validate(merged)
     except ValidationError as error:

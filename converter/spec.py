@@ -28,6 +28,7 @@ class TensorSpec(Frozen):
         name: the blob or tensor in the exported file.
         meaning: the config's name for it: z, x, zf, xf, cls, reg.
         about: the meaning in words.
+        mask_of: meaning of the image whose cells it marks: 1 where there is no image, else 0.
     """
 
     name: str
@@ -35,6 +36,7 @@ class TensorSpec(Frozen):
     about: str
     shape: tuple[int, ...]
     dtype: str = "float32"
+    mask_of: str | None = None
 
 
 class GraphSpec(Frozen):
@@ -56,11 +58,13 @@ class Tolerance(Frozen):
 class TensorEntry(Frozen):
     about: str
     shape: Annotated[list[Annotated[int, Field(gt=0)] | str], Field(min_length=1)]
+    mask_of: str | None = None
 
 
 class GraphEntry(Frozen):
     mode: str
     inputs: Annotated[list[str], Field(min_length=1)]
+    masks: list[str] = []
     outputs: Annotated[list[str], Field(min_length=1)]
 
 
@@ -97,12 +101,13 @@ class NetworkSpec(Frozen):
     intermediates: list[ModulePattern] = []
     preprocess: Preprocess
     tracker: dict[str, Any]
+    masks: bool = False
 
     @model_validator(mode="after")
     def _names_exist(self):
         known = self.tensors.keys()
         outputs = {name for graph in self.graphs.values() for name in graph.outputs}
-        used = [name for graph in self.graphs.values() for name in (*graph.inputs, *graph.outputs)]
+        used = [name for graph in self.graphs.values() for name in (*graph.inputs, *graph.masks, *graph.outputs)]
         for where, names, among in (
             ("graphs", used, known),
             ("splits", [name for split in self.splits.values() for name in split], self.graphs.keys()),
@@ -128,18 +133,28 @@ class NetworkSpec(Frozen):
             dimensions: the numbers behind the names in tensor shapes.
         """
         tensors = {
-            name: TensorSpec(name=name, meaning=name, about=entry.about, shape=self._shape(name, entry, dimensions))
+            name: TensorSpec(
+                name=name,
+                meaning=name,
+                about=entry.about,
+                shape=self._shape(name, entry, dimensions),
+                mask_of=entry.mask_of,
+            )
             for name, entry in self.tensors.items()
         }
         return tuple(
             GraphSpec(
                 name=name,
                 mode=self.graphs[name].mode,
-                inputs=tuple(tensors[tensor] for tensor in self.graphs[name].inputs),
+                inputs=tuple(tensors[tensor] for tensor in self._inputs(name)),
                 outputs=tuple(tensors[tensor] for tensor in self.graphs[name].outputs),
             )
             for name in self.splits[split]
         )
+
+    def _inputs(self, name):
+        graph = self.graphs[name]
+        return [*graph.inputs, *(graph.masks if self.masks else ())]
 
     def _shape(self, name, entry, dimensions):
         for size in entry.shape:

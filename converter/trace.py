@@ -9,14 +9,15 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.nn.functional import linear
 from torch.overrides import TorchFunctionMode
 
 from converter.errors import ArchitectureError, ConversionError
 from converter.feeds import Feed
 from converter.module_patterns import matching_names
 from converter.spec import GraphSpec
-from official_patches.folding import folded_norms
-from official_patches.modes import UnknownNetworkError, forward_mode, without_unused
+from official_patches.forward import for_trace, forward_mode
+from official_patches.modes import UnknownNetworkError
 from official_patches.patching import patched
 
 log = logging.getLogger(__name__)
@@ -44,13 +45,13 @@ def trace(network: torch.nn.Module, graph: GraphSpec) -> torch.jit.ScriptModule:
         ConversionError: when tracing fails.
     """
     try:
-        mode = forward_mode(network, graph.mode)
+        patches = (forward_mode(network, graph.mode), *for_trace(network, graph.mode))
     except UnknownNetworkError as error:
         raise ArchitectureError(str(error)) from None
     examples = tuple(torch.zeros(tensor.shape) for tensor in graph.inputs)
     try:
         with (
-            patched(mode, *folded_norms(network, graph.mode), *without_unused(network, graph.mode)),
+            patched(*patches),
             torch.no_grad(),
             warnings.catch_warnings(record=True) as caught,
         ):
@@ -81,7 +82,7 @@ class _MultiplyAdds(TorchFunctionMode):
         answer = function(*args, **(kwargs or {}))
         if function in (torch.conv2d, torch.nn.functional.conv2d):
             self.total += answer.numel() * args[1][0].numel()
-        elif function in (torch.matmul, torch.bmm, torch.Tensor.matmul, torch.Tensor.__matmul__):
+        elif function in (torch.matmul, torch.bmm, torch.Tensor.matmul, torch.Tensor.__matmul__, linear):
             self.total += answer.numel() * args[0].shape[-1]
         return answer
 
@@ -89,7 +90,8 @@ class _MultiplyAdds(TorchFunctionMode):
 def multiply_adds(network: torch.nn.Module, graph: GraphSpec) -> int:
     """Multiply-adds of convolutions and matrix products in one run of a graph."""
     examples = tuple(torch.zeros(tensor.shape) for tensor in graph.inputs)
-    with patched(forward_mode(network, graph.mode)), torch.no_grad(), _MultiplyAdds() as counter:
+    patches = (forward_mode(network, graph.mode), *for_trace(network, graph.mode))
+    with patched(*patches), torch.no_grad(), _MultiplyAdds() as counter:
         network(*examples)
     return counter.total
 

@@ -15,10 +15,10 @@ TEMPLATE, SEARCH = "z", "x"
 class Model(Protocol):
     """A tracker's network: shown a template once, then asked about every frame."""
 
-    def template(self, z: np.ndarray) -> None:
-        """Remember a template crop, (1, 3, T, T) float32, normalised."""
+    def template(self, z: np.ndarray, mask: np.ndarray | None = None) -> None:
+        """Remember a template crop, (1, 3, T, T) float32, normalised; its mask, (1, cells), where one is known."""
 
-    def track(self, x: np.ndarray) -> Mapping[str, np.ndarray]:
+    def track(self, x: np.ndarray, mask: np.ndarray | None = None) -> Mapping[str, np.ndarray]:
         """The answer for a search crop, (1, 3, S, S) float32, normalised: meaning -> float32 array, NCHW."""
 
 
@@ -38,7 +38,8 @@ class GraphModel:
         self.once: list[GraphSpec] = []
         self.every_frame: list[GraphSpec] = []
         self.known: dict[str, np.ndarray] = {}
-        with_template, with_search = {TEMPLATE}, {TEMPLATE, SEARCH}
+        with_template = {TEMPLATE, f"{TEMPLATE}_mask"}
+        with_search = {*with_template, SEARCH, f"{SEARCH}_mask"}
         for graph in graphs:
             needed = {tensor.meaning for tensor in graph.inputs}
             given = {tensor.meaning for tensor in graph.outputs}
@@ -49,11 +50,16 @@ class GraphModel:
             with_search |= given
             with_template |= given if once else set()
 
-    def template(self, z: np.ndarray) -> None:
-        self.known = _answers(self.once, self.runners, {TEMPLATE: z})
+    def template(self, z: np.ndarray, mask: np.ndarray | None = None) -> None:
+        self.known = _answers(self.once, self.runners, shown(TEMPLATE, z, mask))
 
-    def track(self, x: np.ndarray) -> dict[str, np.ndarray]:
-        return _answers(self.every_frame, self.runners, {**self.known, SEARCH: x})
+    def track(self, x: np.ndarray, mask: np.ndarray | None = None) -> dict[str, np.ndarray]:
+        return _answers(self.every_frame, self.runners, {**self.known, **shown(SEARCH, x, mask)})
+
+
+def shown(meaning: str, image: np.ndarray, mask: np.ndarray | None) -> dict[str, np.ndarray]:
+    """A crop and, where there is one, its mask by their meanings."""
+    return {meaning: image} if mask is None else {meaning: image, f"{meaning}_mask": mask}
 
 
 def _answers(graphs, runners, known):

@@ -7,6 +7,7 @@ import numpy as np
 
 from converter.clip.models import Model
 from converter.clip.overlap import Box
+from converter.clip.stark import StarkProcedure
 from converter.clip.tracker import Estimate, LightTrackProcedure
 from converter.errors import UsageError
 from converter.spec import NetworkSpec
@@ -22,6 +23,7 @@ class Procedure(Protocol):
 
 PROCEDURES: dict[str, Callable[[Model, NetworkSpec, dict[str, int]], Procedure]] = {
     "lighttrack": LightTrackProcedure,
+    "stark": StarkProcedure,
 }
 
 

@@ -8,7 +8,7 @@ and its score says how fast the size follows.
 
 import math
 from dataclasses import dataclass, replace
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -170,14 +170,17 @@ class LightTrackProcedure:
         return centre, sides, float(scores[best])
 
 
-def constants_of(spec: NetworkSpec) -> Constants:
+def constants_of(spec: NetworkSpec, kind: type[BaseModel] = Constants) -> Any:
     """The config's section ``tracker``.
+
+    Args:
+        kind: what a procedure takes from it.
 
     Raises:
         UsageError: naming the first key that is missing or has a value that does not fit.
     """
     try:
-        return Constants.model_validate(spec.tracker)
+        return kind.model_validate(spec.tracker)
     except ValidationError as problem:
         error = problem.errors()[0]
         found = "" if error["type"] == "missing" else f", found {error['input']!r}"

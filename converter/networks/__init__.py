@@ -12,6 +12,7 @@ from typing import Any
 
 from converter.errors import UsageError
 from converter.networks import path_name
+from converter.networks.stark import calls, variant
 
 log = logging.getLogger(__name__)
 
@@ -20,23 +21,33 @@ log = logging.getLogger(__name__)
 class Family:
     """What the rest of the converter asks of a family.
 
+    A crop is a dict of tensors by meaning: "z" or "x", and "z_mask" or "x_mask" where the config has masks.
+
     Attributes:
         dimensions: (path_name, template_size, search_size) -> the numbers behind the names that the
             config's tensor shapes use. Raises ArchitectureError or UsageError.
-        build: (path_name, template_size) -> our own network without weights (parameters on the meta device).
-        reference: (network, {"z", "x"} tensors) -> every tensor of the config, computed by the
-            network's own unpatched methods.
-        template: (network, z) -> what the network remembers of a template, by the same methods.
-        track: (network, what ``template`` gave, x) -> the answer for a search crop, by meaning.
+        build: (path_name, template_size, search_size) -> our own network without weights (parameters on the
+            meta device).
+        reference: (network, both crops) -> every tensor of the config, computed by the network's own
+            unpatched methods.
+        template: (network, template crop) -> what the network remembers of a template, by the same methods.
+        track: (network, what ``template`` gave, search crop) -> the answer, by meaning.
         recognise: {state-dict key: shape} -> the path name that such weights belong to, or None.
+        settle: (path_name asked for, {state-dict key: shape}) -> the path name to build, where the asked one
+            leaves it to the weights.
+        ignores: (state-dict key) -> whether weights may have it although the network has not.
+        methods: the methods that make the reference, in words.
     """
 
     dimensions: Callable[[str, int, int], dict[str, int]]
-    build: Callable[[str, int], Any]
+    build: Callable[[str, int, int], Any]
     reference: Callable[[Any, dict[str, Any]], dict[str, Any]]
-    template: Callable[[Any, Any], Any]
-    track: Callable[[Any, Any, Any], dict[str, Any]]
+    template: Callable[[Any, dict[str, Any]], Any]
+    track: Callable[[Any, Any, dict[str, Any]], dict[str, Any]]
     recognise: Callable[[dict[str, tuple[int, ...]]], str | None]
+    settle: Callable[[str, dict[str, tuple[int, ...]]], str] = lambda asked, shapes: asked
+    ignores: Callable[[str], bool] = lambda key: False
+    methods: str = "template() and track()"
 
 
 def _lighttrack_dimensions(name, template_size, search_size):
@@ -66,7 +77,8 @@ def _lighttrack_dimensions(name, template_size, search_size):
     }
 
 
-def _lighttrack_build(name, template_size):
+def _lighttrack_build(name, template_size, search_size=None):
+    """Of any search size."""
     import torch
 
     from converter.networks.subnet import Subnet
@@ -92,23 +104,29 @@ def _lighttrack_reference(network, feed):
     features = []
     hook = network.features.register_forward_hook(lambda module, inputs, output: features.append(output))
     try:
-        zf = _lighttrack_template(network, feed["z"])
-        return {"zf": zf, **_lighttrack_track(network, zf, feed["x"]), "xf": features[-1]}
+        zf = _lighttrack_template(network, feed)
+        return {"zf": zf, **_lighttrack_track(network, zf, feed), "xf": features[-1]}
     finally:
         hook.remove()
 
 
-def _lighttrack_template(network, z):
+def _lighttrack_template(network, crop):
     with _as_before(network):
-        network.template(z)
+        network.template(crop["z"])
         return network.zf
 
 
-def _lighttrack_track(network, zf, x):
+def _lighttrack_track(network, zf, crop):
     with _as_before(network):
         network.zf = zf
-        cls, reg = network.track(x)
+        cls, reg = network.track(crop["x"])
         return {"cls": cls, "reg": reg}
+
+
+def _stark_build(name, template_size, search_size):
+    from converter.networks.stark.network import build
+
+    return build(variant.parse_variant(name), template_size, search_size)
 
 
 FAMILIES = {
@@ -119,5 +137,16 @@ FAMILIES = {
         template=_lighttrack_template,
         track=_lighttrack_track,
         recognise=path_name.recognise,
-    )
+    ),
+    "stark": Family(
+        dimensions=variant.dimensions,
+        build=_stark_build,
+        reference=calls.reference,
+        template=calls.template,
+        track=calls.track,
+        recognise=variant.recognise,
+        settle=variant.settle,
+        ignores=variant.ignores,
+        methods="forward_backbone() and forward_transformer()",
+    ),
 }

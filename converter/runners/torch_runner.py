@@ -51,16 +51,20 @@ class TorchModel:
         self.inputs = {tensor.meaning: tensor for tensor in inputs}
         self.remembered = None
 
-    def template(self, z: np.ndarray) -> None:
-        """Remember a template crop, (1, 3, T, T) float32."""
+    def template(self, z: np.ndarray, mask: np.ndarray | None = None) -> None:
+        """Remember a template crop, (1, 3, T, T) float32, and its mask, (1, cells), where there is one."""
         with torch.no_grad():
-            self.remembered = self.family.template(self.network, self._tensor("z", z))
+            self.remembered = self.family.template(self.network, self._crop("z", z, mask))
 
-    def track(self, x: np.ndarray) -> dict[str, np.ndarray]:
-        """The answer for a search crop, (1, 3, S, S) float32: meaning -> float32 array."""
+    def track(self, x: np.ndarray, mask: np.ndarray | None = None) -> dict[str, np.ndarray]:
+        """The answer for a search crop, (1, 3, S, S) float32, likewise: meaning -> float32 array."""
         with torch.no_grad():
-            answers = self.family.track(self.network, self.remembered, self._tensor("x", x))
+            answers = self.family.track(self.network, self.remembered, self._crop("x", x, mask))
         return {name: tensor.numpy() for name, tensor in answers.items()}
+
+    def _crop(self, meaning, image, mask):
+        given = {meaning: image} if mask is None else {meaning: image, f"{meaning}_mask": mask}
+        return {name: self._tensor(name, array) for name, array in given.items()}
 
     def _tensor(self, meaning, array):
         check_feed("torch", {meaning: array}, [self.inputs[meaning].model_copy(update={"name": meaning})])

@@ -4,15 +4,19 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from converter.errors import ArchitectureError
+from converter.errors import ArchitectureError, UsageError
 
 REP_HEAD, DSCONV_HEAD = "rep_v2", "dsconv_v3"
+ANY_HEAD = "any"
 FEWEST_BLOCKS, MOST_BLOCKS = 2, 6
 STRIDE = 16
 TOKEN_CHANNELS = 128
 
 _NAME = re.compile(rf"{DSCONV_HEAD}_(\d+)")
 _REP_KEY = "box_head.conv_tower.0.rbr_dense.conv.weight"
+# What official code drops, or may keep, beside the network's own: counters of norms that are frozen, and the
+# coordinates of the cells.
+_IGNORED = re.compile(r"backbone\..*\.num_batches_tracked|box_head\.(coord_x|coord_y|indice)")
 _BLOCK_KEY = re.compile(r"box_head\.conv_tower\.(\d+)\.depthwise\.weight")
 
 
@@ -47,8 +51,66 @@ def parse_variant(name: str) -> Variant:
         return Variant(DSCONV_HEAD, int(found[1]))
     raise ArchitectureError(
         f"unknown corner head {name!r}, expected {REP_HEAD} or {DSCONV_HEAD}_{FEWEST_BLOCKS} to "
-        f"{DSCONV_HEAD}_{MOST_BLOCKS}"
+        f"{DSCONV_HEAD}_{MOST_BLOCKS}; {DSCONV_HEAD} or {ANY_HEAD} leave it to the checkpoint"
     )
+
+
+def with_blocks(name: str, blocks: int) -> str:
+    """The name of a network asked for by ``--head-blocks`` beside a config's name.
+
+    Raises:
+        UsageError: for a head without such blocks, and for a number that there is not.
+    """
+    if name == REP_HEAD:
+        raise UsageError(f"--head-blocks {blocks}: the {REP_HEAD} head has no choice of blocks, {DSCONV_HEAD} has")
+    if not FEWEST_BLOCKS <= blocks <= MOST_BLOCKS:
+        raise UsageError(f"--head-blocks {blocks}: expected {FEWEST_BLOCKS} to {MOST_BLOCKS}")
+    return Variant(DSCONV_HEAD, blocks).name
+
+
+def settle(asked: str, shapes: Mapping[str, tuple[int, ...]]) -> str:
+    """The network to build for weights, where the asked name leaves a choice.
+
+    Args:
+        asked: the name of a variant, ``dsconv_v3`` or ``any``.
+        shapes: state-dict key to shape.
+    """
+    found = recognise(shapes)
+    if asked == ANY_HEAD:
+        return found or REP_HEAD
+    if asked == DSCONV_HEAD:
+        return found if found and found != REP_HEAD else Variant(DSCONV_HEAD, FEWEST_BLOCKS).name
+    return asked
+
+
+def ignores(key: str) -> bool:
+    """Whether weights may have a key that the network does not have."""
+    return _IGNORED.fullmatch(key) is not None
+
+
+def dimensions(name: str, template_size: int, search_size: int) -> dict[str, int]:
+    """The numbers behind the names in the config's shapes, which are the same for every corner head.
+
+    Raises:
+        ArchitectureError: for a name that is none.
+        UsageError: for a size that the official code cannot build: positions are learned, one per cell.
+    """
+    if name not in (ANY_HEAD, DSCONV_HEAD):
+        parse_variant(name)
+    for option, size in (("--template-size", template_size), ("--search-size", search_size)):
+        if size % STRIDE:
+            raise UsageError(f"{option} {size}: expected a multiple of {STRIDE}, the stride of STARK-Lightning")
+    template_cells, search_cells = template_size // STRIDE, search_size // STRIDE
+    return {
+        "template_size": template_size,
+        "search_size": search_size,
+        "stride": STRIDE,
+        "channels": TOKEN_CHANNELS,
+        "template_cells": template_cells,
+        "search_cells": search_cells,
+        "template_tokens": template_cells**2,
+        "search_tokens": search_cells**2,
+    }
 
 
 def recognise(shapes: Mapping[str, tuple[int, ...]]) -> str | None:

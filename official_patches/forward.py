@@ -1,0 +1,31 @@
+"""The forward modes of every family, by the name that a config gives them."""
+
+from torch import nn
+
+from official_patches import modes, stark_modes
+from official_patches.folding import folded_norms
+from official_patches.patching import PatchSpec
+
+
+def forward_mode(network: nn.Module, mode: str) -> PatchSpec:
+    """The patch that makes ``network`` answer as ``mode`` when it is called; for :func:`patching.patched`.
+
+    Raises:
+        UnknownNetworkError: for an unknown mode or a network without the official parts.
+    """
+    return _family(mode).forward_mode(network, mode)
+
+
+def for_trace(network: nn.Module, mode: str) -> tuple[PatchSpec, ...]:
+    """What else has to be in place while a mode is traced.
+
+    Raises:
+        UnknownNetworkError: for a network that cannot be traced.
+    """
+    if _family(mode) is stark_modes:
+        return stark_modes.for_trace(network, mode)
+    return (*folded_norms(network, mode), *modes.without_unused(network, mode))
+
+
+def _family(mode):
+    return stark_modes if mode in stark_modes.MODES else modes
