@@ -149,3 +149,12 @@ def official() -> Path:
     if not folder:
         pytest.skip("LIGHTTRACK_ROOT does not name an official checkout")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def official_stark() -> Path:
+    """An official checkout of STARK."""
+    folder = os.environ.get("STARK_ROOT")
+    if not folder:
+        pytest.skip("STARK_ROOT does not name an official checkout of researchmm/Stark")
+    return Path(folder)
