@@ -51,7 +51,7 @@ def head(self, zv, zk, xv, xk, z_mask=None, x_mask=None):
     """
     masks = None if z_mask is None else torch.cat([z_mask, x_mask], dim=1)
     seen = attention(self.transformer.encoder.self_attn, xk, torch.cat([zk, xk], 1), torch.cat([zv, xv], 1), masks)
-    return corners(self.box_head, feed_forward(self.transformer.encoder, xk, seen))
+    return located(self.box_head, score_maps(self.box_head, feed_forward(self.transformer.encoder, xk, seen)))
 
 
 def update(self, zv, zk, x, z_mask=None, x_mask=None):
@@ -90,10 +90,14 @@ def feed_forward(layer, queries, seen):
     return layer.norm2(memory + layer.linear2(layer.activation(layer.linear1(memory))))
 
 
-def corners(box_head, memory):
-    """Tokens (1, cells * cells, channels) to box, corners and score, as :func:`head` gives them."""
+def score_maps(box_head, memory):
+    """Tokens (1, cells * cells, channels) to (1, 2, cells, cells)."""
     cells = box_head.feat_sz
-    score = box_head.conv_tower(memory.transpose(1, 2).reshape(1, -1, cells, cells))
+    return box_head.conv_tower(memory.transpose(1, 2).reshape(1, -1, cells, cells))
+
+
+def located(box_head, score):
+    """box, corners and score of the score maps, as :func:`head` gives them: mean places under the softmax."""
     places = torch.stack([box_head.coord_x, box_head.coord_y], dim=1).to(score) / box_head.img_sz
     found = torch.matmul(score.reshape(1, 2, -1).softmax(dim=-1), places).reshape(1, 4)
     return torch.matmul(found, BOX_OF_CORNERS), found, score

@@ -43,7 +43,9 @@ def network(head="rep_v2", seed=0, template_size=128, search_size=320):
 
 def graphs(split="two", masks=False, template_size=128, search_size=320):
     spec = network_for(ARCH)[1].model_copy(update={"masks": masks})
-    return {graph.name: graph for graph in spec.graph_specs(split, FAMILY.dimensions("any", template_size, search_size))}
+    return {
+        graph.name: graph for graph in spec.graph_specs(split, FAMILY.dimensions("any", template_size, search_size))
+    }
 
 
 def crops(seed=0, masks=False, template_size=128, search_size=320):

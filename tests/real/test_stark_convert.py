@@ -6,17 +6,18 @@ import types
 import numpy as np
 import pytest
 import torch
+from stark import ARCH, HEADS, SMALL, answers, crops, graphs, network
 
 from converter.config import network_for
+from converter.feeds import Feed
 from converter.ncnn_export import PnnxRun
 from converter.onnx_export import OnnxConversion
 from converter.runners.ncnn_runner import NcnnRunner
 from converter.runners.onnx_runner import OnnxRunner
-from converter.feeds import Feed
 from converter.trace import multiply_adds, saved, trace
 from converter.verify import Report, verify
+from official_patches import stark_modes
 from official_patches.patching import PatchSpec, patched
-from stark import ARCH, HEADS, SMALL, answers, crops, graphs, network
 
 pytestmark = pytest.mark.real
 TOLERANCES = network_for(ARCH)[1].tolerances["fp32"]
@@ -86,17 +87,14 @@ def test_masks_change_the_answer():
 
 
 def as_it_stands(self, zv, zk, x):
-    """The official forward with tokens as inputs: their batch axis in the middle, and torch's own attention."""
+    """The official forward: tokens with their batch axis in the middle, torch's own attention, a permutation."""
     feat, keys = zv.transpose(0, 1), zk.transpose(0, 1)
     search = self.forward_backbone(x, "search", torch.zeros(1, *x.shape[2:], dtype=torch.bool))
     queries = search["feat"] + search["pos"]
     memory = self.transformer(queries, torch.cat([keys, queries]), torch.cat([feat, search["feat"]]))
     cells = self.box_head.feat_sz
     maps = memory.permute(1, 2, 0).contiguous().view(1, -1, cells, cells)
-    score = self.box_head.conv_tower(maps)
-    corners = self.box_head(maps)
-    x1, y1, x2, y2 = corners.unbind(1)
-    return torch.stack([(x1 + x2) / 2, (y1 + y2) / 2, x2 - x1, y2 - y1], dim=1), corners, score
+    return stark_modes.located(self.box_head, self.box_head.conv_tower(maps))
 
 
 def traced_as_it_stands(built, graph):

@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+from stark import FAMILY, HEADS, answers, crops, fill, graphs, network, off, share, shared_filling
 
 from conftest import MOBILE
 from converter.networks.stark.heads import corner_head
@@ -14,7 +15,6 @@ from official_patches.checkout import CheckoutError, build_official
 from official_patches.forward import for_trace, forward_mode
 from official_patches.patching import patched
 from official_patches.stark_checkout import build_official_stark
-from stark import FAMILY, HEADS, answers, crops, fill, graphs, network, off, share, shared_filling
 
 pytestmark = pytest.mark.real
 POSITIONS = 2 * (8 + 20) * 64  # numbers of the position embeddings, which a trace has as constants
