@@ -97,7 +97,7 @@ def bench_command(
     from converter.bench.plot import check_plot
     from converter.config import network_for
     from converter.exported import read_manifest
-    from converter.spec import VerifyOptions
+    from converter.options import VerifyOptions
 
     formats = format_names(format)
     manifest = read_manifest(export)

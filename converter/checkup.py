@@ -11,12 +11,12 @@ from converter.exported import describe, file_problems
 from converter.formats import FORMATS, check_runtime
 from converter.histogram import ErrorHistograms
 from converter.manifest import GENERATOR, GOLDEN_INDEX, SCHEMA_VERSION, tool_versions
+from converter.options import VerifyOptions
 from converter.plan import StageCallback, Stages
 from converter.publish import check_target
 from converter.reference import reference_for, write_vectors
 from converter.runners.isolated import IsolatedRunner
 from converter.sections import Case
-from converter.spec import VerifyOptions
 from converter.subject import subject_of
 
 log = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ def check(options: VerifyOptions, on_stage: StageCallback | None = None) -> dict
     """Verify models, and write what was asked for.
 
     Args:
-        options: see :class:`converter.spec.VerifyOptions`.
+        options: see :class:`converter.options.VerifyOptions`.
         on_stage: told when a stage begins and ends.
 
     Returns:

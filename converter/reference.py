@@ -13,10 +13,10 @@ from converter.feeds import Feed
 from converter.golden import Golden, golden_header, read_golden
 from converter.manifest import GOLDEN_INDEX, about_network
 from converter.networks import FAMILIES
+from converter.options import VerifyOptions
 from converter.plan import check_checkpoint, reference_words
-from converter.spec import VerifyOptions
 from converter.subject import Subject
-from converter.vectors import make_vectors, publish_vectors
+from converter.vectors import Group, make_vectors, publish_vectors
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +77,8 @@ def reference_for(
     checkpoint = {"file": loaded.checkpoint.file, "sha256": loaded.checkpoint.sha256}
     if crops and (feed := crops(Reference(about, [], [], loaded), subject)):
         feeds.append(feed)
-    runner = TorchReference(loaded.module, FAMILIES[subject.network.family], subject.images)
+    spec = subject.network
+    runner = TorchReference(loaded.module, FAMILIES[spec.family], subject.images, spec.activations)
     answers = [runner.infer(feed.tensors) for feed in feeds]
     return Reference(about, feeds, answers, loaded, checkpoint)
 
@@ -126,11 +127,10 @@ def write_vectors(options: VerifyOptions, subject: Subject, reference: Reference
     precision = subject.manifest.precision if subject.manifest else "fp32"
     header = golden_header(about, reference.about, precision, subject.tolerances(options))
     graphs = list({model.graph.name: model.graph for model in subject.models}.values())
+    groups = [Group(graphs, reference.feeds, reference.answers)]
     with tempfile.TemporaryDirectory(prefix="lt-verify-") as folder:
         made = Path(folder) / GOLDEN_FOLDER
-        index = make_vectors(
-            made, header, network.module, graphs, reference.feeds, reference.answers, spec.intermediates
-        )
+        index = make_vectors(made, header, network.module, groups, spec.intermediates)
         publish_vectors(options.write_golden, made, index)
 
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from converter.errors import UsageError, VerificationError
 from converter.exported import Manifest, Model, models_of, read_manifest
+from converter.options import VerifyOptions, overridden
 from converter.plan import image_inputs, network_dimensions
-from converter.spec import GraphSpec, NetworkSpec, TensorSpec, Tolerance, VerifyOptions, overridden
+from converter.spec import GraphSpec, NetworkSpec, TensorSpec, Tolerance
 
 log = logging.getLogger(__name__)
 

@@ -44,7 +44,7 @@ def trace(network: torch.nn.Module, graph: GraphSpec) -> torch.jit.ScriptModule:
         ConversionError: when tracing fails.
     """
     try:
-        mode = forward_mode(network, graph.mode)
+        mode = _mode(network, graph)
     except UnknownNetworkError as error:
         raise ArchitectureError(str(error)) from None
     examples = tuple(torch.zeros(tensor.shape) for tensor in graph.inputs)
@@ -72,6 +72,10 @@ def saved(traced: torch.jit.ScriptModule) -> bytes:
     return buffer.getvalue()
 
 
+def _mode(network, graph):
+    return forward_mode(network, graph.mode, [tensor.activation for tensor in graph.outputs])
+
+
 class _MultiplyAdds(TorchFunctionMode):
     """Counts while it is entered. torch's own FLOP counter gives the same and takes 2 s to import."""
 
@@ -89,7 +93,7 @@ class _MultiplyAdds(TorchFunctionMode):
 def multiply_adds(network: torch.nn.Module, graph: GraphSpec) -> int:
     """Multiply-adds of convolutions and matrix products in one run of a graph."""
     examples = tuple(torch.zeros(tensor.shape) for tensor in graph.inputs)
-    with patched(forward_mode(network, graph.mode)), torch.no_grad(), _MultiplyAdds() as counter:
+    with patched(_mode(network, graph)), torch.no_grad(), _MultiplyAdds() as counter:
         network(*examples)
     return counter.total
 
@@ -145,7 +149,7 @@ def run_mode(
         ConversionError: when the forward mode does not answer as the unpatched network does.
     """
     try:
-        mode = forward_mode(network, graph.mode)
+        mode = _mode(network, graph)
     except UnknownNetworkError as error:
         raise ArchitectureError(str(error)) from None
     modules = dict(network.named_modules())
