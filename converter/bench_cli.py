@@ -101,7 +101,7 @@ def bench_command(
 
     formats = format_names(format)
     manifest = read_manifest(export)
-    arch, network = network_for(manifest.arch, config, manifest.sizes())
+    arch, network = network_for(manifest.arch, config, manifest.config())
     subject = VerifyOptions(
         arch=arch,
         network=network,

@@ -9,7 +9,7 @@ import io
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from converter.files import make_folder, write
 from converter.golden_index import HEADER, KIND, Case, GoldenIndex, GoldenTensor
 from converter.manifest import GENERATOR, SCHEMA_VERSION
 from converter.manifest import GOLDEN_INDEX as INDEX
-from converter.spec import GraphSpec, Preprocess, Tolerance
+from converter.spec import GraphSpec, Preprocess, TensorSpec, Tolerance
 
 
 def golden_header(
@@ -249,6 +249,20 @@ class Golden:
     def answers(self) -> list[dict[str, np.ndarray]]:
         """For each case what the graphs answer, by meaning: zf, cls, reg and, with three graphs, xf."""
         return [self._by_meaning(case, lambda entry: entry.role == "output") for case in self.cases]
+
+    def of_size(self, images: Sequence[TensorSpec]) -> "Golden":
+        """The same vectors without the cases whose images have other shapes than these."""
+        shapes = {tensor.meaning: list(tensor.shape) for tensor in images}
+        others = {
+            entry.case
+            for entry in self.index.tensors
+            if entry.role == "input" and entry.shape != shapes.get(entry.meaning, entry.shape)
+        }
+        kept = {
+            "cases": [case for case in self.cases if case.name not in others],
+            "tensors": [entry for entry in self.index.tensors if entry.case not in others],
+        }
+        return replace(self, index=self.index.model_copy(update=kept))
 
     def check_files(self) -> None:
         """Raises:

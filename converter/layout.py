@@ -1,9 +1,10 @@
 """Which models an export consists of, and what a device runs with them: graph by graph, for every search size."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from converter.errors import UsageError
+from converter.feeds import Feed
 from converter.naming import check_names
 from converter.options import ExportOptions
 from converter.plan import image_inputs, network_dimensions
@@ -35,6 +36,11 @@ class Use:
     file: ModelFile
 
 
+def at_sizes(feed: Feed, network: NetworkSpec) -> Feed:
+    """A feed among others of other sizes, called by its own."""
+    return replace(feed, name=f"{feed.name} at {network.template_size}/{network.search_size}")
+
+
 @dataclass(frozen=True)
 class Setup:
     """Everything at one search size.
@@ -52,8 +58,9 @@ class Setup:
     uses: dict[str, tuple[Use, ...]]
 
     @property
-    def sizes(self) -> str:
-        return f"{self.network.template_size}/{self.network.search_size}"
+    def sizes(self) -> tuple[int, int]:
+        """Of the template and the search crop."""
+        return self.network.template_size, self.network.search_size
 
     def graphs(self, format: str) -> tuple[GraphSpec, ...]:
         return tuple(use.graph for use in self.uses[format])

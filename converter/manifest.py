@@ -29,12 +29,14 @@ class ExportedGraph:
         graph: its inputs and outputs.
         model: what it is run with.
         files: of that model.
+        sizes: template and search sizes it is run with, those of its shapes first.
         multiply_adds: of one run.
     """
 
     graph: GraphSpec
     model: ModelFile
     files: tuple[Path, ...]
+    sizes: tuple[tuple[int, int], ...]
     multiply_adds: int
 
 
@@ -152,6 +154,7 @@ def _graph(exported, checksum):
         "files": [_file(path, checksum) for path in exported.files],
         "inputs": [_tensor(tensor) for tensor in exported.graph.inputs],
         "outputs": [_tensor(tensor) for tensor in exported.graph.outputs],
+        "sizes": [{"template_size": template, "search_size": search} for template, search in exported.sizes],
     }
 
 

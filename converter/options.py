@@ -110,7 +110,8 @@ class VerifyOptions(NetworkOptions):
         checkpoint: None for a comparison with golden vectors.
         folder: an export to verify, or None.
         loose: graph name to model file, of models without a manifest.
-        search_sizes: of models without a manifest, to try in this order.
+        search_sizes: of models without a manifest, to try in this order; of an export, not empty to look at the
+            sizes in ``network`` only.
         rename: ``[graph:]blob=meaning``, of models without a manifest.
         formats: to leave the others out; all when empty.
         golden: folder of golden vectors to compare with; the export's own when None.

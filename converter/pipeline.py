@@ -4,14 +4,14 @@ import logging
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from converter.errors import ConversionError, UsageError
 from converter.feeds import Feed
 from converter.formats import FORMATS, Conversion, Job, Traced, check_dependencies
-from converter.layout import ModelFile, Setup, Use, setups
+from converter.layout import ModelFile, Setup, Use, at_sizes, setups
 from converter.options import ExportOptions
 from converter.plan import StageCallback, Stages, check_checkpoint, reference_answers, reference_words
 from converter.spec import GraphSpec
@@ -145,7 +145,7 @@ def _feeds(options, setup, several_sizes) -> list[Feed]:
         return []
     noise = noise_feeds(options.seed, options.network.noise_feeds, setup.images)
     feeds = noise + [picture_feed(path, setup.images, options.network.preprocess) for path in options.images]
-    return [replace(feed, name=f"{feed.name} at {setup.sizes}") if several_sizes else feed for feed in feeds]
+    return [at_sizes(feed, setup.network) for feed in feeds] if several_sizes else feeds
 
 
 def _model_files(trials: Iterable[Trial]) -> list[ModelFile]:
@@ -209,14 +209,16 @@ def _load(trials, files) -> None:
             trial.runners[format] = {use.graph.name: loaded[use] for use in uses}
 
 
-def _described(trials) -> list[Use]:
-    """Every graph of every format once: one that serves several sizes at the first."""
+def _described(trials) -> dict[Use, tuple[tuple[int, int], ...]]:
+    """Every graph of every format once, one that serves several sizes at the first; and the sizes."""
     found: dict[tuple[str, str], Use] = {}
+    sizes: dict[Use, tuple[tuple[int, int], ...]] = {}
     for format in trials[0].setup.uses:
         for trial in trials:
             for use in trial.setup.uses[format]:
-                found.setdefault((format, use.graph.name), use)
-    return list(found.values())
+                first = found.setdefault((format, use.graph.name), use)
+                sizes[first] = (*sizes.get(first, ()), trial.setup.sizes)
+    return sizes
 
 
 def _multiply_adds(network, trials) -> dict[GraphSpec, int]:
@@ -229,7 +231,10 @@ def _exported(trials, files, counts) -> list[Any]:
     """What the manifest lists."""
     from converter.manifest import ExportedGraph
 
-    return [ExportedGraph(use.graph, use.file, files[use.file], counts[use.graph]) for use in _described(trials)]
+    return [
+        ExportedGraph(use.graph, use.file, files[use.file], sizes, counts[use.graph])
+        for use, sizes in _described(trials).items()
+    ]
 
 
 def _verify(options, trials, reference):
@@ -305,9 +310,7 @@ def _golden(options, made, workspace):
     spec, first = options.network, made.trials[0]
     about = about_network(options.arch, spec, first.setup.dimensions, made.network)
     header = golden_header(about, reference_words(made.network), options.precision, options.tolerances())
-    # one graph for every size is given away at its first; golden vectors of all nine would fill a disk
-    trials = made.trials[:1] if options.dynamic_search else made.trials
-    groups = [Group(trial.setup.all_graphs(), trial.feeds, trial.answers) for trial in trials]
+    groups = [Group(trial.setup.all_graphs(), trial.feeds, trial.answers) for trial in made.trials]
     return make_vectors(workspace.folder / "golden", header, made.network.module, groups, spec.intermediates)
 
 

@@ -108,9 +108,7 @@ def choose(
     if preset:
         check_preset(name, preset, network)
     if sigmoid if sigmoid is not None else preset and preset.sigmoid:
-        if not network.logits:
-            raise UsageError(f"--sigmoid: {arch} has no output that is a logit")
-        network = network.model_copy(update={"activations": dict.fromkeys(network.logits, "sigmoid")})
+        network = network.with_probabilities()
     own = "half" if half else "fp32"
     return Choice(
         arch=arch,

@@ -185,6 +185,16 @@ class NetworkSpec(Frozen):
             activation=activation,
         )
 
+    def with_probabilities(self) -> "NetworkSpec":
+        """The same network with logits as probabilities.
+
+        Raises:
+            UsageError: when it has none.
+        """
+        if not self.logits:
+            raise UsageError(f"--sigmoid: {', '.join(self.archs)}: no output of it is a logit")
+        return self.model_copy(update={"activations": dict.fromkeys(self.logits, "sigmoid")})
+
     def at(self, template_size: int, search_size: int) -> "NetworkSpec":
         """The same network with other crops."""
         return self.model_copy(update={"template_size": template_size, "search_size": search_size})
