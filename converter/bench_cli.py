@@ -97,11 +97,11 @@ def bench_command(
     from converter.bench.plot import check_plot
     from converter.config import network_for
     from converter.exported import read_manifest
-    from converter.spec import VerifyOptions
+    from converter.options import VerifyOptions
 
     formats = format_names(format)
     manifest = read_manifest(export)
-    arch, network = network_for(manifest.arch, config, manifest.sizes())
+    arch, network = network_for(manifest.arch, config, manifest.config())
     subject = VerifyOptions(
         arch=arch,
         network=network,

@@ -2,7 +2,7 @@
 
 import logging
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from converter import __version__, sections
@@ -11,13 +11,13 @@ from converter.exported import describe, file_problems
 from converter.formats import FORMATS, check_runtime
 from converter.histogram import ErrorHistograms
 from converter.manifest import GENERATOR, GOLDEN_INDEX, SCHEMA_VERSION, tool_versions
+from converter.options import VerifyOptions
 from converter.plan import StageCallback, Stages
 from converter.publish import check_target
-from converter.reference import reference_for, write_vectors
+from converter.reference import Reference, reference_at, reference_for, write_vectors
 from converter.runners.isolated import IsolatedRunner
 from converter.sections import Case
-from converter.spec import VerifyOptions
-from converter.subject import subject_of
+from converter.subject import Subject, subjects_of
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ def check(options: VerifyOptions, on_stage: StageCallback | None = None) -> dict
     """Verify models, and write what was asked for.
 
     Args:
-        options: see :class:`converter.spec.VerifyOptions`.
+        options: see :class:`converter.options.VerifyOptions`.
         on_stage: told when a stage begins and ends.
 
     Returns:
@@ -65,7 +65,8 @@ def check(options: VerifyOptions, on_stage: StageCallback | None = None) -> dict
     with ExitStack() as running:
         with stages("models") as notes:
             opened = check_options(options)
-            subject = subject_of(options)
+            subjects = subjects_of(options)
+            subject = subjects[0]
             for format in subject.formats:
                 check_runtime(format)
             if options.fp16 and "ncnn" not in subject.formats:
@@ -77,14 +78,16 @@ def check(options: VerifyOptions, on_stage: StageCallback | None = None) -> dict
             reference = reference_for(options, subject, running, opened.feed if opened else None)
             findings.result["reference"] = reference.about
             findings.result["resume"] = reference.checkpoint
-            notes.append(f"{len(reference.feeds)} inputs")
+            others = _at_other_sizes(options, subjects[1:], reference)
+            inputs = sum(len(each.feeds) for each in (reference, *(one for _, one in others)))
+            notes.append(f"{inputs} inputs")
         if options.write_golden:
             with stages("golden") as notes:
-                write_vectors(options, subject, reference)
+                write_vectors(options, [(subject, reference), *others])
                 notes.append(str(options.write_golden))
         with stages("verify"):
             case = Case(options, subject, reference, _runners(subject, running))
-            ran = _verify(case, findings)
+            ran = _verify(case, others, findings)
         _more(case, ran, opened, findings, stages)
         _judge(findings)
         if options.reports:
@@ -178,21 +181,64 @@ def _runners(subject, running) -> dict[tuple[str, str], IsolatedRunner]:
     return runners
 
 
-def _verify(case, findings) -> list[str]:
+def _at_other_sizes(options, subjects, reference) -> list[tuple[Subject, Reference]]:
+    """What is right at the sizes that the export serves besides."""
+    found = []
+    for subject in subjects:
+        answers = reference_at(reference, options, subject)
+        if answers is None:
+            sizes = subject.network.template_size, subject.network.search_size
+            log.warning("not verified at %d/%d: there are no golden vectors of it; pass --resume", *sizes)
+        else:
+            found.append((subject, answers))
+    return found
+
+
+def _verify(case, others, findings) -> list[str]:
     """The proof of the export, once more; a model that does not load or crashes has failed it.
+
+    Args:
+        others: subjects and references at other sizes.
 
     Returns:
         the formats whose models ran.
     """
-    from converter.verify import Report, verify
+    from converter.verify import Report
 
-    subject, reference = case.subject, case.reference
+    subject = case.subject
     tolerances = subject.tolerances(case.options)
     histograms = ErrorHistograms()
-    checks, ran = [], []
+    checks, failed = _checks(case, case.runners, tolerances, histograms, findings)
+    for other, reference in others:
+        with ExitStack() as running:
+            again = replace(case, subject=other, reference=reference)
+            found, more = _checks(again, _runners(other, running), tolerances, histograms, findings)
+            checks, failed = checks + found, failed | more
+    pairs = [(subject, case.reference), *others]
+    report = Report(tuple(checks))
+    if checks and not report:
+        findings.problems.append(report.failure())
+    findings.result["verification"] = {
+        "status": "passed" if report and not findings.problems else "failed",
+        "candidates": {name: FORMATS[name].runtime for name in subject.formats},
+        "sizes": [[one.network.template_size, one.network.search_size] for one, _ in pairs],
+        "feeds": [feed.name for _, reference in pairs for feed in reference.feeds],
+        "tolerances": {name: tolerance.model_dump() for name, tolerance in tolerances.items()},
+        "checks": [check.as_dict() for check in checks],
+    }
+    findings.result["histograms"] = histograms.as_list()
+    return [format for format in subject.formats if format not in failed]
+
+
+def _checks(case, runners, tolerances, histograms, findings) -> tuple[list[Any], set[str]]:
+    """The checks at one size, and the formats whose models did not run."""
+    from converter.verify import verify
+
+    subject, reference = case.subject, case.reference
+    checks, failed = [], set()
     for format in subject.formats:
         graphs = subject.graphs(format)
-        own = {graph.name: case.runners[format, graph.name] for graph in graphs}
+        own = {graph.name: runners[format, graph.name] for graph in graphs}
         try:
             for runner in own.values():
                 runner.load()
@@ -200,21 +246,10 @@ def _verify(case, findings) -> list[str]:
                 *(format, graphs, own, reference.feeds, reference.answers, tolerances),
                 *(subject.network.decision, histograms.observe),
             )
-            ran.append(format)
         except ConversionError as error:
+            failed.add(format)
             findings.problems.append(str(error))
-    report = Report(tuple(checks))
-    if checks and not report:
-        findings.problems.append(report.failure())
-    findings.result["verification"] = {
-        "status": "passed" if report and not findings.problems else "failed",
-        "candidates": {name: FORMATS[name].runtime for name in subject.formats},
-        "feeds": [feed.name for feed in reference.feeds],
-        "tolerances": {name: tolerance.model_dump() for name, tolerance in tolerances.items()},
-        "checks": [check.as_dict() for check in checks],
-    }
-    findings.result["histograms"] = histograms.as_list()
-    return ran
+    return checks, failed
 
 
 def _judge(findings):

@@ -25,6 +25,16 @@ PROGRAM = "lt-export"
 
 app = new_app()
 
+
+def _list_presets(asked: bool) -> None:
+    if asked:
+        from converter.presets import load_preset, preset_names
+
+        for name in preset_names():
+            print(f"{name:<16} {load_preset(name).line()}")
+        raise typer.Exit
+
+
 ABOUT = (
     "Convert a trained LightTrack checkpoint to verified ncnn or ONNX models.\n\n"
     "Traces the tracker's graphs, converts them, runs the results in ncnn or onnxruntime against the unpatched PyTorch "
@@ -62,7 +72,16 @@ def export_command(
         ),
     ] = None,
     template_size: Annotated[int | None, typer.Option(metavar="PIXELS", help="Template crop (default: 127).")] = None,
-    search_size: Annotated[int | None, typer.Option(metavar="PIXELS", help="Search crop (default: 288).")] = None,
+    search_size: Annotated[
+        list[int] | None,
+        typer.Option(
+            metavar="PIXELS", help="Search crop (default: 288); repeatable: a model for each size, init for all."
+        ),
+    ] = None,
+    dynamic_search: Annotated[
+        bool,
+        typer.Option("--dynamic-search", help="One model for every search size from 192 to 320 in steps of 16."),
+    ] = False,
     format: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="ncnn (default) or onnx; repeatable for both in one run.")
     ] = None,
@@ -70,7 +89,31 @@ def export_command(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="two: init and update (default for ncnn); three: init, backbone and neck_head (default for onnx).",
+            help="two: init and update (default for ncnn); three: init, backbone and neck_head (default for onnx); "
+            "one: a single ncnn model that the template goes through too.",
+        ),
+    ] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="The names, sizes, split and files of a known consumer; options beside it win. See --list-presets.",
+        ),
+    ] = None,
+    list_presets: Annotated[
+        bool, typer.Option("--list-presets", callback=_list_presets, is_eager=True, help="List the presets and exit.")
+    ] = False,
+    rename: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="OLD=NEW",
+            help="Call an input or output otherwise, for example cls=score, or init:zf=feat for one graph; repeatable.",
+        ),
+    ] = None,
+    sigmoid: Annotated[
+        bool | None,
+        typer.Option(
+            "--sigmoid/--no-sigmoid", help="Give cls as a probability (default: as a logit).", show_default=False
         ),
     ] = None,
     opset: Annotated[int | None, typer.Option(metavar="N", help="Of ONNX models, 11 to 17 (default: 11).")] = None,
@@ -101,7 +144,14 @@ def export_command(
     allow_pickle: Annotated[
         bool, typer.Option("--allow-pickle", help="Read checkpoints that run code while they load.")
     ] = False,
-    half: Annotated[bool, typer.Option("--half", help="Half-precision weights; not available yet.")] = False,
+    half: Annotated[
+        bool | None,
+        typer.Option(
+            "--half/--no-half",
+            help="Store weights as halves (default: float32); inputs, outputs, biases and batch norms stay float32.",
+            show_default=False,
+        ),
+    ] = None,
     protect_fp16: Annotated[
         bool,
         typer.Option(
@@ -131,26 +181,28 @@ def export_command(
 ) -> None:
     """Entry of the command; what it does is in ABOUT, what each option means beside it."""
     log_to_stderr(verbose, quiet)
-    if half:
-        raise UsageError("--half is not available yet; leave it out to get fp32 weights")
-    from converter.config import network_for
-    from converter.spec import ExportOptions
+    from converter.options import ExportOptions
+    from converter.presets import choose
 
-    formats = format_names(format) or ("ncnn",)
-    if "onnx" not in formats and (opset is not None or no_simplify):
+    formats = format_names(format)
+    sizes = {"path_name": path_name, "template_size": template_size, "search_size": search_size}
+    choice = choose(preset, arch, config, sizes, formats, split, opset, sigmoid, half)
+    if "onnx" not in choice.formats and (opset is not None or no_simplify):
         raise UsageError(f"{'--no-simplify' if opset is None else '--opset'} is about ONNX models; add --format onnx")
-    arch, network = network_for(
-        arch, config, {"path_name": path_name, "template_size": template_size, "search_size": search_size}
-    )
     options = ExportOptions(
-        arch=arch,
+        arch=choice.arch,
         checkpoint=resume,
-        output=output or Path("exports") / arch,
-        network=network,
+        output=output or Path("exports") / choice.arch,
+        network=choice.network,
         official=official,
-        formats=formats,
-        split=split,
-        opset=_opset(opset),
+        preset=preset,
+        formats=choice.formats,
+        split=choice.split,
+        search_sizes=choice.search_sizes,
+        dynamic_search=dynamic_search,
+        opset=_opset(choice.opset),
+        precision=choice.precision,
+        naming=choice.named(rename or ()),
         simplify=not no_simplify,
         stride=stride,
         atol=finite("--atol", atol),

@@ -1,7 +1,7 @@
 """Reading an export back: its manifest, its models, and whether the files are still those that passed."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -27,12 +27,23 @@ class _File(_Read):
     bytes: int
 
 
+class _Sizes(_Read):
+    template_size: int
+    search_size: int
+
+    @property
+    def pair(self) -> tuple[int, int]:
+        return self.template_size, self.search_size
+
+
 class _Graph(_Read):
     name: str
+    mode: str | None = None
     format: str
     files: Annotated[tuple[_File, ...], Field(min_length=1)]
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
+    sizes: tuple[_Sizes, ...] = ()
 
 
 class _Checkpoint(_Read):
@@ -41,9 +52,8 @@ class _Checkpoint(_Read):
     epoch: Any = None
 
 
-class _Tracker(_Read):
-    template_size: int
-    search_size: int
+class _Tracker(_Sizes):
+    sizes: tuple[_Sizes, ...] = ()
 
 
 class _Verification(_Read):
@@ -65,13 +75,19 @@ class Manifest(_Read):
     golden: str | None = None
     data: dict[str, Any] = {}
 
-    def sizes(self) -> dict[str, Any]:
-        """What it says of its network, as keys of a config."""
+    def config(self) -> dict[str, Any]:
+        """What it says of its network, as keys of a config; the first of its sizes."""
+        outputs = [tensor for graph in self.graphs for tensor in graph.outputs]
         return {
             "path_name": self.path_name,
             "template_size": self.tracker.template_size,
             "search_size": self.tracker.search_size,
+            "activations": {tensor.meaning: tensor.activation for tensor in outputs if tensor.activation},
         }
+
+    def sizes(self) -> list[tuple[int, int]]:
+        """Template and search sizes that it was verified at, the first first."""
+        return list(dict.fromkeys([self.tracker.pair, *(each.pair for each in self.tracker.sizes)]))
 
 
 @dataclass(frozen=True)
@@ -135,31 +151,53 @@ def read_manifest(folder: Path) -> Manifest:
         raise VerificationError(f"{path} is damaged: {where}: {first['msg']}") from None
 
 
-def models_of(folder: Path, manifest: Manifest, network: NetworkSpec, formats: Sequence[str] = ()) -> list[Model]:
-    """The models that a manifest lists.
+def models_of(
+    folder: Path, manifest: Manifest, network: NetworkSpec, declared: Mapping[str, TensorSpec], formats: Sequence[str]
+) -> list[Model]:
+    """The models of a manifest that are run with the network's template and search size.
 
     Args:
         network: the config, which knows the forward mode of every graph.
-        formats: to leave the others out.
+        declared: meaning to tensor at these sizes.
+        formats: to leave the others out; all when empty.
 
     Raises:
         UsageError: when it lists none of these formats, or a graph that the config does not know.
+        VerificationError: when a shape is not what it has to be.
     """
+    modes = {entry.mode for entry in network.graphs.values()}
+    size = network.template_size, network.search_size
     models = []
     for graph in manifest.graphs:
-        if graph.format not in FORMAT_NAMES or graph.name not in network.graphs:
+        mode = graph.mode or (network.graphs[graph.name].mode if graph.name in network.graphs else None)
+        if graph.format not in FORMAT_NAMES or mode not in modes:
             raise UsageError(f"export {folder}: unknown graph {graph.format} {graph.name}; is it of a newer lt-export?")
-        if formats and graph.format not in formats:
+        sizes = [each.pair for each in graph.sizes] or [manifest.tracker.pair]
+        if (formats and graph.format not in formats) or size not in sizes:
             continue
-        spec = GraphSpec(
-            name=graph.name, mode=network.graphs[graph.name].mode, inputs=graph.inputs, outputs=graph.outputs
+        first = size == sizes[0]
+        inputs, outputs = (
+            tuple(_shaped(tensor, graph, declared, first) for tensor in tensors)
+            for tensors in (graph.inputs, graph.outputs)
         )
+        spec = GraphSpec(name=graph.name, mode=mode, inputs=inputs, outputs=outputs)
         files = tuple(folder / file.name for file in graph.files)
         models.append(Model(spec, graph.format, files, "manifest"))
     if not models:
         listed = sorted({graph.format for graph in manifest.graphs})
         raise UsageError(f"--format {formats[0]}: the export has {' and '.join(listed)} only")
     return models
+
+
+def _shaped(tensor, graph, declared, first):
+    """A tensor at the sizes looked at; the manifest has its shape at the graph's first."""
+    known = declared.get(tensor.meaning)
+    if known is None or (first and known.shape != tensor.shape):
+        raise VerificationError(
+            f"manifest.json: {graph.format} {graph.name} has {tensor.name} as {tensor.meaning} "
+            f"{tensor.shape}, expected {known.shape if known else 'a tensor of the config'}"
+        )
+    return tensor.model_copy(update={"shape": known.shape})
 
 
 def file_problems(folder: Path, manifest: Manifest) -> list[dict[str, str]]:

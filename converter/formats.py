@@ -12,10 +12,10 @@ from typing import Any, Protocol
 
 from converter.errors import DependencyError
 from converter.files import make_folder
-from converter.spec import ExportOptions, GraphSpec
+from converter.layout import ModelFile
+from converter.options import ExportOptions
+from converter.spec import GraphSpec
 from converter.verify import Runner
-
-STEM = "lighttrack_{graph}"
 
 Shapes = dict[str, tuple[int, ...] | None]
 
@@ -31,35 +31,38 @@ class Conversion(Protocol):
 
 
 @dataclass(frozen=True)
+class Traced:
+    """A graph as TorchScript, from :func:`converter.trace.trace`."""
+
+    module: Any
+
+    @cached_property
+    def torchscript(self) -> bytes:
+        """As a file, written once for all who want it."""
+        from converter.trace import saved
+
+        return saved(self.module)
+
+
+@dataclass(frozen=True)
 class Job:
     """One traced graph to convert.
 
     Attributes:
         traced: the graph as TorchScript, from :func:`converter.trace.trace`.
-        graph: its inputs and outputs.
+        file: which model is to become of it.
         folder: for its files; they go into a folder of the format.
         options: of the export.
         metadata: what a file that can say something about itself should say.
         process_group: for child processes.
     """
 
-    traced: Any
-    graph: GraphSpec
+    traced: "Traced"
+    file: ModelFile
     folder: Path
     options: ExportOptions
     metadata: dict[str, str]
     process_group: int | None
-
-    @property
-    def stem(self) -> str:
-        return STEM.format(graph=self.graph.name)
-
-    @cached_property
-    def torchscript(self) -> bytes:
-        """The traced graph as a file, written once for all who want it."""
-        from converter.trace import saved
-
-        return saved(self.traced)
 
 
 @dataclass(frozen=True)
@@ -90,8 +93,12 @@ class Format:
 def _start_ncnn(job):
     from converter.ncnn_export import PnnxRun
 
-    folder = make_folder(job.folder / "ncnn" / job.graph.name)
-    return PnnxRun(job.torchscript, job.graph, folder, job.stem, job.options.pnnx_timeout, job.process_group)
+    folder = make_folder(job.folder / "ncnn" / job.file.stem)
+    options = job.options
+    return PnnxRun(
+        *(job.traced.torchscript, job.file, folder, options.pnnx_timeout, job.process_group),
+        half=options.precision == "half",
+    )
 
 
 def _load_ncnn(files, graph):
@@ -116,9 +123,12 @@ def _ncnn_interface(files):
 def _start_onnx(job):
     from converter.onnx_export import OnnxConversion
 
-    path = make_folder(job.folder / "onnx") / f"{job.stem}.onnx"
+    path = make_folder(job.folder / "onnx") / f"{job.file.stem}.onnx"
     options = job.options
-    return OnnxConversion(job.traced, job.graph, path, options.opset, options.simplify, job.metadata)
+    return OnnxConversion(
+        *(job.traced.module, job.file, path, options.opset, options.simplify, job.metadata),
+        half=options.precision == "half",
+    )
 
 
 def _load_onnx(files, graph):

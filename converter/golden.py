@@ -9,7 +9,7 @@ import io
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from converter.files import make_folder, write
 from converter.golden_index import HEADER, KIND, Case, GoldenIndex, GoldenTensor
 from converter.manifest import GENERATOR, SCHEMA_VERSION
 from converter.manifest import GOLDEN_INDEX as INDEX
-from converter.spec import GraphSpec, Preprocess, Tolerance
+from converter.spec import GraphSpec, Preprocess, TensorSpec, Tolerance
 
 
 def golden_header(
@@ -39,22 +39,28 @@ def golden_header(
     return {**about, "reference": reference, "precision": precision, "tolerances": table}
 
 
-def write_golden(
-    folder: Path,
-    header: Mapping[str, Any],
-    graphs: Sequence[GraphSpec],
-    feeds: Sequence[Feed],
-    answers: Sequence[Mapping[str, np.ndarray]],
-    intermediates: Sequence[Mapping[str, Mapping[str, np.ndarray]]],
-) -> dict[str, Any]:
+@dataclass(frozen=True)
+class GoldenCase:
+    """One input.
+
+    Attributes:
+        graphs: that run on it, in the order in which a device runs them.
+        feed: the images.
+        answer: the reference's tensors, by meaning.
+        intermediates: graph name to tensor name to array.
+    """
+
+    graphs: Sequence[GraphSpec]
+    feed: Feed
+    answer: Mapping[str, np.ndarray]
+    intermediates: Mapping[str, Mapping[str, np.ndarray]]
+
+
+def write_golden(folder: Path, header: Mapping[str, Any], cases: Sequence[GoldenCase]) -> dict[str, Any]:
     """Write golden vectors into an existing empty folder.
 
     Args:
         header: the keys of ``HEADER``.
-        graphs: in the order in which a device runs them.
-        feeds: one case each.
-        answers: for each feed the reference's tensors, by meaning.
-        intermediates: for each feed: graph name to tensor name to array.
 
     Returns:
         the index; ``index["files"]`` lists every other file, named relative to the folder.
@@ -62,18 +68,18 @@ def write_golden(
     Raises:
         ConversionError: when a file cannot be written.
     """
-    names = _safe_names([feed.name for feed in feeds])
+    names = _safe_names([case.feed.name for case in cases])
     tensors, files = [], []
-    for case, feed, answer, inner in zip(names, feeds, answers, intermediates, strict=True):
-        known = {**answer, **feed.tensors}
-        for graph in graphs:
-            entries = _graph_tensors(graph, known, inner.get(graph.name, {}))
+    for title, case in zip(names, cases, strict=True):
+        known = {**case.answer, **case.feed.tensors}
+        for graph in case.graphs:
+            entries = _graph_tensors(graph, known, case.intermediates.get(graph.name, {}))
             stems = _safe_names([name for name, *_ in entries], keep=".-")
             for (name, role, meaning, about, array), stem in zip(entries, stems, strict=True):
-                place = f"{case}/{graph.name}/{stem}"
+                place = f"{title}/{graph.name}/{stem}"
                 written = _write_tensor(folder, place, array)
                 files += written.values()
-                tensors.append(_tensor_entry(case, graph.name, name, role, meaning, about, array, written))
+                tensors.append(_tensor_entry(title, graph.name, name, role, meaning, about, array, written))
     index = GoldenIndex.model_validate(
         {
             "schema_version": SCHEMA_VERSION,
@@ -81,10 +87,10 @@ def write_golden(
             "kind": KIND,
             **{key: header[key] for key in HEADER},
             "cases": [
-                {"name": name, "title": feed.name, "about": _about(feed)}
-                for name, feed in zip(names, feeds, strict=True)
+                {"name": name, "title": case.feed.name, "about": _about(case.feed)}
+                for name, case in zip(names, cases, strict=True)
             ],
-            "graphs": [_graph_entry(graph, intermediates) for graph in graphs],
+            "graphs": [_graph_entry(graph, cases) for graph in _graphs(cases)],
             "tensors": tensors,
             "files": files,
         }
@@ -99,7 +105,7 @@ def nhwc(array: np.ndarray) -> np.ndarray:
 
 
 def _about(feed):
-    drawn = re.fullmatch(r"noise \d+", feed.name)
+    drawn = re.fullmatch(r"noise \d+( at \d+/\d+)?", feed.name)
     return "seeded standard normal noise" if drawn else f"crops of {feed.name}, normalised as preprocess says"
 
 
@@ -112,8 +118,17 @@ def _graph_tensors(graph, known, inner):
     ]
 
 
-def _graph_entry(graph, intermediates):
-    inner = dict.fromkeys(name for case in intermediates for name in case.get(graph.name, {}))
+def _graphs(cases):
+    """Every graph once, by name."""
+    found: dict[str, GraphSpec] = {}
+    for case in cases:
+        for graph in case.graphs:
+            found.setdefault(graph.name, graph)
+    return found.values()
+
+
+def _graph_entry(graph, cases):
+    inner = dict.fromkeys(name for case in cases for name in case.intermediates.get(graph.name, {}))
     return {
         "name": graph.name,
         "inputs": [tensor.name for tensor in graph.inputs],
@@ -234,6 +249,20 @@ class Golden:
     def answers(self) -> list[dict[str, np.ndarray]]:
         """For each case what the graphs answer, by meaning: zf, cls, reg and, with three graphs, xf."""
         return [self._by_meaning(case, lambda entry: entry.role == "output") for case in self.cases]
+
+    def of_size(self, images: Sequence[TensorSpec]) -> "Golden":
+        """The same vectors without the cases whose images have other shapes than these."""
+        shapes = {tensor.meaning: list(tensor.shape) for tensor in images}
+        others = {
+            entry.case
+            for entry in self.index.tensors
+            if entry.role == "input" and entry.shape != shapes.get(entry.meaning, entry.shape)
+        }
+        kept = {
+            "cases": [case for case in self.cases if case.name not in others],
+            "tensors": [entry for entry in self.index.tensors if entry.case not in others],
+        }
+        return replace(self, index=self.index.model_copy(update=kept))
 
     def check_files(self) -> None:
         """Raises:

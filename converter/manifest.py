@@ -9,12 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from converter import __version__
-from converter.spec import ExportOptions, GraphSpec, NetworkSpec, TensorSpec
+from converter.layout import ModelFile
+from converter.options import ExportOptions
+from converter.spec import GraphSpec, NetworkSpec, TensorSpec
 
 MANIFEST = "manifest.json"
 GOLDEN_INDEX = "index.json"
 SCHEMA_VERSION = 1
 GENERATOR = "lighttrack-export"
+# Reshape with a shape expression (its parameter 6), which serves several search sizes, came with this release
+OLDEST_NCNN_WITH_EXPRESSIONS = "20250428"
 
 
 @dataclass(frozen=True)
@@ -23,14 +27,16 @@ class ExportedGraph:
 
     Attributes:
         graph: its inputs and outputs.
-        format: "ncnn" or "onnx".
-        files: what was written for it.
+        model: what it is run with.
+        files: of that model.
+        sizes: template and search sizes it is run with, those of its shapes first.
         multiply_adds: of one run.
     """
 
     graph: GraphSpec
-    format: str
+    model: ModelFile
     files: tuple[Path, ...]
+    sizes: tuple[tuple[int, int], ...]
     multiply_adds: int
 
 
@@ -66,7 +72,8 @@ def build_manifest(
         golden: where the golden vectors are, from the export folder.
     """
     network, graphs = made.network, made.graphs
-    about = about_network(options.arch, options.network, made.dimensions, network)
+    setups = [trial.setup for trial in made.trials]
+    about = about_network(options.arch, options.network, setups[0].dimensions, network)
     return {
         "schema_version": SCHEMA_VERSION,
         "generator": {"name": GENERATOR, "version": __version__},
@@ -77,13 +84,14 @@ def build_manifest(
         "parameters": network.parameters,
         "multiply_adds": {exported.graph.name: exported.multiply_adds for exported in graphs},
         "formats": {name: _format(options, name) for name in options.formats},
+        "preset": options.preset,
         "precision": options.precision,
         "protected_from_half": made.protected,
         "graphs": [_graph(exported, checksum) for exported in graphs],
         "extra_files": [_file(path, checksum) for path in extra_files],
         "golden": golden,
         "preprocess": about["preprocess"],
-        "tracker": about["tracker"],
+        "tracker": {**about["tracker"], "sizes": [_sizes(setup) for setup in setups]},
         "tools": tool_versions(packages),
         "verification": made.verification,
     }
@@ -103,6 +111,7 @@ def about_network(arch: str, spec: NetworkSpec, dimensions: Mapping[str, int], n
             "search_size": spec.search_size,
             "score_size": dimensions["search_cells"],
             **spec.tracker,
+            **dict.fromkeys(spec.activations, "probability"),
         },
     }
 
@@ -118,20 +127,34 @@ def file_metadata(options: ExportOptions, network: Any) -> dict[str, str]:
     }
 
 
+def _sizes(setup):
+    network = setup.network
+    return {
+        "template_size": network.template_size,
+        "search_size": network.search_size,
+        "score_size": setup.dimensions["search_cells"],
+    }
+
+
 def _format(options, name):
     about = {"split": options.split_of(name)}
     if name == "onnx":
         about |= {"opset": options.opset, "simplified": options.simplify}
+    about["dynamic_search"] = options.dynamic_search
+    if name == "ncnn":
+        about["oldest_runtime"] = OLDEST_NCNN_WITH_EXPRESSIONS if options.dynamic_search else None
     return about
 
 
 def _graph(exported, checksum):
     return {
         "name": exported.graph.name,
-        "format": exported.format,
+        "mode": exported.graph.mode,
+        "format": exported.model.format,
         "files": [_file(path, checksum) for path in exported.files],
         "inputs": [_tensor(tensor) for tensor in exported.graph.inputs],
         "outputs": [_tensor(tensor) for tensor in exported.graph.outputs],
+        "sizes": [{"template_size": template, "search_size": search} for template, search in exported.sizes],
     }
 
 
@@ -146,6 +169,7 @@ def _tensor(tensor: TensorSpec):
         "about": tensor.about,
         "shape": list(tensor.shape),
         "dtype": tensor.dtype,
+        "activation": tensor.activation,
     }
 
 

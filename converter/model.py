@@ -9,7 +9,7 @@ import torch
 from converter.checkpoint import Checkpoint, load_strictly, read_checkpoint
 from converter.errors import ArchitectureError, DependencyError
 from converter.networks import FAMILIES
-from converter.spec import NetworkOptions
+from converter.options import NetworkOptions
 from official_patches.checkout import CheckoutError, UnknownArchError, build_official
 
 

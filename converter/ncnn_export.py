@@ -14,9 +14,10 @@ from pathlib import Path
 
 from converter.errors import ConversionError, DependencyError
 from converter.files import write
+from converter.layout import ModelFile
 from converter.ncnn_format import NcnnGraph, read_param, read_table
-from converter.ncnn_weights import load_bin
-from converter.spec import GraphSpec
+from converter.ncnn_weights import NcnnWeights, halved, load_bin
+from converter.spec import GraphSpec, TensorSpec
 
 LAST_WORDS = 3
 # what pnnx writes beside the ncnn model and nobody reads: its own weights and ONNX file, two scripts
@@ -31,11 +32,11 @@ class PnnxRun:
 
     Args:
         torchscript: the traced graph, a TorchScript file.
-        graph: its inputs and outputs.
+        file: the model to make of it.
         folder: an empty folder for it; the finished model is written there as ``<stem>.param`` and ``.bin``.
-        stem: file name of the model without extension.
         timeout: seconds it may take from now on.
         process_group: where to put the process, for whoever has to end it when we are gone.
+        half: store weights as halves.
 
     Raises:
         DependencyError: when there is no pnnx to run.
@@ -45,18 +46,20 @@ class PnnxRun:
     def __init__(
         self,
         torchscript: bytes,
-        graph: GraphSpec,
+        file: ModelFile,
         folder: Path,
-        stem: str,
         timeout: float,
         process_group: int | None = None,
+        half: bool = False,
     ):
-        self.graph, self.folder, self.stem = graph, folder, stem
+        self.graph, self.folder, self.stem, self.half = file.graph, folder, file.stem, half
+        self.others = (file.other or file.graph).inputs
         self.timeout, self.deadline = timeout, time.monotonic() + timeout
         write(folder / "model.pt", torchscript)
         write(folder / "log", b"")
-        shapes = ",".join(f"[{','.join(map(str, tensor.shape))}]f32" for tensor in graph.inputs)
-        command = [pnnx_binary(), "model.pt", f"inputshape={shapes}", "fp16=0"]
+        command = [pnnx_binary(), "model.pt", f"inputshape={_shapes(file.graph)}", "fp16=0"]
+        if file.other:
+            command.append(f"inputshape2={_shapes(file.other)}")
         command += [f"{output}={os.devnull}" for output in UNREAD]
         try:
             with (folder / "log").open("ab") as log:
@@ -92,13 +95,16 @@ class PnnxRun:
             raise self._failed(f"ended by signal {-code}")
         if code > 0:
             raise self._failed(f"returned {code}, expected 0")
-        graph = self._proved()
+        graph, stored = self._proved()
         # pnnx calls blobs in0, in1, ..., out0, ... in the order of the traced function
         names = {f"in{index}": tensor.name for index, tensor in enumerate(self.graph.inputs)}
         names |= {f"out{index}": tensor.name for index, tensor in enumerate(self.graph.outputs)}
         param, weights = self.folder / f"{self.stem}.param", self.folder / f"{self.stem}.bin"
-        write(param, graph.renamed(names).text().encode())
-        (self.folder / "model.ncnn.bin").rename(weights)
+        write(param, graph.making_room(set(names.values()) - names.keys()).renamed(names).text().encode())
+        if self.half:
+            write(weights, halved(graph, stored).data())
+        else:
+            (self.folder / "model.ncnn.bin").rename(weights)
         return param, weights
 
     def stop(self) -> None:
@@ -107,7 +113,7 @@ class PnnxRun:
             self.process.kill()
         self.process.wait()
 
-    def _proved(self) -> NcnnGraph:
+    def _proved(self) -> tuple[NcnnGraph, NcnnWeights]:
         param, weights = self.folder / "model.ncnn.param", self.folder / "model.ncnn.bin"
         for path in (param, weights):
             if not path.is_file():
@@ -121,11 +127,11 @@ class PnnxRun:
             if sorted(found) != declared:
                 raise self._failed(f"the graph has {what} {', '.join(found) or 'none'}, expected {', '.join(declared)}")
         try:
-            load_bin(graph, weights)
+            stored = load_bin(graph, weights)
         except ConversionError as error:
             raise self._failed(str(error)) from None
         self._check_shapes()
-        return graph
+        return graph, stored
 
     def _check_layers(self, graph):
         import ncnn
@@ -140,9 +146,9 @@ class PnnxRun:
         found = []
         for layer in table.layers:
             if layer.type == "pnnx.Input":
-                shape = re.search(rf"#{re.escape(layer.outputs[0])}=\(([\d,]+)\)", " ".join(layer.params))
-                found.append(tuple(map(int, shape[1].split(","))) if shape else None)
-        declared = [tensor.shape for tensor in self.graph.inputs]
+                shape = re.search(rf"#{re.escape(layer.outputs[0])}=\(([\d,?]+)\)", " ".join(layer.params))
+                found.append(tuple(shape[1].split(",")) if shape else None)
+        declared = [_known_sizes(tensor, other) for tensor, other in zip(self.graph.inputs, self.others, strict=True)]
         if found != declared:
             raise self._failed(f"the graph has input shapes {found}, expected {declared}")
 
@@ -161,6 +167,15 @@ class PnnxRun:
         telling = [line for line in said if line.startswith("ignore ")] or said
         last = " | ".join(telling[-LAST_WORDS:])
         return ConversionError(f"pnnx on {self.graph.name}: {what}; it said: {last or 'nothing'}")
+
+
+def _shapes(graph: GraphSpec) -> str:
+    return ",".join(f"[{','.join(map(str, tensor.shape))}]f32" for tensor in graph.inputs)
+
+
+def _known_sizes(tensor: TensorSpec, other: TensorSpec) -> tuple[str, ...]:
+    """A shape as pnnx writes it: a question mark where the two differ."""
+    return tuple(str(one) if one == two else "?" for one, two in zip(tensor.shape, other.shape, strict=True))
 
 
 def pnnx_binary() -> str:

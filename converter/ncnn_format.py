@@ -6,8 +6,9 @@ and output blobs, their names, and ``key=value`` parameters. A value is an integ
 when it holds a comma or a blank) or an array: ``-23309=2,1.0,6.0`` or, shorter, ``9=1.0,6.0``.
 """
 
+import itertools
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -166,6 +167,22 @@ class NcnnGraph:
         return self._with(
             replace(layer, inputs=rename(layer.inputs), outputs=rename(layer.outputs)) for layer in self.layers
         )
+
+    def making_room(self, names: Collection[str]) -> "NcnnGraph":
+        """The same graph with blobs that have one of these names called otherwise."""
+        taken = {blob for layer in self.layers for blob in layer.outputs} | set(names)
+        fresh = (name for number in itertools.count() if (name := f"blob{number}") not in taken)
+        found = [blob for layer in self.layers for blob in layer.outputs if blob in names]
+        return self.renamed(dict(zip(found, fresh)))  # noqa: B905 fresh names never end
+
+    def part(self, outputs: Iterable[str]) -> "NcnnGraph":
+        """The layers that some blobs depend on; the header is left out, its counts are of the whole."""
+        needed, kept = set(outputs), []
+        for layer in reversed(self.layers):
+            if needed & set(layer.outputs):
+                needed.update(layer.inputs)
+                kept.append(layer)
+        return NcnnGraph(tuple(reversed(kept)))
 
     def with_param(self, name: str, key: int, value: object) -> "NcnnGraph":
         """The same graph with one parameter of one layer changed or added.

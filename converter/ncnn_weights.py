@@ -4,7 +4,7 @@ Nothing in the file says what it holds; the ``.param`` beside it does. An array 
 bytes that say how it is stored, or without, and is then float32. Numbers are little-endian.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -23,6 +23,7 @@ TAGS = {
     TABLE: "a table of 256 values and an index for each weight",
 }
 TAG_BYTES, TABLE_BYTES = 4, 4 * 256
+HALF_OVERFLOWS = 65520.0  # from here on, rounding to nearest gives infinity
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,44 @@ class NcnnWeights:
         return NcnnWeights(
             tuple(tuple(change(index, stored) for stored in arrays) for index, arrays in enumerate(self.arrays))
         )
+
+
+def halved(graph: NcnnGraph, weights: NcnnWeights) -> NcnnWeights:
+    """Weights as IEEE halves, rounded to nearest, subnormals kept; biases and batch norms stay float32.
+
+    ncnn says which arrays may be halves: those that it loads by their tag, the weights of convolutions and
+    matrix products.
+
+    Raises:
+        ConversionError: naming a layer with a weight that no half can hold.
+    """
+
+    def change(index: int, stored: Stored) -> Stored:
+        if stored.tag != RAW:
+            return stored
+        values = stored.values()
+        largest = float(np.abs(values).max(initial=0))
+        if not largest < HALF_OVERFLOWS:
+            raise ConversionError(
+                f"--half: layer {graph.layers[index].name} has a {stored.role} of {largest:.4g}, and the largest half "
+                "is 65504; leave --half out"
+            )
+        return stored.with_values(values, HALF)
+
+    return weights.mapped(change)
+
+
+def load_part(param: Path, weights: Path, outputs: Iterable[str]) -> tuple[NcnnGraph, NcnnWeights]:
+    """Read both files of a model, and keep the layers that some blobs depend on.
+
+    Raises:
+        ConversionError: as :func:`load_model`.
+    """
+    graph, stored = load_model(param, weights)
+    part = graph.part(outputs)
+    blobs = {layer.outputs for layer in part.layers}
+    kept = zip(graph.layers, stored.arrays, strict=True)
+    return part, NcnnWeights(tuple(arrays for layer, arrays in kept if layer.outputs in blobs))
 
 
 def load_model(param: Path, weights: Path) -> tuple[NcnnGraph, NcnnWeights]:

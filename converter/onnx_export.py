@@ -17,9 +17,14 @@ import torch
 from converter import __version__, process
 from converter.errors import ConversionError
 from converter.files import write
+from converter.layout import ModelFile
 from converter.spec import GraphSpec
 
 log = logging.getLogger(__name__)
+
+AXES = ("batch", "channels", "height", "width")
+
+Axes = dict[str, dict[int, str]]
 
 
 class OnnxConversion:
@@ -27,24 +32,26 @@ class OnnxConversion:
 
     Args:
         traced: the graph as TorchScript.
-        graph: its inputs and outputs.
+        file: the model to make of it.
         path: the ``.onnx`` file to write.
         opset: 11 to 17.
         simplify: whether to run onnxsim.
         metadata: what the file says about itself, name to text.
+        half: store weights as halves.
     """
 
     def __init__(
         self,
         traced: torch.jit.ScriptModule,
-        graph: GraphSpec,
+        file: ModelFile,
         path: Path,
         opset: int,
         simplify: bool,
         metadata: Mapping[str, str],
+        half: bool = False,
     ):
-        self.traced, self.graph, self.path = traced, graph, path
-        self.opset, self.simplify, self.metadata = opset, simplify, metadata
+        self.traced, self.file, self.path = traced, file, path
+        self.opset, self.simplify, self.metadata, self.half = opset, simplify, metadata, half
 
     def result(self) -> tuple[Path, ...]:
         """Convert, prove, write.
@@ -54,18 +61,26 @@ class OnnxConversion:
         """
         import onnx
 
-        exported = onnx_from_torchscript(self.traced, self.graph, self.opset)
+        graph, axes = self.file.graph, free_axes(self.file)
+        exported = onnx_from_torchscript(self.traced, graph, self.opset, axes)
         model = onnx.load_from_string(exported)
+        if axes:
+            exported = state_outputs(model, graph, axes)
         if self.simplify:
             try:
-                model = simplified(model, self.graph)
-                check(model, self.graph, "simplifying")
+                model = simplified(model, graph)
+                check(model, graph, "simplifying", axes)
             except ConversionError:
-                check(onnx.load_from_string(exported), self.graph, "exporting")  # perhaps it was wrong before
+                check(onnx.load_from_string(exported), graph, "exporting", axes)  # perhaps it was wrong before
                 raise
         else:
-            check(model, self.graph, "exporting")
-        describe(model, self.graph, self.metadata)
+            check(model, graph, "exporting", axes)
+        if self.half:
+            from converter.onnx_half import store_halves
+
+            store_halves(model)
+            check(model, graph, "storing halves of", axes)
+        describe(model, graph, self.metadata)
         write(self.path, model.SerializeToString(deterministic=True))
         return (self.path,)
 
@@ -73,8 +88,25 @@ class OnnxConversion:
         """Nothing runs beside this process."""
 
 
-def onnx_from_torchscript(traced: torch.jit.ScriptModule, graph: GraphSpec, opset: int) -> bytes:
+def free_axes(file: ModelFile) -> Axes:
+    """Where a model serves several sizes: tensor name to {axis: what the size is called}."""
+    graph, other = file.graph, file.other or file.graph
+    free: Axes = {}
+    tensors = zip((*graph.inputs, *graph.outputs), (*other.inputs, *other.outputs), strict=True)
+    for tensor, again in tensors:
+        for axis, (one, two) in enumerate(zip(tensor.shape, again.shape, strict=True)):
+            if one != two:
+                free.setdefault(tensor.name, {})[axis] = f"{tensor.meaning}_{AXES[axis]}"
+    return free
+
+
+def onnx_from_torchscript(
+    traced: torch.jit.ScriptModule, graph: GraphSpec, opset: int, axes: Axes | None = None
+) -> bytes:
     """The exporter's model, as the bytes of a file.
+
+    Args:
+        axes: as of :func:`free_axes`.
 
     Raises:
         ConversionError: with the exporter's first words.
@@ -92,11 +124,26 @@ def onnx_from_torchscript(traced: torch.jit.ScriptModule, graph: GraphSpec, opse
                 opset_version=opset,
                 input_names=[tensor.name for tensor in graph.inputs],
                 output_names=[tensor.name for tensor in graph.outputs],
+                dynamic_axes=axes or None,
             )
     except (RuntimeError, TypeError, ValueError, torch.onnx.errors.OnnxExporterError) as error:
         first = str(error).strip().partition("\n")[0]
         raise ConversionError(f"exporting {graph.name} to ONNX opset {opset} failed: {first}") from error
     return buffer.getvalue()
+
+
+def state_outputs(model, graph: GraphSpec, axes: Axes) -> bytes:
+    """Say of outputs what is known of them; of a graph for several sizes the exporter leaves even the batch open.
+
+    Returns:
+        the model as the bytes of a file.
+    """
+    declared = {tensor.name: _shape(tensor, axes) for tensor in graph.outputs}
+    for value in model.graph.output:
+        for size, known in zip(value.type.tensor_type.shape.dim, declared.get(value.name, ()), strict=False):
+            if isinstance(known, int):
+                size.dim_value = known
+    return model.SerializeToString()
 
 
 def simplified(model, graph: GraphSpec):
@@ -132,7 +179,7 @@ def _onnxsim():
     return onnxsim
 
 
-def check(model, graph: GraphSpec, step: str) -> None:
+def check(model, graph: GraphSpec, step: str, axes: Axes | None = None) -> None:
     """Valid for onnx, with the declared inputs and outputs in their order, all of it in the default domain.
 
     Raises:
@@ -150,7 +197,7 @@ def check(model, graph: GraphSpec, step: str) -> None:
         ("outputs", model.graph.output, graph.outputs),
     ):
         found = [_tensor(value) for value in values]
-        expected = [(tensor.name, tensor.shape, "FLOAT") for tensor in declared]
+        expected = [(tensor.name, _shape(tensor, axes), "FLOAT") for tensor in declared]
         if found != expected:
             raise ConversionError(f"{step} {graph.name}: {what} became {_listed(found)}, expected {_listed(expected)}")
     for node in model.graph.node:
@@ -158,6 +205,11 @@ def check(model, graph: GraphSpec, step: str) -> None:
             raise ConversionError(
                 f"{step} {graph.name}: {node.domain}::{node.op_type} is not of the default ONNX domain"
             )
+
+
+def _shape(tensor, axes):
+    free = (axes or {}).get(tensor.name, {})
+    return tuple(free.get(axis, size) for axis, size in enumerate(tensor.shape))
 
 
 def _tensor(value):

@@ -2,25 +2,39 @@
 
 import logging
 import time
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from converter.errors import ConversionError, UsageError
-from converter.formats import FORMATS, Conversion, Job, check_dependencies
-from converter.plan import (
-    StageCallback,
-    Stages,
-    check_checkpoint,
-    image_inputs,
-    network_dimensions,
-    reference_answers,
-    reference_words,
-)
-from converter.spec import ExportOptions, GraphSpec
+from converter.feeds import Feed
+from converter.formats import FORMATS, Conversion, Job, Traced, check_dependencies
+from converter.layout import ModelFile, Setup, Use, at_sizes, setups
+from converter.options import ExportOptions
+from converter.plan import StageCallback, Stages, check_checkpoint, reference_answers, reference_words
+from converter.spec import GraphSpec
+from converter.verify import Runner
 
 log = logging.getLogger(__name__)
+
+
+@dataclass
+class Trial:
+    """One search size, on its way to a proof.
+
+    Attributes:
+        setup: which graphs there are.
+        feeds: what they are compared on.
+        answers: the reference's tensors for each.
+        runners: format to graph to what runs it.
+    """
+
+    setup: Setup
+    feeds: list[Feed]
+    answers: Sequence[dict] = ()
+    runners: dict[str, dict[str, Runner]] | None = None
 
 
 @dataclass
@@ -28,7 +42,7 @@ class Made:
     """What a finished export consists of.
 
     Attributes:
-        dimensions: the numbers behind the names in the config's shapes.
+        trials: one for each search size, the network's own first.
         network: a :class:`converter.model.LoadedNetwork`.
         graphs: every :class:`converter.manifest.ExportedGraph`.
         verification: the proof's figures, or that there are none.
@@ -36,7 +50,7 @@ class Made:
         golden: the index of the golden vectors.
     """
 
-    dimensions: dict[str, int]
+    trials: Sequence[Trial]
     network: Any
     graphs: list[Any]
     verification: dict[str, Any]
@@ -48,7 +62,7 @@ def export(options: ExportOptions, on_stage: StageCallback | None = None) -> dic
     """Convert a checkpoint, prove the result, publish it.
 
     Args:
-        options: what to export; see :class:`converter.spec.ExportOptions`.
+        options: what to export; see :class:`converter.options.ExportOptions`.
         on_stage: told when a stage begins and ends.
 
     Returns:
@@ -62,46 +76,40 @@ def export(options: ExportOptions, on_stage: StageCallback | None = None) -> dic
         with stages("check"):
             from converter.publish import Workspace
 
-            dimensions, plans, images, feeds = _checked(options)
-            graphs = {graph.name: graph for plan in plans.values() for graph in plan}
+            trials = _checked(options)
             workspace = running.enter_context(Workspace(options.output))
         with stages("import") as notes:
-            from converter.manifest import ExportedGraph
             from converter.model import load_network, one_thread
-            from converter.trace import multiply_adds
 
             running.enter_context(one_thread())
             notes.append("torch")
         with stages("network") as notes:
-            network = load_network(options, dimensions["stride"])
+            network = load_network(options, trials[0].setup.dimensions["stride"])
             notes += [f"{options.arch}, {network.source}", f"{network.parameters:,} parameters"]
         with stages("trace") as notes:
-            conversions = _start_conversions(options, network, plans, workspace, running)
-            notes.append(", ".join(graphs))
+            conversions = _start_conversions(options, network, trials, workspace, running)
+            notes.append(", ".join(dict.fromkeys(file.graph.name for file in conversions)))
         with stages("reference"):
-            counts = {name: multiply_adds(network.module, graph) for name, graph in graphs.items()}
-            answers = reference_answers(network.module, options.network.family, images, feeds)
+            counts = _multiply_adds(network, trials)
+            for trial in trials:
+                trial.answers = reference_answers(network.module, options.network, trial.setup.images, trial.feeds)
         with stages("convert") as notes:
             files = _finished(conversions)
-            runners = _loaded(plans, files)
-            notes.append(" and ".join(plans))
+            _load(trials, files)
+            notes.append(" and ".join(options.formats))
         protected = None
         if options.protect_fp16:
             with stages("half") as notes:
-                protected = _protect(plans, files, runners, feeds, answers)
+                protected = _protect(trials, files)
                 notes.append(f"{sum(map(len, protected.values()))} layers without half arithmetic")
         with stages("verify") as notes:
-            verification = _verify(options, plans, runners, feeds, answers, reference_words(network))
-            notes.append(f"on {len(feeds)} inputs" if feeds else "left out")
-        exported = [
-            ExportedGraph(graph, name, files[name, graph.name], counts[graph.name])
-            for name, plan in plans.items()
-            for graph in plan
-        ]
-        made = Made(dimensions, network, exported, verification, protected)
+            verification = _verify(options, trials, reference_words(network))
+            inputs = sum(len(trial.feeds) for trial in trials)
+            notes.append(f"on {inputs} inputs" if inputs else "left out")
+        made = Made(trials, network, _exported(trials, files, counts), verification, protected)
         if options.golden:
             with stages("golden") as notes:
-                made.golden = _golden(options, made, graphs.values(), feeds, answers, workspace)
+                made.golden = _golden(options, made, workspace)
                 notes.append(str(options.golden))
         with stages("publish") as notes:
             manifest = _publish(options, made, workspace)
@@ -109,17 +117,11 @@ def export(options: ExportOptions, on_stage: StageCallback | None = None) -> dic
     return manifest
 
 
-def _checked(options):
-    """Everything that can be refused is refused here, before torch is imported.
-
-    Returns:
-        sizes of the network, format to graphs, the images that the graphs take, what to compare on.
-    """
+def _checked(options) -> list[Trial]:
+    """Everything that can be refused is refused here, before torch is imported."""
     from converter.publish import check_target
 
-    dimensions = network_dimensions(options)
-    plans = {name: options.network.graph_specs(options.split_of(name), dimensions) for name in options.formats}
-    images = image_inputs(graph for plan in plans.values() for graph in plan)
+    found = setups(options)
     check_target(options.output)
     if options.golden:
         from converter.vectors import place_for
@@ -132,20 +134,26 @@ def _checked(options):
         raise UsageError("--protect-fp16 is about ncnn models; add --format ncnn")
     check_dependencies(options)
     check_checkpoint(options.checkpoint)
-    return dimensions, plans, images, _feeds(options, images)
+    return [Trial(setup, _feeds(options, setup, len(found) > 1)) for setup in found]
 
 
-def _feeds(options, images):
+def _feeds(options, setup, several_sizes) -> list[Feed]:
     """What to compare on; nothing where nothing is compared."""
     from converter.feeds import noise_feeds, picture_feed
 
     if not options.verify:
         return []
-    noise = noise_feeds(options.seed, options.network.noise_feeds, images)
-    return noise + [picture_feed(path, images, options.network.preprocess) for path in options.images]
+    noise = noise_feeds(options.seed, options.network.noise_feeds, setup.images)
+    feeds = noise + [picture_feed(path, setup.images, options.network.preprocess) for path in options.images]
+    return [at_sizes(feed, setup.network) for feed in feeds] if several_sizes else feeds
 
 
-def _start_conversions(options, network, plans, workspace, running) -> dict[tuple[str, str], Conversion]:
+def _model_files(trials: Iterable[Trial]) -> list[ModelFile]:
+    """Every model of the export once."""
+    return list(dict.fromkeys(use.file for trial in trials for uses in trial.setup.uses.values() for use in uses))
+
+
+def _start_conversions(options, network, trials, workspace, running) -> dict[ModelFile, Conversion]:
     """Trace every graph once and start its conversions as soon as it is traced.
 
     Those that go on by themselves come first, and of them the largest.
@@ -155,67 +163,106 @@ def _start_conversions(options, network, plans, workspace, running) -> dict[tupl
     from converter.trace import trace
 
     metadata = file_metadata(options, network)
-    graphs = {graph.name: graph for plan in plans.values() for graph in plan}
+    files: dict[GraphSpec, list[ModelFile]] = {}
+    for file in _model_files(trials):
+        files.setdefault(file.graph, []).append(file)
     conversions = {}
-    for graph in sorted(graphs.values(), key=lambda graph: (not _in_background(graph, plans), -_input_size(graph))):
-        traced = trace(network.module, graph)
-        job = Job(traced, graph, workspace.folder, options, metadata, workspace.process_group)
-        for name in (name for name, plan in plans.items() if graph in plan):
-            conversion = FORMATS[name].start(job)
+    for graph in sorted(files, key=lambda graph: (not _in_background(files[graph]), -_input_size(graph))):
+        traced = Traced(trace(network.module, graph))
+        for file in files[graph]:
+            job = Job(traced, file, workspace.folder, options, metadata, workspace.process_group)
+            conversion = FORMATS[file.format].start(job)
             running.callback(conversion.stop)
-            conversions[name, graph.name] = conversion
+            conversions[file] = conversion
         if options.keep_torchscript:
-            write(workspace.folder / f"{job.stem}.pt", job.torchscript)
+            write(workspace.folder / f"{files[graph][0].stem}.pt", traced.torchscript)
     return conversions
 
 
-def _in_background(graph, plans):
-    return any(FORMATS[name].background for name, plan in plans.items() if graph in plan)
+def _in_background(files):
+    return any(FORMATS[file.format].background for file in files)
 
 
 def _input_size(graph: GraphSpec) -> int:
     return max(tensor.shape[-1] * tensor.shape[-2] for tensor in graph.inputs)
 
 
-def _finished(conversions) -> dict[tuple[str, str], tuple[Path, ...]]:
+def _finished(conversions) -> dict[ModelFile, tuple[Path, ...]]:
     """The files of every conversion; what this process has to do itself comes before waiting for others."""
     files = {}
-    for name, graph in sorted(conversions, key=lambda key: FORMATS[key[0]].background):
+    for file in sorted(conversions, key=lambda file: FORMATS[file.format].background):
         start = time.perf_counter()
-        files[name, graph] = conversions[name, graph].result()
-        log.debug("%s %s: %.2f s", name, graph, time.perf_counter() - start)
+        files[file] = conversions[file].result()
+        log.debug("%s %s: %.2f s", file.format, file.graph.name, time.perf_counter() - start)
     return files
 
 
-def _loaded(plans, files):
-    """Format to graph to what runs it; loading is part of the proof that the files are sound."""
-    return {
-        name: {graph.name: FORMATS[name].load(files[name, graph.name], graph) for graph in plan}
-        for name, plan in plans.items()
-    }
+def _load(trials, files) -> None:
+    """Loading is part of the proof that the files are sound; each is loaded once for all that run it alike."""
+    loaded: dict[Any, Runner] = {}
+    for trial in trials:
+        trial.runners = {}
+        for format, uses in trial.setup.uses.items():
+            for use in uses:
+                if use not in loaded:
+                    loaded[use] = FORMATS[format].load(files[use.file], use.graph)
+            trial.runners[format] = {use.graph.name: loaded[use] for use in uses}
 
 
-def _verify(options, plans, runners, feeds, answers, reference):
+def _described(trials) -> dict[Use, tuple[tuple[int, int], ...]]:
+    """Every graph of every format once, one that serves several sizes at the first; and the sizes."""
+    found: dict[tuple[str, str], Use] = {}
+    sizes: dict[Use, tuple[tuple[int, int], ...]] = {}
+    for format in trials[0].setup.uses:
+        for trial in trials:
+            for use in trial.setup.uses[format]:
+                first = found.setdefault((format, use.graph.name), use)
+                sizes[first] = (*sizes.get(first, ()), trial.setup.sizes)
+    return sizes
+
+
+def _multiply_adds(network, trials) -> dict[GraphSpec, int]:
+    from converter.trace import multiply_adds
+
+    return {graph: multiply_adds(network.module, graph) for graph in {use.graph for use in _described(trials)}}
+
+
+def _exported(trials, files, counts) -> list[Any]:
+    """What the manifest lists."""
+    from converter.manifest import ExportedGraph
+
+    return [
+        ExportedGraph(use.graph, use.file, files[use.file], sizes, counts[use.graph])
+        for use, sizes in _described(trials).items()
+    ]
+
+
+def _verify(options, trials, reference):
     from converter.verify import Report, verify
 
     if not options.verify:
-        for name, plan in plans.items():
-            _probe(name, plan, runners[name])
+        for trial in trials:
+            for format, runners in trial.runners.items():
+                _probe(format, trial.setup.graphs(format), runners)
         log.warning("not verified (--no-verify): nothing says that these models answer as the network does")
         return {"status": "unverified", "reason": "--no-verify"}
     tolerances = options.tolerances()
     checks = [
         check
-        for name, plan in plans.items()
-        for check in verify(name, plan, runners[name], feeds, answers, tolerances, options.network.decision)
+        for format in options.formats
+        for trial in trials
+        for check in verify(
+            *(format, trial.setup.graphs(format), trial.runners[format], trial.feeds, trial.answers, tolerances),
+            options.network.decision,
+        )
     ]
     Report(tuple(checks)).raise_if_failed()
     return {
         "status": "passed",
         "reference": reference,
-        "candidates": {name: FORMATS[name].runtime for name in plans},
+        "candidates": {name: FORMATS[name].runtime for name in options.formats},
         "seed": options.seed,
-        "feeds": [feed.name for feed in feeds],
+        "feeds": [feed.name for trial in trials for feed in trial.feeds],
         "tolerances": {name: tolerance.model_dump() for name, tolerance in tolerances.items()},
         "checks": [check.as_dict() for check in checks],
     }
@@ -236,31 +283,35 @@ def _probe(format, graphs, runners):
                 )
 
 
-def _protect(plans, files, runners, feeds, answers) -> dict[str, tuple[str, ...]]:
-    """Switch half arithmetic off in the ncnn layers that need it; what runs the graphs is loaded anew."""
+def _protect(trials, files) -> dict[str, tuple[str, ...]]:
+    """Switch half arithmetic off in the ncnn layers that need it at any size; what runs the graphs is loaded anew."""
     from converter.half.analysis import fp16_report
     from converter.half.masks import protect_files
 
-    graphs = plans["ncnn"]
-    paths = {graph.name: files["ncnn", graph.name] for graph in graphs}
-    report = fp16_report(paths, graphs, runners["ncnn"], feeds, answers)
-    changed = protect_files({name: param for name, (param, _) in paths.items()}, report.protect)
-    for line in report.advice():
-        log.warning("half precision: %s", line)
-    runners["ncnn"] = {graph.name: FORMATS["ncnn"].load(paths[graph.name], graph) for graph in graphs}
+    changed: dict[str, tuple[str, ...]] = {}
+    for trial in trials:
+        uses = trial.setup.uses["ncnn"]
+        paths = {use.graph.name: files[use.file] for use in uses}
+        graphs = [use.graph for use in uses]
+        report = fp16_report(paths, graphs, trial.runners["ncnn"], trial.feeds, trial.answers)
+        for name, layers in protect_files({name: param for name, (param, _) in paths.items()}, report.protect).items():
+            changed[name] = (*changed.get(name, ()), *layers)
+        for line in report.advice():
+            log.warning("half precision: %s", line)
+    _load(trials, files)
     return changed
 
 
-def _golden(options, made, graphs, feeds, answers, workspace):
+def _golden(options, made, workspace):
     from converter.golden import golden_header
     from converter.manifest import about_network
-    from converter.vectors import make_vectors
+    from converter.vectors import Group, make_vectors
 
-    spec = options.network
-    about = about_network(options.arch, spec, made.dimensions, made.network)
+    spec, first = options.network, made.trials[0]
+    about = about_network(options.arch, spec, first.setup.dimensions, made.network)
     header = golden_header(about, reference_words(made.network), options.precision, options.tolerances())
-    folder = workspace.folder / "golden"
-    return make_vectors(folder, header, made.network.module, list(graphs), feeds, answers, spec.intermediates)
+    groups = [Group(trial.setup.all_graphs(), trial.feeds, trial.answers) for trial in made.trials]
+    return make_vectors(workspace.folder / "golden", header, made.network.module, groups, spec.intermediates)
 
 
 def _publish(options, made, workspace):
@@ -277,6 +328,6 @@ def _publish(options, made, workspace):
         inside[place.inside] = workspace.folder / "golden"
     elif place:
         publish_vectors(place.target, workspace.folder / "golden", made.golden)
-    files = [*(path for graph in made.graphs for path in graph.files), *extra]
+    files = dict.fromkeys([*(path for graph in made.graphs for path in graph.files), *extra])
     workspace.publish([(path.name, path) for path in files], manifest, inside)
     return manifest

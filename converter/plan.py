@@ -8,7 +8,8 @@ from typing import Any
 
 from converter.errors import CheckpointError, UsageError
 from converter.networks import FAMILIES
-from converter.spec import GraphSpec, NetworkOptions, TensorSpec
+from converter.options import NetworkOptions
+from converter.spec import GraphSpec, NetworkSpec, TensorSpec
 
 StageCallback = Callable[[str, float | None, str], None]
 
@@ -66,18 +67,20 @@ def check_checkpoint(path: Path) -> None:
 
 
 def image_inputs(graphs: Iterable[GraphSpec]) -> tuple[TensorSpec, ...]:
-    """The inputs that no graph produces: template and search crop."""
+    """The inputs that no graph produces, template and search crop, called by their meaning."""
     graphs = list(graphs)
     produced = {tensor.meaning for graph in graphs for tensor in graph.outputs}
     inputs = {tensor.meaning: tensor for graph in graphs for tensor in graph.inputs}
-    return tuple(tensor for meaning, tensor in inputs.items() if meaning not in produced)
+    return tuple(
+        tensor.model_copy(update={"name": meaning}) for meaning, tensor in inputs.items() if meaning not in produced
+    )
 
 
-def reference_answers(module: Any, family: str, images: Sequence[TensorSpec], feeds: Sequence) -> list[dict]:
+def reference_answers(module: Any, spec: NetworkSpec, images: Sequence[TensorSpec], feeds: Sequence) -> list[dict]:
     """What the unpatched network says to every feed: tensors of the config by name."""
     from converter.runners.torch_runner import TorchReference
 
-    reference = TorchReference(module, FAMILIES[family], images)
+    reference = TorchReference(module, FAMILIES[spec.family], images, spec.activations)
     return [reference.infer(feed.tensors) for feed in feeds]
 
 

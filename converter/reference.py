@@ -4,19 +4,19 @@ import logging
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from converter.errors import UsageError, VerificationError
 from converter.feeds import Feed
 from converter.golden import Golden, golden_header, read_golden
+from converter.layout import at_sizes
 from converter.manifest import GOLDEN_INDEX, about_network
-from converter.networks import FAMILIES
-from converter.plan import check_checkpoint, reference_words
-from converter.spec import VerifyOptions
+from converter.options import VerifyOptions
+from converter.plan import check_checkpoint, reference_answers, reference_words
 from converter.subject import Subject
-from converter.vectors import make_vectors, publish_vectors
+from converter.vectors import Group, make_vectors, publish_vectors
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +63,6 @@ def reference_for(
     check_checkpoint(options.checkpoint)
     feeds = _feeds(options, subject)
     from converter.model import load_network, one_thread
-    from converter.runners.torch_runner import TorchReference
 
     running.enter_context(one_thread())
     sized = options.model_copy(update={"network": subject.network})
@@ -77,9 +76,18 @@ def reference_for(
     checkpoint = {"file": loaded.checkpoint.file, "sha256": loaded.checkpoint.sha256}
     if crops and (feed := crops(Reference(about, [], [], loaded), subject)):
         feeds.append(feed)
-    runner = TorchReference(loaded.module, FAMILIES[subject.network.family], subject.images)
-    answers = [runner.infer(feed.tensors) for feed in feeds]
+    answers = reference_answers(loaded.module, subject.network, subject.images, feeds)
     return Reference(about, feeds, answers, loaded, checkpoint)
+
+
+def reference_at(reference: Reference, options: VerifyOptions, subject: Subject) -> Reference | None:
+    """The same network's answers at other sizes; None where golden vectors are the reference and have none."""
+    if reference.network is None:
+        golden = _any_golden(options, subject).of_size(subject.images)
+        return _of_golden(golden) if golden.cases else None
+    feeds = [at_sizes(feed, subject.network) for feed in _feeds(options, subject)]
+    answers = reference_answers(reference.network.module, subject.network, subject.images, feeds)
+    return replace(reference, feeds=feeds, answers=answers)
 
 
 def _feeds(options, subject):
@@ -102,6 +110,10 @@ def _golden_reference(options, subject) -> Reference:
             "nothing to compare with: pass --resume CHECKPOINT, or --golden DIR (lt-export --golden writes it)"
         )
     check_golden(golden, subject)
+    return _of_golden(golden)
+
+
+def _of_golden(golden) -> Reference:
     feeds, answers = golden.feeds(), golden.answers()
     about = f"golden vectors in {golden.folder}: {golden.index.reference}"
     checkpoint = {key: golden.index.checkpoint.get(key) for key in ("file", "sha256")}
@@ -109,7 +121,16 @@ def _golden_reference(options, subject) -> Reference:
 
 
 def golden_of(options: VerifyOptions, subject: Subject) -> Golden | None:
-    """The golden vectors that the user named, or those of the export; None when there are none."""
+    """The golden vectors that the user named, or those of the export, at the subject's sizes; None when there are none.
+
+    Vectors of other sizes only are given whole, for :func:`check_golden` to say what they are of.
+    """
+    golden = _any_golden(options, subject)
+    fitting = golden.of_size(subject.images) if golden else None
+    return fitting if fitting and fitting.cases else golden
+
+
+def _any_golden(options, subject) -> Golden | None:
     if options.golden:
         return read_golden(options.golden)
     recorded = subject.manifest.golden if subject.manifest else None
@@ -119,18 +140,24 @@ def golden_of(options: VerifyOptions, subject: Subject) -> Golden | None:
     return None
 
 
-def write_vectors(options: VerifyOptions, subject: Subject, reference: Reference) -> None:
-    """Golden vectors of the models' graphs on the reference's inputs, into ``options.write_golden``."""
+def write_vectors(options: VerifyOptions, pairs: Sequence[tuple[Subject, Reference]]) -> None:
+    """Golden vectors of the models' graphs on the reference's inputs, into ``options.write_golden``.
+
+    Args:
+        pairs: for every size of the models.
+    """
+    subject, reference = pairs[0]
     network, spec = reference.network, subject.network
     about = about_network(options.arch, spec, subject.dimensions, network)
     precision = subject.manifest.precision if subject.manifest else "fp32"
     header = golden_header(about, reference.about, precision, subject.tolerances(options))
-    graphs = list({model.graph.name: model.graph for model in subject.models}.values())
+    groups = [
+        Group(list({model.graph.name: model.graph for model in one.models}.values()), each.feeds, each.answers)
+        for one, each in pairs
+    ]
     with tempfile.TemporaryDirectory(prefix="lt-verify-") as folder:
         made = Path(folder) / GOLDEN_FOLDER
-        index = make_vectors(
-            made, header, network.module, graphs, reference.feeds, reference.answers, spec.intermediates
-        )
+        index = make_vectors(made, header, network.module, groups, spec.intermediates)
         publish_vectors(options.write_golden, made, index)
 
 

@@ -10,9 +10,9 @@ from converter.errors import UsageError
 from converter.feeds import Feed
 from converter.formats import FORMATS
 from converter.networks import FAMILIES
+from converter.options import VerifyOptions
 from converter.reference import Reference, check_golden, golden_of
 from converter.runners.isolated import IsolatedRunner
-from converter.spec import VerifyOptions
 from converter.subject import Subject
 
 
@@ -74,7 +74,8 @@ def torch_model(reference: Reference, subject: Subject):
     """The network as a tracker uses it."""
     from converter.runners.torch_runner import TorchModel
 
-    return TorchModel(reference.network.module, FAMILIES[subject.network.family], subject.images)
+    spec = subject.network
+    return TorchModel(reference.network.module, FAMILIES[spec.family], subject.images, spec.activations)
 
 
 def clip(case: Case, formats: list[str], opened: Any, on_frame: Callable[[int, int | None], None] | None = None):
@@ -126,8 +127,8 @@ def _run(case) -> Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]] | Non
     if case.reference.network:
         from converter.runners.torch_runner import TorchReference
 
-        network = case.reference.network.module
-        return TorchReference(network, FAMILIES[case.subject.network.family], case.subject.images).infer
+        module, spec = case.reference.network.module, case.subject.network
+        return TorchReference(module, FAMILIES[spec.family], case.subject.images, spec.activations).infer
     if not case.subject.formats:
         return None
     format = case.subject.formats[0]

@@ -1,6 +1,5 @@
 """What is to be exported: frozen descriptions, read from ``configs/*.yaml``. No torch here."""
 
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -14,6 +13,7 @@ SMALLEST_SIZE, LARGEST_SIZE = 16, 1024
 Size = Annotated[int, Field(ge=SMALLEST_SIZE, le=LARGEST_SIZE)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Activation = Literal["sigmoid"]
 ModulePattern = Annotated[str, Field(pattern=r"^[\w*?!\[\]-]+(\.[\w*?!\[\]-]+)*$")]
 
 
@@ -28,6 +28,7 @@ class TensorSpec(Frozen):
         name: the blob or tensor in the exported file.
         meaning: the config's name for it: z, x, zf, xf, cls, reg.
         about: the meaning in words.
+        activation: what the graph does to the network's own output before it gives it.
         mask_of: meaning of the image whose cells it marks: 1 where there is no image, else 0.
     """
 
@@ -36,6 +37,7 @@ class TensorSpec(Frozen):
     about: str
     shape: tuple[int, ...]
     dtype: str = "float32"
+    activation: Activation | None = None
     mask_of: str | None = None
 
 
@@ -68,6 +70,20 @@ class GraphEntry(Frozen):
     outputs: Annotated[list[str], Field(min_length=1)]
 
 
+class OneFile(Frozen):
+    """A split whose graphs are all read from one converted graph, with its weights stored once.
+
+    Attributes:
+        graph: the one that is converted, a key of ``graphs``.
+        reads: graph of the split to {its tensor: the converted graph's tensor}, where the two differ.
+        template_sizes: that a template may have besides, all of the same number of cells.
+    """
+
+    graph: str
+    reads: dict[str, dict[str, str]]
+    template_sizes: list[Size]
+
+
 class Preprocess(Frozen):
     """How an image becomes z or x: channel order, then ``(pixel - mean) / std`` on pixels of ``pixel_range``."""
 
@@ -94,9 +110,13 @@ class NetworkSpec(Frozen):
     tensors: dict[str, TensorEntry]
     graphs: dict[str, GraphEntry]
     splits: dict[str, Annotated[list[str], Field(min_length=1)]]
+    one_file: dict[str, OneFile] = {}
     default_splits: dict[str, str]
     tolerances: dict[str, dict[str, Tolerance]]
     decision: str
+    logits: dict[str, str] = {}
+    activations: dict[str, Activation] = {}
+    dynamic_search: list[Size] = []
     noise_feeds: Annotated[int, Field(ge=1)]
     intermediates: list[ModulePattern] = []
     preprocess: Preprocess
@@ -114,6 +134,11 @@ class NetworkSpec(Frozen):
             ("default_splits", self.default_splits.values(), self.splits.keys()),
             ("tolerances", [name for table in self.tolerances.values() for name in table], known),
             ("decision", [self.decision], outputs),
+            ("logits", self.logits, outputs),
+            ("activations", self.activations, self.logits),
+            ("one_file", self.one_file, self.splits.keys()),
+            ("one_file", [one.graph for one in self.one_file.values()], self.graphs.keys()),
+            ("one_file", [name for one in self.one_file.values() for name in one.reads], self.graphs.keys()),
         ):
             if unknown := [name for name in names if name not in among]:
                 raise ValueError(f"{where} names {unknown[0]!r}, known are {', '.join(among) or 'none'}")
@@ -132,29 +157,58 @@ class NetworkSpec(Frozen):
             split: a key of ``splits``.
             dimensions: the numbers behind the names in tensor shapes.
         """
-        tensors = {
-            name: TensorSpec(
-                name=name,
-                meaning=name,
-                about=entry.about,
-                shape=self._shape(name, entry, dimensions),
-                mask_of=entry.mask_of,
-            )
-            for name, entry in self.tensors.items()
-        }
-        return tuple(
-            GraphSpec(
-                name=name,
-                mode=self.graphs[name].mode,
-                inputs=tuple(tensors[tensor] for tensor in self._inputs(name)),
-                outputs=tuple(tensors[tensor] for tensor in self.graphs[name].outputs),
-            )
-            for name in self.splits[split]
+        return tuple(self.graph_spec(name, dimensions) for name in self.splits[split])
+
+    def converted(self, split: str) -> list[str]:
+        """The graphs that become files: those of the split, or the one that all of them are read from.
+
+        Raises:
+            UsageError: when there is no such split.
+        """
+        if split not in self.splits:
+            raise UsageError(f"--split {split}: expected one of {', '.join(self.splits)}")
+        return [self.one_file[split].graph] if split in self.one_file else self.splits[split]
+
+    def graph_spec(self, name: str, dimensions: dict[str, int]) -> GraphSpec:
+        """One graph, as :meth:`graph_specs`."""
+        entry = self.graphs[name]
+        return GraphSpec(
+            name=name,
+            mode=entry.mode,
+            inputs=tuple(self.tensor_spec(tensor, dimensions) for tensor in self.inputs_of(name)),
+            outputs=tuple(self.tensor_spec(tensor, dimensions) for tensor in entry.outputs),
         )
 
-    def _inputs(self, name):
-        graph = self.graphs[name]
-        return [*graph.inputs, *(graph.masks if self.masks else ())]
+    def inputs_of(self, graph: str) -> list[str]:
+        """The tensors that a graph takes; its masks among them where the graphs are to have masks."""
+        entry = self.graphs[graph]
+        return [*entry.inputs, *(entry.masks if self.masks else ())]
+
+    def tensor_spec(self, name: str, dimensions: dict[str, int]) -> TensorSpec:
+        """One tensor; a probability where its activation makes it one."""
+        entry, activation = self.tensors[name], self.activations.get(name)
+        return TensorSpec(
+            name=name,
+            meaning=name,
+            about=self.logits[name] if activation else entry.about,
+            shape=self._shape(name, entry, dimensions),
+            activation=activation,
+            mask_of=entry.mask_of,
+        )
+
+    def with_probabilities(self) -> "NetworkSpec":
+        """The same network with logits as probabilities.
+
+        Raises:
+            UsageError: when it has none.
+        """
+        if not self.logits:
+            raise UsageError(f"--sigmoid: {', '.join(self.archs)}: no output of it is a logit")
+        return self.model_copy(update={"activations": dict.fromkeys(self.logits, "sigmoid")})
+
+    def at(self, template_size: int, search_size: int) -> "NetworkSpec":
+        """The same network with other crops."""
+        return self.model_copy(update={"template_size": template_size, "search_size": search_size})
 
     def _shape(self, name, entry, dimensions):
         for size in entry.shape:
@@ -163,124 +217,3 @@ class NetworkSpec(Frozen):
                     f"config: the shape of tensor {name!r} names {size!r}, known are {', '.join(dimensions)}"
                 )
         return tuple(dimensions[size] if isinstance(size, str) else size for size in entry.shape)
-
-
-class NetworkOptions(Frozen):
-    """Which network, and where its weights are.
-
-    Attributes:
-        arch: class name in the official ``lib/models/models.py``.
-        network: the config, with the command line's sizes and path name put in.
-        checkpoint: file with the trained weights.
-        official: an official checkout to build the network from; our own definition otherwise.
-        stride: what the user believes the stride to be, checked against the network.
-        allow_pickle: whether a checkpoint may run code while it loads.
-    """
-
-    arch: str
-    network: NetworkSpec
-    checkpoint: Path | None
-    official: Path | None = None
-    stride: int | None = None
-    allow_pickle: bool = False
-
-
-class ExportOptions(NetworkOptions):
-    """Everything one export depends on; the command line builds it, the pipeline reads it.
-
-    Attributes:
-        output: folder to publish.
-        formats: of the models.
-        split: into which graphs; None for what the config says of each format.
-        opset: of ONNX models.
-        simplify: whether ONNX models go through onnxsim.
-        atol, rtol: replace the config's tolerance of every output.
-        seed: of the noise to compare on.
-        images: pictures to compare on.
-        golden: folder for golden vectors, in the export or elsewhere; None for none.
-        protect_fp16: whether to switch half arithmetic off in ncnn layers that could overflow in it.
-        pnnx_timeout: seconds one pnnx run may take.
-    """
-
-    checkpoint: Path
-    output: Path
-    formats: Annotated[tuple[Literal[FORMAT_NAMES], ...], Field(min_length=1)] = ("ncnn",)
-    split: str | None = None
-    opset: Annotated[int, Field(ge=SMALLEST_OPSET, le=LARGEST_OPSET)] = SMALLEST_OPSET
-    simplify: bool = True
-    precision: str = "fp32"
-    atol: NonNegative | None = None
-    rtol: NonNegative | None = None
-    seed: Annotated[int, Field(ge=0)] = 0
-    images: tuple[Path, ...] = ()
-    verify: bool = True
-    keep_torchscript: bool = False
-    golden: Path | None = None
-    protect_fp16: bool = False
-    pnnx_timeout: Annotated[float, Field(gt=0)] = 120.0
-
-    def split_of(self, format: str) -> str:
-        """A key of the config's ``splits``.
-
-        Raises:
-            UsageError: when the user's is none.
-        """
-        split = self.split or self.network.default_splits[format]
-        if split not in self.network.splits:
-            raise UsageError(f"--split {split}: expected one of {', '.join(self.network.splits)}")
-        return split
-
-    def tolerances(self) -> dict[str, Tolerance]:
-        """Output name to tolerance, with the user's override."""
-        return overridden(self.network.tolerances[self.precision], self.atol, self.rtol)
-
-
-class VerifyOptions(NetworkOptions):
-    """Everything one ``lt-verify`` depends on; the command line builds it, ``checkup`` reads it.
-
-    Attributes:
-        checkpoint: None for a comparison with golden vectors.
-        folder: an export to verify, or None.
-        loose: graph name to model file, of models without a manifest.
-        search_sizes: of models without a manifest, to try in this order.
-        rename: ``[graph:]blob=meaning``, of models without a manifest.
-        formats: to leave the others out; all when empty.
-        golden: folder of golden vectors to compare with; the export's own when None.
-        write_golden: folder to write golden vectors to.
-        dumps: folder with what a device wrote.
-        layers: whether to look for the first wrong layer.
-        clip, box: a video and the target's box in its first frame, ``x,y,w,h``.
-        min_iou: the mean overlap of the boxes that passes.
-        annotate, tracks: where to write the clip with boxes drawn, and the boxes as text.
-        fp16: whether to report what half precision would do.
-        reports: files to write, ``.html`` or ``.md``.
-        atol, rtol, seed, images: as of an export; seed None for the export's own.
-    """
-
-    folder: Path | None = None
-    loose: dict[str, Path] = {}
-    search_sizes: tuple[int, ...] = ()
-    rename: tuple[str, ...] = ()
-    formats: tuple[Literal[FORMAT_NAMES], ...] = ()
-    golden: Path | None = None
-    write_golden: Path | None = None
-    dumps: Path | None = None
-    layers: bool = False
-    clip: Path | None = None
-    box: str | None = None
-    min_iou: Annotated[float, Field(ge=0, le=1)] = 0.9
-    annotate: Path | None = None
-    tracks: Path | None = None
-    fp16: bool = False
-    reports: tuple[Path, ...] = ()
-    atol: NonNegative | None = None
-    rtol: NonNegative | None = None
-    seed: Annotated[int, Field(ge=0)] | None = None
-    images: tuple[Path, ...] = ()
-
-
-def overridden(table: dict[str, Tolerance], atol: float | None, rtol: float | None) -> dict[str, Tolerance]:
-    """Output name to tolerance: the table's, or one for all where the user gave one."""
-    if atol is None and rtol is None:
-        return dict(table)
-    return dict.fromkeys(table, Tolerance(atol=atol or 0.0, rtol=rtol or 0.0))

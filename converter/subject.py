@@ -3,10 +3,11 @@
 import logging
 from dataclasses import dataclass
 
-from converter.errors import UsageError, VerificationError
+from converter.errors import UsageError
 from converter.exported import Manifest, Model, models_of, read_manifest
+from converter.options import VerifyOptions, overridden
 from converter.plan import image_inputs, network_dimensions
-from converter.spec import GraphSpec, NetworkSpec, TensorSpec, Tolerance, VerifyOptions, overridden
+from converter.spec import GraphSpec, NetworkSpec, TensorSpec, Tolerance
 
 log = logging.getLogger(__name__)
 
@@ -48,29 +49,30 @@ class Subject:
         return overridden(table, options.atol, options.rtol)
 
 
-def subject_of(options: VerifyOptions) -> Subject:
-    """The models with the names and shapes of what goes in and comes out.
+def subjects_of(options: VerifyOptions) -> list[Subject]:
+    """The models with the names and shapes of what goes in and comes out, for every size that they serve.
+
+    Returns:
+        the first is of the sizes in ``options.network``.
 
     Raises:
         UsageError: when there is no such export or file, or the names cannot be found out.
         VerificationError: when the manifest or a file is damaged.
     """
     if options.folder is None:
-        return _loose_subject(options)
+        return [_loose_subject(options)]
     manifest = read_manifest(options.folder)
-    dimensions = network_dimensions(options)
-    models = models_of(options.folder, manifest, options.network, options.formats)
-    declared = _declared(options.network, dimensions)
-    for model in models:
-        for tensor in (*model.graph.inputs, *model.graph.outputs):
-            known = declared.get(tensor.meaning)
-            if known is None or known.shape != tensor.shape:
-                raise VerificationError(
-                    f"manifest.json: {model.format} {model.graph.name} has {tensor.name} as {tensor.meaning} "
-                    f"{tensor.shape}, expected {known.shape if known else 'a tensor of the config'}"
-                )
-    images = image_inputs(options.network.graph_specs(options.network.default_splits["ncnn"], dimensions))
-    return Subject(manifest, options.network, dimensions, tuple(models), images)
+    own = options.network.template_size, options.network.search_size
+    others = [] if options.search_sizes else [pair for pair in manifest.sizes() if pair != own]
+    return [_exported_subject(options, manifest, options.network.at(*pair)) for pair in (own, *others)]
+
+
+def _exported_subject(options, manifest, network) -> Subject:
+    dimensions = network_dimensions(options.model_copy(update={"network": network}))
+    declared = _declared(network, dimensions)
+    models = models_of(options.folder, manifest, network, declared, options.formats)
+    images = image_inputs(network.graph_specs(network.default_splits["ncnn"], dimensions))
+    return Subject(manifest, network, dimensions, tuple(models), images)
 
 
 def _declared(network, dimensions):
@@ -89,7 +91,7 @@ def _loose_subject(options) -> Subject:
     subjects = {}
 
     def specs_for(template_size: int, search_size: int) -> tuple[GraphSpec, ...]:
-        sized = network.model_copy(update={"template_size": template_size, "search_size": search_size})
+        sized = network.at(template_size, search_size)
         dimensions = network_dimensions(options.model_copy(update={"network": sized}))
         subjects[search_size] = sized, dimensions
         return sized.graph_specs(split, dimensions)

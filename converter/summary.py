@@ -9,6 +9,8 @@ from rich.text import Text
 
 from converter.compare import rounded_up
 
+LISTED = 6  # inputs, by name
+
 
 def print_checks(console: Console, checks: Iterable[Mapping[str, Any]], every_feed: bool = False) -> None:
     """One row per graph, way of feeding and output; the worst feed's figures unless ``every_feed``.
@@ -61,6 +63,9 @@ def print_summary(console: Console, manifest: Mapping[str, Any], folder: Any, ev
     if "checks" in verification:
         print_checks(console, verification["checks"], every_feed)
         feeds = ", ".join(verification["feeds"])
+        if len(verification["feeds"]) > LISTED:
+            first, *_, last = verification["feeds"]
+            feeds = f"{len(verification['feeds'])} inputs, {first} to {last}"
         console.print(f"compared with {verification['reference']}, worst of: {feeds}", style="dim", highlight=False)
     for graph in manifest["graphs"]:
         files = "  ".join(f"{file['name']} {file['bytes'] / 1e6:.2f} MB" for file in graph["files"])

@@ -45,7 +45,7 @@ def trace(network: torch.nn.Module, graph: GraphSpec) -> torch.jit.ScriptModule:
         ConversionError: when tracing fails.
     """
     try:
-        patches = (forward_mode(network, graph.mode), *for_trace(network, graph.mode))
+        patches = _traced(network, graph)
     except UnknownNetworkError as error:
         raise ArchitectureError(str(error)) from None
     examples = tuple(torch.zeros(tensor.shape) for tensor in graph.inputs)
@@ -73,6 +73,15 @@ def saved(traced: torch.jit.ScriptModule) -> bytes:
     return buffer.getvalue()
 
 
+def _mode(network, graph):
+    return forward_mode(network, graph.mode, [tensor.activation for tensor in graph.outputs])
+
+
+def _traced(network, graph):
+    """The mode, and what else a trace has in place."""
+    return (_mode(network, graph), *for_trace(network, graph.mode))
+
+
 class _MultiplyAdds(TorchFunctionMode):
     """Counts while it is entered. torch's own FLOP counter gives the same and takes 2 s to import."""
 
@@ -90,8 +99,7 @@ class _MultiplyAdds(TorchFunctionMode):
 def multiply_adds(network: torch.nn.Module, graph: GraphSpec) -> int:
     """Multiply-adds of convolutions and matrix products in one run of a graph."""
     examples = tuple(torch.zeros(tensor.shape) for tensor in graph.inputs)
-    patches = (forward_mode(network, graph.mode), *for_trace(network, graph.mode))
-    with patched(*patches), torch.no_grad(), _MultiplyAdds() as counter:
+    with patched(*_traced(network, graph)), torch.no_grad(), _MultiplyAdds() as counter:
         network(*examples)
     return counter.total
 
@@ -147,7 +155,7 @@ def run_mode(
         ConversionError: when the forward mode does not answer as the unpatched network does.
     """
     try:
-        mode = forward_mode(network, graph.mode)
+        mode = _mode(network, graph)
     except UnknownNetworkError as error:
         raise ArchitectureError(str(error)) from None
     modules = dict(network.named_modules())

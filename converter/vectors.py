@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from converter.errors import UsageError
+from converter.feeds import Feed
 from converter.files import make_folder
-from converter.golden import write_golden
+from converter.golden import GoldenCase, write_golden
 from converter.manifest import GOLDEN_INDEX
 from converter.publish import Workspace, check_target
 from converter.spec import GraphSpec
@@ -46,16 +49,23 @@ def place_for(target: Path, export: Path) -> Place:
     return Place(target, recorded.name if inside else None, recorded.as_posix())
 
 
+@dataclass(frozen=True)
+class Group:
+    """Graphs of one search size, what goes in, and what the reference answers."""
+
+    graphs: Sequence[GraphSpec]
+    feeds: Sequence[Feed]
+    answers: Sequence[Mapping[str, np.ndarray]]
+
+
 def make_vectors(
-    folder: Path,
-    header: Mapping[str, Any],
-    module: Any,
-    graphs: Sequence[GraphSpec],
-    feeds: Sequence,
-    answers: Sequence[Mapping],
-    patterns: Sequence[str],
+    folder: Path, header: Mapping[str, Any], module: Any, groups: Sequence[Group], patterns: Sequence[str]
 ) -> dict[str, Any]:
     """Write golden vectors of graphs on feeds, with what passes inside the network, into a new folder.
+
+    Args:
+        groups: their feeds have different names; one without a graph that those before it have not is left out,
+            for a graph that serves nine sizes would fill a disk.
 
     Returns:
         The index.
@@ -63,8 +73,27 @@ def make_vectors(
     from converter.trace import intermediates
 
     make_folder(folder)
-    inner = intermediates(module, graphs, feeds, answers, patterns)
-    return write_golden(folder, header, graphs, feeds, answers, inner)
+    cases = [
+        GoldenCase(group.graphs, feed, answer, inner)
+        for group in _with_other_graphs(groups)
+        for feed, answer, inner in zip(
+            *(group.feeds, group.answers),
+            intermediates(module, group.graphs, group.feeds, group.answers, patterns),
+            strict=True,
+        )
+    ]
+    return write_golden(folder, header, cases)
+
+
+def _with_other_graphs(groups: Sequence[Group]) -> list[Group]:
+    seen: set[str] = set()
+    found = []
+    for group in groups:
+        names = {graph.name for graph in group.graphs}
+        if names - seen:
+            found.append(group)
+        seen |= names
+    return found
 
 
 def publish_vectors(target: Path, made: Path, index: Mapping[str, Any]) -> None:

@@ -84,7 +84,16 @@ def verify_command(
         _option("--path-name", "--path_name", panel=NETWORK, metavar="NAME", help="The searched network, likewise."),
     ] = None,
     template_size: Annotated[int | None, _option(panel=NETWORK, metavar="PIXELS", help="Likewise.")] = None,
-    search_size: Annotated[int | None, _option(panel=NETWORK, metavar="PIXELS", help="Likewise.")] = None,
+    search_size: Annotated[
+        int | None,
+        _option(
+            panel=NETWORK, metavar="PIXELS", help="Likewise; of an export with several sizes, only look at this one."
+        ),
+    ] = None,
+    sigmoid: Annotated[
+        bool,
+        _option("--sigmoid", panel=MODELS, help="A model without a manifest gives cls as a probability."),
+    ] = False,
     official: Annotated[
         Path | None,
         _option(
@@ -181,7 +190,7 @@ def verify_command(
 ) -> None:
     """Entry of the command; what it does is in ABOUT, what each option means beside it."""
     log_to_stderr(verbose, quiet)
-    from converter.spec import VerifyOptions
+    from converter.options import VerifyOptions
 
     loose = {"init": init, "update": update, "backbone": backbone, "neck_head": neck_head}
     loose = {name: path for name, path in loose.items() if path is not None}
@@ -190,6 +199,10 @@ def verify_command(
     _check_models(export, loose, rename, formats)
     flags = {"path_name": path_name, "template_size": template_size, "search_size": search_size}
     arch, network = _network(export, arch, config, flags)
+    if sigmoid:
+        if export:
+            raise UsageError("--sigmoid is for models without a manifest; an export's own says what its outputs are")
+        network = network.with_probabilities()
     options = VerifyOptions(
         arch=arch,
         network=network,
@@ -198,7 +211,7 @@ def verify_command(
         allow_pickle=allow_pickle,
         folder=export,
         loose=loose,
-        search_sizes=(search_size,) if search_size else (network.search_size, *COMMON_SEARCH_SIZES),
+        search_sizes=_search_sizes(export, network, template_size, search_size),
         rename=tuple(rename or ()),
         formats=formats,
         golden=golden,
@@ -253,13 +266,27 @@ def _network(export, arch, config, flags):
     from converter.exported import read_manifest
 
     manifest = read_manifest(export)
-    recorded = {"arch": manifest.arch, **manifest.sizes()}
+    recorded = {"arch": manifest.arch, **manifest.config()}
+    for template_size, search_size in reversed(manifest.sizes()):
+        sizes = {"template_size": template_size, "search_size": search_size}
+        if all(flags[name] in (None, size) for name, size in sizes.items()):
+            recorded |= sizes
     for name, value in {"arch": arch, **flags}.items():
         if value not in (None, recorded[name]):
+            known = recorded[name]
+            if name in sizes:
+                known = " or ".join(f"{template}/{search}" for template, search in manifest.sizes())
             raise UsageError(
-                f"--{name.replace('_', '-')} {value}: the export's manifest says {recorded[name]}; leave the option out"
+                f"--{name.replace('_', '-')} {value}: the export's manifest says {known}; leave the option out"
             )
     return network_for(recorded.pop("arch"), config, recorded)
+
+
+def _search_sizes(export, network, template_size, search_size) -> tuple[int, ...]:
+    """Of loose models those to try; of an export the one that was asked for, () for all that it has."""
+    if export:
+        return (network.search_size,) if template_size or search_size else ()
+    return (network.search_size,) if search_size else (network.search_size, *COMMON_SEARCH_SIZES)
 
 
 def _run(options, as_json, verbose, quiet):

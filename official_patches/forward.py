@@ -1,5 +1,7 @@
 """The forward modes of every family, by the name that a config gives them."""
 
+from collections.abc import Sequence
+
 from torch import nn
 
 from official_patches import modes, stark_modes
@@ -7,13 +9,16 @@ from official_patches.folding import folded_norms
 from official_patches.patching import PatchSpec
 
 
-def forward_mode(network: nn.Module, mode: str) -> PatchSpec:
+def forward_mode(network: nn.Module, mode: str, activations: Sequence[str | None] = ()) -> PatchSpec:
     """The patch that makes ``network`` answer as ``mode`` when it is called; for :func:`patching.patched`.
+
+    Args:
+        activations: of the mode's outputs, in their order; keys of ``modes.ACTIVATIONS``.
 
     Raises:
         UnknownNetworkError: for an unknown mode or a network without the official parts.
     """
-    return _family(mode).forward_mode(network, mode)
+    return _family(mode).forward_mode(network, mode, activations)
 
 
 def for_trace(network: nn.Module, mode: str) -> tuple[PatchSpec, ...]:

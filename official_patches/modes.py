@@ -7,7 +7,9 @@ a deployed graph needs them as inputs and outputs instead.
 """
 
 import types
+from collections.abc import Sequence
 
+import torch
 from torch import nn
 
 from official_patches.patching import PatchSpec
@@ -41,15 +43,25 @@ def update(self, zf, x):
     return neck_head(self, zf, self.features(x))
 
 
-MODES = {mode.__name__: mode for mode in (template, backbone, update, neck_head)}
+def single(self, zf, x):
+    """zf, x -> cls, reg, xf: a graph that the template's features can be read from, too."""
+    xf = self.features(x)
+    return *neck_head(self, zf, xf), xf
+
+
+MODES = {mode.__name__: mode for mode in (template, backbone, update, neck_head, single)}
 # the parts that a mode does without
-UNUSED = {"template": PARTS[1:], "backbone": PARTS[1:], "update": (), "neck_head": PARTS[:1]}
+UNUSED = {"template": PARTS[1:], "backbone": PARTS[1:], "update": (), "neck_head": PARTS[:1], "single": ()}
+ACTIVATIONS = {None: lambda output: output, "sigmoid": torch.sigmoid}
 
 
-def forward_mode(network, mode: str) -> PatchSpec:
+def forward_mode(network, mode: str, activations: Sequence[str | None] = ()) -> PatchSpec:
     """The patch that makes ``network`` answer as ``mode`` when it is called; for :func:`patching.patched`.
 
     It binds the instance, not the class: other instances and the class keep their own forward.
+
+    Args:
+        activations: of the mode's outputs, in their order; keys of ``ACTIVATIONS``.
 
     Raises:
         UnknownNetworkError: for an unknown mode or a network without the official parts.
@@ -65,9 +77,23 @@ def forward_mode(network, mode: str) -> PatchSpec:
     return PatchSpec(
         owner=network,
         attribute="forward",
-        replacement=types.MethodType(MODES[mode], network),
+        replacement=types.MethodType(activated(MODES[mode], activations), network),
         reason=f"trace {kind} as {mode}: its own forward computes a training loss",
     )
+
+
+def activated(mode, activations):
+    """A mode whose outputs go through activations, in their order."""
+    if not any(activations):
+        return mode
+
+    def activated(self, *inputs):
+        outputs = mode(self, *inputs)
+        outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+        applied = tuple(ACTIVATIONS[name](output) for name, output in zip(activations, outputs, strict=True))
+        return applied if len(applied) > 1 else applied[0]
+
+    return activated
 
 
 def without_unused(network, mode: str) -> tuple[PatchSpec, ...]:

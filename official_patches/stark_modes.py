@@ -8,13 +8,14 @@ Here tokens are (batch, tokens, channels), attention is matrix products, and the
 """
 
 import types
+from collections.abc import Sequence
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 from official_patches.fusing import FusionError, fused_blocks
-from official_patches.modes import UnknownNetworkError
+from official_patches.modes import UnknownNetworkError, activated
 from official_patches.patching import PatchSpec
 
 PARTS = {
@@ -113,8 +114,11 @@ UNUSED = {
 }
 
 
-def forward_mode(network: nn.Module, mode: str) -> PatchSpec:
+def forward_mode(network: nn.Module, mode: str, activations: Sequence[str | None] = ()) -> PatchSpec:
     """The patch that makes ``network`` answer as ``mode`` when it is called; it binds this instance only.
+
+    Args:
+        activations: of the mode's outputs, in their order.
 
     Raises:
         UnknownNetworkError: for an unknown mode or a network without the official parts.
@@ -125,7 +129,7 @@ def forward_mode(network: nn.Module, mode: str) -> PatchSpec:
     return PatchSpec(
         owner=network,
         attribute="forward",
-        replacement=types.MethodType(MODES[mode], network),
+        replacement=types.MethodType(activated(MODES[mode], activations), network),
         reason=f"trace {type(network).__name__} as {mode}: its own forward converts to ncnn and answers wrongly",
     )
 

@@ -15,7 +15,7 @@ from converter.files import sha256
 from converter.formats import check_runtime
 from converter.plan import StageCallback, Stages, check_checkpoint
 from converter.runners.isolated import WorkerProcess
-from converter.subject import Subject, subject_of
+from converter.subject import Subject, subjects_of
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +77,7 @@ def bench(options: BenchOptions, on_stage: StageCallback | None = None) -> dict[
 
 def _subject(options) -> Subject:
     """The export, when everything that is to be run can be."""
-    subject = subject_of(options.subject)
+    subject = subjects_of(options.subject)[0]
     for format in subject.formats:
         check_runtime(format)
     if options.subject.checkpoint is not None:

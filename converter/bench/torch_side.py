@@ -9,8 +9,9 @@ from converter.bench.measure import PARTS
 from converter.bench.timed import TimedModel
 from converter.model import load_network
 from converter.networks import FAMILIES
+from converter.options import NetworkOptions
 from converter.runners.torch_runner import TorchModel
-from converter.spec import NetworkOptions, TensorSpec
+from converter.spec import TensorSpec
 
 
 class _InferenceModel(TorchModel):
@@ -33,5 +34,7 @@ def timed_network(
     """
     torch.set_num_threads(threads)
     network = load_network(options, stride)
-    model = _InferenceModel(network.module, FAMILIES[options.network.family], tuple(images))
+    model = _InferenceModel(
+        network.module, FAMILIES[options.network.family], tuple(images), options.network.activations
+    )
     return TimedModel(model, {part: {} for part in PARTS}, z, x)

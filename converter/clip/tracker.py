@@ -85,6 +85,7 @@ class LightTrackProcedure:
         self.model = model
         self.preprocess = spec.preprocess
         self.constants = constants_of(spec)
+        self.logits = "cls" not in spec.activations
         self.template_size = dimensions["template_size"]
         self.search_size = dimensions["search_size"]
         self.cells = score_cells(self.search_size, dimensions["stride"])
@@ -119,9 +120,11 @@ class LightTrackProcedure:
         scale = self.template_size / context  # crop pixels per frame pixel
         side = context + 2 * ((self.search_size - self.template_size) / 2 / scale)
         crop = self._crop(frame, math.floor(side + 0.5), self.search_size)
-        logits, distances = self._answer(crop)
+        scores, distances = self._answer(crop)
+        if self.logits:
+            scores = sigmoid(scores)
         height, width = frame.shape[:2]
-        centre, sides, score = self._best(sigmoid(logits), distances, scale)
+        centre, sides, score = self._best(scores, distances, scale)
         smallest = self.constants.smallest_side
         self.state = replace(
             self.state,
@@ -134,7 +137,7 @@ class LightTrackProcedure:
         return normalised(crop(frame, self.state.centre, side, size, self.state.fill), self.preprocess)
 
     def _answer(self, x):
-        """(cells, cells) logits and (4, cells, cells) distances."""
+        """(cells, cells) logits or scores, and (4, cells, cells) distances."""
         answer = self.model.track(x)
         for name, shape in (("cls", (1, 1, self.cells, self.cells)), ("reg", (1, 4, self.cells, self.cells))):
             if name not in answer:

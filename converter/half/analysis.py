@@ -13,7 +13,7 @@ from converter.feeds import Feed
 from converter.half.masks import computes_in_float, dangerous_masks
 from converter.half.network import PASSED_ON, PRECISIONS, HalfNetwork, Precision
 from converter.half.report import SMALLEST_NORMAL, HalfError, HalfReport, LayerReport, OutputHalf
-from converter.ncnn_weights import load_model
+from converter.ncnn_weights import load_part
 from converter.spec import GraphSpec
 
 PROTECTED = Precision("half arithmetic, protected", "as half arithmetic, with 31=1 on the layers named", True, True)
@@ -99,7 +99,7 @@ class _Study:
 
     def __init__(self, spec, param, weights, runner):
         self.spec, self.runner = spec, runner
-        self.network = HalfNetwork(*load_model(param, weights))
+        self.network = HalfNetwork(*load_part(param, weights, [tensor.name for tensor in spec.outputs]))
         layers = self.network.graph.layers
         self.blobs = [blob for layer in layers for blob in layer.outputs]
         self.ranges = [_Range() for _ in layers]

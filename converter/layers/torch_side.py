@@ -41,7 +41,7 @@ def record(network: torch.nn.Module, graph: GraphSpec, feed: Mapping[str, np.nda
         ArchitectureError: when the network lacks the parts the mode needs.
     """
     try:
-        mode = forward_mode(network, graph.mode)
+        mode = forward_mode(network, graph.mode, [tensor.activation for tensor in graph.outputs])
     except UnknownNetworkError as error:
         raise ArchitectureError(str(error)) from None
     inputs = [torch.from_numpy(np.array(feed[tensor.meaning])) for tensor in graph.inputs]

@@ -150,7 +150,7 @@ def walk_layers(
     """
     from converter.layers.torch_side import record
 
-    converted = read_converted(format, files)
+    converted = read_converted(format, files, graph)
     recording = record(network, graph, feed)
     values, failed = fetch(runner, {tensor.name: feed[tensor.meaning] for tensor in graph.inputs}, converted)
     inputs = {tensor.name: index for index, tensor in enumerate(graph.inputs)}
@@ -180,8 +180,8 @@ def walk_layers(
     )
 
 
-def read_converted(format: str, files: tuple[Path, ...]) -> ConvertedGraph:
-    """The layers of a converted graph.
+def read_converted(format: str, files: tuple[Path, ...], graph: GraphSpec) -> ConvertedGraph:
+    """The layers of a converted graph; of a file that several graphs are read from, those that this one runs.
 
     Raises:
         ConversionError: when the file cannot be read.
@@ -191,7 +191,10 @@ def read_converted(format: str, files: tuple[Path, ...]) -> ConvertedGraph:
         from converter.layers.ncnn_side import converted_graph
         from converter.ncnn_format import read_param
 
-        return converted_graph(read_param(files[0].read_text(errors="replace"), files[0].name))
+        table = read_param(files[0].read_text(errors="replace"), files[0].name)
+        if set(table.input_blobs()) > {tensor.name for tensor in graph.inputs}:
+            table = table.part(tensor.name for tensor in graph.outputs)
+        return converted_graph(table)
     if format == "onnx":
         from converter.layers.onnx_side import converted_graph
         from converter.onnx_format import read_onnx

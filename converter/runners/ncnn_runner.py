@@ -11,6 +11,7 @@ import ncnn
 import numpy as np
 
 from converter.errors import ConversionError
+from converter.ncnn_format import load_param
 from converter.runners import check_feed
 from converter.spec import GraphSpec
 
@@ -48,7 +49,7 @@ class NcnnRunner:
                 raise ConversionError(f"ncnn does not load {path.name}: {load.__name__} returned {code}, expected 0")
         inputs, outputs = self.net.input_names(), self.net.output_names()
         for what, found, declared, fits in (
-            ("inputs", inputs, graph.inputs, set(inputs) == {tensor.name for tensor in graph.inputs}),
+            ("inputs", inputs, graph.inputs, _enough(param, inputs, graph)),
             (
                 "outputs",
                 outputs,
@@ -95,3 +96,12 @@ class NcnnRunner:
     def _check(self, call, name, code):
         if code != 0:
             raise ConversionError(f"ncnn {self.graph.name}: {call} of blob {name!r} returned {code}, expected 0")
+
+
+def _enough(param: Path, inputs: Iterable[str], graph: GraphSpec) -> bool:
+    """Whether the file's inputs are the graph's, or those that the graph has no need of are all that is more."""
+    declared = {tensor.name for tensor in graph.inputs}
+    if set(inputs) == declared:
+        return True
+    needed = load_param(param).part(tensor.name for tensor in graph.outputs).input_blobs()
+    return declared < set(inputs) and set(needed) == declared

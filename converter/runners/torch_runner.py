@@ -10,6 +10,9 @@ from converter.networks import Family
 from converter.runners import check_feed
 from converter.spec import TensorSpec
 
+NONE: Mapping[str, str] = {}
+ACTIVATIONS = {None: lambda tensor: tensor, "sigmoid": torch.sigmoid}
+
 
 class TorchReference:
     """Answers for a template and a search crop as the official tracker would get them.
@@ -18,20 +21,28 @@ class TorchReference:
         network: the loaded network; put into eval mode by whoever loaded it.
         family: how to call it.
         inputs: the images, z and x.
+        activations: meaning -> what the exported graphs do to that output of the network, "sigmoid".
     """
 
-    def __init__(self, network: torch.nn.Module, family: Family, inputs: tuple[TensorSpec, ...]):
+    def __init__(
+        self,
+        network: torch.nn.Module,
+        family: Family,
+        inputs: tuple[TensorSpec, ...],
+        activations: Mapping[str, str] = NONE,
+    ):
         _refuse_train_mode(network)
         self.network = network
         self.family = family
         self.inputs = inputs
+        self.activations = activations
 
     def infer(self, feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Every tensor of the config (zf, xf, cls, reg) as a float32 array, NCHW."""
         check_feed("torch", feed, self.inputs)
         with torch.no_grad():
             tensors = {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in feed.items()}
-            answers = self.family.reference(self.network, tensors)
+            answers = _activated(self.family.reference(self.network, tensors), self.activations)
         return {name: tensor.numpy().copy() for name, tensor in answers.items()}
 
 
@@ -41,13 +52,20 @@ class TorchModel:
     What the template left is kept here and not on the network, so that several may share one.
 
     Args:
-        network, family, inputs: as for :class:`TorchReference`.
+        network, family, inputs, activations: as for :class:`TorchReference`.
     """
 
-    def __init__(self, network: torch.nn.Module, family: Family, inputs: tuple[TensorSpec, ...]):
+    def __init__(
+        self,
+        network: torch.nn.Module,
+        family: Family,
+        inputs: tuple[TensorSpec, ...],
+        activations: Mapping[str, str] = NONE,
+    ):
         _refuse_train_mode(network)
         self.network = network
         self.family = family
+        self.activations = activations
         self.inputs = {tensor.meaning: tensor for tensor in inputs}
         self.remembered = None
 
@@ -60,6 +78,7 @@ class TorchModel:
         """The answer for a search crop, (1, 3, S, S) float32, likewise: meaning -> float32 array."""
         with torch.no_grad():
             answers = self.family.track(self.network, self.remembered, self._crop("x", x, mask))
+            answers = _activated(answers, self.activations)
         return {name: tensor.numpy() for name, tensor in answers.items()}
 
     def _crop(self, meaning, image, mask):
@@ -69,6 +88,10 @@ class TorchModel:
     def _tensor(self, meaning, array):
         check_feed("torch", {meaning: array}, [self.inputs[meaning].model_copy(update={"name": meaning})])
         return torch.from_numpy(np.ascontiguousarray(array))
+
+
+def _activated(answers, activations):
+    return {name: ACTIVATIONS[activations.get(name)](tensor) for name, tensor in answers.items()}
 
 
 def _refuse_train_mode(network):

@@ -21,8 +21,8 @@ from converter.clip.tracks import write_tracks
 from converter.config import network_for
 from converter.formats import FORMATS, STEM
 from converter.networks import FAMILIES
+from converter.options import ExportOptions
 from converter.pipeline import network_dimensions
-from converter.spec import ExportOptions
 
 pytestmark = pytest.mark.real
 

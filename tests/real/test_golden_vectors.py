@@ -16,9 +16,10 @@ from converter.errors import ArchitectureError, ConversionError, UsageError
 from converter.feeds import noise_feeds, picture_feed
 from converter.golden import golden_header, read_golden, write_golden
 from converter.networks import FAMILIES
+from converter.options import ExportOptions
 from converter.pipeline import network_dimensions
 from converter.runners.torch_runner import TorchReference
-from converter.spec import ExportOptions, Preprocess
+from converter.spec import Preprocess
 from converter.trace import intermediates, run_mode
 
 sys.path.append(str(Path(__file__).parent.parent / "unit"))

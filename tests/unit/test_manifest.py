@@ -9,8 +9,8 @@ import pytest
 from converter import __version__
 from converter.config import network_for
 from converter.manifest import ExportedGraph, build_manifest, listed_files
+from converter.options import ExportOptions
 from converter.pipeline import Made
-from converter.spec import ExportOptions
 
 GOOD = {
     "schema_version": 1,

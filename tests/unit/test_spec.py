@@ -8,7 +8,8 @@ from pydantic import ValidationError
 
 from converter.config import config_folder, network_for
 from converter.errors import ArchitectureError, UsageError
-from converter.spec import ExportOptions, TensorSpec, Tolerance
+from converter.options import ExportOptions
+from converter.spec import TensorSpec, Tolerance
 
 DIMENSIONS = {"template_size": 127, "search_size": 288, "template_cells": 8, "search_cells": 18, "channels": 96}
 

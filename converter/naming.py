@@ -1,0 +1,140 @@
+"""What the blobs and files of an export are called."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from pydantic import Field
+
+from converter.errors import UsageError
+from converter.spec import Frozen, GraphSpec, NetworkSpec, TensorSpec
+
+STEM = "lighttrack_{graph}"
+# ncnn reads a name as a word of at most 255 bytes, and we quote texts as pnnx does; ONNX knows no limit
+LEGAL = {"ncnn": re.compile(r"[!#-<>-~]{1,255}"), "onnx": re.compile(r"[!#-<>-~]+")}
+RULES = {
+    "ncnn": "1 to 255 characters of printable ASCII without blank, quote or =",
+    "onnx": "printable ASCII without blank, quote or =",
+}
+
+
+class Naming(Frozen):
+    """Names that differ from the config's.
+
+    Attributes:
+        blobs: graph to {tensor of the config: its name in the files}.
+        files: graph to file name without extension.
+    """
+
+    blobs: dict[str, dict[str, str]] = Field(default_factory=dict)
+    files: dict[str, str] = Field(default_factory=dict)
+
+    def named(self, graph: GraphSpec) -> GraphSpec:
+        """A graph of the config under these names."""
+        names = self.blobs.get(graph.name, {})
+
+        def renamed(tensors: Iterable[TensorSpec]) -> tuple[TensorSpec, ...]:
+            return tuple(
+                tensor.model_copy(update={"name": names.get(tensor.meaning, tensor.name)}) for tensor in tensors
+            )
+
+        return graph.model_copy(update={"inputs": renamed(graph.inputs), "outputs": renamed(graph.outputs)})
+
+    def stem(self, graph: str) -> str:
+        return self.files.get(graph, STEM.format(graph=graph))
+
+
+@dataclass(frozen=True)
+class Rename:
+    """``[graph:]old=new`` from the command line."""
+
+    text: str
+    graph: str | None
+    old: str
+    new: str
+
+
+def parse_rename(text: str, graphs: Iterable[str]) -> Rename:
+    """Read ``cls=score`` or ``init:zf=output.1``.
+
+    Raises:
+        UsageError: for another form.
+    """
+    old, equals, new = text.partition("=")
+    graph, colon, rest = old.partition(":")
+    if colon and graph in graphs:
+        old = rest
+    else:
+        graph = None
+    if not (equals and old and new):
+        raise UsageError(f"--rename {text}: expected OLD=NEW, for example cls=output.1 or init:zf=output.1")
+    return Rename(text, graph, old, new)
+
+
+def renamed(naming: Naming, network: NetworkSpec, graphs: Sequence[str], renames: Sequence[Rename]) -> Naming:
+    """The names with those of the user put in, all at once.
+
+    Args:
+        graphs: of the config, those that are converted.
+        renames: ``old`` is a name in ``naming`` or, where none is called so, a tensor of the config.
+
+    Raises:
+        UsageError: when no graph has a tensor of that name, or one gets two.
+    """
+    before = {graph: _names(naming, network, graph) for graph in graphs}
+    after = {graph: dict(names) for graph, names in naming.blobs.items()}
+    given: dict[tuple[str, str], Rename] = {}
+    for rename in renames:
+        for graph, meaning in _meant(rename, before):
+            earlier = given.setdefault((graph, meaning), rename)
+            if earlier.new != rename.new:
+                raise UsageError(
+                    f"--rename {earlier.text} and --rename {rename.text} both name the tensor {meaning} of {graph}"
+                )
+            after.setdefault(graph, {})[meaning] = rename.new
+    return naming.model_copy(update={"blobs": after})
+
+
+def _names(naming, network, graph):
+    entry = network.graphs[graph]
+    return {meaning: naming.blobs.get(graph, {}).get(meaning, meaning) for meaning in (*entry.inputs, *entry.outputs)}
+
+
+def _meant(rename, before):
+    """(graph, tensor) of everything that a rename is about."""
+    among = {graph: names for graph, names in before.items() if rename.graph in (None, graph)}
+    if not among:
+        raise UsageError(f"--rename {rename.text}: no graph {rename.graph} in this export, only {', '.join(before)}")
+    by_name = [(graph, key) for graph, names in among.items() for key, name in names.items() if name == rename.old]
+    by_meaning = [(graph, key) for graph, names in among.items() for key in names if key == rename.old]
+    if not (by_name or by_meaning):
+        known = "; ".join(f"{graph}: {', '.join(names.values())}" for graph, names in among.items())
+        raise UsageError(f"--rename {rename.text}: no input or output is called {rename.old!r}, known are {known}")
+    return by_name or by_meaning
+
+
+def check_names(format: str, graphs: Mapping[str, GraphSpec]) -> None:
+    """Refuse names that a format does not take, or that two tensors or files share.
+
+    Args:
+        graphs: file name without extension to what is converted.
+
+    Raises:
+        UsageError: naming the first.
+    """
+    stems: dict[str, str] = {}
+    for stem, graph in graphs.items():
+        taken: dict[str, str] = {}
+        for tensor in (*graph.inputs, *graph.outputs):
+            if not LEGAL[format].fullmatch(tensor.name):
+                raise UsageError(
+                    f"{graph.name}: {tensor.name[:60]!r} is no name for {tensor.meaning} in {format}, "
+                    f"expected {RULES[format]}"
+                )
+            if (other := taken.setdefault(tensor.name, tensor.meaning)) != tensor.meaning:
+                raise UsageError(
+                    f"{graph.name}: {other} and {tensor.meaning} would both be called {tensor.name!r} in one {format} "
+                    "graph; rename one of them"
+                )
+        if (other := stems.setdefault(stem.lower(), graph.name)) != graph.name:
+            raise UsageError(f"{other} and {graph.name} would both be the file {stem}; choose other file names")

@@ -1,0 +1,155 @@
+"""What the commands are asked to do: everything one export or one verification depends on."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from converter.errors import UsageError
+from converter.naming import Naming
+from converter.spec import (
+    FORMAT_NAMES,
+    LARGEST_OPSET,
+    SMALLEST_OPSET,
+    Frozen,
+    NetworkSpec,
+    NonNegative,
+    Size,
+    Tolerance,
+)
+
+
+class NetworkOptions(Frozen):
+    """Which network, and where its weights are.
+
+    Attributes:
+        arch: class name in the official ``lib/models/models.py``.
+        network: the config, with the command line's sizes and path name put in.
+        checkpoint: file with the trained weights.
+        official: an official checkout to build the network from; our own definition otherwise.
+        stride: what the user believes the stride to be, checked against the network.
+        allow_pickle: whether a checkpoint may run code while it loads.
+    """
+
+    arch: str
+    network: NetworkSpec
+    checkpoint: Path | None
+    official: Path | None = None
+    stride: int | None = None
+    allow_pickle: bool = False
+
+
+class ExportOptions(NetworkOptions):
+    """Everything one export depends on; the command line builds it, the pipeline reads it.
+
+    Attributes:
+        output: folder to publish.
+        formats: of the models.
+        preset: whose conventions these are, or None.
+        naming: of blobs and files.
+        split: into which graphs; None for what the config says of each format.
+        search_sizes: of the models, each with its own graphs; only the network's when empty.
+        dynamic_search: one set of graphs for all the config's search sizes instead.
+        precision: of the weights in the files.
+        opset: of ONNX models.
+        simplify: whether ONNX models go through onnxsim.
+        atol, rtol: replace the config's tolerance of every output.
+        seed: of the noise to compare on.
+        images: pictures to compare on.
+        golden: folder for golden vectors, in the export or elsewhere; None for none.
+        protect_fp16: whether to switch half arithmetic off in ncnn layers that could overflow in it.
+        pnnx_timeout: seconds one pnnx run may take.
+    """
+
+    checkpoint: Path
+    output: Path
+    formats: Annotated[tuple[Literal[FORMAT_NAMES], ...], Field(min_length=1)] = ("ncnn",)
+    preset: str | None = None
+    naming: Naming = Naming()
+    split: str | None = None
+    search_sizes: tuple[Size, ...] = ()
+    dynamic_search: bool = False
+    opset: Annotated[int, Field(ge=SMALLEST_OPSET, le=LARGEST_OPSET)] = SMALLEST_OPSET
+    simplify: bool = True
+    precision: Literal["fp32", "half"] = "fp32"
+    atol: NonNegative | None = None
+    rtol: NonNegative | None = None
+    seed: Annotated[int, Field(ge=0)] = 0
+    images: tuple[Path, ...] = ()
+    verify: bool = True
+    keep_torchscript: bool = False
+    golden: Path | None = None
+    protect_fp16: bool = False
+    pnnx_timeout: Annotated[float, Field(gt=0)] = 120.0
+
+    def split_of(self, format: str) -> str:
+        """A key of the config's ``splits``.
+
+        Raises:
+            UsageError: when the user's is none.
+        """
+        split = self.split or self.network.default_splits[format]
+        self.network.converted(split)
+        return split
+
+    def tolerances(self) -> dict[str, Tolerance]:
+        """Output name to tolerance, with the user's override.
+
+        Raises:
+            UsageError: when the config has none for the precision.
+        """
+        if self.precision not in self.network.tolerances:
+            raise UsageError(f"config: tolerances has no {self.precision!r}, which --{self.precision} needs")
+        return overridden(self.network.tolerances[self.precision], self.atol, self.rtol)
+
+
+class VerifyOptions(NetworkOptions):
+    """Everything one ``lt-verify`` depends on; the command line builds it, ``checkup`` reads it.
+
+    Attributes:
+        checkpoint: None for a comparison with golden vectors.
+        folder: an export to verify, or None.
+        loose: graph name to model file, of models without a manifest.
+        search_sizes: of models without a manifest, to try in this order; of an export, not empty to look at the
+            sizes in ``network`` only.
+        rename: ``[graph:]blob=meaning``, of models without a manifest.
+        formats: to leave the others out; all when empty.
+        golden: folder of golden vectors to compare with; the export's own when None.
+        write_golden: folder to write golden vectors to.
+        dumps: folder with what a device wrote.
+        layers: whether to look for the first wrong layer.
+        clip, box: a video and the target's box in its first frame, ``x,y,w,h``.
+        min_iou: the mean overlap of the boxes that passes.
+        annotate, tracks: where to write the clip with boxes drawn, and the boxes as text.
+        fp16: whether to report what half precision would do.
+        reports: files to write, ``.html`` or ``.md``.
+        atol, rtol, seed, images: as of an export; seed None for the export's own.
+    """
+
+    folder: Path | None = None
+    loose: dict[str, Path] = Field(default_factory=dict)
+    search_sizes: tuple[int, ...] = ()
+    rename: tuple[str, ...] = ()
+    formats: tuple[Literal[FORMAT_NAMES], ...] = ()
+    golden: Path | None = None
+    write_golden: Path | None = None
+    dumps: Path | None = None
+    layers: bool = False
+    clip: Path | None = None
+    box: str | None = None
+    min_iou: Annotated[float, Field(ge=0, le=1)] = 0.9
+    annotate: Path | None = None
+    tracks: Path | None = None
+    fp16: bool = False
+    reports: tuple[Path, ...] = ()
+    atol: NonNegative | None = None
+    rtol: NonNegative | None = None
+    seed: Annotated[int, Field(ge=0)] | None = None
+    images: tuple[Path, ...] = ()
+
+
+def overridden(table: dict[str, Tolerance], atol: float | None, rtol: float | None) -> dict[str, Tolerance]:
+    """Output name to tolerance: the table's, or one for all where the user gave one."""
+    if atol is None and rtol is None:
+        return dict(table)
+    return dict.fromkeys(table, Tolerance(atol=atol or 0.0, rtol=rtol or 0.0))

@@ -1,0 +1,172 @@
+"""Conventions of known consumers, ``configs/presets/*.yaml``: names, sizes, split, precision, file names."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError
+
+from converter.config import config_folder, network_for, read_yaml
+from converter.errors import UsageError
+from converter.naming import Naming, parse_rename, renamed
+from converter.spec import FORMAT_NAMES, LARGEST_OPSET, SMALLEST_OPSET, Frozen, NetworkSpec, Size
+
+FileName = Annotated[str, Field(pattern=r"^\w[\w.-]{0,99}$")]
+
+
+class Preset(Frozen):
+    """What a consumer takes.
+
+    Attributes:
+        about: which consumer, in a line.
+        format, split, template_size, search_size, opset, sigmoid, precision: as the options of lt-export.
+        names: graph to {tensor of the config: what the consumer calls it}.
+        files: graph to file name without extension.
+    """
+
+    about: str
+    format: Literal[FORMAT_NAMES]
+    split: str
+    template_size: Size
+    search_size: Size
+    opset: Annotated[int, Field(ge=SMALLEST_OPSET, le=LARGEST_OPSET)] | None = None
+    sigmoid: bool = False
+    precision: Literal["fp32", "half"] = "fp32"
+    names: dict[str, dict[str, str]] = Field(default_factory=dict)
+    files: dict[str, FileName] = Field(default_factory=dict)
+
+    def line(self) -> str:
+        """What it is, for a list."""
+        extras = [f"opset {self.opset}"] if self.opset else []
+        extras += ["sigmoid inside"] if self.sigmoid else []
+        extras += ["half weights"] if self.precision == "half" else []
+        sizes = f"{self.template_size}/{self.search_size}"
+        return f"{self.about} ({', '.join([self.format, f'split {self.split}', sizes, *extras])})"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the options and a preset come to; an option wins.
+
+    Attributes:
+        arch, network: the config, at the first of the search sizes.
+        search_sizes: as given, or one.
+        formats, split, opset, precision: as of an export.
+        naming: the preset's.
+    """
+
+    arch: str
+    network: NetworkSpec
+    search_sizes: tuple[int, ...]
+    formats: tuple[str, ...]
+    split: str | None
+    opset: int | None
+    precision: str
+    naming: Naming
+
+    def named(self, renames: Sequence[str]) -> Naming:
+        """The preset's names with those of ``--rename`` put in.
+
+        Raises:
+            UsageError: for one that cannot be.
+        """
+        network = self.network
+        splits = [self.split or network.default_splits[format] for format in self.formats]
+        graphs = dict.fromkeys(graph for split in splits for graph in network.converted(split))
+        parsed = [parse_rename(text, network.graphs) for text in renames]
+        return renamed(self.naming, network, list(graphs), parsed)
+
+
+def choose(
+    name: str | None,
+    arch: str | None,
+    config: Path | None,
+    sizes: Mapping[str, Any],
+    formats: tuple[str, ...],
+    split: str | None,
+    opset: int | None,
+    sigmoid: bool | None,
+    half: bool | None,
+) -> Choice:
+    """Put options and a preset together.
+
+    Args:
+        name: of the preset, or None.
+        sizes: path_name, template_size and search_size, a list, each None when not given.
+        formats: () when not given.
+        sigmoid, half: None when not given.
+
+    Raises:
+        ArchitectureError, UsageError: as :func:`converter.config.network_for`, and for a preset that does not fit.
+    """
+    preset = load_preset(name) if name else None
+    flags = {**sizes, "template_size": sizes["template_size"] or (preset and preset.template_size)}
+    searched = sizes["search_size"] or ([preset.search_size] if preset else [None])
+    networks = [network_for(arch, config, {**flags, "search_size": size}) for size in searched]
+    arch, network = networks[0]
+    if preset:
+        check_preset(name, preset, network)
+    if sigmoid if sigmoid is not None else preset and preset.sigmoid:
+        network = network.with_probabilities()
+    own = "half" if half else "fp32"
+    return Choice(
+        arch=arch,
+        network=network,
+        search_sizes=tuple(each.search_size for _, each in networks),
+        formats=formats or ((preset.format,) if preset else ("ncnn",)),
+        split=split or (preset.split if preset else None),
+        opset=opset or (preset.opset if preset else None),
+        precision=preset.precision if preset and half is None else own,
+        naming=Naming(blobs=preset.names, files=preset.files) if preset else Naming(),
+    )
+
+
+def preset_names() -> list[str]:
+    return [path.stem for path in sorted(_folder().glob("*.yaml"))]
+
+
+def load_preset(name: str) -> Preset:
+    """Read a preset.
+
+    Raises:
+        UsageError: when there is none of that name, or its file is damaged.
+    """
+    known = preset_names()
+    if name not in known:
+        raise UsageError(f"--preset {name}: unknown, known are {', '.join(known)} (--list-presets)")
+    path = _folder() / f"{name}.yaml"
+    try:
+        return Preset.model_validate(read_yaml(path))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise UsageError(f"preset {path}: {where}: {first['msg'].lower()}") from None
+
+
+def check_preset(name: str, preset: Preset, network: NetworkSpec) -> None:
+    """Refuse a preset of another kind of network: one whose graphs or tensors the config does not have.
+
+    Raises:
+        UsageError: naming the first.
+    """
+    what = f"--preset {name}: its consumer wants"
+    if preset.split not in network.splits:
+        raise UsageError(f"{what} the split {preset.split!r}, and this network has {', '.join(network.splits)}")
+    for graph in (*preset.files, *preset.names):
+        if graph not in network.graphs:
+            raise UsageError(f"{what} a graph {graph!r}, and this network has {', '.join(network.graphs)}")
+    for graph, names in preset.names.items():
+        entry = network.graphs[graph]
+        for tensor in names:
+            if tensor not in (*entry.inputs, *entry.outputs):
+                raise UsageError(
+                    f"{what} {tensor!r} of graph {graph}, which in this network has "
+                    f"{', '.join(entry.inputs)} -> {', '.join(entry.outputs)}"
+                )
+    if preset.sigmoid and not network.logits:
+        raise UsageError(f"{what} a probability, and this network has no logits")
+
+
+def _folder() -> Path:
+    return config_folder() / "presets"
