@@ -7,7 +7,16 @@ from typing import Annotated
 
 import typer
 
-from converter.command import HELP_OPTIONS, format_names, log_to_stderr, new_app, run, summary_console, version_of
+from converter.command import (
+    HELP_OPTIONS,
+    format_names,
+    log_to_stderr,
+    new_app,
+    official_root,
+    run,
+    summary_console,
+    version_of,
+)
 from converter.progress import stage_lines
 
 PROGRAM = "lt-bench"
@@ -51,8 +60,8 @@ def bench_command(
         _option(
             panel=WHAT,
             metavar="DIR",
-            envvar="LIGHTTRACK_ROOT",
-            help="Build the network from this official checkout instead of our own definition.",
+            help="Build the network from this official checkout instead of our own definition "
+            "(default: what LIGHTTRACK_ROOT or, for STARK-Lightning, STARK_ROOT names).",
         ),
     ] = None,
     config: Annotated[Path | None, _option(panel=WHAT, metavar="FILE", help="As for lt-export.")] = None,
@@ -106,7 +115,7 @@ def bench_command(
         arch=arch,
         network=network,
         checkpoint=resume,
-        official=official,
+        official=official_root(official, network),
         allow_pickle=allow_pickle,
         folder=export,
         formats=formats,

@@ -14,6 +14,8 @@ import torch
 
 from converter.errors import CheckpointError
 
+# where official trainings keep the weights: LightTrack's and STARK's
+PLACES = ("state_dict", "net")
 PREFIXES = ("module.", "feature_extractor.")
 NAMED = 3
 
@@ -36,7 +38,7 @@ class Checkpoint:
 
 
 def read_checkpoint(path: Path, allow_pickle: bool = False) -> Checkpoint:
-    """Read a bare state dict or one under ``state_dict``; anything beside it (optimizer, ...) is ignored.
+    """Read a bare state dict or one under ``state_dict`` or ``net``; anything beside it (optimizer, ...) is ignored.
 
     Args:
         allow_pickle: also read files that run code of their own while they load.
@@ -49,14 +51,16 @@ def read_checkpoint(path: Path, allow_pickle: bool = False) -> Checkpoint:
     except OSError as error:
         raise CheckpointError(f"checkpoint {path}: {error.strerror}") from None
     loaded = _load(path, data, allow_pickle)
-    state = loaded.get("state_dict", loaded) if isinstance(loaded, Mapping) else loaded
+    state = loaded
+    if isinstance(loaded, Mapping):
+        state = next((loaded[place] for place in PLACES if place in loaded), loaded)
     if not isinstance(state, Mapping):
         raise CheckpointError(f"checkpoint {path}: holds {type(state).__name__}, expected a state dict")
     if not any(isinstance(value, torch.Tensor) for value in state.values()):
         keys = ", ".join(map(str, list(state)[:5])) or "nothing"
         raise CheckpointError(
             f"checkpoint {path}: no tensors among its top-level keys ({keys}), "
-            "expected a state dict, bare or under 'state_dict'"
+            "expected a state dict, bare or under 'state_dict' or 'net'"
         )
     epoch = loaded.get("epoch") if state is not loaded else None
     return Checkpoint(
@@ -193,10 +197,10 @@ def load_strictly(network: torch.nn.Module, checkpoint: Checkpoint, what: str, r
     Args:
         network: its parameters may be on the meta device; they are replaced, as float32.
         what: the network in words, for the message.
-        recognise: {key: shape} -> path name, as in :class:`converter.networks.Family`.
+        recognise: {key: shape} -> the options that name a network which they fit, or None.
 
     Raises:
-        CheckpointError: naming the first keys that do not fit and, when there is one, the path name that does.
+        CheckpointError: naming the first keys that do not fit and, when there are any, the options that do.
     """
     own = network.state_dict()
     report = compare_keys(checkpoint.state, own)
@@ -212,4 +216,4 @@ def load_strictly(network: torch.nn.Module, checkpoint: Checkpoint, what: str, r
 def _hint(checkpoint, recognise):
     shapes = {key: tuple(value.shape) for key, value in checkpoint.state.items() if isinstance(value, torch.Tensor)}
     fitting = recognise(shapes)
-    return f"; the weights fit --path-name {fitting}" if fitting else ""
+    return f"; the weights fit {fitting}" if fitting else ""

@@ -14,6 +14,7 @@ from converter.command import (
     format_names,
     log_to_stderr,
     new_app,
+    official_root,
     run,
     summary_console,
     version_of,
@@ -52,7 +53,10 @@ def export_command(
     resume: Annotated[Path, typer.Option("--resume", metavar="FILE", help="Checkpoint with the trained weights.")],
     arch: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="LightTrackM_Subnet (default) or LightTrackM_Speed; the same network."),
+        typer.Option(
+            metavar="NAME",
+            help="LightTrackM_Subnet (default) or LightTrackM_Speed, the same network; STARK_Lightning.",
+        ),
     ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="DIR", help="Folder to publish (default: exports/<arch>).")
@@ -61,8 +65,8 @@ def export_command(
         Path | None,
         typer.Option(
             metavar="DIR",
-            envvar="LIGHTTRACK_ROOT",
-            help="Build the network from this official checkout instead of our own definition.",
+            help="Build the network from this official checkout instead of our own definition "
+            "(default: what LIGHTTRACK_ROOT or, for STARK-Lightning, STARK_ROOT names).",
         ),
     ] = None,
     path_name: Annotated[
@@ -71,11 +75,25 @@ def export_command(
             "--path-name", "--path_name", metavar="NAME", help="The searched network (default: LightTrack-Mobile)."
         ),
     ] = None,
-    template_size: Annotated[int | None, typer.Option(metavar="PIXELS", help="Template crop (default: 127).")] = None,
+    head_blocks: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Depthwise-separable blocks of STARK-Lightning's head, 2 to 6 (default: the checkpoint's).",
+        ),
+    ] = None,
+    masks: Annotated[
+        bool, typer.Option("--masks", help="STARK-Lightning's padding masks as inputs (1 for a padded cell).")
+    ] = False,
+    template_size: Annotated[
+        int | None, typer.Option(metavar="PIXELS", help="Template crop (default: the config's, 127 for LightTrack).")
+    ] = None,
     search_size: Annotated[
         list[int] | None,
         typer.Option(
-            metavar="PIXELS", help="Search crop (default: 288); repeatable: a model for each size, init for all."
+            metavar="PIXELS",
+            help="Search crop (default: the config's, 288 for LightTrack); repeatable: a model for each size, init for "
+            "all.",
         ),
     ] = None,
     dynamic_search: Annotated[
@@ -186,7 +204,7 @@ def export_command(
 
     formats = format_names(format)
     sizes = {"path_name": path_name, "template_size": template_size, "search_size": search_size}
-    choice = choose(preset, arch, config, sizes, formats, split, opset, sigmoid, half)
+    choice = choose(preset, arch, config, sizes, formats, split, opset, sigmoid, half, head_blocks, masks)
     if "onnx" not in choice.formats and (opset is not None or no_simplify):
         raise UsageError(f"{'--no-simplify' if opset is None else '--opset'} is about ONNX models; add --format onnx")
     options = ExportOptions(
@@ -194,7 +212,7 @@ def export_command(
         checkpoint=resume,
         output=output or Path("exports") / choice.arch,
         network=choice.network,
-        official=official,
+        official=official_root(official, choice.network),
         preset=preset,
         formats=choice.formats,
         split=choice.split,

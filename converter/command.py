@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -67,6 +68,18 @@ def format_names(names: list[str] | None) -> tuple[str, ...]:
         if name not in FORMAT_NAMES:
             raise UsageError(f"--format {name}: expected one of {', '.join(FORMAT_NAMES)}")
     return tuple(dict.fromkeys(names or ()))
+
+
+def official_root(given: Path | None, network: Any) -> Path | None:
+    """The official checkout to build a network from: what was given, or what the family's variable names.
+
+    Args:
+        network: the config.
+    """
+    from converter.networks import FAMILIES
+
+    named = os.environ.get(FAMILIES[network.family].root) if network.family in FAMILIES else None
+    return given or (Path(named) if named else None)
 
 
 def run(app: typer.Typer, program: str, arguments: list[str] | None = None) -> None:

@@ -49,7 +49,10 @@ class OutputReport:
 
 @dataclass(frozen=True)
 class Decision:
-    """The best-scoring cell of both sides, (row, column); true when they agree or tie."""
+    """The best-scoring cell of both sides, (row, column); true when they agree or tie.
+
+    Where a tensor has several maps it is the first of them that disagrees, or the first.
+    """
 
     output: str
     reference: tuple[int, ...]
@@ -103,7 +106,13 @@ def compare(name: str, candidate: np.ndarray, reference: np.ndarray, tolerance: 
 
 
 def compare_decision(name: str, candidate: np.ndarray, reference: np.ndarray) -> Decision:
-    """Whether the largest value of two score maps (1, 1, H, W) of one shape is in the same cell."""
+    """Whether the largest value of score maps (1, maps, H, W) of one shape is in the same cell, map by map."""
+    maps = candidate[0], reference[0]
+    found = [_compare_map(name, *pair, float(np.ptp(reference))) for pair in zip(*maps, strict=True)]
+    return next((decision for decision in found if not decision), found[0])
+
+
+def _compare_map(name, candidate, reference, spread):
     cells = [np.unravel_index(int(np.argmax(scores)), scores.shape) for scores in (reference, candidate)]
     gap = float(reference[cells[0]]) - float(reference[cells[1]])
     best, found = (tuple(int(index) for index in cell[-2:]) for cell in cells)
@@ -112,7 +121,7 @@ def compare_decision(name: str, candidate: np.ndarray, reference: np.ndarray) ->
         reference=best,
         candidate=found,
         same=best == found,
-        tie=best != found and gap <= TIE * float(np.ptp(reference)),
+        tie=best != found and gap <= TIE * spread,
     )
 
 

@@ -77,11 +77,13 @@ class Manifest(_Read):
 
     def config(self) -> dict[str, Any]:
         """What it says of its network, as keys of a config; the first of its sizes."""
+        inputs = [tensor for graph in self.graphs for tensor in graph.inputs]
         outputs = [tensor for graph in self.graphs for tensor in graph.outputs]
         return {
             "path_name": self.path_name,
             "template_size": self.tracker.template_size,
             "search_size": self.tracker.search_size,
+            "masks": any(tensor.mask_of for tensor in inputs),
             "activations": {tensor.meaning: tensor.activation for tensor in outputs if tensor.activation},
         }
 

@@ -16,7 +16,8 @@ class Feed:
 
     Attributes:
         name: what to call it in a report.
-        tensors: "z" (1, 3, T, T) and "x" (1, 3, S, S), float32, normalised as the network wants them.
+        tensors: "z" (1, 3, T, T) and "x" (1, 3, S, S), float32, normalised as the network wants them; and masks of
+            them, (1, cells), where the graphs take some.
     """
 
     name: str
@@ -29,14 +30,27 @@ def noise_feeds(seed: int, count: int, images: Sequence[TensorSpec]) -> list[Fee
         Feed(
             name=f"noise {index}",
             tensors={
-                tensor.meaning: np.random.default_rng([seed, index, position])
-                .standard_normal(tensor.shape)
-                .astype(np.float32)
+                tensor.meaning: _noise(tensor, np.random.default_rng([seed, index, position]))
                 for position, tensor in enumerate(images)
             },
         )
         for index in range(count)
     ]
+
+
+def _noise(tensor, generator):
+    if tensor.mask_of is None:
+        return generator.standard_normal(tensor.shape).astype(np.float32)
+    return edge_mask(round(tensor.shape[-1] ** 0.5), generator)
+
+
+def edge_mask(side: int, generator: np.random.Generator) -> np.ndarray:
+    """(1, side * side) float32: 1 in some rows and columns at two edges, as for a target in a corner, else 0."""
+    cells = np.zeros((side, side), np.float32)
+    rows, columns = generator.integers(1, max(2, side // 2), 2)
+    cells[:rows] = 1
+    cells[:, -columns:] = 1
+    return np.rot90(cells, generator.integers(4)).reshape(1, -1).copy()
 
 
 def picture_feed(path: Path, images: Sequence[TensorSpec], preprocess: Preprocess) -> Feed:
@@ -56,10 +70,13 @@ def picture_feed(path: Path, images: Sequence[TensorSpec], preprocess: Preproces
         raise UsageError(f"--image {path}: no such file") from None
     except Exception as error:  # Pillow's plugins raise many types on a damaged file
         raise UsageError(f"--image {path}: not a picture that Pillow can read ({error})") from None
-    largest = max(tensor.shape[-1] for tensor in images)
+    largest = max(tensor.shape[-1] for tensor in images if tensor.mask_of is None)
     scale = min(picture.size) / largest
     tensors = {}
     for tensor in images:
+        if tensor.mask_of:
+            tensors[tensor.meaning] = np.zeros(tensor.shape, np.float32)  # the crops lie in the picture
+            continue
         size = tensor.shape[-1]
         width, height = picture.size
         # clamped: the largest crop touches the border, where the last bit of a sum may lie outside

@@ -134,6 +134,10 @@ def search_sizes(options: ExportOptions) -> tuple[int, ...]:
             )
         return own, *(size for size in served if size != own)
     sizes = tuple(dict.fromkeys(options.search_sizes or (own,)))
+    if len(sizes) > 1 and options.network.one_size:
+        raise UsageError(
+            f"--search-size {' and '.join(map(str, sizes))}: weights of this network are of one search size; give it once"
+        )
     if len(sizes) > 1 and options.split in options.network.one_file:
         raise UsageError(
             f"--split {options.split} with search sizes {', '.join(map(str, sizes))}: it is one file; "

@@ -102,7 +102,7 @@ def about_network(arch: str, spec: NetworkSpec, dimensions: Mapping[str, int], n
     checkpoint = network.checkpoint
     return {
         "arch": arch,
-        "path_name": spec.path_name,
+        "path_name": network.path_name,
         "checkpoint": {"file": checkpoint.file, "sha256": checkpoint.sha256, "epoch": checkpoint.epoch},
         "preprocess": _preprocess(spec.preprocess),
         "tracker": {
@@ -120,7 +120,7 @@ def file_metadata(options: ExportOptions, network: Any) -> dict[str, str]:
     """What a model file that is found alone should say: name to text."""
     return {
         "arch": options.arch,
-        "path_name": options.network.path_name,
+        "path_name": network.path_name,
         "checkpoint": network.checkpoint.file,
         "checkpoint_sha256": network.checkpoint.sha256,
         "preprocess": json.dumps(_preprocess(options.network.preprocess)),
@@ -170,6 +170,7 @@ def _tensor(tensor: TensorSpec):
         "shape": list(tensor.shape),
         "dtype": tensor.dtype,
         "activation": tensor.activation,
+        "mask_of": tensor.mask_of,
     }
 
 

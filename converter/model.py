@@ -2,15 +2,16 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
 from converter.checkpoint import Checkpoint, load_strictly, read_checkpoint
 from converter.errors import ArchitectureError, DependencyError
-from converter.networks import FAMILIES
+from converter.networks import FAMILIES, Family
 from converter.options import NetworkOptions
-from official_patches.checkout import CheckoutError, UnknownArchError, build_official
+from official_patches.checkout import CheckoutError, UnknownArchError
+from official_patches.official import BUILDERS
 
 
 @dataclass(frozen=True)
@@ -20,12 +21,16 @@ class LoadedNetwork:
     Attributes:
         module: in eval mode, float32, on the CPU.
         checkpoint: where its weights came from.
+        path_name: which network of its family.
+        methods: those of its methods that make the reference.
         source: "official checkout" or "own definition".
         parameters: trainable numbers in it.
     """
 
     module: torch.nn.Module
     checkpoint: Checkpoint
+    path_name: str
+    methods: str
     source: str
     parameters: int
 
@@ -36,24 +41,34 @@ def load_network(options: NetworkOptions, stride: int) -> LoadedNetwork:
     Raises:
         CheckpointError, ArchitectureError, DependencyError
     """
-    checkpoint = read_checkpoint(options.checkpoint, options.allow_pickle)
     spec = options.network
     family = FAMILIES[spec.family]
-    if options.official:
-        module = _official(options, stride)
-        source = "official checkout"
-    else:
-        module = family.build(spec.path_name, spec.template_size)
-        source = "own definition"
-    what = f"{options.arch} with path name {spec.path_name}"
-    fits = _certain(family.recognise, lambda name: family.build(name, spec.template_size))
-    load_strictly(module, checkpoint, what, fits)
+    checkpoint = _without_ignored(read_checkpoint(options.checkpoint, options.allow_pickle), family)
+    path_name = family.settle(spec.path_name, _shapes(checkpoint.state))
+
+    def own() -> torch.nn.Module:
+        return family.build(path_name, spec.template_size, spec.search_size)
+
+    module = _official(options, path_name, stride, own) if options.official else own()
+    what = f"{options.arch} with {family.called} {path_name}"
+    load_strictly(module, checkpoint, what, lambda shapes: _fitting(family, spec, shapes))
     return LoadedNetwork(
         module=module,
         checkpoint=checkpoint,
-        source=source,
+        path_name=path_name,
+        methods=family.methods,
+        source="official checkout" if options.official else "own definition",
         parameters=sum(parameter.numel() for parameter in module.parameters()),
     )
+
+
+def _without_ignored(checkpoint: Checkpoint, family: Family) -> Checkpoint:
+    state = {key: value for key, value in checkpoint.state.items() if not family.ignores(key)}
+    return replace(checkpoint, state=state)
+
+
+def _shapes(state):
+    return {key: tuple(value.shape) for key, value in state.items() if isinstance(value, torch.Tensor)}
 
 
 @contextmanager
@@ -67,20 +82,22 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _official(options, stride):
+def _official(options, path_name, stride, own):
+    """The checkout's network; where it has none of that name, its own with parts of ours."""
     spec = options.network
     if not (options.official / "lib").is_dir():
         raise DependencyError(
-            f"official checkout {options.official}: no folder 'lib' in it, expected LightTrack's tree"
+            f"official checkout {options.official}: no folder 'lib' in it, expected the official tree"
         )
     try:
-        return build_official(
+        return BUILDERS[spec.family](
             options.official.absolute(),
             options.arch,
-            path_name=spec.path_name,
+            path_name=path_name,
             template_size=spec.template_size,
             search_size=spec.search_size,
             stride=stride,
+            own=own,
         )
     except UnknownArchError as error:
         raise ArchitectureError(f"official checkout {error.args[0]}") from None
@@ -88,14 +105,11 @@ def _official(options, stride):
         raise DependencyError(f"official checkout: {' '.join(str(error).split())}") from None
 
 
-def _certain(recognise, build):
-    """``recognise``, but only when the network of that name really has these keys and shapes."""
-
-    def checked(shapes):
-        name = recognise(shapes)
-        if name is None:
-            return None
-        own = {key: tuple(value.shape) for key, value in build(name).state_dict().items()}
-        return name if own == shapes else None
-
-    return checked
+def _fitting(family: Family, spec, shapes) -> str | None:
+    """The options that ask for the network of these weights, when it really has these keys and shapes."""
+    name = family.recognise(shapes)
+    if name is None:
+        return None
+    sizes = family.sizes(shapes)
+    own = family.build(name, *(sizes or (spec.template_size, spec.search_size)))
+    return family.words(name, sizes) if _shapes(own.state_dict()) == shapes else None

@@ -9,7 +9,6 @@ from pydantic import Field
 from converter.errors import UsageError
 from converter.spec import Frozen, GraphSpec, NetworkSpec, TensorSpec
 
-STEM = "lighttrack_{graph}"
 # ncnn reads a name as a word of at most 255 bytes, and we quote texts as pnnx does; ONNX knows no limit
 LEGAL = {"ncnn": re.compile(r"[!#-<>-~]{1,255}"), "onnx": re.compile(r"[!#-<>-~]+")}
 RULES = {
@@ -24,10 +23,12 @@ class Naming(Frozen):
     Attributes:
         blobs: graph to {tensor of the config: its name in the files}.
         files: graph to file name without extension.
+        prefix: of the other file names.
     """
 
     blobs: dict[str, dict[str, str]] = Field(default_factory=dict)
     files: dict[str, str] = Field(default_factory=dict)
+    prefix: str = "lighttrack"
 
     def named(self, graph: GraphSpec) -> GraphSpec:
         """A graph of the config under these names."""
@@ -41,7 +42,7 @@ class Naming(Frozen):
         return graph.model_copy(update={"inputs": renamed(graph.inputs), "outputs": renamed(graph.outputs)})
 
     def stem(self, graph: str) -> str:
-        return self.files.get(graph, STEM.format(graph=graph))
+        return self.files.get(graph, f"{self.prefix}_{graph}")
 
 
 @dataclass(frozen=True)
@@ -96,8 +97,8 @@ def renamed(naming: Naming, network: NetworkSpec, graphs: Sequence[str], renames
 
 
 def _names(naming, network, graph):
-    entry = network.graphs[graph]
-    return {meaning: naming.blobs.get(graph, {}).get(meaning, meaning) for meaning in (*entry.inputs, *entry.outputs)}
+    meanings = (*network.inputs_of(graph), *network.graphs[graph].outputs)
+    return {meaning: naming.blobs.get(graph, {}).get(meaning, meaning) for meaning in meanings}
 
 
 def _meant(rename, before):

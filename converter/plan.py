@@ -67,7 +67,7 @@ def check_checkpoint(path: Path) -> None:
 
 
 def image_inputs(graphs: Iterable[GraphSpec]) -> tuple[TensorSpec, ...]:
-    """The inputs that no graph produces, template and search crop, called by their meaning."""
+    """The inputs that no graph produces, called by their meaning: template and search crop, and their masks."""
     graphs = list(graphs)
     produced = {tensor.meaning for graph in graphs for tensor in graph.outputs}
     inputs = {tensor.meaning: tensor for graph in graphs for tensor in graph.inputs}
@@ -86,4 +86,4 @@ def reference_answers(module: Any, spec: NetworkSpec, images: Sequence[TensorSpe
 
 def reference_words(network: Any) -> str:
     """Who computed the reference answers."""
-    return f"unpatched template() and track(), {network.source}, torch on the CPU"
+    return f"unpatched {network.methods}, {network.source}, torch on the CPU"

@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError
 from converter.config import config_folder, network_for, read_yaml
 from converter.errors import UsageError
 from converter.naming import Naming, parse_rename, renamed
+from converter.networks import FAMILIES
 from converter.spec import FORMAT_NAMES, LARGEST_OPSET, SMALLEST_OPSET, Frozen, NetworkSpec, Size
 
 FileName = Annotated[str, Field(pattern=r"^\w[\w.-]{0,99}$")]
@@ -88,6 +89,8 @@ def choose(
     opset: int | None,
     sigmoid: bool | None,
     half: bool | None,
+    head_blocks: int | None = None,
+    masks: bool = False,
 ) -> Choice:
     """Put options and a preset together.
 
@@ -95,7 +98,8 @@ def choose(
         name: of the preset, or None.
         sizes: path_name, template_size and search_size, a list, each None when not given.
         formats: () when not given.
-        sigmoid, half: None when not given.
+        sigmoid, half, head_blocks: None when not given.
+        masks: whether graphs take masks.
 
     Raises:
         ArchitectureError, UsageError: as :func:`converter.config.network_for`, and for a preset that does not fit.
@@ -105,6 +109,10 @@ def choose(
     searched = sizes["search_size"] or ([preset.search_size] if preset else [None])
     networks = [network_for(arch, config, {**flags, "search_size": size}) for size in searched]
     arch, network = networks[0]
+    if head_blocks is not None:
+        network = with_blocks(network, head_blocks)
+    if masks:
+        network = network.with_masks()
     if preset:
         check_preset(name, preset, network)
     if sigmoid if sigmoid is not None else preset and preset.sigmoid:
@@ -118,8 +126,22 @@ def choose(
         split=split or (preset.split if preset else None),
         opset=opset or (preset.opset if preset else None),
         precision=preset.precision if preset and half is None else own,
-        naming=Naming(blobs=preset.names, files=preset.files) if preset else Naming(),
+        naming=Naming(
+            blobs=preset.names if preset else {}, files=preset.files if preset else {}, prefix=network.file_prefix
+        ),
     )
+
+
+def with_blocks(network: NetworkSpec, blocks: int) -> NetworkSpec:
+    """The network with so many blocks in its head.
+
+    Raises:
+        UsageError: when it has no such choice.
+    """
+    named = FAMILIES[network.family].with_blocks
+    if named is None:
+        raise UsageError(f"--head-blocks {blocks}: the head of {', '.join(network.archs)} has no choice of blocks")
+    return network.model_copy(update={"path_name": named(network.path_name, blocks)})
 
 
 def preset_names() -> list[str]:

@@ -13,6 +13,7 @@ from converter.feeds import Feed
 from converter.golden import Golden, golden_header, read_golden
 from converter.layout import at_sizes
 from converter.manifest import GOLDEN_INDEX, about_network
+from converter.networks import FAMILIES
 from converter.options import VerifyOptions
 from converter.plan import check_checkpoint, reference_answers, reference_words
 from converter.subject import Subject
@@ -171,8 +172,9 @@ def check_golden(golden: Golden, subject: Subject) -> None:
     golden.check_files()
     index, manifest = golden.index, subject.manifest
     where = f"golden vectors in {golden.folder}"
-    if index.path_name != subject.network.path_name:
-        raise UsageError(f"{where} are of path name {index.path_name}, the models of {subject.network.path_name}")
+    family = FAMILIES[subject.network.family]
+    if not family.covers(subject.network.path_name, index.path_name):
+        raise UsageError(f"{where} are of {family.called} {index.path_name}, the models of {subject.network.path_name}")
     if manifest and index.checkpoint.get("sha256") != manifest.checkpoint.sha256:
         raise VerificationError(
             f"{where} are of checkpoint {index.checkpoint.get('file')}, the export is of {manifest.checkpoint.file} "

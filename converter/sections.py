@@ -137,8 +137,8 @@ def _run(case) -> Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]] | Non
     model = GraphModel(graphs, runners)
 
     def run(images):
-        model.template(images["z"])
-        return model.track(images["x"])
+        model.template(images["z"], images.get("z_mask"))
+        return model.track(images["x"], images.get("x_mask"))
 
     return run
 

@@ -121,6 +121,8 @@ class NetworkSpec(Frozen):
     intermediates: list[ModulePattern] = []
     preprocess: Preprocess
     tracker: dict[str, Any]
+    file_prefix: Annotated[str, Field(pattern=r"^\w+$")] = "lighttrack"
+    one_size: bool = False
     masks: bool = False
 
     @model_validator(mode="after")
@@ -205,6 +207,16 @@ class NetworkSpec(Frozen):
         if not self.logits:
             raise UsageError(f"--sigmoid: {', '.join(self.archs)}: no output of it is a logit")
         return self.model_copy(update={"activations": dict.fromkeys(self.logits, "sigmoid")})
+
+    def with_masks(self) -> "NetworkSpec":
+        """The same network with its masks as inputs.
+
+        Raises:
+            UsageError: when it has none.
+        """
+        if not any(graph.masks for graph in self.graphs.values()):
+            raise UsageError(f"--masks: {', '.join(self.archs)}: no graph of it takes a mask")
+        return self.model_copy(update={"masks": True})
 
     def at(self, template_size: int, search_size: int) -> "NetworkSpec":
         """The same network with other crops."""

@@ -13,6 +13,7 @@ from converter.command import (
     format_names,
     log_to_stderr,
     new_app,
+    official_root,
     run,
     summary_console,
     version_of,
@@ -94,13 +95,14 @@ def verify_command(
         bool,
         _option("--sigmoid", panel=MODELS, help="A model without a manifest gives cls as a probability."),
     ] = False,
+    masks: Annotated[bool, _option("--masks", panel=MODELS, help="A model without a manifest takes masks.")] = False,
     official: Annotated[
         Path | None,
         _option(
             panel=NETWORK,
             metavar="DIR",
-            envvar="LIGHTTRACK_ROOT",
-            help="Build the network from this official checkout instead of our own definition.",
+            help="Build the network from this official checkout instead of our own definition "
+            "(default: what LIGHTTRACK_ROOT or, for STARK-Lightning, STARK_ROOT names).",
         ),
     ] = None,
     config: Annotated[Path | None, _option(panel=NETWORK, metavar="FILE", help="As for lt-export.")] = None,
@@ -203,11 +205,15 @@ def verify_command(
         if export:
             raise UsageError("--sigmoid is for models without a manifest; an export's own says what its outputs are")
         network = network.with_probabilities()
+    if masks:
+        if export:
+            raise UsageError("--masks is for models without a manifest; an export's own says what its inputs are")
+        network = network.with_masks()
     options = VerifyOptions(
         arch=arch,
         network=network,
         checkpoint=resume,
-        official=official,
+        official=official_root(official, network),
         allow_pickle=allow_pickle,
         folder=export,
         loose=loose,

@@ -13,6 +13,7 @@ MODELS = "lib.models.stark.stark_lightning_x_trt"
 CONFIG = "lib.config.stark_lightning_X_trt.config"
 BUILDER = "build_stark_lightning_x_trt"
 STRIDE = 16
+OFFICIAL_HEAD = "rep_v2"  # what our configs call the head that the settings below name
 
 # experiments/stark_lightning_X_trt/baseline_rephead_4_lite_search5.yaml, what of it the network depends on
 SETTINGS = {

@@ -41,7 +41,7 @@ def command(*arguments: object, module: str = "converter.cli") -> list[str]:
 
 def environment(**extra: str) -> dict[str, str]:
     """The environment without what would change an export; the project is importable from any folder."""
-    left_out = ("LIGHTTRACK_ROOT", "LT_DEBUG", "OMP_NUM_THREADS")
+    left_out = ("LIGHTTRACK_ROOT", "STARK_ROOT", "LT_DEBUG", "OMP_NUM_THREADS")
     kept = {key: value for key, value in os.environ.items() if key not in left_out}
     path = os.pathsep.join(filter(None, [extra.pop("PYTHONPATH", ""), str(ROOT)]))
     return {**kept, "PYTHONPATH": path, "COLUMNS": "160", **extra}

@@ -6,7 +6,7 @@ from contextlib import closing
 import numpy as np
 
 from converter.clip.frames import Clip
-from converter.clip.models import Model
+from converter.clip.models import SEARCH, TEMPLATE, Model, shown
 from converter.clip.overlap import Box
 from converter.clip.procedures import procedure
 from converter.feeds import Feed
@@ -20,13 +20,17 @@ class _Remembering:
         self._model = model
         self.crops: dict[str, np.ndarray] = {}
 
-    def template(self, z: np.ndarray) -> None:
-        self.crops["z"] = z
-        self._model.template(z)
+    def template(self, z: np.ndarray, mask: np.ndarray | None = None) -> None:
+        self.crops |= shown(TEMPLATE, z, mask)
+        self._model.template(*self._given(z, mask))
 
-    def track(self, x: np.ndarray) -> Mapping[str, np.ndarray]:
-        self.crops["x"] = x
-        return self._model.track(x)
+    def track(self, x: np.ndarray, mask: np.ndarray | None = None) -> Mapping[str, np.ndarray]:
+        self.crops |= shown(SEARCH, x, mask)
+        return self._model.track(*self._given(x, mask))
+
+    @staticmethod
+    def _given(image, mask):
+        return (image,) if mask is None else (image, mask)
 
 
 def crop_feed(clip: Clip, box: Box, model: Model, spec: NetworkSpec, dimensions: dict[str, int]) -> Feed | None:

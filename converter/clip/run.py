@@ -136,12 +136,12 @@ class _Timed:
         self._model = model
         self.seconds: list[float] = []
 
-    def template(self, z):
-        self._model.template(z)
+    def template(self, *crop):
+        self._model.template(*crop)
 
-    def track(self, x):
+    def track(self, *crop):
         begin = time.perf_counter()
-        answer = self._model.track(x)
+        answer = self._model.track(*crop)
         self.seconds.append(time.perf_counter() - begin)
         return answer
 

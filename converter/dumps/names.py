@@ -91,7 +91,7 @@ def _known_names(index, names):
     for graph, name, meaning in tensors:
         called = {name, meaning, *(blob for blob, means in names.items() if means in (meaning, name))}
         for case, case_name in cases:
-            for graph_name in ("", graph, f"lighttrack_{graph}"):
+            for graph_name in ("", graph, f"lighttrack_{graph}", f"stark_{graph}"):
                 for tensor_name in called:
                     key = "_".join(_words(f"{case_name} {graph_name} {tensor_name}"))
                     known.setdefault(key, []).append((case, graph, name))

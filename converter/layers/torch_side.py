@@ -13,7 +13,8 @@ from converter.layers import kinds
 from converter.layers.graphs import Operation, Recording
 from converter.layers.kinds import Primitive, Window
 from converter.spec import GraphSpec
-from official_patches.modes import UnknownNetworkError, forward_mode
+from official_patches.forward import forward_mode
+from official_patches.modes import UnknownNetworkError
 from official_patches.patching import patched
 
 _NORMS = {"native_batch_norm", "_native_batch_norm_legit_no_training", "cudnn_batch_norm", "batch_norm"}

@@ -36,7 +36,13 @@ class Family:
         settle: (path_name asked for, {state-dict key: shape}) -> the path name to build, where the asked one
             leaves it to the weights.
         ignores: (state-dict key) -> whether weights may have it although the network has not.
-        methods: the methods that make the reference, in words.
+        covers: (path_name asked for, path_name that weights have) -> whether they are what was asked for.
+        sizes: {state-dict key: shape} -> template and search size that weights are of; None where they are of any.
+        words: (path_name, template and search size or None) -> the options that ask for such a network.
+        with_blocks: (path_name, blocks of the head) -> the path name with so many; None where there is no choice.
+        called: what a path name is.
+        methods: the methods that make the reference.
+        root: the environment variable that names an official checkout.
     """
 
     dimensions: Callable[[str, int, int], dict[str, int]]
@@ -47,7 +53,13 @@ class Family:
     recognise: Callable[[dict[str, tuple[int, ...]]], str | None]
     settle: Callable[[str, dict[str, tuple[int, ...]]], str] = lambda asked, shapes: asked
     ignores: Callable[[str], bool] = lambda key: False
+    covers: Callable[[str, str], bool] = lambda asked, found: asked == found
+    sizes: Callable[[dict[str, tuple[int, ...]]], tuple[int, int] | None] = lambda shapes: None
+    words: Callable[[str, tuple[int, int] | None], str] = lambda name, sizes: f"--path-name {name}"
+    with_blocks: Callable[[str, int], str] | None = None
+    called: str = "path name"
     methods: str = "template() and track()"
+    root: str = "LIGHTTRACK_ROOT"
 
 
 def _lighttrack_dimensions(name, template_size, search_size):
@@ -147,6 +159,12 @@ FAMILIES = {
         recognise=variant.recognise,
         settle=variant.settle,
         ignores=variant.ignores,
+        covers=variant.covers,
+        sizes=variant.sizes,
+        words=variant.words,
+        with_blocks=variant.with_blocks,
+        called="corner head",
         methods="forward_backbone() and forward_transformer()",
+        root="STARK_ROOT",
     ),
 }

@@ -54,8 +54,27 @@ def test_blocks_are_asked_for_of_a_head_that_has_them():
     assert variant.with_blocks("any", 4) == variant.with_blocks("dsconv_v3", 4) == "dsconv_v3_4"
     with pytest.raises(UsageError, match="--head-blocks 7: expected 2 to 6"):
         variant.with_blocks("dsconv_v3", 7)
-    with pytest.raises(UsageError, match="--head-blocks 3: the rep_v2 head has no choice"):
-        variant.with_blocks("rep_v2", 3)
+    for other in ("rep_v2", "dsconv_v3_4"):
+        with pytest.raises(UsageError, match=f"--head-blocks 3: the corner head asked for is {other}"):
+            variant.with_blocks(other, 3)
+
+
+@pytest.mark.parametrize(
+    ("asked", "found", "covered"),
+    [
+        *(("any", name, True) for name in HEADS),
+        *(("dsconv_v3", name, name != "rep_v2") for name in HEADS),
+        *(("dsconv_v3_4", name, name == "dsconv_v3_4") for name in HEADS),
+    ],
+)
+def test_a_name_left_open_covers_several_networks(asked, found, covered):
+    assert FAMILY.covers(asked, found) is covered
+
+
+def test_weights_tell_their_sizes():
+    of = {key: tuple(value.shape) for key, value in FAMILY.build("rep_v2", 112, 272).state_dict().items()}
+    assert FAMILY.sizes(of) == (112, 272)
+    assert FAMILY.sizes({}) is None
 
 
 @pytest.mark.parametrize("size", range(256, 321, 16))

@@ -56,16 +56,35 @@ def parse_variant(name: str) -> Variant:
 
 
 def with_blocks(name: str, blocks: int) -> str:
-    """The name of a network asked for by ``--head-blocks`` beside a config's name.
+    """The name of a network asked for by ``--head-blocks`` beside a name.
 
     Raises:
-        UsageError: for a head without such blocks, and for a number that there is not.
+        UsageError: for a head without such blocks, for a number that there is not, and for two numbers.
     """
-    if name == REP_HEAD:
-        raise UsageError(f"--head-blocks {blocks}: the {REP_HEAD} head has no choice of blocks, {DSCONV_HEAD} has")
     if not FEWEST_BLOCKS <= blocks <= MOST_BLOCKS:
         raise UsageError(f"--head-blocks {blocks}: expected {FEWEST_BLOCKS} to {MOST_BLOCKS}")
-    return Variant(DSCONV_HEAD, blocks).name
+    found = Variant(DSCONV_HEAD, blocks).name
+    if name not in (ANY_HEAD, DSCONV_HEAD, found):
+        raise UsageError(f"--head-blocks {blocks}: the corner head asked for is {name}, expected {DSCONV_HEAD}")
+    return found
+
+
+def covers(asked: str, found: str) -> bool:
+    """Whether a network is what was asked for."""
+    return asked in (ANY_HEAD, found) or (asked == DSCONV_HEAD and found.startswith(DSCONV_HEAD))
+
+
+def sizes(shapes: Mapping[str, tuple[int, ...]]) -> tuple[int, int] | None:
+    """Template and search size that weights are of, by the number of their positions."""
+    cells = [shapes.get(f"pos_emb_{image}.row_embed.weight", ())[:1] for image in ("z0", "x")]
+    return tuple(count[0] * STRIDE for count in cells) if all(cells) else None
+
+
+def words(name: str, of: tuple[int, int] | None) -> str:
+    """The options that ask for a network."""
+    variant = parse_variant(name)
+    head = f"--head-blocks {variant.blocks}" if variant.blocks else f"--path-name {name}"
+    return f"--arch STARK_Lightning {head}" + (f" --template-size {of[0]} --search-size {of[1]}" if of else "")
 
 
 def settle(asked: str, shapes: Mapping[str, tuple[int, ...]]) -> str:
