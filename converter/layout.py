@@ -124,19 +124,21 @@ def search_sizes(options: ExportOptions) -> tuple[int, ...]:
     own = options.network.search_size
     if options.dynamic_search:
         served = options.network.dynamic_search
+        if not served:
+            raise UsageError(f"--dynamic-search: {options.arch} has no other search sizes; leave it out")
         if len(options.search_sizes) > 1:
             raise UsageError(
                 "--dynamic-search serves every search size; give --search-size once, for the first, or not"
             )
         if own not in served:
             raise UsageError(
-                f"--search-size {own} with --dynamic-search: expected one of {', '.join(map(str, served)) or 'none'}"
+                f"--search-size {own} with --dynamic-search: expected one of {', '.join(map(str, served))}"
             )
         return own, *(size for size in served if size != own)
     sizes = tuple(dict.fromkeys(options.search_sizes or (own,)))
     if len(sizes) > 1 and options.network.one_size:
         raise UsageError(
-            f"--search-size {' and '.join(map(str, sizes))}: weights of this network are of one search size; give it once"
+            f"--search-size {' and '.join(map(str, sizes))}: weights of this network are of one size; give it once"
         )
     if len(sizes) > 1 and options.split in options.network.one_file:
         raise UsageError(

@@ -107,9 +107,15 @@ def _official(options, path_name, stride, own):
 
 def _fitting(family: Family, spec, shapes) -> str | None:
     """The options that ask for the network of these weights, when it really has these keys and shapes."""
-    name = family.recognise(shapes)
-    if name is None:
-        return None
-    sizes = family.sizes(shapes)
-    own = family.build(name, *(sizes or (spec.template_size, spec.search_size)))
-    return family.words(name, sizes) if _shapes(own.state_dict()) == shapes else None
+    asked = spec.template_size, spec.search_size
+    for other in (family, *(each for each in FAMILIES.values() if each is not family)):
+        used = {key: shape for key, shape in shapes.items() if not other.ignores(key)}
+        name = other.recognise(used)
+        if name is None:
+            continue
+        sizes = other.sizes(used) or asked
+        if _shapes(other.build(name, *sizes).state_dict()) == used:
+            arch = "" if other is family else f"--arch {other.arch} "
+            crops = "" if sizes == asked else f" --template-size {sizes[0]} --search-size {sizes[1]}"
+            return f"{arch}{other.words(name)}{crops}"
+    return None

@@ -38,8 +38,9 @@ class Family:
         ignores: (state-dict key) -> whether weights may have it although the network has not.
         covers: (path_name asked for, path_name that weights have) -> whether they are what was asked for.
         sizes: {state-dict key: shape} -> template and search size that weights are of; None where they are of any.
-        words: (path_name, template and search size or None) -> the options that ask for such a network.
+        words: (path_name) -> the option that asks for it.
         with_blocks: (path_name, blocks of the head) -> the path name with so many; None where there is no choice.
+        arch: the name of the network to begin with.
         called: what a path name is.
         methods: the methods that make the reference.
         root: the environment variable that names an official checkout.
@@ -55,8 +56,9 @@ class Family:
     ignores: Callable[[str], bool] = lambda key: False
     covers: Callable[[str, str], bool] = lambda asked, found: asked == found
     sizes: Callable[[dict[str, tuple[int, ...]]], tuple[int, int] | None] = lambda shapes: None
-    words: Callable[[str, tuple[int, int] | None], str] = lambda name, sizes: f"--path-name {name}"
+    words: Callable[[str], str] = lambda name: f"--path-name {name}"
     with_blocks: Callable[[str, int], str] | None = None
+    arch: str = "LightTrackM_Subnet"
     called: str = "path name"
     methods: str = "template() and track()"
     root: str = "LIGHTTRACK_ROOT"
@@ -163,6 +165,7 @@ FAMILIES = {
         sizes=variant.sizes,
         words=variant.words,
         with_blocks=variant.with_blocks,
+        arch="STARK_Lightning",
         called="corner head",
         methods="forward_backbone() and forward_transformer()",
         root="STARK_ROOT",

@@ -80,11 +80,10 @@ def sizes(shapes: Mapping[str, tuple[int, ...]]) -> tuple[int, int] | None:
     return tuple(count[0] * STRIDE for count in cells) if all(cells) else None
 
 
-def words(name: str, of: tuple[int, int] | None) -> str:
-    """The options that ask for a network."""
-    variant = parse_variant(name)
-    head = f"--head-blocks {variant.blocks}" if variant.blocks else f"--path-name {name}"
-    return f"--arch STARK_Lightning {head}" + (f" --template-size {of[0]} --search-size {of[1]}" if of else "")
+def words(name: str) -> str:
+    """The option that asks for a network."""
+    blocks = parse_variant(name).blocks
+    return f"--head-blocks {blocks}" if blocks else f"--path-name {name}"
 
 
 def settle(asked: str, shapes: Mapping[str, tuple[int, ...]]) -> str:
