@@ -110,7 +110,8 @@ def _opening(candidate, options, subject):
     from converter.feeds import noise_feeds
 
     tensors = noise_feeds(options.seed, 1, subject.images)[0].tensors
-    pictures = tensors["z"], tensors["x"]
+    shown = ((image, f"{image}_mask") for image in ("z", "x"))
+    pictures = [tuple(tensors[name] for name in names if name in tensors) for names in shown]
     if candidate.format is None:
         network = options.subject.model_copy(update={"network": subject.network})
         return "load_torch", (network, subject.dimensions["stride"], subject.images, candidate.threads, *pictures)

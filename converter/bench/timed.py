@@ -37,19 +37,20 @@ class TimedModel:
     Args:
         model: what a tracker would call.
         parts: part -> its graphs' runners by name.
-        z, x: a template and a search crop, (1, 3, size, size) float32.
+        z, x: what it is shown of a template and of a search crop: the image, (1, 3, size, size) float32, and its mask
+            where there is one.
     """
 
     def __init__(
         self,
         model: Model,
         parts: Mapping[str, Mapping[str, TimedRunner]],
-        z: np.ndarray,
-        x: np.ndarray,
+        z: Sequence[np.ndarray],
+        x: Sequence[np.ndarray],
         clock: Callable[[], float] = time.perf_counter,
     ):
         self.model, self.parts, self.clock = model, parts, clock
-        self.calls = {"init": lambda: model.template(z), "update": lambda: model.track(x)}
+        self.calls = {"init": lambda: model.template(*z), "update": lambda: model.track(*x)}
 
     def warm_up(self, runs: int, seconds: float = math.inf) -> list[str]:
         """Run everything, and look at the answer.
@@ -90,8 +91,8 @@ def timed_graphs(
     graphs: Sequence[tuple[GraphSpec, tuple[Path, ...]]],
     threads: int,
     half: bool,
-    z: np.ndarray,
-    x: np.ndarray,
+    z: Sequence[np.ndarray],
+    x: Sequence[np.ndarray],
 ) -> TimedModel:
     """The graphs of an export with a stopwatch on each.
 

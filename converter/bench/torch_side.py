@@ -15,17 +15,22 @@ from converter.spec import TensorSpec
 
 
 class _InferenceModel(TorchModel):
-    def template(self, z: np.ndarray) -> None:
+    def template(self, *crop: np.ndarray) -> None:
         with torch.inference_mode():
-            super().template(z)
+            super().template(*crop)
 
-    def track(self, x: np.ndarray) -> Mapping[str, np.ndarray]:
+    def track(self, *crop: np.ndarray) -> Mapping[str, np.ndarray]:
         with torch.inference_mode():
-            return super().track(x)
+            return super().track(*crop)
 
 
 def timed_network(
-    options: NetworkOptions, stride: int, images: Sequence[TensorSpec], threads: int, z: np.ndarray, x: np.ndarray
+    options: NetworkOptions,
+    stride: int,
+    images: Sequence[TensorSpec],
+    threads: int,
+    z: Sequence[np.ndarray],
+    x: Sequence[np.ndarray],
 ) -> TimedModel:
     """The network with its trained weights, eager, in inference mode, with a stopwatch.
 

@@ -169,7 +169,7 @@ def test_stopwatch_leaves_out_the_first_run_of_a_turn_and_sees_graphs_and_whole(
             return runners["c"].infer({})
 
     parts = {"init": {"a": runners["a"]}, "update": {"b": runners["b"], "c": runners["c"]}}
-    model = TimedModel(Model(), parts, None, None, lambda: time[0])
+    model = TimedModel(Model(), parts, (None,), (None,), lambda: time[0])
     for _ in range(2):
         calls.clear()
         turns = model.turn(3)
@@ -182,7 +182,7 @@ def test_stopwatch_leaves_out_the_first_run_of_a_turn_and_sees_graphs_and_whole(
 def test_warm_up_looks_at_the_answer(value, named):
     answer = {"cls": np.array([0.0, value]), "reg": np.zeros(2)}
     model = SimpleNamespace(template=lambda z: None, track=lambda x: answer)
-    assert TimedModel(model, {}, None, None).warm_up(2) == named
+    assert TimedModel(model, {}, (None,), (None,)).warm_up(2) == named
 
 
 @pytest.mark.parametrize(("seconds", "runs"), [(np.inf, 5), (2.5, 3), (0.0, 1)])
@@ -195,7 +195,7 @@ def test_warm_up_of_a_slow_model_is_short(seconds, runs):
         return {}
 
     model = SimpleNamespace(template=lambda z: call("init"), track=lambda x: call("update"))
-    TimedModel(model, {}, None, None, lambda: time[0]).warm_up(5, seconds)
+    TimedModel(model, {}, (None,), (None,), lambda: time[0]).warm_up(5, seconds)
     assert calls == ["init"] * runs + ["update"] * runs
 
 
