@@ -8,8 +8,7 @@ import numpy as np
 
 from converter.spec import Tolerance
 
-# Two cells whose reference scores differ by less than this share of the range are the same decision.
-TIE = 1e-5
+TIE = 1e-5  # of two cells, as a share of the reference's range
 
 
 @dataclass(frozen=True)
@@ -102,8 +101,12 @@ def compare(name: str, candidate: np.ndarray, reference: np.ndarray, tolerance: 
     )
 
 
-def compare_decision(name: str, candidate: np.ndarray, reference: np.ndarray) -> Decision:
-    """Whether the largest value of two score maps (1, 1, H, W) of one shape is in the same cell."""
+def compare_decision(name: str, candidate: np.ndarray, reference: np.ndarray, tie: float = TIE) -> Decision:
+    """Whether the largest value of two score maps (1, 1, H, W) of one shape is in the same cell.
+
+    Args:
+        tie: two cells whose reference scores differ by less than this share of the range are the same decision.
+    """
     cells = [np.unravel_index(int(np.argmax(scores)), scores.shape) for scores in (reference, candidate)]
     gap = float(reference[cells[0]]) - float(reference[cells[1]])
     best, found = (tuple(int(index) for index in cell[-2:]) for cell in cells)
@@ -112,7 +115,7 @@ def compare_decision(name: str, candidate: np.ndarray, reference: np.ndarray) ->
         reference=best,
         candidate=found,
         same=best == found,
-        tie=best != found and gap <= TIE * float(np.ptp(reference)),
+        tie=best != found and gap <= tie * float(np.ptp(reference)),
     )
 
 

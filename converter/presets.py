@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError
 from converter.config import config_folder, network_for, read_yaml
 from converter.errors import UsageError
 from converter.naming import Naming, parse_rename, renamed
+from converter.ncnn_release import FLOOR, RELEASE
 from converter.spec import FORMAT_NAMES, LARGEST_OPSET, SMALLEST_OPSET, Frozen, NetworkSpec, Size
 
 FileName = Annotated[str, Field(pattern=r"^\w[\w.-]{0,99}$")]
@@ -21,6 +22,7 @@ class Preset(Frozen):
     Attributes:
         about: which consumer, in a line.
         format, split, template_size, search_size, opset, sigmoid, precision: as the options of lt-export.
+        ncnn: release of the runtime that the consumer ships.
         names: graph to {tensor of the config: what the consumer calls it}.
         files: graph to file name without extension.
     """
@@ -33,6 +35,7 @@ class Preset(Frozen):
     opset: Annotated[int, Field(ge=SMALLEST_OPSET, le=LARGEST_OPSET)] | None = None
     sigmoid: bool = False
     precision: Literal["fp32", "half"] = "fp32"
+    ncnn: Annotated[str, Field(pattern=RELEASE.pattern)] | None = None
     names: dict[str, dict[str, str]] = Field(default_factory=dict)
     files: dict[str, FileName] = Field(default_factory=dict)
 
@@ -52,7 +55,7 @@ class Choice:
     Attributes:
         arch, network: the config, at the first of the search sizes.
         search_sizes: as given, or one.
-        formats, split, opset, precision: as of an export.
+        formats, split, opset, precision, oldest_ncnn: as of an export.
         naming: the preset's.
     """
 
@@ -63,6 +66,7 @@ class Choice:
     split: str | None
     opset: int | None
     precision: str
+    oldest_ncnn: str | None
     naming: Naming
 
     def named(self, renames: Sequence[str]) -> Naming:
@@ -88,6 +92,7 @@ def choose(
     opset: int | None,
     sigmoid: bool | None,
     half: bool | None,
+    oldest_ncnn: str | None,
 ) -> Choice:
     """Put options and a preset together.
 
@@ -101,6 +106,8 @@ def choose(
         ArchitectureError, UsageError: as :func:`converter.config.network_for`, and for a preset that does not fit.
     """
     preset = load_preset(name) if name else None
+    if oldest_ncnn and not RELEASE.fullmatch(oldest_ncnn):
+        raise UsageError(f"--oldest-ncnn {oldest_ncnn}: expected the date of a release, for example {FLOOR}")
     flags = {**sizes, "template_size": sizes["template_size"] or (preset and preset.template_size)}
     searched = sizes["search_size"] or ([preset.search_size] if preset else [None])
     networks = [network_for(arch, config, {**flags, "search_size": size}) for size in searched]
@@ -118,6 +125,7 @@ def choose(
         split=split or (preset.split if preset else None),
         opset=opset or (preset.opset if preset else None),
         precision=preset.precision if preset and half is None else own,
+        oldest_ncnn=oldest_ncnn or (preset.ncnn if preset else None),
         naming=Naming(blobs=preset.names, files=preset.files) if preset else Naming(),
     )
 

@@ -110,6 +110,7 @@ class NetworkSpec(Frozen):
     default_splits: dict[str, str]
     tolerances: dict[str, dict[str, Tolerance]]
     decision: str
+    ties: dict[str, NonNegative] = {}
     logits: dict[str, str] = {}
     activations: dict[str, Activation] = {}
     dynamic_search: list[Size] = []
@@ -129,6 +130,7 @@ class NetworkSpec(Frozen):
             ("default_splits", self.default_splits.values(), self.splits.keys()),
             ("tolerances", [name for table in self.tolerances.values() for name in table], known),
             ("decision", [self.decision], outputs),
+            ("ties", self.ties, self.tolerances.keys()),
             ("logits", self.logits, outputs),
             ("activations", self.activations, self.logits),
             ("one_file", self.one_file, self.splits.keys()),
