@@ -130,7 +130,6 @@ class NetworkSpec(Frozen):
             ("default_splits", self.default_splits.values(), self.splits.keys()),
             ("tolerances", [name for table in self.tolerances.values() for name in table], known),
             ("decision", [self.decision], outputs),
-            ("ties", self.ties, self.tolerances.keys()),
             ("logits", self.logits, outputs),
             ("activations", self.activations, self.logits),
             ("one_file", self.one_file, self.splits.keys()),
