@@ -106,26 +106,30 @@ def choose(
         ArchitectureError, UsageError: as :func:`converter.config.network_for`, and for a preset that does not fit.
     """
     preset = load_preset(name) if name else None
-    if oldest_ncnn and not RELEASE.fullmatch(oldest_ncnn):
+    if oldest_ncnn is not None and not RELEASE.fullmatch(oldest_ncnn):
         raise UsageError(f"--oldest-ncnn {oldest_ncnn}: expected the date of a release, for example {FLOOR}")
-    flags = {**sizes, "template_size": sizes["template_size"] or (preset and preset.template_size)}
-    searched = sizes["search_size"] or ([preset.search_size] if preset else [None])
+
+    def wanted(given: Any, key: str) -> Any:
+        return getattr(preset, key, None) if given is None else given
+
+    flags = {**sizes, "template_size": wanted(sizes["template_size"], "template_size")}
+    searched = sizes["search_size"] or [wanted(None, "search_size")]
     networks = [network_for(arch, config, {**flags, "search_size": size}) for size in searched]
     arch, network = networks[0]
     if preset:
         check_preset(name, preset, network)
-    if sigmoid if sigmoid is not None else preset and preset.sigmoid:
+    if wanted(sigmoid, "sigmoid"):
         network = network.with_probabilities()
-    own = "half" if half else "fp32"
+    precision = None if half is None else "half" if half else "fp32"
     return Choice(
         arch=arch,
         network=network,
         search_sizes=tuple(each.search_size for _, each in networks),
         formats=formats or ((preset.format,) if preset else ("ncnn",)),
-        split=split or (preset.split if preset else None),
-        opset=opset or (preset.opset if preset else None),
-        precision=preset.precision if preset and half is None else own,
-        oldest_ncnn=oldest_ncnn or (preset.ncnn if preset else None),
+        split=wanted(split, "split"),
+        opset=wanted(opset, "opset"),
+        precision=wanted(precision, "precision") or "fp32",
+        oldest_ncnn=wanted(oldest_ncnn, "ncnn"),
         naming=Naming(blobs=preset.names, files=preset.files) if preset else Naming(),
     )
 
