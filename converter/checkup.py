@@ -244,7 +244,7 @@ def _checks(case, runners, tolerances, histograms, findings) -> tuple[list[Any],
                 runner.load()
             checks += verify(
                 *(format, graphs, own, reference.feeds, reference.answers, tolerances),
-                *(subject.network.decision, histograms.observe),
+                *(subject.network.decision, histograms.observe, subject.tie),
             )
         except ConversionError as error:
             failed.add(format)

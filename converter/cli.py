@@ -121,6 +121,14 @@ def export_command(
     list_presets: Annotated[
         bool, typer.Option("--list-presets", callback=_list_presets, is_eager=True, help="List the presets and exit.")
     ] = False,
+    oldest_ncnn: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DATE",
+            help="Release of the oldest ncnn that is to read the models, for example 20210720 (default: the preset's, "
+            "or any).",
+        ),
+    ] = None,
     rename: Annotated[
         list[str] | None,
         typer.Option(
@@ -204,7 +212,7 @@ def export_command(
 
     formats = format_names(format)
     sizes = {"path_name": path_name, "template_size": template_size, "search_size": search_size}
-    choice = choose(preset, arch, config, sizes, formats, split, opset, sigmoid, half, head_blocks, masks)
+    choice = choose(preset, arch, config, sizes, formats, split, opset, sigmoid, half, oldest_ncnn, head_blocks, masks)
     if "onnx" not in choice.formats and (opset is not None or no_simplify):
         raise UsageError(f"{'--no-simplify' if opset is None else '--opset'} is about ONNX models; add --format onnx")
     options = ExportOptions(
@@ -220,6 +228,7 @@ def export_command(
         dynamic_search=dynamic_search,
         opset=_opset(choice.opset),
         precision=choice.precision,
+        oldest_ncnn=choice.oldest_ncnn,
         naming=choice.named(rename or ()),
         simplify=not no_simplify,
         stride=stride,

@@ -8,8 +8,7 @@ import numpy as np
 
 from converter.spec import Tolerance
 
-# Two cells whose reference scores differ by less than this share of the range are the same decision.
-TIE = 1e-5
+TIE = 1e-5  # of two cells, as a share of the reference's range
 
 
 @dataclass(frozen=True)
@@ -105,14 +104,18 @@ def compare(name: str, candidate: np.ndarray, reference: np.ndarray, tolerance: 
     )
 
 
-def compare_decision(name: str, candidate: np.ndarray, reference: np.ndarray) -> Decision:
-    """Whether the largest value of score maps (1, maps, H, W) of one shape is in the same cell, map by map."""
-    maps = candidate[0], reference[0]
-    found = [_compare_map(name, *pair, float(np.ptp(reference))) for pair in zip(*maps, strict=True)]
+def compare_decision(name: str, candidate: np.ndarray, reference: np.ndarray, tie: float = TIE) -> Decision:
+    """Whether the largest value of score maps (1, maps, H, W) of one shape is in the same cell, map by map.
+
+    Args:
+        tie: two cells whose reference scores differ by less than this share of the range are the same decision.
+    """
+    maps, gap = zip(candidate[0], reference[0], strict=True), tie * float(np.ptp(reference))
+    found = [_compare_map(name, *pair, gap) for pair in maps]
     return next((decision for decision in found if not decision), found[0])
 
 
-def _compare_map(name, candidate, reference, spread):
+def _compare_map(name, candidate, reference, allowed):
     cells = [np.unravel_index(int(np.argmax(scores)), scores.shape) for scores in (reference, candidate)]
     gap = float(reference[cells[0]]) - float(reference[cells[1]])
     best, found = (tuple(int(index) for index in cell[-2:]) for cell in cells)
@@ -121,7 +124,7 @@ def _compare_map(name, candidate, reference, spread):
         reference=best,
         candidate=found,
         same=best == found,
-        tie=best != found and gap <= TIE * spread,
+        tie=best != found and gap <= allowed,
     )
 
 

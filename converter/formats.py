@@ -98,6 +98,7 @@ def _start_ncnn(job):
     return PnnxRun(
         *(job.traced.torchscript, job.file, folder, options.pnnx_timeout, job.process_group),
         half=options.precision == "half",
+        release=options.oldest_ncnn,
     )
 
 

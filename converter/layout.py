@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from converter.errors import UsageError
 from converter.feeds import Feed
 from converter.naming import check_names
+from converter.ncnn_release import SHAPE_EXPRESSIONS
 from converter.options import ExportOptions
 from converter.plan import image_inputs, network_dimensions
 from converter.spec import GraphSpec, NetworkSpec, TensorSpec
@@ -123,6 +124,11 @@ def search_sizes(options: ExportOptions) -> tuple[int, ...]:
     """
     own = options.network.search_size
     if options.dynamic_search:
+        if "ncnn" in options.formats and options.oldest_ncnn and options.oldest_ncnn < SHAPE_EXPRESSIONS:
+            raise UsageError(
+                f"--dynamic-search: ncnn {options.oldest_ncnn} is too old for it, expected {SHAPE_EXPRESSIONS} or "
+                "later; give it a model for each --search-size, or pass --oldest-ncnn of the runtime it will have"
+            )
         served = options.network.dynamic_search
         if not served:
             raise UsageError(f"--dynamic-search: {options.arch} has no other search sizes; leave it out")

@@ -17,8 +17,6 @@ MANIFEST = "manifest.json"
 GOLDEN_INDEX = "index.json"
 SCHEMA_VERSION = 1
 GENERATOR = "lighttrack-export"
-# Reshape with a shape expression (its parameter 6), which serves several search sizes, came with this release
-OLDEST_NCNN_WITH_EXPRESSIONS = "20250428"
 
 
 @dataclass(frozen=True)
@@ -83,7 +81,7 @@ def build_manifest(
         "checkpoint": about["checkpoint"],
         "parameters": network.parameters,
         "multiply_adds": {exported.graph.name: exported.multiply_adds for exported in graphs},
-        "formats": {name: _format(options, name) for name in options.formats},
+        "formats": {name: _format(options, made, name) for name in options.formats},
         "preset": options.preset,
         "precision": options.precision,
         "protected_from_half": made.protected,
@@ -136,13 +134,13 @@ def _sizes(setup):
     }
 
 
-def _format(options, name):
+def _format(options, made, name):
     about = {"split": options.split_of(name)}
     if name == "onnx":
         about |= {"opset": options.opset, "simplified": options.simplify}
     about["dynamic_search"] = options.dynamic_search
     if name == "ncnn":
-        about["oldest_runtime"] = OLDEST_NCNN_WITH_EXPRESSIONS if options.dynamic_search else None
+        about["oldest_ncnn"] = made.oldest_ncnn
     return about
 
 

@@ -16,6 +16,7 @@ from converter.errors import ConversionError, DependencyError
 from converter.files import write
 from converter.layout import ModelFile
 from converter.ncnn_format import NcnnGraph, read_param, read_table
+from converter.ncnn_release import readable_by
 from converter.ncnn_weights import NcnnWeights, halved, load_bin
 from converter.spec import GraphSpec, TensorSpec
 
@@ -37,6 +38,7 @@ class PnnxRun:
         timeout: seconds it may take from now on.
         process_group: where to put the process, for whoever has to end it when we are gone.
         half: store weights as halves.
+        release: of the oldest ncnn that is to read the model.
 
     Raises:
         DependencyError: when there is no pnnx to run.
@@ -51,8 +53,10 @@ class PnnxRun:
         timeout: float,
         process_group: int | None = None,
         half: bool = False,
+        release: str | None = None,
     ):
-        self.graph, self.folder, self.stem, self.half = file.graph, folder, file.stem, half
+        self.graph, self.folder, self.stem = file.graph, folder, file.stem
+        self.half, self.release = half, release
         self.others = (file.other or file.graph).inputs
         self.timeout, self.deadline = timeout, time.monotonic() + timeout
         write(folder / "model.pt", torchscript)
@@ -96,6 +100,7 @@ class PnnxRun:
         if code > 0:
             raise self._failed(f"returned {code}, expected 0")
         graph, stored = self._proved()
+        graph = readable_by(graph, self.release)
         # pnnx calls blobs in0, in1, ..., out0, ... in the order of the traced function
         names = {f"in{index}": tensor.name for index, tensor in enumerate(self.graph.inputs)}
         names |= {f"out{index}": tensor.name for index, tensor in enumerate(self.graph.outputs)}

@@ -51,6 +51,7 @@ class ExportOptions(NetworkOptions):
         search_sizes: of the models, each with its own graphs; only the network's when empty.
         dynamic_search: one set of graphs for all the config's search sizes instead.
         precision: of the weights in the files.
+        oldest_ncnn: release that has to read ncnn models; None for today's.
         opset: of ONNX models.
         simplify: whether ONNX models go through onnxsim.
         atol, rtol: replace the config's tolerance of every output.
@@ -69,6 +70,7 @@ class ExportOptions(NetworkOptions):
     split: str | None = None
     search_sizes: tuple[Size, ...] = ()
     dynamic_search: bool = False
+    oldest_ncnn: str | None = None
     opset: Annotated[int, Field(ge=SMALLEST_OPSET, le=LARGEST_OPSET)] = SMALLEST_OPSET
     simplify: bool = True
     precision: Literal["fp32", "half"] = "fp32"

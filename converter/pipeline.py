@@ -48,6 +48,7 @@ class Made:
         verification: the proof's figures, or that there are none.
         protected: ncnn graph to layers without half arithmetic; None where nobody asked for it.
         golden: the index of the golden vectors.
+        oldest_ncnn: release that reads the ncnn models; None where there are none.
     """
 
     trials: Sequence[Trial]
@@ -56,6 +57,7 @@ class Made:
     verification: dict[str, Any]
     protected: dict[str, tuple[str, ...]] | None = None
     golden: dict[str, Any] | None = None
+    oldest_ncnn: str | None = None
 
 
 def export(options: ExportOptions, on_stage: StageCallback | None = None) -> dict[str, Any]:
@@ -107,6 +109,7 @@ def export(options: ExportOptions, on_stage: StageCallback | None = None) -> dic
             inputs = sum(len(trial.feeds) for trial in trials)
             notes.append(f"on {inputs} inputs" if inputs else "left out")
         made = Made(trials, network, _exported(trials, files, counts), verification, protected)
+        made.oldest_ncnn = _oldest_ncnn(files)
         if options.golden:
             with stages("golden") as notes:
                 made.golden = _golden(options, made, workspace)
@@ -238,6 +241,7 @@ def _exported(trials, files, counts) -> list[Any]:
 
 
 def _verify(options, trials, reference):
+    from converter.compare import TIE
     from converter.verify import Report, verify
 
     if not options.verify:
@@ -253,7 +257,7 @@ def _verify(options, trials, reference):
         for trial in trials
         for check in verify(
             *(format, trial.setup.graphs(format), trial.runners[format], trial.feeds, trial.answers, tolerances),
-            options.network.decision,
+            *(options.network.decision, None, options.network.ties.get(options.precision, TIE)),
         )
     ]
     Report(tuple(checks)).raise_if_failed()
@@ -300,6 +304,14 @@ def _protect(trials, files) -> dict[str, tuple[str, ...]]:
             log.warning("half precision: %s", line)
     _load(trials, files)
     return changed
+
+
+def _oldest_ncnn(files) -> str | None:
+    from converter.ncnn_format import load_param
+    from converter.ncnn_release import oldest_release
+
+    releases = [oldest_release(load_param(paths[0])) for file, paths in files.items() if file.format == "ncnn"]
+    return max(releases) if releases and None not in releases else None
 
 
 def _golden(options, made, workspace):

@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError
 from converter.config import config_folder, network_for, read_yaml
 from converter.errors import UsageError
 from converter.naming import Naming, parse_rename, renamed
+from converter.ncnn_release import FLOOR, RELEASE
 from converter.networks import FAMILIES
 from converter.spec import FORMAT_NAMES, LARGEST_OPSET, SMALLEST_OPSET, Frozen, NetworkSpec, Size
 
@@ -22,6 +23,7 @@ class Preset(Frozen):
     Attributes:
         about: which consumer, in a line.
         format, split, template_size, search_size, opset, sigmoid, precision: as the options of lt-export.
+        ncnn: release of the runtime that the consumer ships.
         names: graph to {tensor of the config: what the consumer calls it}.
         files: graph to file name without extension.
     """
@@ -34,6 +36,7 @@ class Preset(Frozen):
     opset: Annotated[int, Field(ge=SMALLEST_OPSET, le=LARGEST_OPSET)] | None = None
     sigmoid: bool = False
     precision: Literal["fp32", "half"] = "fp32"
+    ncnn: Annotated[str, Field(pattern=RELEASE.pattern)] | None = None
     names: dict[str, dict[str, str]] = Field(default_factory=dict)
     files: dict[str, FileName] = Field(default_factory=dict)
 
@@ -53,7 +56,7 @@ class Choice:
     Attributes:
         arch, network: the config, at the first of the search sizes.
         search_sizes: as given, or one.
-        formats, split, opset, precision: as of an export.
+        formats, split, opset, precision, oldest_ncnn: as of an export.
         naming: the preset's.
     """
 
@@ -64,6 +67,7 @@ class Choice:
     split: str | None
     opset: int | None
     precision: str
+    oldest_ncnn: str | None
     naming: Naming
 
     def named(self, renames: Sequence[str]) -> Naming:
@@ -89,6 +93,7 @@ def choose(
     opset: int | None,
     sigmoid: bool | None,
     half: bool | None,
+    oldest_ncnn: str | None,
     head_blocks: int | None = None,
     masks: bool = False,
 ) -> Choice:
@@ -105,8 +110,14 @@ def choose(
         ArchitectureError, UsageError: as :func:`converter.config.network_for`, and for a preset that does not fit.
     """
     preset = load_preset(name) if name else None
-    flags = {**sizes, "template_size": sizes["template_size"] or (preset and preset.template_size)}
-    searched = sizes["search_size"] or ([preset.search_size] if preset else [None])
+    if oldest_ncnn is not None and not RELEASE.fullmatch(oldest_ncnn):
+        raise UsageError(f"--oldest-ncnn {oldest_ncnn}: expected the date of a release, for example {FLOOR}")
+
+    def wanted(given: Any, key: str) -> Any:
+        return getattr(preset, key, None) if given is None else given
+
+    flags = {**sizes, "template_size": wanted(sizes["template_size"], "template_size")}
+    searched = sizes["search_size"] or [wanted(None, "search_size")]
     networks = [network_for(arch, config, {**flags, "search_size": size}) for size in searched]
     arch, network = networks[0]
     if head_blocks is not None:
@@ -115,17 +126,18 @@ def choose(
         network = network.with_masks()
     if preset:
         check_preset(name, preset, network)
-    if sigmoid if sigmoid is not None else preset and preset.sigmoid:
+    if wanted(sigmoid, "sigmoid"):
         network = network.with_probabilities()
-    own = "half" if half else "fp32"
+    precision = None if half is None else "half" if half else "fp32"
     return Choice(
         arch=arch,
         network=network,
         search_sizes=tuple(each.search_size for _, each in networks),
         formats=formats or ((preset.format,) if preset else ("ncnn",)),
-        split=split or (preset.split if preset else None),
-        opset=opset or (preset.opset if preset else None),
-        precision=preset.precision if preset and half is None else own,
+        split=wanted(split, "split"),
+        opset=wanted(opset, "opset"),
+        precision=wanted(precision, "precision") or "fp32",
+        oldest_ncnn=wanted(oldest_ncnn, "ncnn"),
         naming=Naming(
             blobs=preset.names if preset else {}, files=preset.files if preset else {}, prefix=network.file_prefix
         ),

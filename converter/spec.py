@@ -114,6 +114,7 @@ class NetworkSpec(Frozen):
     default_splits: dict[str, str]
     tolerances: dict[str, dict[str, Tolerance]]
     decision: str
+    ties: dict[str, NonNegative] = {}
     logits: dict[str, str] = {}
     activations: dict[str, Activation] = {}
     dynamic_search: list[Size] = []

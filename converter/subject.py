@@ -3,6 +3,7 @@
 import logging
 from dataclasses import dataclass
 
+from converter.compare import TIE
 from converter.errors import UsageError
 from converter.exported import Manifest, Model, models_of, read_manifest
 from converter.options import VerifyOptions, overridden
@@ -36,6 +37,11 @@ class Subject:
 
     def graphs(self, format: str) -> list[GraphSpec]:
         return [model.graph for model in self.models if model.format == format]
+
+    @property
+    def tie(self) -> float:
+        """Of the decision, at the models' precision."""
+        return self.network.ties.get(self.manifest.precision if self.manifest else "fp32", TIE)
 
     def tolerances(self, options: VerifyOptions) -> dict[str, Tolerance]:
         """The user's, or those that the export passed with, or the config's."""

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from converter.compare import Decision, OutputReport, compare, compare_decision, rounded_up
+from converter.compare import TIE, Decision, OutputReport, compare, compare_decision, rounded_up
 from converter.errors import VerificationError
 from converter.feeds import Feed
 from converter.spec import GraphSpec, Tolerance
@@ -123,6 +123,7 @@ def verify(
     tolerances: Mapping[str, Tolerance],
     decision: str,
     observe: Observer | None = None,
+    tie: float = TIE,
 ) -> list[Check]:
     """Run every graph alone and, from the second on, chained, on every feed.
 
@@ -134,10 +135,11 @@ def verify(
         tolerances: for every output; a missing one is an error, not a pass.
         decision: name of the score map.
         observe: told every output beside its reference.
+        tie: of the decision, see :func:`converter.compare.compare_decision`.
     """
     pairs = list(zip(feeds, answers, strict=True))
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        found = list(pool.map(lambda pair: _checks(format, graphs, runners, *pair, tolerances, decision), pairs))
+        found = list(pool.map(lambda pair: _checks(format, graphs, runners, *pair, tolerances, (decision, tie)), pairs))
     for (_, answer), checks in zip(pairs, found, strict=True):
         for check, outputs in checks if observe else ():
             for name, array in outputs.items():
@@ -170,16 +172,17 @@ def _run(runner, graph, known):
 
 
 def _check(format, graph, how, feed, outputs, answer, tolerances, decision):
+    name, tie = decision
     reports = tuple(
         compare(tensor.meaning, outputs[tensor.meaning], answer[tensor.meaning], tolerances[tensor.meaning])
         for tensor in graph.outputs
     )
-    comparable = any(report.name == decision and report.problem is None for report in reports)
+    comparable = any(report.name == name and report.problem is None for report in reports)
     return Check(
         format=format,
         graph=graph.name,
         how=how,
         feed=feed,
         outputs=reports,
-        decision=compare_decision(decision, outputs[decision], answer[decision]) if comparable else None,
+        decision=compare_decision(name, outputs[name], answer[name], tie) if comparable else None,
     )

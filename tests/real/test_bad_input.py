@@ -107,7 +107,22 @@ OPTIONS = {
     ("--output", "extended"): (2, "holds 'notes.txt', which no export wrote; nothing was touched"),
     ("--output", "file"): (2, "is a file"),
     ("--output", "file/inside"): (2, "file is not a folder"),
-    ("--half",): (2, "--half is not available yet"),
+    ("--preset", "rk"): (2, "unknown, known are android-single, lighttrack-ncnn, pnnx, rknn, tensorrt"),
+    ("--rename", "cls"): (2, "--rename cls: expected OLD=NEW"),
+    ("--rename", "cls="): (2, "--rename cls=: expected OLD=NEW"),
+    ("--rename", "nix=a"): (2, "no input or output is called 'nix', known are init: z, zf; update: zf, x, cls, reg"),
+    ("--rename", "neck_head:cls=a"): (2, "no graph neck_head in this export, only init, update"),
+    ("--rename", "cls=reg"): (2, "update: cls and reg would both be called 'reg' in one ncnn graph"),
+    ("--rename", "cls=a b"): (2, "update: 'a b' is no name for cls in ncnn"),
+    ("--rename", f"cls={'a' * 256}"): (2, "expected 1 to 255 characters of printable ASCII"),
+    ("--rename", "cls=a", "--rename", "cls=b"): (2, "--rename cls=a and --rename cls=b both name the tensor cls"),
+    ("--split", "one", "--format", "onnx"): (2, "expected two or three for onnx; only ncnn runs part of a graph"),
+    ("--split", "one", "--search-size", "256", "--search-size", "288"): (2, "it is one file; pass --dynamic-search"),
+    ("--dynamic-search", "--search-size", "250"): (2, "expected one of 192, 208, 224"),
+    ("--dynamic-search", "--search-size", "256", "--search-size", "288"): (2, "give --search-size once"),
+    ("--dynamic-search", "--preset", "lighttrack-ncnn"): (2, "ncnn 20230223 is too old for it, expected 20250428"),
+    ("--search-size", "256", "--search-size", "5"): (2, "--search-size 5: input should be greater than or equal to 16"),
+    ("--oldest-ncnn", "1.0"): (2, "--oldest-ncnn 1.0: expected the date of a release"),
     ("-v", "-q"): (2, "contradict each other"),
     ("--resmue", "good.pth"): (2, "No such option: --resmue"),
     ("good.pth",): (2, "unexpected extra argument"),
@@ -138,7 +153,9 @@ def test_an_option_that_cannot_be_used(place, options):
     refused(place, [*GOOD, *options], *OPTIONS[options])
 
 
-@pytest.mark.parametrize("options", [["--stride", "16"], ["--half"], ["--resmue", "x"], ["--resume", "empty.pth"]])
+@pytest.mark.parametrize(
+    "options", [["--stride", "16"], ["--preset", "x"], ["--resmue", "x"], ["--resume", "empty.pth"]]
+)
 def test_an_error_is_json_too_where_json_was_asked_for(place, options):
     done = lt_export(*GOOD, *options, "--json", cwd=place)
     answer = json.loads(done.out)["error"]

@@ -77,7 +77,7 @@ def test_threads_and_half_reach_the_runtimes(tiny_both):
     from converter.exported import models_of, read_manifest
 
     manifest = read_manifest(tiny_both)
-    network = network_for(manifest.arch, None, manifest.sizes())[1]
+    network = network_for(manifest.arch, None, manifest.config())[1]
     models = {(each.format, each.graph.name): each for each in models_of(tiny_both, manifest, network)}
     ncnn, onnx = models["ncnn", "init"], models["onnx", "init"]
     for threads, half in ((1, False), (2, True)):

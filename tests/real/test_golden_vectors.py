@@ -14,7 +14,7 @@ from converter.demo import seeded_state
 from converter.dumps.diagnose import diagnose_dumps
 from converter.errors import ArchitectureError, ConversionError, UsageError
 from converter.feeds import noise_feeds, picture_feed
-from converter.golden import golden_header, read_golden, write_golden
+from converter.golden import GoldenCase, golden_header, read_golden, write_golden
 from converter.networks import FAMILIES
 from converter.options import ExportOptions
 from converter.pipeline import network_dimensions
@@ -67,7 +67,9 @@ class Setup:
         header = golden_header(about, "torch", "fp32", self.tolerances)
         inner = intermediates(self.network, self.graphs, self.feeds, self.answers, self.spec.intermediates)
         (folder / "golden").mkdir()
-        self.index = write_golden(folder / "golden", header, self.graphs, self.feeds, self.answers, inner)
+        triples = zip(self.feeds, self.answers, inner, strict=True)
+        cases = [GoldenCase(self.graphs, *triple) for triple in triples]
+        self.index = write_golden(folder / "golden", header, cases)
         self.golden = read_golden(folder / "golden")
 
     def answer(self, title, mistake=device.right, only=None):

@@ -191,6 +191,7 @@ def test_a_real_operator_that_ncnn_lacks_is_named(tmp_path):
     import torch
 
     from converter.errors import ConversionError
+    from converter.layout import ModelFile
     from converter.ncnn_export import PnnxRun
     from converter.spec import GraphSpec, TensorSpec
 
@@ -202,7 +203,7 @@ def test_a_real_operator_that_ncnn_lacks_is_named(tmp_path):
     torch.jit.save(torch.jit.trace(Sorts(), torch.rand(1, 3, 8, 8), check_trace=False), buffer)
     x, y = (TensorSpec(name=name, meaning=name, about="", shape=(1, 3, 8, 8)) for name in "xy")
     graph = GraphSpec(name="sorts", mode="template", inputs=(x,), outputs=(y,))
-    run = PnnxRun(buffer.getvalue(), graph, tmp_path, "sorts", 60)
+    run = PnnxRun(buffer.getvalue(), ModelFile("ncnn", "sorts", graph), tmp_path, 60)
     with pytest.raises(ConversionError, match=r"pnnx on sorts: \S*erfinv"):
         run.result()
 

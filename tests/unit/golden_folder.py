@@ -3,7 +3,7 @@
 import numpy as np
 
 from converter.feeds import Feed
-from converter.golden import read_golden, write_golden
+from converter.golden import GoldenCase, read_golden, write_golden
 from converter.spec import GraphSpec, Preprocess, TensorSpec, Tolerance
 
 SHAPES = {
@@ -113,5 +113,6 @@ def make_golden(folder, feeds, graphs=TWO, **header):
     """Golden vectors of the made-up tracker."""
     folder.mkdir(parents=True, exist_ok=True)
     answers = [run(feed.tensors) for feed in feeds]
-    write_golden(folder, {**HEADER, **header}, graphs, feeds, answers, [inner(answer) for answer in answers])
+    cases = [GoldenCase(graphs, feed, answer, inner(answer)) for feed, answer in zip(feeds, answers, strict=True)]
+    write_golden(folder, {**HEADER, **header}, cases)
     return read_golden(folder)

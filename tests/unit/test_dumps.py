@@ -10,7 +10,7 @@ from golden_folder import HEADER, PREPROCESS, THREE, TOLERANCES, TWO, inner, mak
 
 from converter.dumps.diagnose import diagnose_dumps
 from converter.errors import UsageError, VerificationError
-from converter.golden import read_golden, write_golden
+from converter.golden import GoldenCase, read_golden, write_golden
 from converter.spec import Preprocess, Tolerance
 
 SEEDS = {"noise_0": 1, "bag_png": 2}
@@ -365,7 +365,7 @@ def test_probability_as_golden_output(tmp_path):
     probable = {**run(feed.tensors), "cls": device.sigmoid(logits).astype(np.float32)}
     (tmp_path / "golden").mkdir()
     header = {**HEADER, "tracker": {"cls": "probability"}}
-    write_golden(tmp_path / "golden", header, TWO, [feed], [probable], [{}])
+    write_golden(tmp_path / "golden", header, [GoldenCase(TWO, feed, probable, {})])
     golden = read_golden(tmp_path / "golden")
     device.write_all(tmp_path / "dumps", {"cls": logits})
     assert causes(diagnose(tmp_path / "dumps", golden, None)) == {"cls": {"sigmoid_missing"}}

@@ -9,7 +9,7 @@ from golden_folder import HEADER, INIT, SHAPES, TOLERANCES, TWO, graph, make_gol
 
 from converter.errors import UsageError, VerificationError
 from converter.feeds import Feed
-from converter.golden import golden_header, read_golden, write_golden
+from converter.golden import GoldenCase, golden_header, read_golden, write_golden
 
 
 @pytest.fixture
@@ -106,7 +106,8 @@ def test_tensors_of_another_rank_are_the_same_in_both_layouts(tmp_path):
     answer = run(picture_feed("a", 1).tensors)
     flat = np.arange(6, dtype=np.float32).reshape(2, 3)
     tmp_path.joinpath("golden").mkdir()
-    write_golden(tmp_path / "golden", HEADER, (INIT,), [picture_feed("a", 1)], [answer], [{"init": {"tokens": flat}}])
+    case = GoldenCase((INIT,), picture_feed("a", 1), answer, {"init": {"tokens": flat}})
+    write_golden(tmp_path / "golden", HEADER, [case])
     for kind in ("npy", "nhwc.npy"):
         np.testing.assert_array_equal(np.load(tmp_path / f"golden/a/init/tokens.{kind}"), flat)
     np.testing.assert_array_equal(read_golden(tmp_path / "golden").tensor("a", "init", "tokens"), flat)

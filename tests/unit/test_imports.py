@@ -26,7 +26,7 @@ TORCH = {
 RUNTIMES = {
     "ncnn": {"converter.ncnn_export", "converter.runners.ncnn_runner"},
     "pnnx": {"converter.ncnn_export"},
-    "onnx": {"converter.onnx_export", "converter.onnx_format"},
+    "onnx": {"converter.onnx_export", "converter.onnx_format", "converter.onnx_half"},
     "onnxsim": {"converter.onnx_export"},
     "onnxruntime": {"converter.runners.onnx_runner"},
     "cv2": {"converter.clip.opencv"},

@@ -18,7 +18,7 @@ from converter.layers.ncnn_side import converted_graph
 from converter.layers.table import print_layers
 from converter.layers.walk import LayerRow, LayerWalk, read_converted
 from converter.ncnn_format import read_param
-from converter.spec import Tolerance
+from converter.spec import GraphSpec, Tolerance
 
 TOLERANCE = Tolerance(rtol=1e-4)
 X = np.linspace(-2, 2, 24, dtype=np.float32).reshape(1, 2, 3, 4)
@@ -121,13 +121,16 @@ BinaryOp k 1 1 f g 0=3 1=1 2=6
     assert window == Window(8, 3, 1, (5, 3), (2, 2), (1, 1), (2, 1, 2, 1))
 
 
+GRAPH = GraphSpec(name="init", mode="template", inputs=(), outputs=())
+
+
 def test_files_that_cannot_be_read_are_reported(tmp_path):
     (tmp_path / "a.onnx").write_bytes(b"nonsense" * 9)
     with pytest.raises(ConversionError, match=r"a\.onnx"):
-        read_converted("onnx", (tmp_path / "a.onnx",))
+        read_converted("onnx", (tmp_path / "a.onnx",), GRAPH)
     (tmp_path / "a.param").write_text("nonsense")
     with pytest.raises(ConversionError, match=r"a\.param"):
-        read_converted("ncnn", (tmp_path / "a.param", tmp_path / "a.bin"))
+        read_converted("ncnn", (tmp_path / "a.param", tmp_path / "a.bin"), GRAPH)
 
 
 def test_layer_that_reads_what_comes_later_is_refused():

@@ -8,9 +8,10 @@ import pytest
 
 from converter import __version__
 from converter.config import network_for
+from converter.layout import setups
 from converter.manifest import ExportedGraph, build_manifest, listed_files
 from converter.options import ExportOptions
-from converter.pipeline import Made
+from converter.pipeline import Made, Trial
 
 GOOD = {
     "schema_version": 1,
@@ -96,17 +97,16 @@ def options():
 @pytest.fixture
 def build(options, tmp_path):
     def build(**network_changes):
-        dimensions = {"stride": 16, "template_size": 127, "search_size": 288}
-        dimensions |= {"template_cells": 8, "search_cells": 18, "channels": 96}
         chosen = options.model_copy(update={"network": options.network.model_copy(update=network_changes)})
         files = [tmp_path / name for name in ("lighttrack_init.param", "lighttrack_init.bin", "lighttrack_init.pt")]
         for path in files:
             path.write_text(path.name)
         checkpoint = SimpleNamespace(file="a.pth", sha256="55", epoch=7)
         network = SimpleNamespace(checkpoint=checkpoint, source="own definition", parameters=1969397)
-        init = options.network.graph_specs("two", dimensions)[0]
-        graphs = [ExportedGraph(init, "ncnn", tuple(files[:2]), 123)]
-        made = Made(dimensions, network, graphs, {"status": "passed"})
+        setup = setups(chosen)[0]
+        use = setup.uses["ncnn"][0]
+        graphs = [ExportedGraph(use.graph, use.file, tuple(files[:2]), (setup.sizes,), 123)]
+        made = Made([Trial(setup, [])], network, graphs, {"status": "passed"}, oldest_ncnn="20220216")
         return build_manifest(chosen, made, files[2:], sha256, ["numpy"])
 
     return build

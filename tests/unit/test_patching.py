@@ -215,12 +215,12 @@ def test_what_a_mode_never_calls_is_out_of_the_way(mode, left):
     assert {part: getattr(network, part) for part in PARTS} == before
 
 
-def test_there_are_four_modes():
-    assert set(MODES) == {"template", "backbone", "update", "neck_head"}
+def test_there_are_five_modes():
+    assert set(MODES) == {"template", "backbone", "update", "neck_head", "single"}
 
 
 def test_unknown_mode_names_the_known_ones():
-    with pytest.raises(UnknownNetworkError, match="'track', known are template, backbone, update, neck_head"):
+    with pytest.raises(UnknownNetworkError, match="'track', known are template, backbone, update, neck_head, single"):
         forward_mode(Network(), "track")
 
 
