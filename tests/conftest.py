@@ -107,6 +107,15 @@ def tiny(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def stark_weights(tmp_path_factory) -> dict[str, Path]:
+    """Corner head -> checkpoint of a STARK-Lightning with it, for small crops."""
+    import stark
+
+    folder = tmp_path_factory.mktemp("stark")
+    return {head: stark.save(folder / f"{head}.pth.tar", head, **stark.SMALL) for head in stark.HEADS}
+
+
+@pytest.fixture(scope="session")
 def exported(seeded, tmp_path_factory) -> tuple[Path, dict]:
     """An export of the seeded checkpoint and the manifest that the command printed; not to be changed."""
     folder = tmp_path_factory.mktemp("exports") / "mobile"

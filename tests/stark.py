@@ -41,6 +41,13 @@ def network(head="rep_v2", seed=0, template_size=128, search_size=320):
     return built.eval().requires_grad_(False)
 
 
+def save(path, head="rep_v2", seed=0, more=None, **sizes):
+    """A checkpoint as the official training writes it, without its settings."""
+    state = network(head, seed, **sizes).state_dict()
+    torch.save({"epoch": 3, "net_type": "STARKLightningXtrt", "net": state, **(more or {})}, path)
+    return path
+
+
 def graphs(split="two", masks=False, template_size=128, search_size=320):
     spec = network_for(ARCH)[1].model_copy(update={"masks": masks})
     return {

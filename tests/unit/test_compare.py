@@ -186,3 +186,24 @@ def test_other_cell_is_a_tie_when_the_reference_scores_it_nearly_as_high(share, 
 
 def test_tie_looks_at_the_reference_and_not_at_the_candidate():
     assert not compare_decision("cls", scores(_12=5, _20=np.nextafter(np.float32(5), np.float32(6))), scores(_12=5))
+
+
+def two_maps(first, second):
+    found = np.zeros((1, 2, 3, 4), np.float32)
+    for index, cell in enumerate((first, second)):
+        found[0, index][cell] = 5
+    return found
+
+
+def test_every_score_map_decides_for_itself():
+    reference = two_maps((1, 2), (0, 3))
+    assert compare_decision("score", reference, reference).reference == (1, 2)
+    for wrong, expected in ((two_maps((1, 1), (0, 3)), (1, 2)), (two_maps((1, 2), (2, 0)), (0, 3))):
+        decision = compare_decision("score", wrong, reference)
+        assert not decision
+        assert decision.reference == expected
+
+
+def test_a_higher_map_does_not_hide_another():
+    reference = two_maps((1, 2), (0, 3)) * np.float32([10, 1]).reshape(1, 2, 1, 1)
+    assert not compare_decision("score", two_maps((1, 2), (0, 0)) * np.float32([10, 1]).reshape(1, 2, 1, 1), reference)

@@ -6,7 +6,7 @@ from PIL import Image
 
 from converter.config import network_for
 from converter.errors import UsageError
-from converter.feeds import noise_feeds, normalised, picture_feed
+from converter.feeds import edge_mask, noise_feeds, normalised, picture_feed
 from converter.spec import TensorSpec
 
 PREPROCESS = network_for(None)[1].preprocess
@@ -176,3 +176,33 @@ def test_cut_off_picture_is_refused(tmp_path):
     path.write_bytes(path.read_bytes()[:-2000])
     with pytest.raises(UsageError, match="not a picture"):
         picture_feed(path, IMAGES, PREPROCESS)
+
+
+MASK = TensorSpec(name="x_mask", meaning="x_mask", about="", shape=(1, 400), mask_of="x")
+
+
+def test_masks_are_zeros_and_ones_at_two_edges():
+    generator = np.random.default_rng(0)
+    for _ in range(50):
+        mask = edge_mask(20, generator)
+        assert (mask.shape, mask.dtype) == ((1, 400), np.float32)
+        assert set(np.unique(mask)) == {0, 1}
+        cells = mask.reshape(20, 20)
+        assert cells[5:15, 5:15].sum() < 100
+        assert {int(cells[0, 0]), int(cells[0, -1]), int(cells[-1, 0]), int(cells[-1, -1])} == {0, 1}
+    assert len({edge_mask(20, generator).tobytes() for _ in range(20)}) > 10
+
+
+def test_noise_of_a_mask_is_a_mask():
+    (first, second) = noise_feeds(3, 2, [image("z", 128), image("x", 320), MASK])
+    assert set(np.unique(first.tensors["x_mask"])) == {0, 1}
+    assert not np.array_equal(first.tensors["x_mask"], second.tensors["x_mask"])
+    assert np.array_equal(first.tensors["x"], noise_feeds(3, 1, [image("z", 128), image("x", 320)])[0].tensors["x"])
+
+
+def test_crops_of_a_picture_have_image_everywhere(tmp_path):
+    path = picture(tmp_path, np.random.default_rng(1).integers(0, 256, (90, 120, 3), np.uint8))
+    images = [image("z", 32), image("x", 64)]
+    with_mask = picture_feed(path, [*images, MASK], PREPROCESS)
+    assert not with_mask.tensors["x_mask"].any()
+    assert np.array_equal(with_mask.tensors["x"], picture_feed(path, images, PREPROCESS).tensors["x"])

@@ -102,7 +102,9 @@ def build(options, tmp_path):
         for path in files:
             path.write_text(path.name)
         checkpoint = SimpleNamespace(file="a.pth", sha256="55", epoch=7)
-        network = SimpleNamespace(checkpoint=checkpoint, source="own definition", parameters=1969397)
+        network = SimpleNamespace(
+            checkpoint=checkpoint, path_name=options.network.path_name, source="own definition", parameters=1969397
+        )
         setup = setups(chosen)[0]
         use = setup.uses["ncnn"][0]
         graphs = [ExportedGraph(use.graph, use.file, tuple(files[:2]), (setup.sizes,), 123)]
