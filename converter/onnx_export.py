@@ -61,11 +61,15 @@ class OnnxConversion:
         """
         import onnx
 
+        from converter.onnx_format import rename_values
+
         graph, axes = self.file.graph, free_axes(self.file)
         exported = onnx_from_torchscript(self.traced, graph, self.opset, axes)
         model = onnx.load_from_string(exported)
         if axes:
-            exported = state_outputs(model, graph, axes)
+            state_outputs(model, graph, axes)
+        rename_values(model, {tensor.meaning: tensor.name for tensor in (*graph.inputs, *graph.outputs)})
+        exported = model.SerializeToString()
         if self.simplify:
             try:
                 model = simplified(model, graph)
@@ -89,21 +93,23 @@ class OnnxConversion:
 
 
 def free_axes(file: ModelFile) -> Axes:
-    """Where a model serves several sizes: tensor name to {axis: what the size is called}."""
+    """Where a model serves several sizes: meaning to {axis: what the size is called}."""
     graph, other = file.graph, file.other or file.graph
     free: Axes = {}
     tensors = zip((*graph.inputs, *graph.outputs), (*other.inputs, *other.outputs), strict=True)
     for tensor, again in tensors:
         for axis, (one, two) in enumerate(zip(tensor.shape, again.shape, strict=True)):
             if one != two:
-                free.setdefault(tensor.name, {})[axis] = f"{tensor.meaning}_{AXES[axis]}"
+                free.setdefault(tensor.meaning, {})[axis] = f"{tensor.meaning}_{AXES[axis]}"
     return free
 
 
 def onnx_from_torchscript(
     traced: torch.jit.ScriptModule, graph: GraphSpec, opset: int, axes: Axes | None = None
 ) -> bytes:
-    """The exporter's model, as the bytes of a file.
+    """The exporter's model, as the bytes of a file; tensors are called by their meaning.
+
+    The exporter does not take every name that a file may have: no number, for example.
 
     Args:
         axes: as of :func:`free_axes`.
@@ -122,8 +128,8 @@ def onnx_from_torchscript(
                 buffer,
                 dynamo=False,
                 opset_version=opset,
-                input_names=[tensor.name for tensor in graph.inputs],
-                output_names=[tensor.name for tensor in graph.outputs],
+                input_names=[tensor.meaning for tensor in graph.inputs],
+                output_names=[tensor.meaning for tensor in graph.outputs],
                 dynamic_axes=axes or None,
             )
     except (RuntimeError, TypeError, ValueError, torch.onnx.errors.OnnxExporterError) as error:
@@ -132,18 +138,13 @@ def onnx_from_torchscript(
     return buffer.getvalue()
 
 
-def state_outputs(model, graph: GraphSpec, axes: Axes) -> bytes:
-    """Say of outputs what is known of them; of a graph for several sizes the exporter leaves even the batch open.
-
-    Returns:
-        the model as the bytes of a file.
-    """
-    declared = {tensor.name: _shape(tensor, axes) for tensor in graph.outputs}
+def state_outputs(model, graph: GraphSpec, axes: Axes) -> None:
+    """Say of outputs what is known of them; of a graph for several sizes the exporter leaves even the batch open."""
+    declared = {tensor.meaning: _shape(tensor, axes) for tensor in graph.outputs}
     for value in model.graph.output:
         for size, known in zip(value.type.tensor_type.shape.dim, declared.get(value.name, ()), strict=False):
             if isinstance(known, int):
                 size.dim_value = known
-    return model.SerializeToString()
 
 
 def simplified(model, graph: GraphSpec):
@@ -208,7 +209,7 @@ def check(model, graph: GraphSpec, step: str, axes: Axes | None = None) -> None:
 
 
 def _shape(tensor, axes):
-    free = (axes or {}).get(tensor.name, {})
+    free = (axes or {}).get(tensor.meaning, {})
     return tuple(free.get(axis, size) for axis, size in enumerate(tensor.shape))
 
 

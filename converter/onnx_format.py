@@ -1,6 +1,7 @@
 """What is in an ``.onnx`` file: nodes, shapes of its tensors, and parts of it as models of their own."""
 
-from collections.abc import Iterable
+import itertools
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -89,6 +90,26 @@ def part_of(path: Path, names: Iterable[str]) -> bytes:
     # shapes that the file claims; a damaged graph has others, which are what is looked for
     del graph.value_info[:]
     return model.SerializeToString()
+
+
+def rename_values(model: onnx.ModelProto, names: Mapping[str, str]) -> None:
+    """Call some tensors otherwise, all at once; one that has a name that is wanted gets another.
+
+    Args:
+        model: changed in place.
+        names: old to new.
+    """
+    graph = model.graph
+    known = {name for node in graph.node for name in (*node.input, *node.output)}
+    known |= {value.name for value in (*graph.input, *graph.output, *graph.initializer)}
+    in_the_way = (set(names.values()) - set(names)) & known
+    fresh = (name for number in itertools.count() if (name := f"value{number}") not in known | set(names.values()))
+    names = {**names, **dict(zip(sorted(in_the_way), fresh))}  # noqa: B905 fresh names never end
+    for node in graph.node:
+        for side in (node.input, node.output):
+            side[:] = [names.get(name, name) for name in side]
+    for value in (*graph.input, *graph.output, *graph.initializer, *graph.value_info):
+        value.name = names.get(value.name, value.name)
 
 
 def _load(path):

@@ -1,4 +1,4 @@
-"""Models as their consumers load them: by the names and files in the consumers' own sources, without any of our code."""
+"""Models as their consumers load them: by the names and files in the consumers' own sources, with no code of ours."""
 
 import json
 
