@@ -27,6 +27,8 @@ PARTS = {
 METHODS = ("forward_backbone", "forward_transformer")
 # Taken off the score of a token that is masked: its share is 0 in float32, and half precision can still hold it.
 MASKED = 1e4
+MIDDLE = 0.5  # of a crop, in both directions
+BOX_OF_MIDDLE = torch.tensor([[MIDDLE, MIDDLE, 0.0, 0.0]])
 # cx, cy, w, h (columns) of x1, y1, x2, y2 (rows)
 BOX_OF_CORNERS = torch.tensor(
     [[0.5, 0.0, -1.0, 0.0], [0.0, 0.5, 0.0, -1.0], [0.5, 0.0, 1.0, 0.0], [0.0, 0.5, 0.0, 1.0]]
@@ -98,10 +100,14 @@ def score_maps(box_head, memory):
 
 
 def located(box_head, score):
-    """box, corners and score of the score maps, as :func:`head` gives them: mean places under the softmax."""
-    places = torch.stack([box_head.coord_x, box_head.coord_y], dim=1).to(score) / box_head.img_sz
+    """box, corners and score of the score maps, as :func:`head` gives them: mean places under the softmax.
+
+    Places are counted from the middle of the crop until the end: on a flat map, where all of them nearly cancel,
+    that costs fewer digits than counting from its edge.
+    """
+    places = torch.stack([box_head.coord_x, box_head.coord_y], dim=1).to(score) / box_head.img_sz - MIDDLE
     found = torch.matmul(score.reshape(1, 2, -1).softmax(dim=-1), places).reshape(1, 4)
-    return torch.matmul(found, BOX_OF_CORNERS), found, score
+    return torch.matmul(found, BOX_OF_CORNERS) + BOX_OF_MIDDLE, found + MIDDLE, score
 
 
 MODES = {f"stark_{mode.__name__}": mode for mode in (template, backbone, update, head)}

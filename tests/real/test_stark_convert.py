@@ -10,6 +10,7 @@ from stark import ARCH, HEADS, SMALL, answers, crops, graphs, network
 
 from converter.config import network_for
 from converter.feeds import Feed
+from converter.layout import ModelFile
 from converter.ncnn_export import PnnxRun
 from converter.onnx_export import OnnxConversion
 from converter.runners.ncnn_runner import NcnnRunner
@@ -26,12 +27,13 @@ TOLERANCES = network_for(ARCH)[1].tolerances["fp32"]
 def ncnn_runner(traced, graph, folder):
     folder = folder / f"ncnn_{graph.name}"
     folder.mkdir()
-    return NcnnRunner(*PnnxRun(saved(traced), graph, folder, graph.name, 100).result(), graph)
+    file = ModelFile("ncnn", graph.name, graph)
+    return NcnnRunner(*PnnxRun(saved(traced), file, folder, 100).result(), graph)
 
 
 def onnx_runner(traced, graph, folder):
     path = folder / f"{graph.name}.onnx"
-    OnnxConversion(traced, graph, path, 11, True, {}).result()
+    OnnxConversion(traced, ModelFile("onnx", graph.name, graph), path, 11, True, {}).result()
     return OnnxRunner(path, graph)
 
 
