@@ -4,6 +4,7 @@ import hashlib
 import io
 import pickle
 import re
+import types
 import warnings
 import zipfile
 from collections.abc import Mapping
@@ -71,6 +72,40 @@ def read_checkpoint(path: Path, allow_pickle: bool = False) -> Checkpoint:
     )
 
 
+class _Absent(dict):
+    """In place of an object whose class cannot be imported here: it takes any content and keeps none."""
+
+    def __init__(self, *_, **__):
+        super().__init__()
+
+    def __setstate__(self, state):
+        pass
+
+    def __setitem__(self, key, value):
+        pass
+
+    def append(self, value):
+        pass
+
+    def extend(self, values):
+        pass
+
+
+class _Unpickler(pickle.Unpickler):
+    """Official trainings put objects of their own code beside the weights, settings and statistics."""
+
+    def find_class(self, module, name):
+        try:
+            return super().find_class(module, name)
+        except (ImportError, AttributeError):
+            return type(name, (_Absent,), {"__module__": module})
+
+
+_TOLERANT = types.SimpleNamespace(
+    __name__="pickle", Unpickler=_Unpickler, load=lambda file, **more: _Unpickler(file, **more).load()
+)
+
+
 def _load(path, data, allow_pickle):
     if _is_torchscript(data):
         raise CheckpointError(
@@ -80,7 +115,8 @@ def _load(path, data, allow_pickle):
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of pickle protocols; what matters becomes an error
-            return torch.load(io.BytesIO(data), map_location="cpu", weights_only=not allow_pickle)
+            more = {"weights_only": False, "pickle_module": _TOLERANT} if allow_pickle else {"weights_only": True}
+            return torch.load(io.BytesIO(data), map_location="cpu", **more)
     except pickle.UnpicklingError as error:
         if allow_pickle or not data.startswith((b"PK", b"\x80")):
             raise CheckpointError(_not_a_checkpoint(path, data)) from None

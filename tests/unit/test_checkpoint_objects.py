@@ -1,0 +1,48 @@
+"""Checkpoints that hold objects of the training's own code beside the weights."""
+
+import sys
+import types
+
+import pytest
+import torch
+
+from converter.checkpoint import read_checkpoint
+from converter.errors import CheckpointError
+
+
+@pytest.fixture(params=[True, False])
+def path(request, tmp_path, monkeypatch):
+    """As STARK's training writes it: the classes can be imported while it is written, and not afterwards."""
+    module = types.ModuleType("absent_training")
+
+    class Settings:
+        def __init__(self):
+            self.path, self.values = "somewhere", [1, 2]
+
+    class Meter(dict):
+        pass
+
+    class Names(list):
+        pass
+
+    for kind in (Settings, Meter, Names):
+        kind.__module__, kind.__qualname__ = module.__name__, kind.__name__
+        setattr(module, kind.__name__, kind)
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    state = {"epoch": 500, "net": {"weight": torch.ones(3)}, "settings": Settings()}
+    state |= {"stats": {"train": Meter(loss=Settings())}, "names": Names(["a"]), "constructor": None}
+    torch.save(state, tmp_path / "made.pth.tar", _use_new_zipfile_serialization=request.param)
+    monkeypatch.delitem(sys.modules, module.__name__)
+    return tmp_path / "made.pth.tar"
+
+
+def test_the_weights_are_read_where_the_user_trusts_the_file(path):
+    checkpoint = read_checkpoint(path, allow_pickle=True)
+    assert checkpoint.epoch == 500
+    assert list(checkpoint.state) == ["weight"]
+    assert torch.equal(checkpoint.state["weight"], torch.ones(3))
+
+
+def test_without_trust_the_error_names_the_option(path):
+    with pytest.raises(CheckpointError, match=r"absent_training\.\w+.*--allow-pickle"):
+        read_checkpoint(path)
