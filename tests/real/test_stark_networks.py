@@ -2,6 +2,7 @@
 
 import json
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -139,3 +140,35 @@ def test_both_checkouts_live_in_one_process(official, official_stark, capfd):
 def test_another_checkout_is_refused(official):
     with pytest.raises(CheckoutError, match=r"cannot import lib\.models\.stark"):
         official_network(official, "rep_v2")
+
+
+NOTED = Path(__file__).parent / "official_stark_answers.json"
+
+
+def sampled(built, masks):
+    """Range and some values of everything that a network with seeded weights answers."""
+    found = answers(built, crops(7, masks))
+    return {
+        name: {"range": float(np.ptp(found[name].numpy())), "values": found[name].numpy().ravel()[::97][:48].tolist()}
+        for name in NAMES
+    }
+
+
+def assert_noted(found, expected):
+    for name in NAMES:
+        scale = 1.0 if name in ("box", "corners") else expected[name]["range"]
+        assert found[name]["range"] == pytest.approx(expected[name]["range"], abs=1e-5 * scale)
+        assert np.abs(np.subtract(found[name]["values"], expected[name]["values"])).max() < 1e-5 * scale, name
+
+
+@pytest.mark.parametrize("masks", [False, True])
+def test_answers_are_those_noted_from_the_official_code(masks):
+    """Noted from researchmm/Stark @ 162e1d3; the test below compares the note with a checkout."""
+    assert_noted(sampled(network("rep_v2", 9), masks), json.loads(NOTED.read_text())[str(masks)])
+
+
+@pytest.mark.parametrize("masks", [False, True])
+def test_the_notes_are_true(official_stark, masks):
+    theirs = official_network(official_stark, "rep_v2")
+    fill(theirs.state_dict(), 9)
+    assert_noted(sampled(theirs, masks), json.loads(NOTED.read_text())[str(masks)])
