@@ -108,7 +108,7 @@ def test_weights_that_are_halves_answer_as_exactly_as_float32(tiny, tmp_path):
             for kind in ("half", "float")
         )
         for array, was in zip(sum(one, ()), sum(other, ()), strict=True):
-            np.testing.assert_array_equal(array.values(), was.values())
+            np.testing.assert_allclose(array.values(), was.values(), rtol=0, atol=1e-7)  # of folding the batch norms
 
 
 def pnnx_halves(checkpoint, folder, path_name=None):
