@@ -9,7 +9,7 @@ import json
 import logging
 import sys
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -22,6 +22,8 @@ from converter.spec import GraphSpec
 
 log = logging.getLogger(__name__)
 
+# passes that multiply a factor into weights, which may be halves before and none afterwards
+SCALING = ("fuse_mul_into_conv", "fuse_preceding_mul_into_conv")
 AXES = ("batch", "channels", "height", "width")
 
 Axes = dict[str, dict[int, str]]
@@ -72,7 +74,7 @@ class OnnxConversion:
         exported = model.SerializeToString()
         if self.simplify:
             try:
-                model = simplified(model, graph)
+                model = simplified(model, graph, SCALING if self.half else ())
                 check(model, graph, "simplifying", axes)
             except ConversionError:
                 check(onnx.load_from_string(exported), graph, "exporting", axes)  # perhaps it was wrong before
@@ -147,15 +149,18 @@ def state_outputs(model, graph: GraphSpec, axes: Axes) -> None:
                 size.dim_value = known
 
 
-def simplified(model, graph: GraphSpec):
+def simplified(model, graph: GraphSpec, without: Sequence[str] = ()):
     """What onnxsim makes of the model, constants as initializers; its own comparison is left out, ours follows.
+
+    Args:
+        without: its passes to leave out.
 
     Raises:
         ConversionError: when onnxsim fails.
     """
     onnxsim = _onnxsim()
     try:
-        result, _ = onnxsim.simplify(model, check_n=0)
+        result, _ = onnxsim.simplify(model, check_n=0, skipped_optimizers=list(without) or None)
     except Exception as error:  # onnxsim raises what its C++ side throws
         first = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
         raise ConversionError(f"onnxsim on {graph.name}: {first}; --no-simplify leaves it out") from error

@@ -110,8 +110,8 @@ def choose(
         ArchitectureError, UsageError: as :func:`converter.config.network_for`, and for a preset that does not fit.
     """
     preset = load_preset(name) if name else None
-    if oldest_ncnn is not None and not RELEASE.fullmatch(oldest_ncnn):
-        raise UsageError(f"--oldest-ncnn {oldest_ncnn}: expected the date of a release, for example {FLOOR}")
+    if oldest_ncnn is not None and (not RELEASE.fullmatch(oldest_ncnn) or oldest_ncnn < FLOOR):
+        raise UsageError(f"--oldest-ncnn {oldest_ncnn}: expected the date of a release, {FLOOR} or later")
 
     def wanted(given: Any, key: str) -> Any:
         return getattr(preset, key, None) if given is None else given

@@ -232,7 +232,7 @@ def test_presets_are_listed_without_a_checkpoint():
     assert done.code == 0
     assert [line.split()[0] for line in done.out.splitlines()] == preset_names()
     assert (
-        "rknn             RKNN-Toolkit2, three ONNX models named by meaning (onnx, split three, 127/288, opset 11)"
+        "rknn             RKNN-Toolkit, three ONNX models named by meaning (onnx, split three, 127/288, opset 11)"
         in (done.out.splitlines())
     )
 

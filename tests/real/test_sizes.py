@@ -1,0 +1,189 @@
+"""Several search sizes, one model for all of them, and sizes that the stride does not divide."""
+
+import json
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import onnxruntime
+import pytest
+from test_presets import answers, assert_close, export, extract, images, load
+
+from conftest import MOBILE, lt_export, lt_verify
+from converter.ncnn_format import load_param
+
+pytestmark = pytest.mark.real
+SERVED = list(range(192, 321, 16))
+
+
+@pytest.fixture(scope="module")
+def several(tiny, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("sizes") / "several"
+    sizes = [word for size in (256, 288, 255) for word in ("--search-size", size)]
+    done = export(tiny, folder, *sizes, "--golden", folder / "golden", "--json")
+    assert done.code == 0, done.err
+    return folder, json.loads(done.out)
+
+
+@pytest.fixture(scope="module")
+def dynamic(tiny, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("sizes") / "dynamic"
+    formats = ("--format", "ncnn", "--format", "onnx", "--split", "two")
+    done = export(tiny, folder, "--dynamic-search", *formats, "--golden", folder / "golden", "--json")
+    assert done.code == 0, done.err
+    return folder, json.loads(done.out)
+
+
+def test_every_search_size_has_its_update_and_all_share_init(several, tiny):
+    folder, manifest = several
+    assert [graph["name"] for graph in manifest["graphs"]] == ["init", "update_256", "update_288", "update_255"]
+    assert [(each["search_size"], each["score_size"]) for each in manifest["tracker"]["sizes"]] == [
+        *((256, 32), (288, 36), (255, 32)),
+    ]
+    assert manifest["graphs"][0]["sizes"] == [{"template_size": 127, "search_size": size} for size in (256, 288, 255)]
+    for size in (256, 288, 255):
+        z, x = images(127, size)
+        zf = extract(load(folder, "lighttrack_init"), {"z": z}, ["zf"])[0]
+        found = extract(load(folder, f"lighttrack_update_{size}"), {"zf": zf, "x": x}, ["cls", "reg"])
+        assert_close([zf, *found], answers(tiny, z, x))
+
+
+def test_every_size_is_compared(several):
+    checks = several[1]["verification"]["checks"]
+    graphs = {"init", "update_256", "update_288", "update_255"}
+    assert {check["graph"] for check in checks} == graphs
+    assert {check["feed"] for check in checks} == {
+        f"noise {index} at 127/{size}" for index in (0, 1) for size in (256, 288, 255)
+    }
+
+
+@pytest.mark.parametrize("size", SERVED)
+def test_one_update_serves_every_size(dynamic, tiny, size):
+    folder, _ = dynamic
+    z, x = images(127, size)
+    expected = answers(tiny, z, x)
+    found = extract(load(folder, "lighttrack_update"), {"zf": expected[0], "x": x}, ["cls", "reg"])
+    assert_close(found, expected[1:])
+    session = onnxruntime.InferenceSession(folder / "lighttrack_update.onnx", providers=["CPUExecutionProvider"])
+    assert_close(session.run(["cls", "reg"], {"zf": expected[0], "x": x}), expected[1:])
+
+
+def test_a_dynamic_export_says_what_it_serves_and_what_reads_it(dynamic):
+    folder, manifest = dynamic
+    assert sorted(each["search_size"] for each in manifest["tracker"]["sizes"]) == SERVED
+    assert manifest["tracker"]["search_size"] == 288
+    assert manifest["formats"]["ncnn"] == {"split": "two", "dynamic_search": True, "oldest_ncnn": "20250428"}
+    compared = {check["feed"] for check in manifest["verification"]["checks"] if check["graph"] == "update"}
+    assert compared == {f"noise {index} at 127/{size}" for index in (0, 1) for size in SERVED}
+    # releases before 20261020 do not know 12= and 13= and answer wrongly where they meet them
+    reshapes = [layer for layer in load_param(folder / "lighttrack_update.param").layers if layer.type == "Reshape"]
+    assert any("6=" in word for layer in reshapes for word in layer.params)
+    assert not [word for layer in reshapes for word in layer.params if word.startswith(("12=", "13="))]
+
+
+def test_inputs_of_a_dynamic_onnx_model_are_named(dynamic):
+    session = onnxruntime.InferenceSession(dynamic[0] / "lighttrack_update.onnx", providers=["CPUExecutionProvider"])
+    shapes = {value.name: value.shape for value in (*session.get_inputs(), *session.get_outputs())}
+    assert shapes["x"] == [1, 3, "x_height", "x_width"]
+    assert shapes["cls"] == [1, 1, "cls_height", "cls_width"]
+
+
+def test_lt_verify_looks_at_every_size(several, dynamic, tiny):
+    for (folder, _), sizes in ((several, {256, 288, 255}), (dynamic, set(SERVED))):
+        done = lt_verify(folder, "--resume", tiny, "--json")
+        assert done.code == 0, done.err
+        assert {size for _, size in json.loads(done.out)["verification"]["sizes"]} == sizes
+
+
+def test_lt_verify_looks_at_one_size(several, dynamic, tiny):
+    for (folder, _), graphs in ((several, ["init", "update_288"]), (dynamic, ["init", "update"] * 2)):
+        done = lt_verify(folder, "--resume", tiny, "--search-size", "288", "--layers", "--json")
+        assert done.code == 0, done.err
+        result = json.loads(done.out)
+        assert result["verification"]["sizes"] == [[127, 288]]
+        assert [model["name"] for model in result["models"]] == graphs
+        assert [walk["graph"] for walk in result["layers"]] == graphs
+    done = lt_verify(several[0], "--resume", tiny, "--search-size", "272")
+    assert done.code == 2
+    assert "--search-size 272: the export's manifest says 127/256 or 127/288 or 127/255" in done.error_line
+
+
+def test_golden_vectors_of_several_sizes(several):
+    folder, _ = several
+    done = lt_verify(folder, "--json")
+    assert done.code == 0, done.err
+    assert {size for _, size in json.loads(done.out)["verification"]["sizes"]} == {256, 288, 255}
+
+
+def test_golden_vectors_of_a_dynamic_export_are_of_its_first_size(dynamic):
+    done = lt_verify(dynamic[0], "--json")
+    assert done.code == 0, done.err
+    assert json.loads(done.out)["verification"]["sizes"] == [[127, 288]]
+    assert "not verified at 127/192: there are no golden vectors of it" in " ".join(done.err.split())
+
+
+def test_a_graph_that_serves_one_size_only_is_noticed(dynamic, tiny, tmp_path):
+    """What pnnx writes when it is told one size: right at the first, wrong at the others."""
+    folder = tmp_path / "out"
+    shutil.copytree(dynamic[0], folder)
+    path = folder / "lighttrack_update.param"
+    graph = load_param(path)
+    (old,) = [layer for layer in graph.layers if '6="1w,1h,' in str(layer.params)]
+    channels = old.params[-1].strip('"').split(",")[2]
+    new = replace(old, inputs=old.inputs[:1], params=("0=36", "1=36", f"2={channels}"))
+    path.write_text(replace(graph, layers=tuple(new if layer is old else layer for layer in graph.layers)).text())
+    done = lt_verify(folder, "--resume", tiny, "--format", "ncnn", "--json")
+    assert done.code == 1
+    result = json.loads(done.out)
+    checks = result["verification"]["checks"]
+    failed = {check["feed"].split("/")[1] for check in checks if not check["passed"]}
+    assert failed == {str(size) for size in SERVED if size != 288}
+    assert "update (alone, noise 0 at 127/192): cls shape (1, 1, 36, 36), expected (1, 1, 24, 24)" in done.error_line
+
+
+@pytest.mark.parametrize("size", [127, 191, 193, 200, 255, 257, 264, 319])
+def test_sizes_that_the_stride_does_not_divide(tiny, tmp_path, size):
+    done = export(tiny, tmp_path / "out", "--search-size", size, "--format", "ncnn", "--format", "onnx", "-q")
+    assert done.code == 0, done.err
+    z, x = images(127, size)
+    expected = answers(tiny, z, x)
+    zf = extract(load(tmp_path / "out", "lighttrack_init"), {"z": z}, ["zf"])[0]
+    assert_close(
+        [zf, *extract(load(tmp_path / "out", "lighttrack_update"), {"zf": zf, "x": x}, ["cls", "reg"])], expected
+    )
+
+
+def test_255_has_16_cells(seeded, tmp_path):
+    done = export(seeded, tmp_path / "out", "--search-size", "255", "--json", path_name=MOBILE)
+    assert done.code == 0, done.err
+    assert json.loads(done.out)["tracker"]["score_size"] == 16
+
+
+@pytest.mark.parametrize("template", [127, 128])
+def test_sizes_against_the_official_code(official, seeded, tmp_path, template):
+    """The unpatched official network is the reference at every size, dynamic and alone."""
+    checkout = ("--resume", seeded, "--path-name", MOBILE, "--official", official, "--template-size", template)
+    done = lt_export(*checkout, "-o", tmp_path / "dynamic", "--dynamic-search", "--json")
+    assert done.code == 0, done.err
+    manifest = json.loads(done.out)
+    assert manifest["network"] == "official checkout"
+    assert {each["search_size"] for each in manifest["tracker"]["sizes"]} == set(SERVED)
+    done = lt_export(*checkout, "-o", tmp_path / "one", "--split", "one", "--search-size", "255", "--json")
+    assert done.code == 0, done.err
+    assert {each["template_size"] for each in json.loads(done.out)["tracker"]["sizes"]} == {127, 128}
+
+
+def test_seeded_inputs_of_a_size_are_the_same_alone_and_among_others(tiny, tmp_path, several):
+    done = lt_verify(several[0], "--resume", tiny, "--search-size", "255", "--json")
+    alone = json.loads(done.out)["verification"]["checks"]
+    among = [check for check in several[1]["verification"]["checks"] if check["feed"].endswith("255")]
+    assert len(alone) == len(among)
+    for one, other in zip(alone, among, strict=True):
+        for left, right in zip(one["outputs"], other["outputs"], strict=True):
+            assert np.isclose(left["range"], right["range"])
+
+
+def test_a_size_given_twice_counts_once(tiny, tmp_path):
+    done = export(tiny, tmp_path / "out", "--search-size", "256", "--search-size", "256", "--json")
+    assert done.code == 0, done.err
+    assert [graph["name"] for graph in json.loads(done.out)["graphs"]] == ["init", "update"]
