@@ -44,7 +44,7 @@ def _about_half(result):
         }[result["cpu"]["half_arithmetic"]]
         notes.append(f"ncnn half is ncnn with its default options; {how}")
     if result["left_out"]:
-        notes.append("onnxruntime half is not measured: the export's ONNX models are fp32")
+        notes.append("onnxruntime half is not measured: the export's ONNX models calculate in fp32")
     if result["settings"]["torch"]:
         notes.append("torch half is not measured: torch on a CPU is meant for fp32")
     return notes

@@ -22,7 +22,7 @@ from converter.config import network_for
 from converter.formats import FORMATS, STEM
 from converter.networks import FAMILIES
 from converter.options import ExportOptions
-from converter.pipeline import network_dimensions
+from converter.plan import network_dimensions
 
 pytestmark = pytest.mark.real
 

@@ -17,7 +17,7 @@ from converter.feeds import noise_feeds, picture_feed
 from converter.golden import GoldenCase, golden_header, read_golden, write_golden
 from converter.networks import FAMILIES
 from converter.options import ExportOptions
-from converter.pipeline import network_dimensions
+from converter.plan import network_dimensions
 from converter.runners.torch_runner import TorchReference
 from converter.spec import Preprocess
 from converter.trace import intermediates, run_mode

@@ -17,7 +17,7 @@ from converter.ncnn_format import load_param, read_param
 from converter.ncnn_slots import slots_of
 from converter.ncnn_weights import load_model
 from converter.options import ExportOptions
-from converter.pipeline import network_dimensions
+from converter.plan import network_dimensions
 from converter.runners.ncnn_runner import NcnnRunner
 from converter.spec import GraphSpec, TensorSpec
 

@@ -12,7 +12,7 @@ from converter.demo import seeded_state
 from converter.errors import ArchitectureError
 from converter.networks import FAMILIES
 from converter.options import ExportOptions
-from converter.pipeline import network_dimensions
+from converter.plan import network_dimensions
 from converter.trace import multiply_adds, saved, trace
 from official_patches.folding import fold, folded_norms
 from official_patches.patching import patched
