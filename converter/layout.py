@@ -82,7 +82,7 @@ def setups(options: ExportOptions) -> tuple[Setup, ...]:
     uses = {format: _uses(options, format, dimensions) for format in options.formats}
     for format, of_sizes in uses.items():
         files = dict.fromkeys(use.file for of_size in of_sizes for use in of_size)
-        check_names(format, {file.stem: file.graph for file in files})
+        check_names(format, [(file.stem, file.graph) for file in files])
     return tuple(
         Setup(
             network,
