@@ -140,9 +140,10 @@ def search_sizes(options: ExportOptions) -> tuple[int, ...]:
             )
         return own, *(size for size in served if size != own)
     sizes = tuple(dict.fromkeys(options.search_sizes or (own,)))
-    if len(sizes) > 1 and options.split in options.network.one_file:
+    one = [split for format in options.formats if (split := options.split_of(format)) in options.network.one_file]
+    if len(sizes) > 1 and one:
         raise UsageError(
-            f"--split {options.split} with search sizes {', '.join(map(str, sizes))}: it is one file; "
+            f"--split {one[0]} with search sizes {', '.join(map(str, sizes))}: it is one file; "
             "pass --dynamic-search, or one --search-size at a time"
         )
     return sizes

@@ -76,7 +76,7 @@ class Choice:
             UsageError: for one that cannot be.
         """
         network = self.network
-        splits = [self.split or network.default_splits[format] for format in self.formats]
+        splits = [_given(self.split, network.default_splits[format]) for format in self.formats]
         graphs = dict.fromkeys(graph for split in splits for graph in network.converted(split))
         parsed = [parse_rename(text, network.graphs) for text in renames]
         return renamed(self.naming, network, list(graphs), parsed)
@@ -105,16 +105,16 @@ def choose(
     Raises:
         ArchitectureError, UsageError: as :func:`converter.config.network_for`, and for a preset that does not fit.
     """
-    preset = load_preset(name) if name else None
-    if oldest_ncnn and not RELEASE.fullmatch(oldest_ncnn):
+    preset = load_preset(name) if name is not None else None
+    if oldest_ncnn is not None and not RELEASE.fullmatch(oldest_ncnn):
         raise UsageError(f"--oldest-ncnn {oldest_ncnn}: expected the date of a release, for example {FLOOR}")
-    flags = {**sizes, "template_size": sizes["template_size"] or (preset and preset.template_size)}
+    flags = {**sizes, "template_size": _given(sizes["template_size"], preset and preset.template_size)}
     searched = sizes["search_size"] or ([preset.search_size] if preset else [None])
     networks = [network_for(arch, config, {**flags, "search_size": size}) for size in searched]
     arch, network = networks[0]
     if preset:
         check_preset(name, preset, network)
-    if sigmoid if sigmoid is not None else preset and preset.sigmoid:
+    if _given(sigmoid, preset and preset.sigmoid):
         network = network.with_probabilities()
     own = "half" if half else "fp32"
     return Choice(
@@ -122,12 +122,16 @@ def choose(
         network=network,
         search_sizes=tuple(each.search_size for _, each in networks),
         formats=formats or ((preset.format,) if preset else ("ncnn",)),
-        split=split or (preset.split if preset else None),
-        opset=opset or (preset.opset if preset else None),
+        split=_given(split, preset and preset.split),
+        opset=_given(opset, preset and preset.opset),
         precision=preset.precision if preset and half is None else own,
-        oldest_ncnn=oldest_ncnn or (preset.ncnn if preset else None),
+        oldest_ncnn=_given(oldest_ncnn, preset and preset.ncnn),
         naming=Naming(blobs=preset.names, files=preset.files) if preset else Naming(),
     )
+
+
+def _given(flag, preset):
+    return preset if flag is None else flag
 
 
 def preset_names() -> list[str]:
