@@ -280,7 +280,11 @@ def test_file_names_that_meet_are_refused():
     assert refused(naming=Naming(files={"init": "a", "update": "A"})) == (
         "init and update would both be the file A; choose other file names"
     )
-    assert refused(naming=Naming(files={"init": "a", "update": "a"})).endswith("both be the file a; choose other file names")
+    assert refused(naming=Naming(files={"init": "a", "update": "a"})).endswith(
+        "both be the file a; choose other file names"
+    )
     naming = Naming(files={"init": "a_256", "update": "a"})
     setups(options(naming=naming))
-    assert refused(naming=naming, search_sizes=(288, 256)).startswith("init and update_256 would both be the file a_256")
+    assert refused(naming=naming, search_sizes=(288, 256)).startswith(
+        "init and update_256 would both be the file a_256"
+    )

@@ -170,13 +170,17 @@ def checked(format, graph=UPDATE, **renames):
 
 
 @pytest.mark.parametrize("format", ["ncnn", "onnx"])
-@pytest.mark.parametrize("name", ["745", "output.1", "a/b:c", "input-1", "!", "~", "#", "features[0]", "a'b", "x" * 255])
+@pytest.mark.parametrize(
+    "name", ["745", "output.1", "a/b:c", "input-1", "!", "~", "#", "features[0]", "a'b", "x" * 255]
+)
 def test_legal_names_are_taken(format, name):
     checked(format, cls=name)
 
 
 @pytest.mark.parametrize("format", ["ncnn", "onnx"])
-@pytest.mark.parametrize("name", ["", " ", "a b", "a\t", "\n", 'a"', "a=b", "=", "\u00e9", "\x7f", "\x00", "a\u00a0b", "\u0663"])
+@pytest.mark.parametrize(
+    "name", ["", " ", "a b", "a\t", "\n", 'a"', "a=b", "=", "\u00e9", "\x7f", "\x00", "a\u00a0b", "\u0663"]
+)
 def test_names_that_the_files_cannot_hold_are_refused(format, name):
     with pytest.raises(UsageError) as caught:
         checked(format, cls=name)

@@ -380,7 +380,9 @@ def test_preset_of_another_kind_of_network_is_refused(stored, change, words):
 def test_preset_that_wants_a_probability_of_a_network_without_logits_is_refused():
     other = NETWORK.model_copy(update={"logits": {}})
     check_preset("pnnx", load_preset("pnnx"), other)
-    with pytest.raises(UsageError, match="--preset tensorrt: its consumer wants a probability, and this network has no"):
+    with pytest.raises(
+        UsageError, match="--preset tensorrt: its consumer wants a probability, and this network has no"
+    ):
         check_preset("tensorrt", load_preset("tensorrt"), other)
 
 
