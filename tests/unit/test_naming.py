@@ -161,7 +161,7 @@ def test_rename_of_what_is_not_there_is_refused_and_the_known_named(text, words)
 
 
 def test_known_names_are_those_of_the_preset():
-    with pytest.raises(UsageError, match="known are init: input1, output.1; update: input1, input2, output.1, reg"):
+    with pytest.raises(UsageError, match=r"known are init: input1, output\.1; update: input1, input2, output\.1, reg"):
         after("score=a", naming=PRESET)
 
 
@@ -223,5 +223,5 @@ def test_one_file_name_for_two_graphs_is_refused_whatever_its_case(second):
 def test_every_file_is_looked_at():
     bad = Naming(blobs={"init": {"z": ""}})
     for files in ([("a", bad.named(INIT)), ("b", UPDATE)], [("b", UPDATE), ("a", bad.named(INIT))]):
-        with pytest.raises(UsageError, match="^init: '' is no name for z"):
+        with pytest.raises(UsageError, match=r"^init: '' is no name for z"):
             check_names("ncnn", files)

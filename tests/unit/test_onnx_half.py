@@ -2,10 +2,10 @@
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from converter import process
 from converter.errors import ConversionError
 from converter.onnx_half import HALF_OVERFLOWS, SUFFIX, WEIGHTS, store_halves
 
@@ -83,6 +83,9 @@ def rounded(model, names=("w",)):
 
 
 def run(model):
+    process.send_nothing()
+    import onnxruntime
+
     settings = onnxruntime.SessionOptions()
     settings.intra_op_num_threads = settings.inter_op_num_threads = 1
     session = onnxruntime.InferenceSession(model.SerializeToString(), settings, providers=["CPUExecutionProvider"])
