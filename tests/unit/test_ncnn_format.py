@@ -236,6 +236,14 @@ def test_layers_left_out_change_the_counts(graph):
         ("1 1 3 out1", "1 1 4 out1", 8),  # ncnn's loader would write behind its table of blobs
         ("1 1 3 out1", "1 1 3 out0", 8),
         ("6 7\n", "5 7\n", 8),
+        ("relu_0", "re\x00lu", 8),
+        ("ReLU ", "Re\x00U ", 8),
+        ("1 1 3 out1", "1 1 3 out1\x00", 8),
+        ("0=0", '0="a\x00b"', 7),
+        ("relu_0", '"re lu"', 8),  # ncnn would take the rest for the counts
+        ("relu_0", '"re\tlu"', 8),
+        ("relu_0", "r" * 256, 8),
+        ("relu_0", "\u00e9" * 128, 8),
     ],
 )
 def test_damaged_line_is_refused_by_its_number(old, new, line):
@@ -268,6 +276,11 @@ def test_foreign_file_is_refused(content, tmp_path):
 def test_missing_file_is_refused(tmp_path):
     with pytest.raises(ConversionError, match="cannot read"):
         load_param(tmp_path / "none.param")
+
+
+def test_the_longest_names_that_ncnn_reads():
+    text = PARAM.replace("relu_0", "r" * 255).replace("out1", "\u00e9" * 127)
+    assert read_param(text, "a.param").text() == text
 
 
 def test_file_cut_off_at_any_byte_is_refused_or_lacks_parameters_only():
