@@ -319,6 +319,7 @@ def _check_words(layer):
     for word in (layer.type, layer.name, *layer.inputs, *layer.outputs):
         if len(word.encode()) > LONGEST_NAME or "\0" in word or " " in word or "\t" in word:
             raise ValueError(f"{word[:40]!a} is no name, expected at most {LONGEST_NAME} bytes without NUL and blanks")
+    seen: set[int] = set()
     for word in layer.params:
         if "\0" in word:
             raise ValueError(f"layer {layer.name}: {word[:40]!a} holds a NUL byte")
@@ -327,5 +328,9 @@ def _check_words(layer):
         if not equals or not known or not (0 <= int(key) <= LARGEST_KEY or 0 <= ARRAY_KEYS - int(key) <= LARGEST_KEY):
             raise ValueError(f"layer {layer.name}: {word[:40]!r} is no parameter, expected key=value, keys 0 to 31")
         numbers = all(_NUMBER.fullmatch(element) for element in value.removesuffix(",").split(","))
-        if not numbers and not (value[:1].isalpha() or value[:1] == '"'):
+        quoted = len(value) > 1 and value[0] == value[-1] == '"'
+        if not (numbers or quoted or value[:1].isalpha()):
             raise ValueError(f"layer {layer.name}: parameter {key} is {value[:40]!r}, expected numbers or a text")
+        if int(key) in seen or ARRAY_KEYS - int(key) in seen:
+            raise ValueError(f"layer {layer.name}: parameter {key} is there twice")
+        seen.add(int(key))
