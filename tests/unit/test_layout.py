@@ -177,6 +177,11 @@ def test_one_file_with_another_template_takes_that_one_only():
     assert sizes(options(template=128, split="two")) == [(128, 288)]
 
 
+def test_one_file_whose_other_template_is_larger_than_the_search_crop():
+    one = network_for(None)[1].one_file["one"].model_copy(update={"template_sizes": [128, 320]})
+    assert sizes(options(split="one", config={"one_file": {"one": one}})) == [(127, 288), (128, 288)]
+
+
 def test_one_file_for_every_size():
     made = setups(options(split="one", dynamic_search=True))
     assert [setup.sizes for setup in made] == [

@@ -324,6 +324,7 @@ def test_part_is_a_file_with_counts_of_its_own(graph):
     assert part.text() == "7767517\n4 5\n" + "".join([lines[2], *lines[4:6], lines[7]])
     assert read_param(part.text(), "a.param") == part
     assert graph.text() == PARAM
+    assert part.header == ""
     assert graph.part(["out0", "out1"]) == graph
     assert graph.part(blob for blob in ["out1"]) == part
 

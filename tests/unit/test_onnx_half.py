@@ -192,6 +192,18 @@ def test_what_is_no_weight_stays():
     assert made.SerializeToString() == before
 
 
+def test_weights_of_another_type_stay():
+    nodes = [
+        helper.make_node("Cast", ["x"], ["d"], to=TensorProto.DOUBLE),
+        helper.make_node("MatMul", ["d", "w"], ["m"]),
+        helper.make_node("Cast", ["m"], ["y"], to=FLOAT),
+    ]
+    made = model(nodes, {"w": draw(6, 6).astype(np.float64)}, 11, (4, 6))
+    before = made.SerializeToString()
+    store_halves(made)
+    assert made.SerializeToString() == before
+
+
 def test_convolution_without_bias_and_empty_graph():
     made = model([helper.make_node("Conv", ["x", "w"], ["y"])], {"w": draw(2, 3, 1, 1)})
     store_halves(made)
