@@ -82,7 +82,7 @@ def setups(options: ExportOptions) -> tuple[Setup, ...]:
     uses = {format: _uses(options, format, dimensions) for format in options.formats}
     for format, of_sizes in uses.items():
         files = dict.fromkeys(use.file for of_size in of_sizes for use in of_size)
-        check_names(format, {file.stem: file.graph for file in files})
+        check_names(format, [(file.stem, file.graph) for file in files])
     return tuple(
         Setup(
             network,
@@ -140,9 +140,10 @@ def search_sizes(options: ExportOptions) -> tuple[int, ...]:
             )
         return own, *(size for size in served if size != own)
     sizes = tuple(dict.fromkeys(options.search_sizes or (own,)))
-    if len(sizes) > 1 and options.split in options.network.one_file:
+    one = [split for format in options.formats if (split := options.split_of(format)) in options.network.one_file]
+    if len(sizes) > 1 and one:
         raise UsageError(
-            f"--split {options.split} with search sizes {', '.join(map(str, sizes))}: it is one file; "
+            f"--split {one[0]} with search sizes {', '.join(map(str, sizes))}: it is one file; "
             "pass --dynamic-search, or one --search-size at a time"
         )
     return sizes

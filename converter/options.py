@@ -90,7 +90,7 @@ class ExportOptions(NetworkOptions):
         Raises:
             UsageError: when the user's is none.
         """
-        split = self.split or self.network.default_splits[format]
+        split = self.network.default_splits[format] if self.split is None else self.split
         self.network.converted(split)
         return split
 

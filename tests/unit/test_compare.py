@@ -186,3 +186,25 @@ def test_other_cell_is_a_tie_when_the_reference_scores_it_nearly_as_high(share, 
 
 def test_tie_looks_at_the_reference_and_not_at_the_candidate():
     assert not compare_decision("cls", scores(_12=5, _20=np.nextafter(np.float32(5), np.float32(6))), scores(_12=5))
+
+
+@pytest.mark.parametrize(("share", "tie"), [(1e-3, True), (1.9e-3, True), (2.1e-3, False), (1e-5, True)])
+def test_the_share_of_a_tie_may_be_another(share, tie):
+    reference = scores(_12=100, _20=100 * (1 - share)).astype(np.float64)
+    decision = compare_decision("cls", scores(_20=1), reference, 2e-3)
+    assert (decision.tie, bool(decision), decision.as_dict()["tie"]) == (tie, tie, tie)
+    assert not compare_decision("cls", scores(_20=1), scores(_12=100, _20=99.9))
+
+
+def test_the_share_of_a_tie_is_of_the_references_range():
+    reference = scores(_12=100, _20=99.9) + np.float32(1000)
+    assert compare_decision("cls", scores(_20=1), reference, 1.1e-3)
+    assert not compare_decision("cls", scores(_20=1), reference, 0.9e-3)
+    reference[0, 0, 0, 0] = 1090  # the range is ten times smaller
+    reference[reference == 1000] = 1090
+    assert not compare_decision("cls", scores(_20=1), reference, 1.1e-3)
+
+
+def test_without_a_tie_only_equal_scores_are_one_decision():
+    assert compare_decision("cls", scores(_20=1), scores(_12=5, _20=5), 0.0)
+    assert not compare_decision("cls", scores(_20=1), scores(_12=5, _20=4.9999), 0.0)
