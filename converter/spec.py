@@ -80,6 +80,20 @@ class Preprocess(Frozen):
         return self
 
 
+class ArmTolerances(Frozen):
+    """What passes on the emulated ARM cpu in one mode.
+
+    Attributes:
+        tolerances: output to tolerance, against the network in float32.
+        box_pixels: how far an edge of the best cell's box may move.
+        score: by how much the best cell's score may differ.
+    """
+
+    tolerances: dict[str, Tolerance]
+    box_pixels: NonNegative
+    score: NonNegative
+
+
 class NetworkSpec(Frozen):
     """A network's config file; see ``configs/lighttrack_mobile.yaml`` for what each key means."""
 
@@ -94,6 +108,7 @@ class NetworkSpec(Frozen):
     default_splits: dict[str, str]
     tolerances: dict[str, dict[str, Tolerance]]
     decision: str
+    arm: dict[str, ArmTolerances] = {}
     noise_feeds: Annotated[int, Field(ge=1)]
     intermediates: list[ModulePattern] = []
     preprocess: Preprocess
@@ -110,6 +125,7 @@ class NetworkSpec(Frozen):
             ("default_splits", self.default_splits.values(), self.splits.keys()),
             ("tolerances", [name for table in self.tolerances.values() for name in table], known),
             ("decision", [self.decision], outputs),
+            ("arm", [name for mode in self.arm.values() for name in mode.tolerances], known),
         ):
             if unknown := [name for name in names if name not in among]:
                 raise ValueError(f"{where} names {unknown[0]!r}, known are {', '.join(among) or 'none'}")
