@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from converter import __version__, sections
+from converter.arm.root import arm_root
 from converter.errors import ConversionError, UsageError, VerificationError
 from converter.exported import describe, file_problems
 from converter.formats import FORMATS, check_runtime
@@ -65,11 +66,13 @@ def check(options: VerifyOptions, on_stage: StageCallback | None = None) -> dict
     with ExitStack() as running:
         with stages("models") as notes:
             opened = check_options(options)
+            arm = arm_root(options.arm.root) if options.arm else None
             subject = subject_of(options)
             for format in subject.formats:
                 check_runtime(format)
-            if options.fp16 and "ncnn" not in subject.formats:
-                raise UsageError("--fp16-report is about ncnn's half kernels, and there is no ncnn model here")
+            for option, asked in (("--fp16-report", options.fp16), ("--runtime ncnn-arm64", arm)):
+                if asked and "ncnn" not in subject.formats:
+                    raise UsageError(f"{option} is about ncnn's half kernels, and there is no ncnn model here")
             findings = Findings(_header(options, subject), _packages(subject))
             _check_files(options, subject, findings)
             notes.append(", ".join(f"{model.format} {model.graph.name}" for model in subject.models))
@@ -78,7 +81,7 @@ def check(options: VerifyOptions, on_stage: StageCallback | None = None) -> dict
             findings.result["reference"] = reference.about
             findings.result["resume"] = reference.checkpoint
             notes.append(f"{len(reference.feeds)} inputs")
-        if options.write_golden:
+        if options.write_golden and options.golden_from == "torch":
             with stages("golden") as notes:
                 write_vectors(options, subject, reference)
                 notes.append(str(options.write_golden))
@@ -86,6 +89,8 @@ def check(options: VerifyOptions, on_stage: StageCallback | None = None) -> dict
             case = Case(options, subject, reference, _runners(subject, running))
             ran = _verify(case, findings)
         _more(case, ran, opened, findings, stages)
+        if arm:
+            findings.add("arm", sections.arm(case, arm, stages))
         _judge(findings)
         if options.reports:
             with stages(LAST_STAGE) as notes:

@@ -86,6 +86,7 @@ def build_manifest(
         "tracker": about["tracker"],
         "tools": tool_versions(packages),
         "verification": made.verification,
+        "arm": made.arm,
     }
 
 

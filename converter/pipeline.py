@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from converter.errors import ConversionError, UsageError
+from converter.errors import ConversionError, UsageError, VerificationError
 from converter.formats import FORMATS, Conversion, Job, check_dependencies
 from converter.plan import (
     StageCallback,
@@ -33,6 +33,7 @@ class Made:
         graphs: every :class:`converter.manifest.ExportedGraph`.
         verification: the proof's figures, or that there are none.
         protected: ncnn graph to layers without half arithmetic; None where nobody asked for it.
+        arm: what the emulated ARM cpu computed; None where nobody asked for it.
         golden: the index of the golden vectors.
     """
 
@@ -41,6 +42,7 @@ class Made:
     graphs: list[Any]
     verification: dict[str, Any]
     protected: dict[str, tuple[str, ...]] | None = None
+    arm: dict[str, Any] | None = None
     golden: dict[str, Any] | None = None
 
 
@@ -99,6 +101,8 @@ def export(options: ExportOptions, on_stage: StageCallback | None = None) -> dic
             for graph in plan
         ]
         made = Made(dimensions, network, exported, verification, protected)
+        if options.arm:
+            made.arm = _on_arm(options, plans, files, feeds, answers, dimensions, stages)
         if options.golden:
             with stages("golden") as notes:
                 made.golden = _golden(options, made, graphs.values(), feeds, answers, workspace)
@@ -125,11 +129,21 @@ def _checked(options):
         from converter.vectors import place_for
 
         place_for(options.golden, options.output)
-    for option, given in (("--golden", options.golden), ("--protect-fp16", options.protect_fp16)):
+    for option, given in (
+        *(("--golden", options.golden), ("--protect-fp16", options.protect_fp16)),
+        ("--runtime ncnn-arm64", options.arm),
+    ):
         if given and not options.verify:
             raise UsageError(f"{option} wants the proof's inputs and answers; leave --no-verify out")
-    if options.protect_fp16 and "ncnn" not in options.formats:
-        raise UsageError("--protect-fp16 is about ncnn models; add --format ncnn")
+    for option, given in (("--protect-fp16", options.protect_fp16), ("--runtime ncnn-arm64", options.arm)):
+        if given and "ncnn" not in options.formats:
+            raise UsageError(f"{option} is about ncnn models; add --format ncnn")
+    if options.arm:
+        from converter.arm.job import check_tolerances
+        from converter.arm.root import arm_root
+
+        arm_root(options.arm.root)
+        check_tolerances(options.network, options.arm.modes)
     check_dependencies(options)
     check_checkpoint(options.checkpoint)
     return dimensions, plans, images, _feeds(options, images)
@@ -249,6 +263,21 @@ def _protect(plans, files, runners, feeds, answers) -> dict[str, tuple[str, ...]
         log.warning("half precision: %s", line)
     runners["ncnn"] = {graph.name: FORMATS["ncnn"].load(paths[graph.name], graph) for graph in graphs}
     return changed
+
+
+def _on_arm(options, plans, files, feeds, answers, dimensions, stages) -> dict[str, Any]:
+    """The ncnn models on the emulated ARM cpu, a gate of its own."""
+    from converter.arm.job import arm_job
+    from converter.arm.root import read_root
+    from converter.arm.run import check_arm
+
+    models = [(graph, files["ncnn", graph.name]) for graph in plans["ncnn"]]
+    groups = [(models, feeds, answers)]
+    job = arm_job(read_root(options.arm.root), options.arm, options.network, dimensions["stride"], groups)
+    section = check_arm(job, stages)
+    if not section:
+        raise VerificationError(f"{section.failure()}; nothing was published", result={"arm": section.as_dict()})
+    return section.as_dict()
 
 
 def _golden(options, made, graphs, feeds, answers, workspace):

@@ -70,7 +70,7 @@ class ArmProcess:
         return hello
 
     def call(
-        self, name: str, arrays: Mapping[str, np.ndarray] | None = None, **header: Any
+        self, call: str, arrays: Mapping[str, np.ndarray] | None = None, /, **header: Any
     ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """What the other side answers: a header and arrays by name.
 
@@ -80,7 +80,7 @@ class ArmProcess:
         with self._one_call:
             if self._failure or self._process is None:
                 raise ConversionError(self._failure or f"{self.what}: the process was not started")
-            answer, found = self._ask(name, arrays, header)
+            answer, found = self._ask(call, arrays, header)
         if "error" in answer:
             raise ConversionError(f"{self.what}: {answer['error']}")
         return answer, found
@@ -103,36 +103,36 @@ class ArmProcess:
             cwd=self.root.folder,
         )
 
-    def _ask(self, name, arrays, header):
+    def _ask(self, call, arrays, header):
         process, late = self._process, threading.Event()
         timer = threading.Timer(self.timeout, lambda: (late.set(), process.kill()))
         timer.daemon = True
         timer.start()
         try:
-            guest.write_message(process.stdin, {"call": name, **header}, arrays)
+            guest.write_message(process.stdin, {"call": call, **header}, arrays)
             return guest.read_message(process.stdout)
         except (OSError, EOFError):
-            raise self._failed(self._end(name, late.is_set())) from None
+            raise self._failed(self._end(call, late.is_set())) from None
         except (ValueError, KeyError, TypeError, RecursionError, MemoryError) as error:
             process.kill()
-            raise self._failed(f"answered {name} with garbage: {str(error)[:120]}") from None
+            raise self._failed(f"answered {call} with garbage: {str(error)[:120]}") from None
         finally:
             timer.cancel()
 
-    def _end(self, name, late):
+    def _end(self, call, late):
         """How the process ended, in words."""
         if late:
-            return f"{name} took longer than {self.timeout:g} s and was ended"
+            return f"{call} took longer than {self.timeout:g} s and was ended"
         try:
             code = self._process.wait(5)
         except subprocess.TimeoutExpired:  # it closed its end and goes on
             self._process.kill()
-            return f"{name}: the emulated process stopped answering"
+            return f"{call}: the emulated process stopped answering"
         ended = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
         self._log.seek(0)
         said = [line.strip() for line in self._log.read()[-8192:].decode(errors="replace").splitlines()]
         last = " | ".join([line for line in said if line][-2:])
-        return f"{name}: the emulated process {ended}" + (f"; it said: {last}" if last else "")
+        return f"{call}: the emulated process {ended}" + (f"; it said: {last}" if last else "")
 
     def _failed(self, how):
         self._failure = f"{self.what}: {how}"

@@ -87,7 +87,7 @@ def _excess(output):
 
 @dataclass(frozen=True)
 class BlobCounts:
-    """Every blob of a graph on one input, in the order of the layers; see :meth:`converter.arm.runner.ArmRunner.count`."""
+    """Every blob of a graph on one input, as :meth:`converter.arm.runner.ArmRunner.count` gives them."""
 
     graph: str
     feed: str

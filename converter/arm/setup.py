@@ -43,10 +43,18 @@ def setup_arm(folder: Path, stages: StageFactory) -> tuple[ArmRoot, bool]:
     """
     folder = Path(os.path.abspath(folder))
     versions = wheel_versions()
-    found = _sound(folder, versions)
-    if found:
-        return found, False
-    _refuse_foreign(folder)
+    try:
+        found = arm_root(folder)
+    except DependencyError as error:
+        found, why = None, str(error)
+    else:
+        if found.record is None:
+            raise UsageError(f"--setup-arm {folder}: holds a root that was built by hand; it can be used as it is")
+        if found.record.wheels == versions:
+            return found, False
+        why = f"ARM root {folder} has {found.record.wheels}, wanted is {versions}"
+    if _refuse_foreign(folder):
+        log.warning("%s", why.replace("rebuilds it", "is doing so"))
     part = _make_part(folder)
     try:
         _build(part, versions, stages)
@@ -58,26 +66,12 @@ def setup_arm(folder: Path, stages: StageFactory) -> tuple[ArmRoot, bool]:
     return arm_root(folder), True
 
 
-def _sound(folder, versions) -> ArmRoot | None:
-    """The root that is there, when nothing is wrong with it."""
-    try:
-        root = arm_root(folder)
-    except DependencyError as error:
-        if folder.is_dir() and os.listdir(folder):
-            log.warning("%s", error.args[0].replace("rebuilds it", "is doing so"))
-        return None
-    if root.record is None:
-        raise UsageError(
-            f"--setup-arm {folder}: holds a root that was built by hand; use it with --arm-root, or another"
-        )
-    return root if root.record.wheels == versions else None
-
-
-def _refuse_foreign(folder):
+def _refuse_foreign(folder) -> bool:
+    """Whether something is there; nothing but parts of a root may be."""
     try:
         names = sorted(os.listdir(folder))
     except FileNotFoundError:
-        return
+        return False
     except NotADirectoryError:
         raise UsageError(f"--setup-arm {folder}: is a file, expected a folder to make") from None
     except OSError as error:
@@ -87,6 +81,7 @@ def _refuse_foreign(folder):
             f"--setup-arm {folder}: holds {foreign[0]!r}, which is no part of an ARM root; nothing was touched: "
             "choose another folder"
         )
+    return bool(names)
 
 
 def _make_part(folder):

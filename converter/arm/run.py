@@ -1,19 +1,17 @@
 """Models on the emulated ARM cpu against the reference's answers: each graph alone, and chained as on a device."""
 
-import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from converter.arm.decision import Head
-from converter.arm.modes import DEFAULT_CPU, DEFAULT_MODE, MODES, Mode
+from converter.arm.job import ArmJob, check_tolerances
+from converter.arm.modes import MODES, Mode
 from converter.arm.probe import Proof, probe
-from converter.arm.process import TIMEOUT, ArmProcess
-from converter.arm.root import ArmRoot
+from converter.arm.process import ArmProcess
 from converter.arm.runner import ArmRunner
 from converter.arm.section import ArmCheck, ArmSection, BlobCounts, ModeResult
 from converter.compare import compare, compare_decision
@@ -21,86 +19,29 @@ from converter.errors import ConversionError, UsageError
 from converter.feeds import Feed
 from converter.half.masks import dangerous_masks
 from converter.ncnn_format import load_param
-from converter.spec import ArmTolerances, GraphSpec, NetworkSpec
-
-log = logging.getLogger(__name__)
+from converter.spec import ArmTolerances
 
 STAGE = "arm64"
 
-Arrays = Mapping[str, np.ndarray]
 StageFactory = Callable[[str], AbstractContextManager[list[str]]]
 
 
 @dataclass(frozen=True)
-class ArmModel:
-    """A graph and the ncnn files that it is run from, ``.param`` first."""
-
-    graph: GraphSpec
-    files: tuple[Path, Path]
-
-
-@dataclass(frozen=True)
-class ArmGroup:
-    """Graphs of one search size, in the order in which a device runs them, with inputs and the reference's answers."""
-
-    models: Sequence[ArmModel]
-    feeds: Sequence[Feed]
-    answers: Sequence[Arrays]
-
-
-@dataclass(frozen=True)
-class ArmJob:
-    """What to run.
+class Answered:
+    """One input that went through all graphs of a group, chained as on a device.
 
     Attributes:
-        root: what runs it.
-        groups: the models.
-        network: the config, with tolerances for every mode.
-        stride: pixels from cell to cell of the score map.
-        modes: names of :data:`converter.arm.modes.MODES`.
-        cpu: for qemu to be.
-        inputs: how many of each group's feeds to use; the last ones, which are real crops where there are some.
-        blobs: count what is not finite in every blob, also when all outputs are finite.
-        timeout: seconds that one run of one graph may take.
+        group: index of it.
+        feed: the images.
+        tensors: they, and every graph's outputs, by meaning.
     """
-
-    root: ArmRoot
-    groups: Sequence[ArmGroup]
-    network: NetworkSpec
-    stride: int
-    modes: Sequence[str] = (DEFAULT_MODE,)
-    cpu: str = DEFAULT_CPU
-    inputs: int = 1
-    blobs: bool = False
-    timeout: float = TIMEOUT
-
-    def used(self) -> list[ArmGroup]:
-        return [
-            ArmGroup(group.models, group.feeds[-self.inputs :], group.answers[-self.inputs :]) for group in self.groups
-        ]
-
-
-@dataclass(frozen=True)
-class Answered:
-    """One input that went through all graphs of a group, chained as on a device: every tensor by its meaning."""
 
     group: int
     feed: Feed
     tensors: dict[str, np.ndarray]
 
 
-def check_tolerances(network: NetworkSpec, modes: Sequence[str]) -> None:
-    """Raises:
-    UsageError: when the config does not say what passes in a mode.
-    """
-    for name in modes:
-        if name not in network.arm:
-            raise UsageError(
-                f"config: arm has no {name!r}, which says what passes in that mode; it has {list(network.arm)}"
-            )
-
-
-def check_arm(job: ArmJob, stages: StageFactory, keep: Callable[[str, Answered], None] | None = None) -> ArmSection:
+def check_arm(job: ArmJob, stages: StageFactory, keep: Callable[[Answered], None] | None = None) -> ArmSection:
     """Run everything, one process per mode.
 
     Args:
@@ -199,7 +140,7 @@ class _Run:
                 if self.job.blobs or not all(np.isfinite(array).all() for array in given.values()):
                     self._count(index, runner, feed.name, chained)
             if self.keep:
-                self.keep(self.mode.name, Answered(index, feed, chained))
+                self.keep(Answered(index, feed, chained))
 
     def _checked(self, runner, how, feed, known, answer):
         """One run; what it gave, by meaning."""
