@@ -1,5 +1,6 @@
 """One emulated process: started, asked, and ended whatever it does."""
 
+import contextlib
 import json
 import os
 import resource
@@ -56,8 +57,8 @@ class ArmProcess:
         except OSError as error:
             self._log.close()
             raise ConversionError(f"{self.what}: {self.root.qemu} does not start: {error.strerror}") from None
-        # qemu would leave a core file for every program that crashes in it
-        resource.prlimit(self._process.pid, resource.RLIMIT_CORE, (0, 0))
+        with contextlib.suppress(OSError):  # qemu would leave a core file for every program that crashes in it
+            resource.prlimit(self._process.pid, resource.RLIMIT_CORE, (0, 0))
         try:
             hello, _ = self.call("hello")
         except ConversionError as error:

@@ -29,6 +29,8 @@ class ArmRunner:
         self.process, self.files, self.graph = process, files, graph
         self.name = str(files[0].absolute())
         found, _ = process.call("load", name=self.name, param=self.name, weights=str(files[1].absolute()))
+        if not all(isinstance(found.get(what), list) for what in ("inputs", "outputs")):
+            raise ConversionError(f"{process.what}: no names of inputs and outputs came back")
         for what, tensors in (("inputs", graph.inputs), ("outputs", graph.outputs)):
             if missing := [tensor.name for tensor in tensors if tensor.name not in self._known(found, what)]:
                 raise ConversionError(f"{files[0].name} has {what} {sorted(found[what])}, expected {missing[0]!r} too")
@@ -60,7 +62,10 @@ class ArmRunner:
         answer, _ = self.process.call("count", self._fed(feed), name=self.name, blobs=[blob for _, blob in places])
         counts = []
         for layer, blob in places:
-            size, nan, inf, largest = answer["counts"][blob]
+            try:
+                size, nan, inf, largest = answer["counts"][blob]
+            except (KeyError, TypeError, ValueError):
+                raise ConversionError(f"{self.process.what}: no counts of blob {blob!r} came back") from None
             counts.append(
                 {"layer": layer.name, "type": layer.type, "blob": blob, "size": size, "nan": nan, "inf": inf}
                 | {"largest": largest}

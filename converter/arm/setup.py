@@ -73,7 +73,7 @@ def _refuse_foreign(folder) -> bool:
     except FileNotFoundError:
         return False
     except NotADirectoryError:
-        raise UsageError(f"--setup-arm {folder}: is a file, expected a folder to make") from None
+        raise UsageError(f"--setup-arm {folder}: is a file or lies in one, expected a folder to make") from None
     except OSError as error:
         raise cannot_write(folder, error) from None
     if foreign := [name for name in names if name not in OWN]:
