@@ -12,8 +12,8 @@ import time
 
 import numpy as np
 import pytest
-
 from arm_root import hand_made, script
+
 from converter.arm.guest import MAGIC, read_message, write_message
 from converter.arm.process import ArmProcess
 from converter.arm.root import read_root

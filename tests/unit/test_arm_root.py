@@ -4,8 +4,8 @@ import os
 from pathlib import Path
 
 import pytest
-
 from arm_root import ELF, hand_made, program
+
 from converter.arm.root import RECORD, Record, arm_root, default_folder
 from converter.errors import DependencyError
 from converter.files import sha256

@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from arm_root import ELF, hand_made, program
+
 from converter.arm import setup, wheels
 from converter.arm.commands import reason, run
 from converter.arm.packages import candidates
