@@ -6,9 +6,9 @@ from typing import Any
 from converter.report.blocks import BAD, NOTE, OK, Block, Folded, Points, Row, Section, Table, Text, columns
 from converter.report.text import NOTHING, cosine, count, error, is_number, listed, mapping, mappings, percent, plain
 
-_TITLES = ("Mode", "Graph", "Input", "Output", ">max |Δ|", ">Of range", ">Allowed", ">Cosine", ">NaN, infinite", "")
+_TITLES = ("Mode", "Graph", "Input", "Output", ">max |Δ|", ">Of range", ">Allowed", ">Cosine", ">Not finite", "")
 _DECISIONS = ("Mode", "Graph", "Input", "Best cell", ">Box moved, pixels", ">Allowed", ">Score", ">Of the network", "")
-_BLOBS = ("Layer", "Type", "Blob", ">Values", ">NaN", ">Infinite", ">Largest finite")
+_BLOBS = ("Layer", "Type", "Blob", ">Values", ">NaN or infinite", ">Largest finite")
 _SHOWN = 20
 
 
@@ -89,7 +89,7 @@ def _outputs(mode):
         for output in mappings(check.get("outputs")):
             found = mapping(counts.get(output.get("name")))
             passed = bool(output.get("passed"))
-            bad = f"{found['nan']}, {found['inf']}" if found.get("nan") or found.get("inf") else "0"
+            bad = _not_finite(found)
             figures = (
                 error(output.get("max_abs")),
                 percent(output["relative"]) if is_number(output.get("relative")) else NOTHING,
@@ -112,8 +112,16 @@ def _blobs(mode):
             yield Text(f"{title}: all {count(len(blobs.get('blobs') or ()), 'blob')} finite.")
             continue
         rows = tuple(
-            Row(tuple(plain(blob.get(key)) for key in ("layer", "type", "blob", "size", "nan", "inf", "largest")), BAD)
+            Row((*_plain(blob, "layer", "type", "blob", "size"), _not_finite(blob), *_plain(blob, "largest")), BAD)
             for blob in bad[:_SHOWN]
         )
         table = Table(columns(*_BLOBS), rows, "In the order of the layers; it begins in the first.", long=True)
         yield Folded(f"{title}: {count(len(bad), 'blob')} not finite", (table,), brief=False)
+
+
+def _not_finite(counts):
+    return plain((counts.get("nan") or 0) + (counts.get("inf") or 0))
+
+
+def _plain(blob, *keys):
+    return (plain(blob.get(key)) for key in keys)
