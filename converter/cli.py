@@ -14,6 +14,7 @@ from converter.arm.command import (
     ArmInputs,
     ArmMode,
     ArmRootFolder,
+    ArmRtol,
     ArmTimeout,
     arm_options,
 )
@@ -141,6 +142,7 @@ def export_command(
     arm_cpu: ArmCpu = None,
     arm_inputs: ArmInputs = None,
     arm_blobs: ArmBlobs = False,
+    arm_rtol: ArmRtol = None,
     arm_timeout: ArmTimeout = None,
     arm_root: ArmRootFolder = None,
     pnnx_timeout: Annotated[float, typer.Option(metavar="SECONDS", min=1, help="What one pnnx run may take.")] = 120.0,
@@ -186,11 +188,12 @@ def export_command(
         golden=golden,
         protect_fp16=protect_fp16,
         arm=arm_options(
-            *(_only_arm(runtime),),
+            _only_arm(runtime),
             mode=arm_mode,
             cpu=arm_cpu,
             inputs=arm_inputs,
             blobs=arm_blobs,
+            rtol=arm_rtol,
             timeout=arm_timeout,
             root=arm_root,
         ),
@@ -210,7 +213,8 @@ def _run(options, as_json, verbose, quiet):
         stage_lines("start", process.age(), "Python, command line")
         manifest = export(options, stage_lines)
     except VerificationError as error:
-        print_checks(table, checks_of(error), verbose)
+        if checks := checks_of(error):
+            print_checks(table, checks, verbose)
         if arm := (error.result or {}).get("arm"):
             print_arm(table, arm, verbose)
         raise

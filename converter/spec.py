@@ -176,6 +176,7 @@ class ArmOptions(Frozen):
         cpu: as qemu calls it.
         inputs: how many to run.
         blobs: whether to look for NaN and infinity in every blob.
+        rtol: replaces the config's tolerances of every output.
         timeout: seconds that one run of one graph may take.
     """
 
@@ -184,6 +185,7 @@ class ArmOptions(Frozen):
     cpu: str
     inputs: Annotated[int, Field(ge=1)]
     blobs: bool
+    rtol: NonNegative | None = None
     timeout: Annotated[float, Field(gt=0)]
 
 

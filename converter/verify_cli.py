@@ -16,6 +16,7 @@ from converter.arm.command import (
     ArmInputs,
     ArmMode,
     ArmRootFolder,
+    ArmRtol,
     ArmTimeout,
     arm_options,
 )
@@ -102,6 +103,7 @@ def verify_command(
     arm_cpu: ArmCpu = None,
     arm_inputs: ArmInputs = None,
     arm_blobs: ArmBlobs = False,
+    arm_rtol: ArmRtol = None,
     arm_timeout: ArmTimeout = None,
     arm_root: ArmRootFolder = None,
     setup_arm: Annotated[
@@ -235,11 +237,18 @@ def verify_command(
     loose = {"init": init, "update": update, "backbone": backbone, "neck_head": neck_head}
     loose = {name: path for name, path in loose.items() if path is not None}
     arm = arm_options(
-        *(runtime,), mode=arm_mode, cpu=arm_cpu, inputs=arm_inputs, blobs=arm_blobs, timeout=arm_timeout, root=arm_root
+        runtime,
+        mode=arm_mode,
+        cpu=arm_cpu,
+        inputs=arm_inputs,
+        blobs=arm_blobs,
+        rtol=arm_rtol,
+        timeout=arm_timeout,
+        root=arm_root,
     )
+    export, write_golden = _golden_target(export, write_golden)
     hosts = [HOST_RUNTIMES[name] for name in runtime or () if name in HOST_RUNTIMES]
     formats = format_names([*(format or ()), *(hosts if export else ())])
-    export, write_golden = _golden_target(export, write_golden)
     _check_models(export, loose, rename, formats)
     flags = {"path_name": path_name, "template_size": template_size, "search_size": search_size}
     arch, network = _network(export, arch, config, flags)

@@ -47,6 +47,18 @@ ArmBlobs = Annotated[
         rich_help_panel=PANEL,
     ),
 ]
+ArmRtol = Annotated[
+    float | None,
+    typer.Option(
+        "--arm-rtol",
+        metavar="X",
+        min=0,
+        help="Tolerance of every output as a share of its range, instead of the config's, which were measured on the "
+        "trained LightTrack-Mobile.",
+        show_default=False,
+        rich_help_panel=PANEL,
+    ),
+]
 ArmTimeout = Annotated[
     float | None,
     typer.Option(
@@ -74,7 +86,7 @@ def arm_options(runtimes: list[str] | None, **given: Any):
 
     Args:
         runtimes: of ``--runtime``.
-        given: mode, cpu, inputs, blobs, timeout, root: of the option of that name; None where it was not given.
+        given: mode, cpu, inputs, blobs, rtol, timeout, root: of the option of that name; None where it was not given.
 
     Raises:
         UsageError: for an unknown runtime or mode, or an option without the runtime.
@@ -85,12 +97,13 @@ def arm_options(runtimes: list[str] | None, **given: Any):
             raise UsageError(f"--runtime {name}: expected one of {', '.join(known)}")
     if RUNTIME not in (runtimes or ()):
         for name, value in given.items():
-            if value:
+            if value not in (None, False):
                 raise UsageError(f"--arm-{name} is about --runtime {RUNTIME}; pass that too")
         return None
     from converter.arm.modes import DEFAULT_CPU, DEFAULT_MODE, mode_named
     from converter.arm.process import TIMEOUT
     from converter.arm.root import default_folder
+    from converter.command import finite
     from converter.spec import ArmOptions
 
     modes = tuple(dict.fromkeys(mode_named(name).name for name in given.get("mode") or (DEFAULT_MODE,)))
@@ -100,5 +113,6 @@ def arm_options(runtimes: list[str] | None, **given: Any):
         cpu=given.get("cpu") or DEFAULT_CPU,
         inputs=given.get("inputs") or DEFAULT_INPUTS,
         blobs=bool(given.get("blobs")),
+        rtol=finite("--arm-rtol", given.get("rtol")),
         timeout=given.get("timeout") or TIMEOUT,
     )

@@ -11,7 +11,7 @@ from converter.arm.process import TIMEOUT
 from converter.arm.root import ArmRoot
 from converter.errors import UsageError
 from converter.feeds import Feed
-from converter.spec import ArmOptions, GraphSpec, NetworkSpec
+from converter.spec import ArmOptions, GraphSpec, NetworkSpec, Tolerance
 
 Arrays = Mapping[str, np.ndarray]
 Files = tuple[Path, Path]
@@ -89,6 +89,8 @@ def arm_job(
     Args:
         groups: for each search size: graphs with their files, feeds, the reference's answers.
     """
+    if options.rtol is not None:
+        network = _with_rtol(network, options.rtol)
     return ArmJob(
         root=root,
         groups=[
@@ -103,3 +105,10 @@ def arm_job(
         blobs=options.blobs,
         timeout=options.timeout,
     )
+
+
+def _with_rtol(network, rtol):
+    """The same config with one tolerance for every output in every mode."""
+    table = {name: Tolerance(rtol=rtol) for name in network.tensors}
+    modes = {name: allowed.model_copy(update={"tolerances": table}) for name, allowed in network.arm.items()}
+    return network.model_copy(update={"arm": modes})

@@ -62,7 +62,9 @@ class ArmCheck:
             return f"holds {count['nan']} NaN and {count['inf']} infinite of {count['size']} values"
         if output.problem:
             return output.problem
-        needed = "" if output.needed_rtol is None else f", rtol {rounded_up(output.needed_rtol)} would have passed"
+        needed = (
+            "" if output.needed_rtol is None else f", --arm-rtol {rounded_up(output.needed_rtol)} would have passed"
+        )
         return f"is off by {output.max_abs:.2e}, allowed {output.allowed:.2e}{needed}"
 
     def as_dict(self) -> dict[str, Any]:

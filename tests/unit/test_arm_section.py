@@ -103,7 +103,7 @@ def test_a_check_passes_when_figures_cell_box_and_score_do():
     assert not moved
     assert moved.failure().startswith("update (chained, noise 0): the best box is off by 2.00 pixels")
     off = check(answer(box=(10.0, 20.0, 30.0, 42.0)))
-    assert "reg is off by 2.00e+00, allowed 7.80e-01, rtol 5.2e-02 would have passed" in off.failure()
+    assert "reg is off by 2.00e+00, allowed 7.80e-01, --arm-rtol 5.2e-02 would have passed" in off.failure()
 
 
 def test_nan_and_infinity_are_counted_and_fail():
