@@ -1,4 +1,4 @@
-"""ncnn's aarch64 kernels under emulation: the trained tracker, networks made to overflow, and the gate in both commands.
+"""ncnn's aarch64 kernels, emulated: the trained tracker, networks made to overflow, the gate in both commands.
 
 They need what ``lt-verify --setup-arm`` builds (``make test-arm``), and say so where it is missing.
 """
@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from test_half import Model, reported, scalable_pair, specs
 
 from conftest import TINY, Finished, command, environment, lt_export, lt_verify
 from converter.arm.job import ArmGroup, ArmJob, ArmModel
@@ -24,14 +25,13 @@ from converter.half.masks import protect_files
 from converter.ncnn_format import load_param
 from converter.plan import Stages
 from converter.spec import ArmTolerances, Tolerance, network_for
-from test_half import Model, reported, scalable_pair, specs
 
 pytestmark = pytest.mark.real
 
-SMALL = {"path_name": TINY, "template_size": 120, "search_size": 128}
-SIZES = ("--path-name", TINY, "--template-size", "120", "--search-size", "128")
+SMALL = {"path_name": TINY, "search_size": 144}
+SIZES = ("--path-name", TINY, "--search-size", "144")
 ARM = ("--runtime", "ncnn-arm64", "--arm-inputs", "1")
-WIDE = ("--arm-rtol", "0.1")
+WIDE = ("--arm-rtol", "0.4")
 
 
 @pytest.fixture(scope="session")
@@ -66,7 +66,7 @@ def feeds(model):
 def on_arm(root, model, feeds, *modes, answers=None, **more):
     """The section on a model; compared with ncnn in float32 here, at tolerances that fit a random network."""
     _, network = network_for(None, None, SMALL)
-    wide = ArmTolerances(tolerances=dict.fromkeys(network.tensors, Tolerance(rtol=0.15)), box_pixels=2.0, score=0.1)
+    wide = ArmTolerances(tolerances=dict.fromkeys(network.tensors, Tolerance(rtol=0.4)), box_pixels=2.0, score=0.1)
     network = network.model_copy(update={"arm": dict.fromkeys(network.arm, wide)})
     models = [ArmModel(graph, model.files(graph.name)) for graph in model.graphs]
     answers = answers or [model.answers(feed) for feed in feeds]
@@ -138,11 +138,11 @@ def test_another_cpu_with_half_arithmetic_gives_the_same_bits(root, model, feeds
 
 @pytest.fixture
 def overflowing(model, feeds):
-    """The update graph with one layer whose blob fits into half and whose sums do not, and the name of that layer."""
+    """In the update graph, a 3x3 convolution whose input and output fit into half and whose sums do not: its name."""
     sound = model.report(feeds)
-    first, second = scalable_pair(model, sound)
+    first, second = scalable_pair(model, sound, kernel=3)
     model.scale("update", first, second, 60000 / reported(sound, "update", first).largest)
-    return first
+    return second
 
 
 def test_sums_that_overflow_are_cured_by_the_masks_that_an_export_writes(root, model, feeds, overflowing):
@@ -150,16 +150,17 @@ def test_sums_that_overflow_are_cured_by_the_masks_that_an_export_writes(root, m
     fp16, fp16s = section.modes
     assert not fp16
     assert fp16s, fp16s.failure()  # the blobs themselves fit
-    assert sum(count["nan"] + count["inf"] for check in fp16.checks for count in check.counts.values()) > 0
-    assert f"layer {overflowing} (" in fp16.failure()
-    assert fp16.blobs[0].graph == "update"
+    assert [check.counts["cls"]["nan"] for check in fp16.checks if check.graph == "update"] == [324, 324]
+    assert "cls holds 324 NaN and 0 infinite of 324 values" in fp16.failure()
+    assert f"layer {overflowing} (Convolution) of update is the first" in fp16.failure()
 
     report = model.report(feeds)
     assert overflowing in report.protect["update"]
     protect_files({"update": model.files("update")[0]}, report.protect)
     masks = [layer.param(31) for layer in load_param(model.files("update")[0]).layers]
     assert set(masks) == {0, 1}
-    assert on_arm(root, model, feeds)
+    cured = on_arm(root, model, feeds)
+    assert cured, cured.failure()
 
 
 def test_blob_that_leaves_the_range_is_named(root, model, feeds):
@@ -205,17 +206,15 @@ def test_blobs_are_counted_on_request(root, model, feeds):
 
 
 def test_graph_is_run_though_its_file_has_another_input(root, model, feeds):
+    answers = [model.answers(feeds[0])]
     param = model.files("init")[0]
     lines = param.read_text().splitlines()
     layers, blobs = map(int, lines[1].split())
     lines[1] = f"{layers + 1} {blobs + 1}"
     param.write_text("\n".join([*lines[:2], "Input other 0 1 other", *lines[2:]]) + "\n")
-    (model.graphs, images) = (model.graphs[:1], {"z": feeds[0].tensors["z"]})
-    answers = [{"zf": Model(model.folder, ()).answers(feeds[0]).get("zf", np.zeros((1, 1, 1, 1), np.float32))}]
-    section = on_arm(root, model, [Feed("z", images)], "fp32", answers=answers, blobs=True)
-    problem = section.modes[0].problem
-    assert problem is None
-    assert [check.graph for check in section.modes[0].checks] == ["init"]
+    section = on_arm(root, model, feeds, "fp32", answers=answers, blobs=True)
+    assert section, section.failure()
+    assert [check.graph for check in section.modes[0].checks] == ["init", "update", "update"]
     assert "other" not in {row["layer"] for row in section.modes[0].blobs[0].rows}
 
 
@@ -335,3 +334,24 @@ def test_a_root_that_is_there_is_not_built_again(root):
     assert result_of(done)["built"] is False
     assert result_of(done)["folder"] == str(root.folder)
     assert time.perf_counter() - start < 20
+
+
+def test_a_root_is_built_from_packages_and_damage_is_noticed(root, small, tiny, tmp_path):
+    if root.record is None:
+        pytest.skip(f"{root.folder} was built by hand, so nothing says that it can be built here")
+    folder = tmp_path / "cache" / "arm64"
+    (folder / "system").mkdir(parents=True)
+    done = lt_verify("--setup-arm", folder)
+    assert done.code == 0, done.err
+    assert "is half-built" in done.err
+    assert done.out.startswith("ready ")
+    assert [path.name for path in folder.parent.iterdir()] == ["arm64"]
+    built = arm_root(folder)
+    assert built.record.wheels == root.record.wheels
+    assert built.record.hello == root.record.hello
+    damaged = next(path for path in folder.rglob("libstdc++.so.6.*") if not path.is_symlink())
+    damaged.write_bytes(damaged.read_bytes()[:-1])
+    done = lt_verify(small, "--resume", tiny, *ARM, "--arm-root", folder)
+    assert done.code == 5
+    assert "is damaged: system/" in done.error_line
+    assert f"lt-verify --setup-arm {folder} rebuilds it" in done.error_line
