@@ -66,13 +66,13 @@ def check(options: VerifyOptions, on_stage: StageCallback | None = None) -> dict
     with ExitStack() as running:
         with stages("models") as notes:
             opened = check_options(options)
-            arm = arm_root(options.arm.root) if options.arm else None
             subject = subject_of(options)
             for format in subject.formats:
                 check_runtime(format)
-            for option, asked in (("--fp16-report", options.fp16), ("--runtime ncnn-arm64", arm)):
+            for option, asked in (("--fp16-report", options.fp16), ("--runtime ncnn-arm64", options.arm)):
                 if asked and "ncnn" not in subject.formats:
                     raise UsageError(f"{option} is about ncnn's half kernels, and there is no ncnn model here")
+            arm = arm_root(options.arm.root) if options.arm else None
             findings = Findings(_header(options, subject), _packages(subject))
             _check_files(options, subject, findings)
             notes.append(", ".join(f"{model.format} {model.graph.name}" for model in subject.models))

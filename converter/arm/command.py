@@ -97,7 +97,7 @@ def arm_options(runtimes: list[str] | None, **given: Any):
             raise UsageError(f"--runtime {name}: expected one of {', '.join(known)}")
     if RUNTIME not in (runtimes or ()):
         for name, value in given.items():
-            if value not in (None, False):
+            if value is not None and value is not False:
                 raise UsageError(f"--arm-{name} is about --runtime {RUNTIME}; pass that too")
         return None
     from converter.arm.modes import DEFAULT_CPU, DEFAULT_MODE, mode_named
