@@ -49,7 +49,8 @@ def guest():
     yield start
     for one in started:
         one.process.kill()
-        one.process.communicate()
+        one.process.wait()
+        one.process.stdout.close()
 
 
 @pytest.fixture
@@ -74,7 +75,7 @@ def test_models_are_loaded_run_and_counted(guest, files):
     one = guest()
     found, _ = one.ask("load", **files)
     assert sorted(found["inputs"]) == ["unused", "x"]
-    assert found["outputs"] == ["out"]
+    assert "out" in found["outputs"]
     x = np.float32([1, np.e, 0, -1, 1e-3]).reshape(1, 1, 5)
     _, answer = one.ask("infer", {"x": x}, name="a", blobs=["out", "log"])
     assert list(answer) == ["out", "log"]
