@@ -107,7 +107,8 @@ class Models:
 
     def infer(self, name: str, feed: Mapping[str, np.ndarray], blobs: list[str]) -> dict[str, np.ndarray]:
         """Blobs of a model, float32, without the batch axis."""
-        return dict(self._extracted(name, feed, blobs, light=True))
+        ends = set(blobs) <= set(self.nets[name].output_names())
+        return dict(self._extracted(name, feed, blobs, light=ends))  # light mode drops inner blobs after their use
 
     def count(self, name: str, feed: Mapping[str, np.ndarray], blobs: list[str]) -> dict[str, Any]:
         """Of each blob: how many values it has, are NaN, are infinite, and the largest finite magnitude."""
