@@ -51,7 +51,7 @@ class ArmCheck:
         elif self.decision is not None and not self.decision:
             what = f"best cell is {self.decision.candidate}, expected {self.decision.reference}"
         elif self.best is not None and not self.best:
-            what = self.best.failure()
+            what = f"{self.best.failure()} (config: arm.{self.mode})"
         else:
             what = "no output was compared"
         return f"{self.graph} ({self.how}, {self.feed}): {what}"
@@ -75,8 +75,9 @@ class ArmCheck:
             "feed": self.feed,
             "passed": bool(self),
             "outputs": [output.as_dict() for output in self.outputs],
-            "best_cell": self.decision.as_dict() if self.decision else None,
-            "best_box": self.best.as_dict() if self.best else None,
+            # not by their truth: one that failed is the one to show
+            "best_cell": None if self.decision is None else self.decision.as_dict(),
+            "best_box": None if self.best is None else self.best.as_dict(),
             "counts": {name: dict(count) for name, count in self.counts.items()},
         }
 

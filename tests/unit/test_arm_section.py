@@ -99,6 +99,8 @@ def test_a_check_passes_when_figures_cell_box_and_score_do():
     far = check(answer(cell=(2, 4)), rtol=10.0)
     assert not far
     assert "best cell is (2, 4), expected (2, 3)" in far.failure()
+    assert far.as_dict()["best_cell"]["candidate"] == (2, 4)
+    assert far.as_dict()["best_box"]["moved"] == 16.0
     moved = check(answer(box=(10.0, 20.0, 30.0, 42.0)), rtol=10.0)
     assert not moved
     assert moved.failure().startswith("update (chained, noise 0): the best box is off by 2.00 pixels")
