@@ -31,7 +31,7 @@ pytestmark = pytest.mark.real
 SMALL = {"path_name": TINY, "search_size": 144}
 SIZES = ("--path-name", TINY, "--search-size", "144")
 ARM = ("--runtime", "ncnn-arm64", "--arm-inputs", "1")
-WIDE = ("--arm-rtol", "0.4")
+WIDE = ("--arm-rtol", "0.4", "--config", Path(__file__).with_name("random_network.yaml"))
 
 
 @pytest.fixture(scope="session")
