@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from converter import __version__, sections
+from converter.arm.job import check_tolerances
 from converter.arm.root import arm_root
 from converter.errors import ConversionError, UsageError, VerificationError
 from converter.exported import describe, file_problems
@@ -72,7 +73,7 @@ def check(options: VerifyOptions, on_stage: StageCallback | None = None) -> dict
             for option, asked in (("--fp16-report", options.fp16), ("--runtime ncnn-arm64", options.arm)):
                 if asked and "ncnn" not in subject.formats:
                     raise UsageError(f"{option} is about ncnn's half kernels, and there is no ncnn model here")
-            arm = arm_root(options.arm.root) if options.arm else None
+            arm = _arm_root(options, subject)
             findings = Findings(_header(options, subject), _packages(subject))
             _check_files(options, subject, findings)
             notes.append(", ".join(f"{model.format} {model.graph.name}" for model in subject.models))
@@ -90,7 +91,7 @@ def check(options: VerifyOptions, on_stage: StageCallback | None = None) -> dict
             ran = _verify(case, findings)
         _more(case, ran, opened, findings, stages)
         if arm:
-            findings.add("arm", sections.arm(case, arm, stages))
+            _on_arm(case, arm, findings, stages)
         _judge(findings)
         if options.reports:
             with stages(LAST_STAGE) as notes:
@@ -99,6 +100,22 @@ def check(options: VerifyOptions, on_stage: StageCallback | None = None) -> dict
     if findings.problems:
         raise VerificationError("; ".join(findings.problems), result=findings.result)
     return findings.result
+
+
+def _arm_root(options, subject):
+    """What runs the emulated ARM cpu, looked at before any work; None when nobody asked for it."""
+    if not options.arm:
+        return None
+    check_tolerances(subject.network, options.arm.modes)
+    return arm_root(options.arm.root)
+
+
+def _on_arm(case, root, findings, stages):
+    """Every run of a graph is a stage of its own, for each takes seconds."""
+    try:
+        findings.add("arm", sections.arm(case, root, stages))
+    except ConversionError as error:
+        findings.problems.append(f"arm: {error}")
 
 
 def _more(case, ran, opened, findings, stages):

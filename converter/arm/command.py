@@ -34,7 +34,7 @@ ArmInputs = Annotated[
         "--arm-inputs",
         metavar="N",
         min=1,
-        help=f"How many inputs to run, the last ones first (default: {DEFAULT_INPUTS}); an update takes 6 to 20 s.",
+        help=f"How many inputs to run, pictures before noise (default: {DEFAULT_INPUTS}); an update takes 6 to 20 s.",
         show_default=False,
         rich_help_panel=PANEL,
     ),
