@@ -76,7 +76,7 @@ def test_models_are_loaded_run_and_counted(guest, files):
     found, _ = one.ask("load", **files)
     assert sorted(found["inputs"]) == ["unused", "x"]
     assert "out" in found["outputs"]
-    x = np.float32([1, np.e, 0, -1, 1e-3]).reshape(1, 1, 5)
+    x = np.float32([1, np.e, 0, -1, 1e-3, 0]).reshape(1, 1, 6)
     _, answer = one.ask("infer", {"x": x}, name="a", blobs=["out", "log"])
     assert list(answer) == ["out", "log"]
     assert answer["log"].dtype == np.float32
@@ -85,7 +85,7 @@ def test_models_are_loaded_run_and_counted(guest, files):
     assert answer["log"].ravel()[2] == -np.inf
     counts, _ = one.ask("count", {"x": x}, name="a", blobs=["log", "out"])
     size, nan, infinite, largest = counts["counts"]["log"]
-    assert (size, nan, infinite) == (5, 1, 1)
+    assert (size, nan, infinite) == (6, 1, 2)
     assert largest == pytest.approx(-np.log(1e-3))
     assert list(counts["counts"]) == ["log", "out"]
 
