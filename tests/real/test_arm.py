@@ -210,12 +210,13 @@ def test_graph_is_run_though_its_file_has_another_input(root, model, feeds):
     param = model.files("init")[0]
     lines = param.read_text().splitlines()
     layers, blobs = map(int, lines[1].split())
-    lines[1] = f"{layers + 1} {blobs + 1}"
-    param.write_text("\n".join([*lines[:2], "Input other 0 1 other", *lines[2:]]) + "\n")
+    lines[1] = f"{layers + 2} {blobs + 2}"
+    more = ["Input other 0 1 other", "UnaryOp behind 1 1 other behind 0=0"]
+    param.write_text("\n".join([*lines[:2], *more, *lines[2:]]) + "\n")
     section = on_arm(root, model, feeds, "fp32", answers=answers, blobs=True)
     assert section, section.failure()
     assert [check.graph for check in section.modes[0].checks] == ["init", "update", "update"]
-    assert "other" not in {row["layer"] for row in section.modes[0].blobs[0].rows}
+    assert not {"other", "behind"} & {row["layer"] for row in section.modes[0].blobs[0].rows}
 
 
 def test_damaged_weights_are_a_failure_of_the_model(root, model, feeds):
@@ -286,6 +287,15 @@ def test_export_that_fails_on_arm_is_not_published(root, tiny, tmp_path):
     failed = result_of(lt_export(*words, "--json"))
     assert failed["error"]["exit_code"] == 1
     assert failed["arm"]["passed"] is False
+
+
+def test_verification_fails_with_the_emulated_kernels(small, tiny):
+    done = lt_verify(small, "--resume", tiny, *ARM, "--arm-rtol", "1e-9", "--json")
+    assert done.code == 1
+    assert done.error_line.startswith("lt-verify: error: ncnn-arm64 (emulated aarch64): fp16: 3 of 3 checks, ")
+    result = result_of(done)
+    assert (result["verdict"], result["verification"]["status"]) == ("failed", "passed")
+    assert not result["arm"]["passed"]
 
 
 def test_verification_reports_and_writes_golden_vectors_of_the_kernels(small, tiny, tmp_path):
