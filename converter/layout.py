@@ -1,7 +1,8 @@
 """Which models an export consists of, and what a device runs with them: graph by graph, for every search size."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from converter.errors import UsageError
 from converter.feeds import Feed
@@ -10,6 +11,8 @@ from converter.ncnn_release import SHAPE_EXPRESSIONS
 from converter.options import ExportOptions
 from converter.plan import image_inputs, network_dimensions
 from converter.spec import GraphSpec, NetworkSpec, TensorSpec
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,18 @@ class Setup:
     def all_graphs(self) -> list[GraphSpec]:
         """Of every format, each once."""
         return list(dict.fromkeys(graph for format in self.uses for graph in self.graphs(format)))
+
+
+def with_other_graphs(items: Iterable[Item], graphs_of: Callable[[Item], Iterable[GraphSpec]]) -> list[Item]:
+    """Those that have a graph which none before has: a graph that serves several sizes is there at its first only."""
+    seen: set[str] = set()
+    found = []
+    for item in items:
+        names = {graph.name for graph in graphs_of(item)}
+        if names - seen:
+            found.append(item)
+        seen |= names
+    return found
 
 
 def setups(options: ExportOptions) -> tuple[Setup, ...]:

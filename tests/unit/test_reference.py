@@ -9,9 +9,10 @@ from golden_folder import HEADER, INIT, SHAPES, UPDATE, graph, inner, picture_fe
 from converter.config import network_for
 from converter.feeds import Feed
 from converter.golden import GoldenCase, read_golden, write_golden
+from converter.layout import with_other_graphs
 from converter.options import VerifyOptions
 from converter.reference import Reference, golden_of, reference_at
-from converter.vectors import Group, _with_other_graphs
+from converter.vectors import Group
 
 IMAGES = (tensor("z"), tensor("x"))
 LARGER = (1, 3, 24, 24)
@@ -144,11 +145,15 @@ def group(*graphs):
     return Group(graphs, [], [])
 
 
+def graphs_of(group):
+    return group.graphs
+
+
 def test_vectors_are_written_where_there_is_another_graph():
     first, shared, other = group(INIT, UPDATE), group(INIT, UPDATE), group(INIT, UPDATE_LARGER)
-    found = _with_other_graphs([first, shared, other, shared, other])
+    found = with_other_graphs([first, shared, other, shared, other], graphs_of)
     assert found == [first, other]
     assert found[0] is first
     alone = group(graph("xf", ["x"], ["xf"]))
-    assert _with_other_graphs([first, alone, alone]) == [first, alone]
-    assert _with_other_graphs([]) == []
+    assert with_other_graphs([first, alone, alone], graphs_of) == [first, alone]
+    assert with_other_graphs([], graphs_of) == []
