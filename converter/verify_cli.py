@@ -19,6 +19,8 @@ from converter.arm.command import (
     ArmRtol,
     ArmTimeout,
     arm_options,
+    golden_source,
+    run_setup,
 )
 from converter.command import (
     HELP_OPTIONS,
@@ -46,7 +48,6 @@ EPILOG = (
     "Exit codes: 0 verified, 1 verification failed, 2 wrong usage, 3 checkpoint or architecture, 4 something could not "
     "be run or written, 5 missing or unusable dependency. LT_DEBUG=1 adds the traceback to an error."
 )
-SETUP_STAGE = "setup"  # none is called so: all of it can be interrupted
 COMMON_SEARCH_SIZES = (288, 256)
 _BARE = "\N{FULL BLOCK}"  # no folder is called so
 MODELS, NETWORK, CHECKS, OUTPUT = "Which models", "Which network", "What to check", "Output"
@@ -239,7 +240,11 @@ def verify_command(
     """Entry of the command; what it does is in ABOUT, what each option means beside it."""
     log_to_stderr(verbose, quiet)
     if setup_arm is not None:
-        _setup_arm(export, setup_arm, as_json, quiet)
+        if export is not None:
+            raise UsageError(
+                f"--setup-arm builds what --runtime {RUNTIME} needs, and verifies nothing: leave {export} out"
+            )
+        run_setup(None if str(setup_arm) == _BARE else setup_arm, as_json, quiet)
         return
     from converter.options import VerifyOptions
 
@@ -279,7 +284,7 @@ def verify_command(
         formats=formats,
         golden=golden,
         write_golden=write_golden,
-        golden_from=_golden_from(golden_from, write_golden, arm),
+        golden_from=golden_source(golden_from, write_golden, arm),
         dumps=dumps,
         layers=layers,
         clip=clip,
@@ -307,36 +312,6 @@ def _golden_target(export, write_golden):
     if bare and export is None:
         raise UsageError("--write-golden: expected a folder to write to")
     return export, export / "golden" if bare else write_golden
-
-
-def _golden_from(name, write_golden, arm):
-    if name not in ("torch", RUNTIME):
-        raise UsageError(f"--golden-from {name}: expected torch or {RUNTIME}")
-    if name == RUNTIME:
-        if write_golden is None:
-            raise UsageError(f"--golden-from {RUNTIME} is about --write-golden; pass that too")
-        if arm is None or len(arm.modes) != 1:
-            raise UsageError(f"--golden-from {RUNTIME} wants --runtime {RUNTIME} and one --arm-mode")
-    return name
-
-
-def _setup_arm(export, folder, as_json, quiet):
-    """``--setup-arm``: what is needed is there afterwards."""
-    from converter.arm.root import default_folder
-    from converter.arm.setup import setup_arm
-    from converter.arm.table import print_root
-    from converter.plan import Stages
-
-    if export is not None:
-        raise UsageError(f"--setup-arm builds what --runtime {RUNTIME} needs, and verifies nothing: leave {export} out")
-    stage_lines.quiet = quiet
-    stage_lines.last = SETUP_STAGE
-    root, built = setup_arm(default_folder() if str(folder) == _BARE else folder, Stages(stage_lines))
-    if as_json:
-        about = root.record.model_dump(include={"python", "packages", "wheels", "hello"})
-        print(json.dumps({"folder": str(root.folder), "built": built, "qemu": str(root.qemu), **about}, indent=2))
-    elif not quiet:
-        print_root(summary_console(False), root, built)
 
 
 def _check_models(export, loose, rename, formats):

@@ -1,5 +1,6 @@
 """What both command lines offer of the emulated ARM cpu; imports nothing heavy."""
 
+import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,6 +12,7 @@ RUNTIME = "ncnn-arm64"
 HOST_RUNTIMES = {"ncnn": "ncnn", "onnxruntime": "onnx"}  # and the format that each runs
 PANEL = "Emulated ARM (--runtime ncnn-arm64)"
 DEFAULT_INPUTS = 2
+SETUP_STAGE = "setup"  # none is called so: all of it can be interrupted
 
 
 def _option(name, metavar, help):
@@ -116,3 +118,41 @@ def arm_options(runtimes: list[str] | None, **given: Any):
         rtol=finite("--arm-rtol", given.get("rtol")),
         timeout=given.get("timeout") or TIMEOUT,
     )
+
+
+def golden_source(name: str, write_golden: Path | None, arm: Any) -> str:
+    """What ``--golden-from`` says.
+
+    Raises:
+        UsageError: when it is no source, or does not fit the other options.
+    """
+    if name not in ("torch", RUNTIME):
+        raise UsageError(f"--golden-from {name}: expected torch or {RUNTIME}")
+    if name == RUNTIME and write_golden is None:
+        raise UsageError(f"--golden-from {RUNTIME} is about --write-golden; pass that too")
+    if name == RUNTIME and (arm is None or len(arm.modes) != 1):
+        raise UsageError(f"--golden-from {RUNTIME} wants --runtime {RUNTIME} and one --arm-mode")
+    return name
+
+
+def run_setup(folder: Path | None, as_json: bool, quiet: bool) -> None:
+    """``--setup-arm``: what is needed is there afterwards.
+
+    Args:
+        folder: None for the default one.
+    """
+    from converter.arm.root import default_folder
+    from converter.arm.setup import setup_arm
+    from converter.arm.table import print_root
+    from converter.command import summary_console
+    from converter.plan import Stages
+    from converter.progress import stage_lines
+
+    stage_lines.quiet = quiet
+    stage_lines.last = SETUP_STAGE
+    root, built = setup_arm(folder or default_folder(), Stages(stage_lines))
+    if as_json:
+        about = root.record.model_dump(include={"python", "packages", "wheels", "hello"})
+        print(json.dumps({"folder": str(root.folder), "built": built, "qemu": str(root.qemu), **about}, indent=2))
+    elif not quiet:
+        print_root(summary_console(False), root, built)
