@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from converter import __version__, sections
+from converter.arm.job import check_tolerances
+from converter.arm.root import arm_root
 from converter.errors import ConversionError, UsageError, VerificationError
 from converter.exported import describe, file_problems
 from converter.formats import FORMATS, check_runtime
@@ -69,8 +71,10 @@ def check(options: VerifyOptions, on_stage: StageCallback | None = None) -> dict
             subject = subjects[0]
             for format in subject.formats:
                 check_runtime(format)
-            if options.fp16 and "ncnn" not in subject.formats:
-                raise UsageError("--fp16-report is about ncnn's half kernels, and there is no ncnn model here")
+            for option, asked in (("--fp16-report", options.fp16), ("--runtime ncnn-arm64", options.arm)):
+                if asked and "ncnn" not in subject.formats:
+                    raise UsageError(f"{option} is about ncnn's half kernels, and there is no ncnn model here")
+            arm = _arm_root(options, subject)
             findings = Findings(_header(options, subject), _packages(subject))
             _check_files(options, subject, findings)
             notes.append(", ".join(f"{model.format} {model.graph.name}" for model in subject.models))
@@ -81,7 +85,7 @@ def check(options: VerifyOptions, on_stage: StageCallback | None = None) -> dict
             others = _at_other_sizes(options, subjects[1:], reference)
             inputs = sum(len(each.feeds) for each in (reference, *(one for _, one in others)))
             notes.append(f"{inputs} inputs")
-        if options.write_golden:
+        if options.write_golden and options.golden_from == "torch":
             with stages("golden") as notes:
                 write_vectors(options, [(subject, reference), *others])
                 notes.append(str(options.write_golden))
@@ -89,6 +93,8 @@ def check(options: VerifyOptions, on_stage: StageCallback | None = None) -> dict
             case = Case(options, subject, reference, _runners(subject, running))
             ran = _verify(case, others, findings)
         _more(case, ran, opened, findings, stages)
+        if arm:
+            _on_arm(case, arm, findings, stages)
         _judge(findings)
         if options.reports:
             with stages(LAST_STAGE) as notes:
@@ -97,6 +103,22 @@ def check(options: VerifyOptions, on_stage: StageCallback | None = None) -> dict
     if findings.problems:
         raise VerificationError("; ".join(findings.problems), result=findings.result)
     return findings.result
+
+
+def _arm_root(options, subject):
+    """What runs the emulated ARM cpu, looked at before any work; None when nobody asked for it."""
+    if not options.arm:
+        return None
+    check_tolerances(subject.network, options.arm.modes)
+    return arm_root(options.arm.root)
+
+
+def _on_arm(case, root, findings, stages):
+    """Every run of a graph is a stage of its own, for each takes seconds."""
+    try:
+        findings.add("arm", sections.arm(case, root, stages))
+    except ConversionError as error:
+        findings.problems.append(f"arm: {error}")
 
 
 def _more(case, ran, opened, findings, stages):

@@ -7,6 +7,17 @@ from typing import Annotated
 import typer
 
 from converter import process
+from converter.arm.command import (
+    RUNTIME,
+    ArmBlobs,
+    ArmCpu,
+    ArmInputs,
+    ArmMode,
+    ArmRootFolder,
+    ArmRtol,
+    ArmTimeout,
+    arm_options,
+)
 from converter.command import (
     HELP_OPTIONS,
     checks_of,
@@ -195,6 +206,21 @@ def export_command(
             "for tests on a device. Inside the output folder they belong to the export.",
         ),
     ] = None,
+    runtime: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="ncnn-arm64: run the ncnn models on an emulated ARM cpu too, with its half kernels, before anything "
+            "is published. What runs a format on this machine always runs.",
+        ),
+    ] = None,
+    arm_mode: ArmMode = None,
+    arm_cpu: ArmCpu = None,
+    arm_inputs: ArmInputs = None,
+    arm_blobs: ArmBlobs = False,
+    arm_rtol: ArmRtol = None,
+    arm_timeout: ArmTimeout = None,
+    arm_root: ArmRootFolder = None,
     pnnx_timeout: Annotated[float, typer.Option(metavar="SECONDS", min=1, help="What one pnnx run may take.")] = 120.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print the manifest to stdout and nothing else.")] = False,
     verbose: Annotated[
@@ -241,12 +267,23 @@ def export_command(
         keep_torchscript=keep_torchscript,
         golden=golden,
         protect_fp16=protect_fp16,
+        arm=arm_options(
+            _only_arm(runtime),
+            mode=arm_mode,
+            cpu=arm_cpu,
+            inputs=arm_inputs,
+            blobs=arm_blobs,
+            rtol=arm_rtol,
+            timeout=arm_timeout,
+            root=arm_root,
+        ),
         pnnx_timeout=pnnx_timeout,
     )
     _run(options, as_json, verbose, quiet)
 
 
 def _run(options, as_json, verbose, quiet):
+    from converter.arm.table import print_arm
     from converter.pipeline import export
     from converter.summary import print_checks, print_summary
 
@@ -256,13 +293,25 @@ def _run(options, as_json, verbose, quiet):
         stage_lines("start", process.age(), "Python, command line")
         manifest = export(options, stage_lines)
     except VerificationError as error:
-        print_checks(table, checks_of(error), verbose)
+        if checks := checks_of(error):
+            print_checks(table, checks, verbose)
+        if arm := (error.result or {}).get("arm"):
+            print_arm(table, arm, verbose)
         raise
     if as_json:
         print(json.dumps(manifest, indent=2))
     elif not quiet:
+        if manifest["arm"]:
+            print_arm(table, manifest["arm"], verbose)
         print_summary(table, manifest, options.output, verbose)
     stage_lines.close(process.age())
+
+
+def _only_arm(runtimes):
+    for name in runtimes or ():
+        if name != RUNTIME:
+            raise UsageError(f"--runtime {name}: expected {RUNTIME}; what runs a --format on this machine always runs")
+    return runtimes
 
 
 def _opset(number):

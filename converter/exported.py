@@ -187,7 +187,9 @@ def models_of(
         models.append(Model(spec, graph.format, files, "manifest"))
     if not models:
         listed = sorted({graph.format for graph in manifest.graphs})
-        raise UsageError(f"--format {formats[0]}: the export has {' and '.join(listed)} only")
+        if formats and not {*formats} & {*listed}:
+            raise UsageError(f"--format {formats[0]}: the export has {' and '.join(listed)} only")
+        raise UsageError(f"export {folder}: no graph of it is run with the sizes {size[0]}/{size[1]}")
     return models
 
 

@@ -41,6 +41,7 @@ def _print_more(console, result, verbose):
         ("dumps", "converter.dumps.table", "print_dumps"),
         ("clip", "converter.clip.table", "print_clip"),
         ("fp16", "converter.half.table", "print_half"),
+        ("arm", "converter.arm.table", "print_arm"),
     ):
         if name in result:
             section = result[name]

@@ -1,7 +1,8 @@
 """Which models an export consists of, and what a device runs with them: graph by graph, for every search size."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from converter.errors import UsageError
 from converter.feeds import Feed
@@ -10,6 +11,8 @@ from converter.ncnn_release import SHAPE_EXPRESSIONS
 from converter.options import ExportOptions
 from converter.plan import image_inputs, network_dimensions
 from converter.spec import GraphSpec, NetworkSpec, TensorSpec
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,18 @@ class Setup:
         return list(dict.fromkeys(graph for format in self.uses for graph in self.graphs(format)))
 
 
+def with_other_graphs(items: Iterable[Item], graphs_of: Callable[[Item], Iterable[GraphSpec]]) -> list[Item]:
+    """Those that have a graph which none before has: a graph that serves several sizes is there at its first only."""
+    seen: set[str] = set()
+    found = []
+    for item in items:
+        names = {graph.name for graph in graphs_of(item)}
+        if names - seen:
+            found.append(item)
+        seen |= names
+    return found
+
+
 def setups(options: ExportOptions) -> tuple[Setup, ...]:
     """What is to be made, the network's own search size first.
 
@@ -82,7 +97,7 @@ def setups(options: ExportOptions) -> tuple[Setup, ...]:
     uses = {format: _uses(options, format, dimensions) for format in options.formats}
     for format, of_sizes in uses.items():
         files = dict.fromkeys(use.file for of_size in of_sizes for use in of_size)
-        check_names(format, {file.stem: file.graph for file in files})
+        check_names(format, [(file.stem, file.graph) for file in files])
     return tuple(
         Setup(
             network,
@@ -146,9 +161,10 @@ def search_sizes(options: ExportOptions) -> tuple[int, ...]:
         raise UsageError(
             f"--search-size {' and '.join(map(str, sizes))}: weights of this network are of one size; give it once"
         )
-    if len(sizes) > 1 and options.split in options.network.one_file:
+    one = [split for format in options.formats if (split := options.split_of(format)) in options.network.one_file]
+    if len(sizes) > 1 and one:
         raise UsageError(
-            f"--split {options.split} with search sizes {', '.join(map(str, sizes))}: it is one file; "
+            f"--split {one[0]} with search sizes {', '.join(map(str, sizes))}: it is one file; "
             "pass --dynamic-search, or one --search-size at a time"
         )
     return sizes

@@ -92,6 +92,7 @@ def build_manifest(
         "tracker": {**about["tracker"], "sizes": [_sizes(setup) for setup in setups]},
         "tools": tool_versions(packages),
         "verification": made.verification,
+        "arm": made.arm,
     }
 
 

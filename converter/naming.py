@@ -1,7 +1,7 @@
 """What the blobs and files of an export are called."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from pydantic import Field
@@ -114,17 +114,17 @@ def _meant(rename, before):
     return by_name or by_meaning
 
 
-def check_names(format: str, graphs: Mapping[str, GraphSpec]) -> None:
+def check_names(format: str, files: Iterable[tuple[str, GraphSpec]]) -> None:
     """Refuse names that a format does not take, or that two tensors or files share.
 
     Args:
-        graphs: file name without extension to what is converted.
+        files: name without extension and what is converted, of every file once.
 
     Raises:
         UsageError: naming the first.
     """
     stems: dict[str, str] = {}
-    for stem, graph in graphs.items():
+    for stem, graph in files:
         taken: dict[str, str] = {}
         for tensor in (*graph.inputs, *graph.outputs):
             if not LEGAL[format].fullmatch(tensor.name):

@@ -17,6 +17,7 @@ from converter.errors import ConversionError
 MAGIC = "7767517"
 ARRAY_KEYS = -23300
 LARGEST_KEY = 31
+LONGEST_NAME = 255
 LARGEST_INTEGER = 2**31 - 1
 
 _WORD = re.compile(r'(?:"[^"\n]*"|[^ \t\r\f\v\n])+')
@@ -237,7 +238,7 @@ def read_param(text: str, name: str) -> NcnnGraph:
     Raises:
         ConversionError: naming the line that cannot be read.
     """
-    return _read(text, name, _check_params)
+    return _read(text, name, _check_words)
 
 
 def read_table(text: str, name: str) -> NcnnGraph:
@@ -260,8 +261,8 @@ def _read(text, name, check):
             raise ConversionError(f"{name}: line {number} is over, expected {layer_count} layers and then the end")
         try:
             layer = replace(_read_layer(line), source=before)
-            _check_blobs(layer, known)
             check(layer)
+            _check_blobs(layer, known)
         except ValueError as error:
             raise ConversionError(f"{name}: cut off or not a layer table, line {number}: {error}") from None
         layers.append(layer)
@@ -313,13 +314,23 @@ def _check_blobs(layer, known):
         known.add(blob)
 
 
-def _check_params(layer):
-    """Keys and values as ncnn's parser takes them; it reads the values only when the layer asks for them."""
+def _check_words(layer):
+    """Names, keys and values as ncnn's parser takes them; it reads the values only when the layer asks for them."""
+    for word in (layer.type, layer.name, *layer.inputs, *layer.outputs):
+        if len(word.encode()) > LONGEST_NAME or "\0" in word or " " in word or "\t" in word:
+            raise ValueError(f"{word[:40]!a} is no name, expected at most {LONGEST_NAME} bytes without NUL and blanks")
+    seen: set[int] = set()
     for word in layer.params:
+        if "\0" in word:
+            raise ValueError(f"layer {layer.name}: {word[:40]!a} holds a NUL byte")
         key, equals, value = word.partition("=")
         known = _INTEGER.fullmatch(key) and len(key) < 8
         if not equals or not known or not (0 <= int(key) <= LARGEST_KEY or 0 <= ARRAY_KEYS - int(key) <= LARGEST_KEY):
             raise ValueError(f"layer {layer.name}: {word[:40]!r} is no parameter, expected key=value, keys 0 to 31")
         numbers = all(_NUMBER.fullmatch(element) for element in value.removesuffix(",").split(","))
-        if not numbers and not (value[:1].isalpha() or value[:1] == '"'):
+        quoted = len(value) > 1 and value[0] == value[-1] == '"'
+        if not (numbers or quoted or value[:1].isalpha()):
             raise ValueError(f"layer {layer.name}: parameter {key} is {value[:40]!r}, expected numbers or a text")
+        if int(key) in seen or ARRAY_KEYS - int(key) in seen:
+            raise ValueError(f"layer {layer.name}: parameter {key} is there twice")
+        seen.add(int(key))

@@ -31,7 +31,7 @@ _ACTIVATION, _HARD_SWISH, _EXPRESSION = 9, 6, 6
 # Reshape's 12 and 13 move a dimension to the batch and back; a release that does not know them answers wrongly
 RESHAPE_WITH_BATCH, _BATCH = "20261020", (12, 13)
 
-RELEASE = re.compile(r"20\d{6}")
+RELEASE = re.compile(r"^20[0-9]{6}$")
 
 
 def oldest_release(graph: NcnnGraph) -> str | None:

@@ -19,6 +19,28 @@ from converter.spec import (
 )
 
 
+class ArmOptions(Frozen):
+    """How to run ncnn models on the emulated ARM cpu; see :mod:`converter.arm`.
+
+    Attributes:
+        root: the folder with what runs them.
+        modes: names of :data:`converter.arm.modes.MODES`.
+        cpu: as qemu calls it.
+        inputs: how many to run.
+        blobs: whether to look for NaN and infinity in every blob.
+        rtol: replaces the config's tolerances of every output.
+        timeout: seconds that one run of one graph may take.
+    """
+
+    root: Path
+    modes: Annotated[tuple[str, ...], Field(min_length=1)]
+    cpu: str
+    inputs: Annotated[int, Field(ge=1)]
+    blobs: bool
+    rtol: NonNegative | None = None
+    timeout: Annotated[float, Field(gt=0)]
+
+
 class NetworkOptions(Frozen):
     """Which network, and where its weights are.
 
@@ -29,6 +51,7 @@ class NetworkOptions(Frozen):
         official: an official checkout to build the network from; our own definition otherwise.
         stride: what the user believes the stride to be, checked against the network.
         allow_pickle: whether a checkpoint may run code while it loads.
+        arm: whether and how to run the models on the emulated ARM cpu too.
     """
 
     arch: str
@@ -37,6 +60,7 @@ class NetworkOptions(Frozen):
     official: Path | None = None
     stride: int | None = None
     allow_pickle: bool = False
+    arm: ArmOptions | None = None
 
 
 class ExportOptions(NetworkOptions):
@@ -90,7 +114,7 @@ class ExportOptions(NetworkOptions):
         Raises:
             UsageError: when the user's is none.
         """
-        split = self.split or self.network.default_splits[format]
+        split = self.network.default_splits[format] if self.split is None else self.split
         self.network.converted(split)
         return split
 
@@ -118,6 +142,7 @@ class VerifyOptions(NetworkOptions):
         formats: to leave the others out; all when empty.
         golden: folder of golden vectors to compare with; the export's own when None.
         write_golden: folder to write golden vectors to.
+        golden_from: who computes them: the network in torch, or the emulated ARM cpu.
         dumps: folder with what a device wrote.
         layers: whether to look for the first wrong layer.
         clip, box: a video and the target's box in its first frame, ``x,y,w,h``.
@@ -135,6 +160,7 @@ class VerifyOptions(NetworkOptions):
     formats: tuple[Literal[FORMAT_NAMES], ...] = ()
     golden: Path | None = None
     write_golden: Path | None = None
+    golden_from: Literal["torch", "ncnn-arm64"] = "torch"
     dumps: Path | None = None
     layers: bool = False
     clip: Path | None = None

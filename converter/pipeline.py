@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from converter.errors import ConversionError, UsageError
+from converter.errors import ConversionError, UsageError, VerificationError
 from converter.feeds import Feed
 from converter.formats import FORMATS, Conversion, Job, Traced, check_dependencies
-from converter.layout import ModelFile, Setup, Use, at_sizes, setups
+from converter.layout import ModelFile, Setup, Use, at_sizes, setups, with_other_graphs
 from converter.options import ExportOptions
 from converter.plan import StageCallback, Stages, check_checkpoint, reference_answers, reference_words
 from converter.spec import GraphSpec
@@ -47,6 +47,7 @@ class Made:
         graphs: every :class:`converter.manifest.ExportedGraph`.
         verification: the proof's figures, or that there are none.
         protected: ncnn graph to layers without half arithmetic; None where nobody asked for it.
+        arm: what the emulated ARM cpu computed; None where nobody asked for it.
         golden: the index of the golden vectors.
         oldest_ncnn: release that reads the ncnn models; None where there are none.
     """
@@ -56,6 +57,7 @@ class Made:
     graphs: list[Any]
     verification: dict[str, Any]
     protected: dict[str, tuple[str, ...]] | None = None
+    arm: dict[str, Any] | None = None
     golden: dict[str, Any] | None = None
     oldest_ncnn: str | None = None
 
@@ -110,6 +112,8 @@ def export(options: ExportOptions, on_stage: StageCallback | None = None) -> dic
             notes.append(f"on {inputs} inputs" if inputs else "left out")
         made = Made(trials, network, _exported(trials, files, counts), verification, protected)
         made.oldest_ncnn = _oldest_ncnn(files)
+        if options.arm:
+            made.arm = _on_arm(options, trials, files, stages)
         if options.golden:
             with stages("golden") as notes:
                 made.golden = _golden(options, made, workspace)
@@ -130,11 +134,21 @@ def _checked(options) -> list[Trial]:
         from converter.vectors import place_for
 
         place_for(options.golden, options.output)
-    for option, given in (("--golden", options.golden), ("--protect-fp16", options.protect_fp16)):
+    for option, given in (
+        *(("--golden", options.golden), ("--protect-fp16", options.protect_fp16)),
+        ("--runtime ncnn-arm64", options.arm),
+    ):
         if given and not options.verify:
             raise UsageError(f"{option} wants the proof's inputs and answers; leave --no-verify out")
-    if options.protect_fp16 and "ncnn" not in options.formats:
-        raise UsageError("--protect-fp16 is about ncnn models; add --format ncnn")
+    for option, given in (("--protect-fp16", options.protect_fp16), ("--runtime ncnn-arm64", options.arm)):
+        if given and "ncnn" not in options.formats:
+            raise UsageError(f"{option} is about ncnn models; add --format ncnn")
+    if options.arm:
+        from converter.arm.job import check_tolerances
+        from converter.arm.root import arm_root
+
+        arm_root(options.arm.root)
+        check_tolerances(options.network, options.arm.modes)
     check_dependencies(options)
     check_checkpoint(options.checkpoint)
     return [Trial(setup, _feeds(options, setup, len(found) > 1)) for setup in found]
@@ -312,6 +326,24 @@ def _oldest_ncnn(files) -> str | None:
 
     releases = [oldest_release(load_param(paths[0])) for file, paths in files.items() if file.format == "ncnn"]
     return max(releases) if releases and None not in releases else None
+
+
+def _on_arm(options, trials, files, stages) -> dict[str, Any]:
+    """The ncnn models on the emulated ARM cpu, a gate of its own; one that serves several sizes at its first."""
+    from converter.arm.job import arm_job
+    from converter.arm.root import read_root
+    from converter.arm.run import check_arm
+
+    groups = [
+        ([(use.graph, files[use.file]) for use in trial.setup.uses["ncnn"]], trial.feeds, trial.answers)
+        for trial in with_other_graphs(trials, lambda trial: trial.setup.graphs("ncnn"))
+    ]
+    stride = trials[0].setup.dimensions["stride"]
+    job = arm_job(read_root(options.arm.root), options.arm, options.network, stride, groups)
+    section = check_arm(job, stages)
+    if not section:
+        raise VerificationError(f"{section.failure()}; nothing was published", result={"arm": section.as_dict()})
+    return section.as_dict()
 
 
 def _golden(options, made, workspace):

@@ -77,7 +77,7 @@ class Choice:
             UsageError: for one that cannot be.
         """
         network = self.network
-        splits = [self.split or network.default_splits[format] for format in self.formats]
+        splits = [network.default_splits[format] if self.split is None else self.split for format in self.formats]
         graphs = dict.fromkeys(graph for split in splits for graph in network.converted(split))
         parsed = [parse_rename(text, network.graphs) for text in renames]
         return renamed(self.naming, network, list(graphs), parsed)
@@ -109,7 +109,7 @@ def choose(
     Raises:
         ArchitectureError, UsageError: as :func:`converter.config.network_for`, and for a preset that does not fit.
     """
-    preset = load_preset(name) if name else None
+    preset = load_preset(name) if name is not None else None
     if oldest_ncnn is not None and (not RELEASE.fullmatch(oldest_ncnn) or oldest_ncnn < FLOOR):
         raise UsageError(f"--oldest-ncnn {oldest_ncnn}: expected the date of a release, {FLOOR} or later")
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from converter.arm.root import ArmRoot
 from converter.errors import UsageError
 from converter.feeds import Feed
 from converter.formats import FORMATS
@@ -155,6 +156,25 @@ def half(case: Case):
         case.reference.feeds,
         case.reference.answers,
     )
+
+
+def arm(case: Case, root: ArmRoot, stages: Callable) -> Any:
+    """The ncnn models on the emulated ARM cpu; its answers become golden vectors where they are asked for."""
+    from converter.arm.golden import Kept
+    from converter.arm.job import arm_job
+    from converter.arm.run import check_arm
+
+    subject, reference = case.subject, case.reference
+    models = [(model.graph, model.files) for model in subject.models if model.format == "ncnn"]
+    stride = subject.dimensions["stride"]
+    job = arm_job(root, case.options.arm, subject.network, stride, [(models, reference.feeds, reference.answers)])
+    kept = Kept()
+    section = check_arm(job, stages, kept)
+    if section and case.options.golden_from != "torch":
+        with stages("golden") as notes:
+            kept.write(case.options, subject, reference, section)
+            notes.append(str(case.options.write_golden))
+    return section
 
 
 @dataclass(frozen=True)

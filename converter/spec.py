@@ -99,6 +99,20 @@ class Preprocess(Frozen):
         return self
 
 
+class ArmTolerances(Frozen):
+    """What passes on the emulated ARM cpu in one mode.
+
+    Attributes:
+        tolerances: output to tolerance, against the network in float32.
+        box_pixels: how far an edge of the best cell's box may move.
+        score: by how much the best cell's score may differ.
+    """
+
+    tolerances: dict[str, Tolerance]
+    box_pixels: NonNegative
+    score: NonNegative
+
+
 class NetworkSpec(Frozen):
     """A network's config file; see ``configs/lighttrack_mobile.yaml`` for what each key means."""
 
@@ -118,6 +132,7 @@ class NetworkSpec(Frozen):
     logits: dict[str, str] = {}
     activations: dict[str, Activation] = {}
     dynamic_search: list[Size] = []
+    arm: dict[str, ArmTolerances] = {}
     noise_feeds: Annotated[int, Field(ge=1)]
     intermediates: list[ModulePattern] = []
     preprocess: Preprocess
@@ -142,6 +157,7 @@ class NetworkSpec(Frozen):
             ("one_file", self.one_file, self.splits.keys()),
             ("one_file", [one.graph for one in self.one_file.values()], self.graphs.keys()),
             ("one_file", [name for one in self.one_file.values() for name in one.reads], self.graphs.keys()),
+            ("arm", [name for mode in self.arm.values() for name in mode.tolerances], known),
         ):
             if unknown := [name for name in names if name not in among]:
                 raise ValueError(f"{where} names {unknown[0]!r}, known are {', '.join(among) or 'none'}")

@@ -12,6 +12,7 @@ from converter.errors import UsageError
 from converter.feeds import Feed
 from converter.files import make_folder
 from converter.golden import GoldenCase, write_golden
+from converter.layout import with_other_graphs
 from converter.manifest import GOLDEN_INDEX
 from converter.publish import Workspace, check_target
 from converter.spec import GraphSpec
@@ -75,7 +76,7 @@ def make_vectors(
     make_folder(folder)
     cases = [
         GoldenCase(group.graphs, feed, answer, inner)
-        for group in _with_other_graphs(groups)
+        for group in with_other_graphs(groups, lambda group: group.graphs)
         for feed, answer, inner in zip(
             *(group.feeds, group.answers),
             intermediates(module, group.graphs, group.feeds, group.answers, patterns),
@@ -83,17 +84,6 @@ def make_vectors(
         )
     ]
     return write_golden(folder, header, cases)
-
-
-def _with_other_graphs(groups: Sequence[Group]) -> list[Group]:
-    seen: set[str] = set()
-    found = []
-    for group in groups:
-        names = {graph.name for graph in group.graphs}
-        if names - seen:
-            found.append(group)
-        seen |= names
-    return found
 
 
 def publish_vectors(target: Path, made: Path, index: Mapping[str, Any]) -> None:

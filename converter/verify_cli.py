@@ -7,6 +7,21 @@ from typing import Annotated
 
 import typer
 
+from converter.arm.command import (
+    HOST_RUNTIMES,
+    PANEL,
+    RUNTIME,
+    ArmBlobs,
+    ArmCpu,
+    ArmInputs,
+    ArmMode,
+    ArmRootFolder,
+    ArmRtol,
+    ArmTimeout,
+    arm_options,
+    golden_source,
+    run_setup,
+)
 from converter.command import (
     HELP_OPTIONS,
     finite,
@@ -76,6 +91,31 @@ def verify_command(
     ] = None,
     format: Annotated[
         list[str] | None, _option(panel=MODELS, metavar="NAME", help="Only ncnn, or only onnx, of an export with both.")
+    ] = None,
+    runtime: Annotated[
+        list[str] | None,
+        _option(
+            panel=CHECKS,
+            metavar="NAME",
+            help="ncnn-arm64: run ncnn models on an emulated ARM cpu too, with its half kernels. ncnn or onnxruntime: "
+            "of an export with both, only this one's models. Repeatable.",
+        ),
+    ] = None,
+    arm_mode: ArmMode = None,
+    arm_cpu: ArmCpu = None,
+    arm_inputs: ArmInputs = None,
+    arm_blobs: ArmBlobs = False,
+    arm_rtol: ArmRtol = None,
+    arm_timeout: ArmTimeout = None,
+    arm_root: ArmRootFolder = None,
+    setup_arm: Annotated[
+        Path | None,
+        _option(
+            panel=PANEL,
+            metavar="[DIR]",
+            help="Build what --runtime ncnn-arm64 needs, once: arm64 packages of this Debian or Ubuntu, qemu and two "
+            "wheels, unpacked into a folder (default: LT_ARM_ROOT, or one in your cache). Then exit.",
+        ),
     ] = None,
     arch: Annotated[
         str | None, _option(panel=NETWORK, metavar="NAME", help="As for lt-export; an export says it itself.")
@@ -165,6 +205,15 @@ def verify_command(
             panel=OUTPUT, metavar="[DIR]", help="Write golden vectors (default: into the folder golden of the export)."
         ),
     ] = None,
+    golden_from: Annotated[
+        str,
+        _option(
+            panel=OUTPUT,
+            metavar="NAME",
+            help="Who computes what --write-golden writes: torch, or ncnn-arm64 in the one --arm-mode, for a device "
+            "with the same kernels.",
+        ),
+    ] = "torch",
     annotate: Annotated[
         Path | None,
         _option(panel=OUTPUT, metavar="OUT", help="The clip with both boxes drawn: .mp4, .avi or a folder."),
@@ -192,12 +241,30 @@ def verify_command(
 ) -> None:
     """Entry of the command; what it does is in ABOUT, what each option means beside it."""
     log_to_stderr(verbose, quiet)
+    if setup_arm is not None:
+        if export is not None:
+            raise UsageError(
+                f"--setup-arm builds what --runtime {RUNTIME} needs, and verifies nothing: leave {export} out"
+            )
+        run_setup(None if str(setup_arm) == _BARE else setup_arm, as_json, quiet)
+        return
     from converter.options import VerifyOptions
 
     loose = {"init": init, "update": update, "backbone": backbone, "neck_head": neck_head}
     loose = {name: path for name, path in loose.items() if path is not None}
-    formats = format_names(format)
+    arm = arm_options(
+        runtime,
+        mode=arm_mode,
+        cpu=arm_cpu,
+        inputs=arm_inputs,
+        blobs=arm_blobs,
+        rtol=arm_rtol,
+        timeout=arm_timeout,
+        root=arm_root,
+    )
     export, write_golden = _golden_target(export, write_golden)
+    hosts = [HOST_RUNTIMES[name] for name in runtime or () if name in HOST_RUNTIMES]
+    formats = format_names([*(format or ()), *(hosts if export else ())])
     _check_models(export, loose, rename, formats)
     flags = {"path_name": path_name, "template_size": template_size, "search_size": search_size}
     arch, network = _network(export, arch, config, flags)
@@ -215,6 +282,7 @@ def verify_command(
         checkpoint=resume,
         official=official_root(official, network),
         allow_pickle=allow_pickle,
+        arm=arm,
         folder=export,
         loose=loose,
         search_sizes=_search_sizes(export, network, template_size, search_size),
@@ -222,6 +290,7 @@ def verify_command(
         formats=formats,
         golden=golden,
         write_golden=write_golden,
+        golden_from=golden_source(golden_from, write_golden, arm),
         dumps=dumps,
         layers=layers,
         clip=clip,
@@ -318,8 +387,9 @@ def main() -> None:
     """Entry point of ``lt-verify``."""
     words = sys.argv[1:]
     for index, word in enumerate(words):
-        if word == "--write-golden" and (index + 1 == len(words) or words[index + 1].startswith("-")):
-            words[index] = f"--write-golden={_BARE}"
+        bare = index + 1 == len(words) or words[index + 1].startswith("-")
+        if word in ("--write-golden", "--setup-arm") and bare:
+            words[index] = f"{word}={_BARE}"
     run(app, PROGRAM, words)
 
 

@@ -5,6 +5,7 @@ from pathlib import PurePath
 from typing import Any
 
 from converter.report.blocks import BAD, Report, Section
+from converter.report.sections.arm import arm_section
 from converter.report.sections.clip import Thumbnails, clip_section
 from converter.report.sections.dumps import dumps_section
 from converter.report.sections.files import files_section, golden_section, versions_section
@@ -21,6 +22,7 @@ OPTIONAL = {
     "layers": "Layer by layer (--layers): where errors arise inside the graphs",
     "dumps": "Dumps of a device (--dumps): whether a device computes the same",
     "fp16": "Half precision (--fp16-report): whether half storage and arithmetic on ARM are safe",
+    "arm": "Emulated ARM (--runtime ncnn-arm64): whether ncnn's half kernels compute the same",
 }
 
 
@@ -52,7 +54,10 @@ def _sections(result, thumbnails) -> list[Section]:
     sections = [subject_section(result), outputs_section(result)]
     if result.get("clip") is not None:
         sections.append(clip_section(result["clip"], thumbnails))
-    for key, make in (("layers", layers_section), ("dumps", dumps_section), ("fp16", half_section)):
+    for key, make in (
+        *(("layers", layers_section), ("dumps", dumps_section), ("fp16", half_section)),
+        ("arm", arm_section),
+    ):
         if result.get(key) is not None:
             sections.append(make(result[key]))
     if result.get("golden") is not None:

@@ -207,3 +207,25 @@ def test_every_score_map_decides_for_itself():
 def test_a_higher_map_does_not_hide_another():
     reference = two_maps((1, 2), (0, 3)) * np.float32([10, 1]).reshape(1, 2, 1, 1)
     assert not compare_decision("score", two_maps((1, 2), (0, 0)) * np.float32([10, 1]).reshape(1, 2, 1, 1), reference)
+
+
+@pytest.mark.parametrize(("share", "tie"), [(1e-3, True), (1.9e-3, True), (2.1e-3, False), (1e-5, True)])
+def test_the_share_of_a_tie_may_be_another(share, tie):
+    reference = scores(_12=100, _20=100 * (1 - share)).astype(np.float64)
+    decision = compare_decision("cls", scores(_20=1), reference, 2e-3)
+    assert (decision.tie, bool(decision), decision.as_dict()["tie"]) == (tie, tie, tie)
+    assert not compare_decision("cls", scores(_20=1), scores(_12=100, _20=99.9))
+
+
+def test_the_share_of_a_tie_is_of_the_references_range():
+    reference = scores(_12=100, _20=99.9) + np.float32(1000)
+    assert compare_decision("cls", scores(_20=1), reference, 1.1e-3)
+    assert not compare_decision("cls", scores(_20=1), reference, 0.9e-3)
+    reference[0, 0, 0, 0] = 1090  # the range is ten times smaller
+    reference[reference == 1000] = 1090
+    assert not compare_decision("cls", scores(_20=1), reference, 1.1e-3)
+
+
+def test_without_a_tie_only_equal_scores_are_one_decision():
+    assert compare_decision("cls", scores(_20=1), scores(_12=5, _20=5), 0.0)
+    assert not compare_decision("cls", scores(_20=1), scores(_12=5, _20=4.9999), 0.0)

@@ -10,6 +10,7 @@ from converter import __version__
 from converter.config import network_for
 from converter.layout import setups
 from converter.manifest import ExportedGraph, build_manifest, listed_files
+from converter.naming import Naming
 from converter.options import ExportOptions
 from converter.pipeline import Made, Trial
 
@@ -96,19 +97,21 @@ def options():
 
 @pytest.fixture
 def build(options, tmp_path):
-    def build(**network_changes):
-        chosen = options.model_copy(update={"network": options.network.model_copy(update=network_changes)})
+    def build(about=(), **network_changes):
+        changes = {"network": options.network.model_copy(update=network_changes), **dict(about)}
+        chosen = options.model_copy(update=changes)
         files = [tmp_path / name for name in ("lighttrack_init.param", "lighttrack_init.bin", "lighttrack_init.pt")]
         for path in files:
             path.write_text(path.name)
         checkpoint = SimpleNamespace(file="a.pth", sha256="55", epoch=7)
         network = SimpleNamespace(
-            checkpoint=checkpoint, path_name=options.network.path_name, source="own definition", parameters=1969397
+            checkpoint=checkpoint, path_name=chosen.network.path_name, source="own definition", parameters=1969397
         )
-        setup = setups(chosen)[0]
-        use = setup.uses["ncnn"][0]
-        graphs = [ExportedGraph(use.graph, use.file, tuple(files[:2]), (setup.sizes,), 123)]
-        made = Made([Trial(setup, [])], network, graphs, {"status": "passed"}, oldest_ncnn="20220216")
+        made_for = setups(chosen)
+        use = made_for[0].uses[chosen.formats[0]][0]
+        graphs = [ExportedGraph(use.graph, use.file, tuple(files[:2]), tuple(one.sizes for one in made_for), 123)]
+        trials = [Trial(setup, []) for setup in made_for]
+        made = Made(trials, network, graphs, {"status": "passed"}, oldest_ncnn="20220216")
         return build_manifest(chosen, made, files[2:], sha256, ["numpy"])
 
     return build
@@ -137,6 +140,58 @@ def test_built_manifest_holds_what_a_tracker_needs(build):
     tracker = build()["tracker"]
     expected = {"stride": 16, "template_size": 127, "search_size": 288, "score_size": 18, "penalty_k": 0.007}
     assert {key: tracker[key] for key in expected} == expected
+
+
+def test_built_manifest_says_how_the_models_were_made(build):
+    manifest = build()
+    assert manifest["formats"] == {"ncnn": {"split": "two", "dynamic_search": False, "oldest_ncnn": "20220216"}}
+    assert (manifest["preset"], manifest["precision"]) == (None, "fp32")
+    (graph,) = manifest["graphs"]
+    assert (graph["mode"], graph["sizes"]) == ("template", [{"template_size": 127, "search_size": 288}])
+    assert manifest["tracker"]["sizes"] == [{"template_size": 127, "search_size": 288, "score_size": 18}]
+    assert manifest["tracker"]["cls"] == "logit"
+    made = build({"preset": "pnnx", "precision": "half", "formats": ("onnx",), "opset": 13, "simplify": False})
+    assert (made["preset"], made["precision"]) == ("pnnx", "half")
+    assert made["formats"] == {
+        "onnx": {"split": "three", "opset": 13, "simplified": False, "dynamic_search": False},
+    }
+    both = build({"formats": ("ncnn", "onnx"), "split": "two"})
+    assert {name: about["split"] for name, about in both["formats"].items()} == {"ncnn": "two", "onnx": "two"}
+    assert both["formats"]["onnx"]["simplified"]
+
+
+def test_built_manifest_lists_every_size(build):
+    manifest = build({"search_sizes": (288, 256)})
+    expected = [
+        {"template_size": 127, "search_size": 288, "score_size": 18},
+        {"template_size": 127, "search_size": 256, "score_size": 16},
+    ]
+    assert manifest["tracker"]["sizes"] == expected
+    assert manifest["tracker"]["score_size"] == 18
+    without_score = [{key: size for key, size in one.items() if key != "score_size"} for one in expected]
+    assert manifest["graphs"][0]["sizes"] == without_score
+    dynamic = build({"dynamic_search": True})
+    assert dynamic["formats"]["ncnn"]["dynamic_search"]
+    assert [size["search_size"] for size in dynamic["tracker"]["sizes"]] == [
+        *(288, 192, 208, 224, 240, 256, 272, 304, 320)
+    ]
+    one = build({"split": "one"})
+    assert [(size["template_size"], size["score_size"]) for size in one["tracker"]["sizes"]] == [(127, 18), (128, 18)]
+
+
+def test_built_manifest_says_that_cls_is_a_probability(build, options):
+    network = options.network.with_probabilities()
+    manifest = build(activations=network.activations)
+    assert manifest["tracker"]["cls"] == "probability"
+    assert manifest["tracker"]["reg"] == build()["tracker"]["reg"]
+
+
+def test_built_manifest_has_the_names_in_the_files(build):
+    naming = Naming(blobs={"init": {"z": "input1", "zf": "output.1"}})
+    (graph,) = build({"naming": naming})["graphs"]
+    (given,), (back,) = graph["inputs"], graph["outputs"]
+    assert (given["name"], given["meaning"], given["activation"]) == ("input1", "z", None)
+    assert (back["name"], back["meaning"], back["dtype"]) == ("output.1", "zf", "float32")
 
 
 def test_built_manifest_names_no_folder_of_the_maker(build, tmp_path):

@@ -236,6 +236,20 @@ def test_layers_left_out_change_the_counts(graph):
         ("1 1 3 out1", "1 1 4 out1", 8),  # ncnn's loader would write behind its table of blobs
         ("1 1 3 out1", "1 1 3 out0", 8),
         ("6 7\n", "5 7\n", 8),
+        ("relu_0", "re\x00lu", 8),
+        ("0=0", '0="a,b', 7),
+        ("0=0", '0="', 7),
+        ("1=3", "0=3", 5),  # ncnn would take the last
+        ("1=3", "00=3", 5),
+        ("1=3", "-23300=1,3", 5),
+        ("0=8 1=3", "-23301=1,8 1=3", 5),
+        ("ReLU ", "Re\x00U ", 8),
+        ("1 1 3 out1", "1 1 3 out1\x00", 8),
+        ("0=0", '0="a\x00b"', 7),
+        ("relu_0", '"re lu"', 8),  # ncnn would take the rest for the counts
+        ("relu_0", '"re\tlu"', 8),
+        ("relu_0", "r" * 256, 8),
+        ("relu_0", "\u00e9" * 128, 8),
     ],
 )
 def test_damaged_line_is_refused_by_its_number(old, new, line):
@@ -270,6 +284,11 @@ def test_missing_file_is_refused(tmp_path):
         load_param(tmp_path / "none.param")
 
 
+def test_the_longest_names_that_ncnn_reads():
+    text = PARAM.replace("relu_0", "r" * 255).replace("out1", "\u00e9" * 127)
+    assert read_param(text, "a.param").text() == text
+
+
 def test_file_cut_off_at_any_byte_is_refused_or_lacks_parameters_only():
     for size in range(len(PARAM) - 1):
         with nullcontext() if size > PARAM.rindex("out1") else pytest.raises(ConversionError, match=r"^a\.param: "):
@@ -281,3 +300,92 @@ def test_pnnx_tables_have_parameters_of_another_form():
     assert read_table(text, "a").layers[0].params == ("#0=(1,3,8,8)f32",)
     with pytest.raises(ConversionError, match="line 3"):
         read_param(text, "a")
+
+
+def chosen(graph, *outputs):
+    return [layer.name for layer in graph.part(outputs).layers]
+
+
+def test_part_is_what_some_blobs_depend_on(graph):
+    assert chosen(graph, "out0") == ["in0", "in1", "conv_0", "split_0", "add_0"]
+    assert chosen(graph, "out1") == ["in0", "conv_0", "split_0", "relu_0"]
+    assert chosen(graph, "1") == ["in0", "conv_0"]
+    assert chosen(graph, "in1") == ["in1"]
+    assert chosen(graph, "out0", "out1") == [layer.name for layer in graph.layers]
+    assert chosen(graph, "1", "in1") == ["in0", "in1", "conv_0"]
+    assert chosen(graph) == []
+    assert chosen(graph, "absent") == []
+    assert graph.part(["out1"]).input_blobs() == ["in0"]
+
+
+def test_part_is_a_file_with_counts_of_its_own(graph):
+    part = graph.part(["out1"])
+    lines = PARAM.splitlines(keepends=True)
+    assert part.text() == "7767517\n4 5\n" + "".join([lines[2], *lines[4:6], lines[7]])
+    assert read_param(part.text(), "a.param") == part
+    assert graph.text() == PARAM
+    assert part.header == ""
+    assert graph.part(["out0", "out1"]) == graph
+    assert graph.part(blob for blob in ["out1"]) == part
+
+
+def test_making_room_calls_inner_blobs_otherwise(graph):
+    room = graph.making_room({"1", "out1", "nobody"})
+    assert room.layers[2].outputs == room.layers[3].inputs == ("blob0",)
+    assert room.output_blobs() == ["out0", "blob1"]
+    assert room.renamed({"out0": "1", "in0": "out1"}).output_blobs() == ["1", "blob1"]
+    assert [layer.name for layer in room.layers] == [layer.name for layer in graph.layers]
+    assert graph.layers[2].outputs == ("1",)
+
+
+def test_making_room_takes_names_that_nobody_has(graph):
+    other = graph.renamed({"2": "blob0", "3": "blob2"})
+    room = other.making_room(["1", "in0", "blob1"])
+    assert room.layers[0].outputs == ("blob3",)
+    assert room.layers[2].outputs == ("blob4",)
+    assert room.layers[3].outputs == ("blob0", "blob2")
+    assert len({blob for layer in room.layers for blob in layer.outputs}) == 7
+
+
+@pytest.mark.parametrize("names", [(), ("absent",), {"blob0"}])
+def test_making_room_where_there_is_room_changes_nothing(graph, names):
+    assert graph.making_room(names).text() == PARAM
+
+
+def test_blobs_that_swap_names_with_inner_ones():
+    """As an export does it: pnnx's own names in the way of the declared ones."""
+    graph = read_param(PARAM, "a.param")
+    names = {"in0": "1", "in1": "in0", "out0": "2", "out1": "in1"}
+    found = graph.making_room(set(names.values()) - names.keys()).renamed(names)
+    assert found.input_blobs() == ["1", "in0"]
+    assert found.output_blobs() == ["2", "in1"]
+    assert found.layers[2].inputs == ("1",)
+    assert found.layers[4].inputs == ("blob1", "in0")
+
+
+@pytest.mark.parametrize("content", [PARAM, ONNX2NCNN])
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (lambda text: text.encode("utf-16"), r"line 1 is not text \(byte 0\)"),
+        (lambda text: text.encode("utf-16-le"), r"line 1 is '7\\x007\\x006"),
+        (lambda text: text.encode("utf-16-be"), r"line 1 is "),
+        (lambda text: text.encode("utf-32"), r"line 1 is not text \(byte 0\)"),
+        (lambda text: text.encode("utf-8-sig"), r"line 1 is '\\ufeff7767517', expected ncnn's magic number 7767517"),
+        (lambda text: text.replace("7767517", "7767518").encode(), r"line 1 is '7767518', expected"),
+        (lambda text: text.replace("7767517", "07767517").encode(), r"line 1 is '07767517', expected"),
+        (lambda text: text.replace("\n", "\r").encode(), r"line 1 is "),
+        (lambda text: text.replace("\n", "\x00").encode(), r"line 1 is "),
+        (lambda text: b"\n" + text.encode(), r"line 1 is '', expected"),
+        (lambda text: text.encode()[1:], r"line 1 is '767517', expected"),
+        (lambda text: b"\x00" + text.encode(), r"line 1 is '\\x007767517', expected"),
+        (lambda text: text.encode() + b"\x00", r"line \d+: layer |line \d+ is over"),
+        (lambda text: text.encode() * 2, r"line \d+ is over"),
+        (lambda text: text[:8].encode(), r"line 2 is not there, expected the numbers of layers and blobs"),
+    ],
+)
+def test_text_in_another_form_is_refused(content, damage, words, tmp_path):
+    path = tmp_path / "a.param"
+    path.write_bytes(damage(content))
+    with pytest.raises(ConversionError, match=rf"^a\.param: (cut off or not a layer table, )?({words})"):
+        load_param(path)

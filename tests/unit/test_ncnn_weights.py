@@ -9,7 +9,19 @@ import pytest
 from converter.errors import ConversionError
 from converter.ncnn_format import Layer, NcnnGraph
 from converter.ncnn_slots import slots_of
-from converter.ncnn_weights import HALF, INT8, RAW, SCALED, TABLE, load_bin, load_model, read_bin
+from converter.ncnn_weights import (
+    HALF,
+    HALF_OVERFLOWS,
+    INT8,
+    RAW,
+    SCALED,
+    TABLE,
+    halved,
+    load_bin,
+    load_model,
+    load_part,
+    read_bin,
+)
 
 
 def layer(kind, params="", name="a"):
@@ -253,3 +265,155 @@ def test_much_longer_file_is_refused_before_it_is_read(tmp_path):
         writer.truncate(1 << 40)  # a hole: reading it would fill the memory
     with pytest.raises(ConversionError, match=r"a\.bin: goes on to byte"):
         load_bin(MIXED, path)
+
+
+def halves_of(values):
+    """One layer's weights, given any numbers, as halves."""
+    values = np.asarray(values, np.float32)
+    table = graph(layer("Convolution", f"0=1 1=1 6={values.size}"))
+    data = RAW.to_bytes(4, "little") + values.tobytes()
+    return halved(table, read_bin(table, data, "a.bin")).arrays[0][0]
+
+
+def test_halves_of_a_model_leave_all_that_is_no_weight():
+    before = read_bin(MIXED, mixed(), "a.bin")
+    after = halved(MIXED, before)
+    (conv, bias), relu, norm, (inner,), data = after.arrays
+    assert (conv.tag, inner.tag, relu) == (HALF, HALF, ())
+    assert (bias, norm, data) == (before.arrays[0][1], before.arrays[2], before.arrays[4])
+    assert [one.tag for one in (bias, *norm, *data)] == [None] * 6
+    written = after.data()
+    assert written == mixed(HALF, HALF).replace(b"\x83\x22", b"\0\0")
+    assert [one.data for arrays in read_bin(MIXED, written, "b.bin").arrays for one in arrays] == [
+        one.data for arrays in after.arrays for one in arrays
+    ]
+    assert before.data() == mixed()
+
+
+def test_halves_are_nearest_with_ties_to_even_as_numpys():
+    random = np.random.default_rng(3)
+    bits = random.integers(0, 1 << 32, 20000, dtype=np.uint32).view(np.float32)
+    drawn = bits[np.abs(bits) < HALF_OVERFLOWS]
+    exact = np.arange(1 << 16, dtype=np.uint16).view(np.float16).astype(np.float32)
+    exact = exact[np.isfinite(exact)]
+    between = np.sort(np.unique(exact)).astype(np.float64)
+    middles = ((between[1:] + between[:-1]) / 2).astype(np.float32)
+    values = np.concatenate([drawn, exact, middles, np.nextafter(middles, np.float32(np.inf))])
+    values = values[np.abs(values) < HALF_OVERFLOWS]
+    found = halves_of(values)
+    assert found.tag == HALF
+    assert np.array_equal(np.frombuffer(found.data, "<f2", values.size), values.astype(np.float16))
+    assert found.data[: 2 * values.size] == values.astype("<f2").tobytes()
+
+
+def test_every_middle_between_two_halves_goes_to_the_even_one():
+    halves = np.arange(0x7BFF, dtype=np.uint16)
+    low, high = (bits.view(np.float16).astype(np.float64) for bits in (halves, halves + np.uint16(1)))
+    found = np.frombuffer(halves_of((low + high) / 2).data, "<u2", halves.size)
+    assert np.array_equal(found, halves + (halves & 1))
+
+
+def test_values_that_a_half_holds_come_back_bit_for_bit():
+    exact = np.arange(1 << 16, dtype=np.uint16).view(np.float16)
+    exact = exact[np.isfinite(exact)]
+    values = halves_of(exact).values()
+    assert values.tobytes() == exact.astype(np.float32).tobytes()  # -0.0 and every subnormal, too
+    assert np.count_nonzero((values != 0) & (np.abs(values) < 2.0**-14)) == 2 * 1023
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 63, 64])
+def test_odd_counts_of_halves_are_filled_up_to_four_bytes(count):
+    found = halves_of(np.arange(count) + 0.5)
+    assert len(found.data) == 2 * count + 2 * (count % 2)
+    assert found.data[2 * count :] == b"\0\0" * (count % 2)
+    assert (found.count, found.values().size) == (count, count)
+
+
+@pytest.mark.parametrize("value", [HALF_OVERFLOWS, -HALF_OVERFLOWS, 1e30, -np.inf, np.nan])
+@pytest.mark.parametrize("at", [0, 8])
+def test_weight_that_no_half_holds_is_refused_by_its_layer(value, at):
+    data = bytearray(mixed())
+    data[4 + 4 * at : 8 + 4 * at] = np.float32(value).tobytes()
+    with pytest.raises(ConversionError) as caught:
+        halved(MIXED, read_bin(MIXED, bytes(data), "a.bin"))
+    assert str(caught.value) == (
+        f"--half: layer conv has a weight of {abs(value):.4g}, and the largest half is 65504; leave --half out"
+    )
+
+
+def test_largest_weight_and_a_bias_of_any_size_pass():
+    assert halves_of([np.nextafter(np.float32(HALF_OVERFLOWS), np.float32(0)), -65519]).values().tolist() == [
+        65504,
+        -65504,
+    ]
+    data = bytearray(mixed())
+    data[40:44] = np.float32(1e30).tobytes()
+    assert halved(MIXED, read_bin(MIXED, bytes(data), "a.bin")).arrays[0][1].values()[0] == np.float32(1e30)
+
+
+@pytest.mark.parametrize("tag", [HALF, INT8, SCALED, TABLE])
+def test_weights_that_are_stored_otherwise_already_stay(tag):
+    before = read_bin(MIXED, mixed(tag, tag), "a.bin")
+    assert halved(MIXED, before).data() == mixed(tag, tag)
+
+
+def test_halves_of_halves_are_the_same():
+    once = halved(MIXED, read_bin(MIXED, mixed(), "a.bin"))
+    assert halved(MIXED, once) == once
+
+
+PART = """7767517
+6 6
+Input                    in0                      0 1 x
+Input                    in1                      0 1 zf
+Convolution              conv_0                   1 1 x xf 0=3 1=1 5=1 6=9
+BatchNorm                bn_0                     1 1 zf a 0=3
+InnerProduct             inner_0                  1 1 xf b 0=5 2=15
+BinaryOp                 add_0                    2 1 a b out 0=0
+"""
+
+
+@pytest.fixture
+def whole(tmp_path):
+    (tmp_path / "a.param").write_text(PART)
+    (tmp_path / "a.bin").write_bytes(mixed()[: -DATA.nbytes])
+    return tmp_path / "a.param", tmp_path / "a.bin"
+
+
+@pytest.mark.parametrize(
+    ("outputs", "layers", "data"),
+    [
+        (["xf"], ["in0", "conv_0"], mixed()[:52]),
+        (["a"], ["in1", "bn_0"], mixed()[52:100]),
+        (["b"], ["in0", "conv_0", "inner_0"], mixed()[:52] + mixed()[100:164]),
+        (["xf", "a"], ["in0", "in1", "conv_0", "bn_0"], mixed()[:100]),
+        (["out"], ["in0", "in1", "conv_0", "bn_0", "inner_0", "add_0"], mixed()[:164]),
+        (["x"], ["in0"], b""),
+    ],
+)
+def test_part_of_a_model_has_the_weights_of_its_layers(whole, outputs, layers, data):
+    part, weights = load_part(*whole, outputs)
+    assert [one.name for one in part.layers] == layers
+    assert weights.data() == data
+    assert len(weights.arrays) == len(layers)
+    again = read_bin(part, weights.data(), "part.bin")
+    assert again == weights
+
+
+def test_part_of_a_damaged_model_is_refused(whole):
+    whole[1].write_bytes(whole[1].read_bytes()[:-1])
+    with pytest.raises(ConversionError, match=r"^a\.bin: cut off"):
+        load_part(*whole, ["xf"])
+
+
+def test_half_file_with_weights_that_are_read_as_another_tables():
+    """The halves of one layer are no float32 of another with half as many weights: biases end elsewhere."""
+    smaller = graph(layer("Convolution", "0=1 1=1 5=1 6=9", "conv"))
+    larger = halved(
+        graph(layer("Convolution", "0=2 1=1 5=1 6=18", "conv")),
+        read_bin(
+            graph(layer("Convolution", "0=2 1=1 5=1 6=18", "conv")), bytes(4) + np.ones(20, "<f4").tobytes(), "a.bin"
+        ),
+    )
+    with pytest.raises(ConversionError, match=r"^a\.bin: goes on for 20 bytes after byte 28"):
+        read_bin(smaller, larger.data(), "a.bin")

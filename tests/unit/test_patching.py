@@ -4,9 +4,10 @@ import sys
 import types
 
 import pytest
+import torch
 from torch import nn
 
-from official_patches.modes import MODES, PARTS, UnknownNetworkError, forward_mode, without_unused
+from official_patches.modes import ACTIVATIONS, MODES, PARTS, UNUSED, UnknownNetworkError, forward_mode, without_unused
 from official_patches.patching import PatchSpec, patched
 
 
@@ -181,6 +182,12 @@ FUSED = "fusor(neck.z(Z),neck.x({}))"
             (f"cls({FUSED.format('features(X)')})", f"reg({FUSED.format('features(X)')})"),
             ["features", "neck.z", "neck.x", "fusor", "cls", "reg"],
         ),
+        (
+            "single",
+            ["Z", "X"],
+            (f"cls({FUSED.format('features(X)')})", f"reg({FUSED.format('features(X)')})", "features(X)"),
+            ["features", "neck.z", "neck.x", "fusor", "cls", "reg"],
+        ),
     ],
 )
 def test_forward_mode_composes_the_official_parts(mode, arguments, answer, calls):
@@ -190,6 +197,55 @@ def test_forward_mode_composes_the_official_parts(mode, arguments, answer, calls
     assert network.calls == calls
     assert network.forward() == "training loss"
     assert "forward" not in vars(network)
+
+
+class Numbers(Network):
+    """The same with tensors, to be squashed."""
+
+    def _call(self, part, *arguments):
+        return {"cls": torch.tensor([0.0, 2.0]), "reg": torch.tensor([3.0]), "features": torch.tensor([-1.0])}.get(part)
+
+
+def answers(mode, activations, *arguments):
+    network = Numbers()
+    with patched(forward_mode(network, mode, activations)):
+        found = network.forward(*arguments)
+    assert network.forward() == "training loss"
+    return found
+
+
+@pytest.mark.parametrize(("mode", "others"), [("update", ()), ("neck_head", ()), ("single", (None,))])
+def test_an_activation_is_put_on_its_output_only(mode, others):
+    cls, reg, *rest = answers(mode, ("sigmoid", None, *others), "Z", "X")
+    assert torch.equal(cls, torch.sigmoid(torch.tensor([0.0, 2.0])))
+    assert torch.equal(reg, torch.tensor([3.0]))
+    assert len(rest) == len(others)
+    cls, reg, *rest = answers(mode, (None, "sigmoid", *others), "Z", "X")
+    assert torch.equal(cls, torch.tensor([0.0, 2.0]))
+    assert torch.equal(reg, torch.sigmoid(torch.tensor([3.0])))
+
+
+def test_an_activation_of_a_mode_with_one_output():
+    found = answers("template", ("sigmoid",), "Z")
+    assert torch.equal(found, torch.sigmoid(torch.tensor([-1.0])))
+
+
+@pytest.mark.parametrize("activations", [(), (None,), (None, None)])
+def test_without_activations_the_mode_is_as_it_is(activations):
+    cls, reg = answers("update", activations, "Z", "X")
+    assert torch.equal(cls, torch.tensor([0.0, 2.0]))
+    assert torch.equal(reg, torch.tensor([3.0]))
+
+
+@pytest.mark.parametrize("activations", [("sigmoid",), ("sigmoid", None, None)])
+def test_activations_have_to_be_as_many_as_outputs(activations):
+    with pytest.raises(ValueError, match="zip"):
+        answers("update", activations, "Z", "X")
+
+
+def test_every_mode_says_what_it_does_without():
+    assert UNUSED.keys() == MODES.keys()
+    assert set(ACTIVATIONS) == {None, "sigmoid"}
 
 
 def test_forward_mode_leaves_other_instances_alone():
@@ -205,6 +261,7 @@ def test_forward_mode_leaves_other_instances_alone():
         ("backbone", ["features"]),
         ("neck_head", ["neck", "feature_fusor", "head"]),
         ("update", ["features", "neck", "feature_fusor", "head"]),
+        ("single", ["features", "neck", "feature_fusor", "head"]),
     ],
 )
 def test_what_a_mode_never_calls_is_out_of_the_way(mode, left):

@@ -20,6 +20,7 @@ WORDS = {
     "clip": "On the clip",
     "dumps": "Dumps of the device",
     "fp16": "Half precision on ARM",
+    "arm": "On an emulated ARM cpu",
 }
 
 
@@ -192,7 +193,7 @@ def test_error_is_the_problem_where_there_is_no_list():
 
 
 @pytest.mark.parametrize(
-    "key", ["layers", "clip", "dumps", "fp16", "golden", "verification", "files", "models", "tools"]
+    "key", ["layers", "clip", "dumps", "fp16", "arm", "golden", "verification", "files", "models", "tools"]
 )
 @pytest.mark.parametrize("value", [{}, [], [{}], {"rows": [{}]}, {"layers": [{}], "frames": [{}], "candidates": [{}]}])
 def test_sections_of_another_shape_do_not_break_the_report(key, value):

@@ -226,7 +226,78 @@ def test_without_flags_the_config_tolerances_stand(shipped):
 
 
 def test_tolerances_are_those_of_the_precision(write):
-    table = {name: {"atol": 1.0} for name in ("zf", "xf", "cls", "reg")}
+    table = {name: {"atol": 1.0, "rtol": 0.5} for name in ("zf", "xf", "cls", "reg")}
     network = network_for(None, write({"tolerances": {"half": table}}))[1]
-    assert options(network, precision="half").tolerances()["cls"] == Tolerance(atol=1.0, rtol=5e-3)
+    assert options(network, precision="half").tolerances()["cls"] == Tolerance(atol=1.0, rtol=0.5)
     assert options(network).tolerances()["cls"] == Tolerance(rtol=1e-4)
+
+
+def test_probabilities_are_the_logits_with_their_activation(shipped):
+    network = shipped.with_probabilities()
+    assert network.activations == {"cls": "sigmoid"}
+    assert shipped.activations == {}
+    cls, reg = network.graph_specs("two", DIMENSIONS)[1].outputs
+    assert (cls.activation, cls.about) == ("sigmoid", "foreground probability of every cell")
+    assert (reg.activation, reg.about) == (None, "left, top, right, bottom of every cell, in search-crop pixels")
+    before = shipped.graph_specs("two", DIMENSIONS)[1].outputs[0]
+    assert (before.activation, before.about, before.shape) == (None, "foreground logit of every cell", cls.shape)
+
+
+def test_probabilities_of_a_network_without_logits_are_refused(shipped):
+    with pytest.raises(
+        UsageError, match="--sigmoid: LightTrackM_Subnet, LightTrackM_Speed: no output of it is a logit"
+    ):
+        shipped.model_copy(update={"logits": {}}).with_probabilities()
+
+
+def test_converted_graphs_are_those_that_become_files(shipped):
+    assert shipped.converted("two") == ["init", "update"]
+    assert shipped.converted("three") == ["init", "backbone", "neck_head"]
+    assert shipped.converted("one") == ["single"]
+    with pytest.raises(UsageError, match="--split four: expected one of two, three, one"):
+        shipped.converted("four")
+
+
+def test_other_crops_change_the_two_sizes_only(shipped):
+    other = shipped.at(128, 256)
+    assert (other.template_size, other.search_size) == (128, 256)
+    assert other.at(127, 288) == shipped
+
+
+def test_the_single_graph_gives_its_search_features_too(shipped):
+    single = shipped.graph_spec("single", DIMENSIONS)
+    assert [tensor.name for tensor in (*single.inputs, *single.outputs)] == ["zf", "x", "cls", "reg", "xf"]
+    assert (single.mode, shipped.one_file["one"].template_sizes) == ("single", [127, 128])
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ({"activations": {"reg": "sigmoid"}}, "activations names 'reg', known are cls"),
+        ({"activations": {"cls": "tanh"}}, "activations.cls"),
+        ({"logits": {"score": "a"}}, "logits names 'score'"),
+        ({"one_file": {"four": {"graph": "single", "reads": {}, "template_sizes": []}}}, "one_file names 'four'"),
+        ({"one_file": {"one": {"graph": "whole"}}}, "one_file names 'whole'"),
+        ({"one_file": {"one": {"reads": {"start": {}}}}}, "one_file names 'start'"),
+        ({"dynamic_search": [192, 4000]}, "dynamic_search.1"),
+        ({"ties": {"half": -1.0}}, "ties.half"),
+    ],
+)
+def test_what_a_config_says_of_sizes_and_activations_has_to_fit(write, content, words):
+    with pytest.raises(UsageError) as caught:
+        network_for(None, write(content))
+    assert words in str(caught.value)
+
+
+def test_half_tolerances_are_in_the_config_and_asked_for_where_they_are_not(shipped):
+    table = options(shipped, precision="half").tolerances()
+    assert {name: tolerance.rtol for name, tolerance in table.items()} == {
+        "zf": 5e-3,
+        "xf": 5e-3,
+        "cls": 1e-2,
+        "reg": 1e-2,
+    }
+    assert shipped.ties == {"half": 2e-3}
+    without = shipped.model_copy(update={"tolerances": {"fp32": shipped.tolerances["fp32"]}})
+    with pytest.raises(UsageError, match="config: tolerances has no 'half', which --half needs"):
+        options(without, precision="half").tolerances()

@@ -53,6 +53,32 @@ def test_two_models_of_one_network_keep_their_own_template(network, images):
     assert not np.array_equal(second.track(noise(5, 64))["cls"], before)
 
 
+def test_activations_are_put_on_the_outputs_they_are_of(network, images):
+    plain, squashed = (
+        TorchReference(network, FAMILY, images, *activations) for activations in ((), ({"cls": "sigmoid"},))
+    )
+    feed = {"z": noise(0, 32), "x": noise(1, 64)}
+    logit, probability = plain.infer(feed), squashed.infer(feed)
+    assert probability["cls"].dtype == np.float32
+    assert np.array_equal(probability["cls"], torch.sigmoid(torch.from_numpy(logit["cls"])).numpy())
+    assert not np.array_equal(probability["cls"], logit["cls"])
+    for name in ("zf", "xf", "reg"):
+        assert np.array_equal(probability[name], logit[name])
+    model = TorchModel(network, FAMILY, images, {"cls": "sigmoid"})
+    model.template(feed["z"])
+    tracked = model.track(feed["x"])
+    assert np.array_equal(tracked["cls"], probability["cls"])
+    assert np.array_equal(tracked["reg"], logit["reg"])
+
+
+def test_an_activation_of_another_output(network, images):
+    feed = {"z": noise(0, 32), "x": noise(1, 64)}
+    found = TorchReference(network, FAMILY, images, {"reg": "sigmoid"}).infer(feed)
+    plain = TorchReference(network, FAMILY, images).infer(feed)
+    assert np.array_equal(found["cls"], plain["cls"])
+    assert np.array_equal(found["reg"], torch.sigmoid(torch.from_numpy(plain["reg"])).numpy())
+
+
 def test_nothing_stays_on_the_network(network, images):
     before = dict(network.__dict__)
     model = TorchModel(network, FAMILY, images)

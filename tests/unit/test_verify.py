@@ -150,6 +150,21 @@ def test_another_best_cell_fails_within_tolerance():
         report.raise_if_failed()
 
 
+@pytest.mark.parametrize(("tie", "passed"), [(0.5, True), (1e-5, False)])
+def test_two_cells_are_a_tie_as_near_as_the_caller_says(tie, passed):
+    def lower_the_best(cls, reg):
+        cls = cls.copy()
+        cls.flat[np.argmax(cls)] = cls.min()
+        return cls, reg
+
+    feed, answer = feed_and_answer()
+    tolerances = {**TOLERANCES, "cls": Tolerance(rtol=2)}
+    runners = {"init": Init(), "update": Update(lower_the_best)}
+    checks = verify("ncnn", (INIT, UPDATE), runners, [feed], [answer], tolerances, "cls", tie=tie)
+    assert [check.decision.tie for check in checks if check.decision is not None] == [passed, passed]
+    assert all(checks) == passed
+
+
 def test_output_without_a_tolerance_is_an_error():
     with pytest.raises(KeyError, match="reg"):
         run(tolerances={"zf": Tolerance(atol=1), "cls": Tolerance(atol=1)})

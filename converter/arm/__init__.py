@@ -1,0 +1,1 @@
+"""The real ARM kernels of ncnn, run under user-mode emulation: what a phone will compute, before a phone is touched."""

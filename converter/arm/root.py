@@ -1,0 +1,187 @@
+"""The folder with an aarch64 Python, ncnn and the emulator that runs them: found, and checked before it is used."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from converter.errors import DependencyError
+from converter.files import sha256
+
+RECORD = "arm-root.json"
+SYSTEM, PACKAGES = "system", "python"
+QEMU = "qemu-aarch64-static"
+AARCH64 = 183  # e_machine of an ELF file
+KIND = "arm root"
+VERSION = 1
+
+
+class Record(BaseModel):
+    """``arm-root.json``, written last, so that a folder without it is not finished.
+
+    Attributes:
+        python: as "3.11".
+        qemu: the emulator: a name in the folder, or an absolute path outside.
+        packages: the files of the distribution's packages.
+        wheels: name to version.
+        hello: what the emulated Python said of itself when it was built.
+        files: path in the folder, size, sha256.
+        links: path in the folder, what the link says.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal[KIND] = KIND
+    schema_version: Literal[VERSION] = VERSION
+    python: str
+    qemu: str
+    packages: list[str]
+    wheels: dict[str, str]
+    hello: dict[str, Any]
+    files: Annotated[list[tuple[str, int, str]], Field(min_length=1)]
+    links: list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class ArmRoot:
+    """A folder that can run aarch64 code.
+
+    Attributes:
+        folder: it.
+        system: where the emulated programs see ``/``, as far as there is something.
+        python: the emulated interpreter.
+        qemu: the emulator.
+        record: what setting it up wrote; None for one that was built by hand.
+        compiles: whether Python may leave compiled modules beside the others.
+    """
+
+    folder: Path
+    system: Path
+    python: Path
+    qemu: Path
+    record: Record | None
+    compiles: bool = False
+
+    def command(self, script: Path, *arguments: str) -> list[str]:
+        """Runs a script of ours in the emulated Python."""
+        return [str(self.qemu), "-L", str(self.system), str(self.python), "-s", str(script), *arguments]
+
+    def environment(self, cpu: str) -> dict[str, str]:
+        """Nothing of ours: a library that is preloaded here would be looked for there."""
+        return {
+            **({} if self.compiles else {"PYTHONDONTWRITEBYTECODE": "1"}),
+            "QEMU_CPU": cpu,
+            "PYTHONHOME": str(self.system / "usr"),
+            "PYTHONPATH": str(self.folder / PACKAGES),
+            "OMP_NUM_THREADS": "1",
+            "LANG": "C.UTF-8",
+        }
+
+    def problems(self) -> Iterator[str]:
+        """Files that are missing or are not as they were unpacked; nothing is known of a root built by hand."""
+        for name, size, checksum in self.record.files if self.record else ():
+            path = self.folder / name
+            try:
+                if path.stat().st_size != size or sha256(path) != checksum:
+                    yield f"{name} has changed"
+            except OSError as error:
+                yield f"{name}: {error.strerror}"
+        for name, target in self.record.links if self.record else ():
+            path = self.folder / name
+            if not path.is_symlink() or os.readlink(path) != target:
+                yield f"{name} is no link to {target} any more"
+
+
+def default_folder() -> Path:
+    """``LT_ARM_ROOT``, or a folder in the user's cache."""
+    if named := os.environ.get("LT_ARM_ROOT"):
+        return Path(named)
+    cache = os.environ.get("XDG_CACHE_HOME", "")
+    base = Path(cache) if os.path.isabs(cache) else Path(os.path.expanduser("~/.cache"))
+    return base / "lighttrack-export" / "arm64"
+
+
+def arm_root(folder: Path) -> ArmRoot:
+    """A root that can be used.
+
+    Raises:
+        DependencyError: when it is missing, half-built, damaged or for another machine, with what to do.
+    """
+    root = read_root(folder)
+    if problem := next(root.problems(), None):
+        raise DependencyError(f"ARM root {folder} is damaged: {problem}; {_rebuild(folder)}")
+    return root
+
+
+def read_root(folder: Path) -> ArmRoot:
+    """As :func:`arm_root`, without looking at checksums."""
+    folder = Path(os.path.abspath(folder))
+    try:
+        text = (folder / RECORD).read_bytes()
+    except FileNotFoundError:
+        return _by_hand(folder)
+    except OSError as error:
+        raise DependencyError(f"ARM root {folder}: {error.strerror}") from None
+    try:
+        record = Record.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise DependencyError(
+            f"ARM root {folder} is damaged: {RECORD}: {where} {first['msg'].lower()}; {_rebuild(folder)}"
+        ) from None
+    system = folder / SYSTEM
+    root = ArmRoot(folder, system, system / f"usr/bin/python{record.python}", folder / record.qemu, record)
+    _check_programs(root)
+    return root
+
+
+def _by_hand(folder):
+    """A folder that somebody else made: the root of a system for aarch64, with numpy and ncnn where its Python finds
+    them or under ``python``."""
+    if not folder.is_dir():
+        raise DependencyError(f"ARM root {folder}: no such folder; {_rebuild(folder, 'builds it')}")
+    if (folder / SYSTEM).is_dir() or ((folder / PACKAGES).is_dir() and not (folder / "usr").is_dir()):
+        raise DependencyError(f"ARM root {folder} is half-built: no {RECORD} in it; {_rebuild(folder)}")
+    pythons = sorted((folder / "usr/bin").glob("python3.*[0-9]"), key=lambda path: int(path.name.split(".")[-1]))
+    if not pythons:
+        raise DependencyError(
+            f"ARM root {folder}: no {RECORD} and no usr/bin/python3.N in it; expected what lt-verify --setup-arm "
+            "builds, or the root of an aarch64 system"
+        )
+    beside = folder / QEMU
+    found = beside if beside.is_file() else qemu_on_path()
+    if found is None:
+        raise DependencyError(f"ARM root {folder}: no {QEMU} in it or on the PATH")
+    root = ArmRoot(folder, folder, pythons[-1], found, None)
+    _check_programs(root)
+    return root
+
+
+def qemu_on_path() -> Path | None:
+    """The emulator that the system has."""
+    found = shutil.which(QEMU) or shutil.which("qemu-aarch64")
+    return Path(os.path.abspath(found)) if found else None
+
+
+def _check_programs(root):
+    if not os.access(root.qemu, os.X_OK):
+        raise DependencyError(f"ARM root {root.folder} is damaged: no program {root.qemu}; {_rebuild(root.folder)}")
+    try:
+        with root.python.open("rb") as reader:
+            start = reader.read(20)
+    except OSError as error:
+        raise DependencyError(
+            f"ARM root {root.folder} is damaged: {root.python}: {error.strerror}; {_rebuild(root.folder)}"
+        ) from None
+    if start[:4] != b"\x7fELF" or int.from_bytes(start[18:20], "little") != AARCH64:
+        raise DependencyError(f"ARM root {root.folder}: {root.python.name} in it is no aarch64 program")
+
+
+def _rebuild(folder, does="rebuilds it"):
+    where = "" if folder == Path(os.path.abspath(default_folder())) else f" {folder}"
+    return f"lt-verify --setup-arm{where} {does}"

@@ -1,0 +1,273 @@
+"""What is said of the emulated cpu's answers: figures, decisions, NaN and infinity, and the proof of the mode."""
+
+import io
+import json
+import re
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from converter.arm.decision import Head
+from converter.arm.modes import MODES, mode_named
+from converter.arm.probe import Proof, _arithmetic, _storage
+from converter.arm.section import ArmCheck, ArmSection, BlobCounts, ModeResult
+from converter.arm.table import print_arm
+from converter.compare import compare, compare_decision
+from converter.errors import UsageError
+from converter.half.masks import DangerousMask
+from converter.report.sections.arm import arm_section
+from converter.spec import Tolerance
+
+HEAD = Head("cls", "reg", True, 16, 1.0, 0.05)
+HALF, FLOAT = Proof(True, "half", "half"), Proof(True, "float32", "float32")
+
+
+def answer(cell=(2, 3), box=(10.0, 20.0, 30.0, 40.0), score=2.0, cells=6):
+    cls = np.full((1, 1, cells, cells), -5.0, np.float32)
+    cls[0, 0][cell] = score
+    reg = np.ones((1, 4, cells, cells), np.float32)
+    reg[0, :, cell[0], cell[1]] = box
+    return {"cls": cls, "reg": reg}
+
+
+def test_best_box_is_measured_from_the_middle_in_pixels():
+    best = HEAD.best(answer(), answer())
+    assert best
+    assert best.reference == (0 - 10.0, -16 - 20.0, 0 + 30.0, -16 + 40.0)
+    assert (best.moved, best.score_off) == (0.0, 0.0)
+    assert best.scores[0] == pytest.approx(1 / (1 + np.exp(-2.0)))
+
+
+@pytest.mark.parametrize(
+    ("candidate", "moved", "words"),
+    [
+        (answer(box=(10.0, 20.0, 30.0, 41.5)), 1.5, r"the best box is off by 1\.50 pixels, allowed 1"),
+        (answer(cell=(2, 4)), 16.0, r"the best box is off by 16\.00 pixels"),
+        (answer(score=1.0), 0.0, r"the best score is 0\.731, expected 0\.881 ± 0\.05"),
+    ],
+)
+def test_box_or_score_that_moves_too_far_fails(candidate, moved, words):
+    best = HEAD.best(candidate, answer())
+    assert not best
+    assert best.moved == pytest.approx(moved)
+    assert re.match(words, best.failure())
+
+
+def test_probability_is_a_score_as_it_is():
+    head = Head("cls", "reg", False, 16, 1.0, 0.05)
+    assert head.best(answer(score=0.75), answer(score=0.75)).scores == (0.75, 0.75)
+
+
+def test_no_best_box_without_both_outputs_or_with_nan():
+    broken = answer()
+    broken["reg"][0, 0, 0, 0] = np.nan
+    assert HEAD.best(broken, answer()) is None
+    assert HEAD.best({"zf": np.zeros((1, 96, 8, 8), np.float32)}, answer()) is None
+
+
+def check(given, expected=None, mode="fp16", rtol=0.02, graph="update"):
+    expected = expected or answer()
+    outputs = tuple(compare(name, given[name], expected[name], Tolerance(rtol=rtol)) for name in given)
+    counts = {
+        name: {"size": array.size, "nan": int(np.isnan(array).sum()), "inf": int(np.isinf(array).sum())}
+        for name, array in given.items()
+    }
+    comparable = "cls" in given and np.isfinite(given["cls"]).all()
+    decision = compare_decision("cls", given["cls"], expected["cls"]) if comparable else None
+    best = HEAD.best(given, expected)
+    return ArmCheck(mode, graph, "chained", "noise 0", outputs, decision, best, counts)
+
+
+def with_nan():
+    given = answer()
+    given["cls"][0, 0, 0, :2] = np.nan
+    given["cls"][0, 0, 0, 2] = np.inf
+    return given
+
+
+def result(*checks, proof=HALF, problem=None, blobs=(), mode="fp16"):
+    return ModeResult(MODES[mode], proof, problem, checks, blobs, {"box_pixels": 1.0})
+
+
+def section(*modes, masks=(), half_cpu=True):
+    return ArmSection("max", half_cpu, {"ncnn": "1.0", "numpy": "2", "python": "3.11"}, ("noise 0",), modes, masks)
+
+
+def test_a_check_passes_when_figures_cell_box_and_score_do():
+    assert check(answer())
+    far = check(answer(cell=(2, 4)), rtol=10.0)
+    assert not far
+    assert "best cell is (2, 4), expected (2, 3)" in far.failure()
+    assert far.as_dict()["best_cell"]["candidate"] == (2, 4)
+    assert far.as_dict()["best_box"]["moved"] == 16.0
+    moved = check(answer(box=(10.0, 20.0, 30.0, 42.0)), rtol=10.0)
+    assert not moved
+    assert moved.failure().startswith("update (chained, noise 0): the best box is off by 2.00 pixels")
+    off = check(answer(box=(10.0, 20.0, 30.0, 42.0)))
+    assert "reg is off by 2.00e+00, allowed 7.80e-01, --arm-rtol 5.2e-02 would have passed" in off.failure()
+
+
+def test_nan_and_infinity_are_counted_and_fail():
+    found = check(with_nan(), rtol=1e9)
+    assert not found
+    assert found.not_finite
+    assert found.failure() == "update (chained, noise 0): cls holds 2 NaN and 1 infinite of 36 values"
+    assert found.as_dict()["counts"]["cls"] == {"size": 36, "nan": 2, "inf": 1}
+
+
+def rows(*bad):
+    return tuple(
+        {
+            "layer": name,
+            "type": "Convolution",
+            "blob": name,
+            "size": 9,
+            "nan": 0,
+            "inf": 4 if name in bad else 0,
+            "largest": 1.0,
+        }
+        for name in ("conv_0", "conv_1", "conv_2")
+    )
+
+
+def test_first_bad_layer_is_named():
+    blobs = BlobCounts("update", "noise 0", rows("conv_1", "conv_2"))
+    assert blobs.as_dict()["bad"] == 2
+    assert blobs.as_dict()["first_bad"]["layer"] == "conv_1"
+    failure = result(check(with_nan()), blobs=(blobs,)).failure()
+    assert failure.endswith("; layer conv_1 (Convolution) of update is the first with values that are not finite")
+    assert BlobCounts("update", "noise 0", rows()).first_bad() is None
+
+
+def test_a_mode_without_proof_or_without_checks_has_not_passed():
+    assert result(check(answer()))
+    assert not result()
+    assert result().failure() == "fp16: nothing was compared, so nothing is proved"
+    not_run = result(check(answer()), problem="not run: cortex-a53 has no half arithmetic")
+    assert not not_run
+    assert not_run.failure() == "fp16: not run: cortex-a53 has no half arithmetic"
+
+
+def test_a_section_is_as_good_as_its_worst_mode_and_its_masks():
+    assert section(result(check(answer())))
+    assert not section()
+    assert "nothing was run" in section().failure()
+    both = section(result(check(answer())), result(check(with_nan(), mode="bf16"), mode="bf16"))
+    assert not both
+    assert both.failure().startswith(
+        "ncnn-arm64 (emulated aarch64): bf16: 1 of 1 checks, update (chained, noise 0): cls holds"
+    )
+    masked = section(result(check(answer())), masks=(DangerousMask("update", "conv_88", 3, "blob"),))
+    assert not masked
+    assert "31=3 on layer conv_88 of update" in masked.failure()
+
+
+def test_json_says_emulated_and_has_no_nan():
+    found = section(result(check(with_nan()), blobs=(BlobCounts("update", "noise 0", rows("conv_1")),)), half_cpu=False)
+    text = json.dumps(found.as_dict(), allow_nan=False)
+    assert json.loads(text)["about"] == (
+        "emulated aarch64: ncnn 1.0 in qemu user mode, cpu max, which has no half arithmetic"
+    )
+    assert found.as_dict()["half_arithmetic"] is False
+    assert found.as_dict()["modes"][0]["checks"][0]["format"] == "ncnn-arm64 fp16"
+
+
+@pytest.mark.parametrize("verbose", [False, True])
+def test_the_table_shows_figures_boxes_and_bad_layers(verbose):
+    found = section(
+        result(check(answer(box=(10.0, 20.0, 30.0, 40.5)))),
+        result(check(with_nan(), mode="bf16"), mode="bf16", blobs=(BlobCounts("update", "noise 0", rows("conv_1")),)),
+    )
+    console = Console(width=160, record=True, file=io.StringIO())
+    print_arm(console, found.as_dict(), verbose)
+    text = console.export_text()
+    for words in (
+        *("emulated aarch64", "ncnn-arm64 fp16 update chained", "ncnn-arm64 bf16 update chained"),
+        *("box of the best cell within 0.50 pixels (allowed 1)", "2 NaN, 1 infinite", "all finite"),
+        *("1 of 3 blobs are not finite", "conv_1", "worst of: noise 0"),
+    ):
+        assert words in text
+    assert ("conv_2" in text) == verbose
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        *((257, 2049, "float32"), (257, 2048, "half"), (256, 2048, "bfloat16"), (258, 2048, "bfloat16")),
+        *(
+            (0, 0, "something else (0, 0)"),
+            (257, 2050, "something else (257, 2050)"),
+            (256, 2049, "something else (256, 2049)"),
+        ),
+    ],
+)
+def test_storage_is_told_from_what_came_through(first, second, expected):
+    found = np.resize(np.float32([first, second]), 8)[:, None, None] * np.ones((8, 4, 4), np.float32)
+    assert _storage(found) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(0.0, "float32"), (np.inf, "half"), (-np.inf, "half"), (np.nan, "half"), (1.0, "something else (1 to 1)")],
+)
+def test_arithmetic_is_told_from_the_sum(value, expected):
+    assert _arithmetic(np.full((8, 4, 4), value, np.float32)) == expected
+
+
+def test_one_finite_value_is_no_half_arithmetic():
+    total = np.full((8, 4, 4), np.inf, np.float32)
+    total[0, 0, 0] = 0
+    assert _arithmetic(total).startswith("something else")
+
+
+@pytest.mark.parametrize(
+    ("mode", "proof", "words"),
+    [
+        ("fp16", HALF, None),
+        ("fp32", FLOAT, None),
+        ("fp16s", Proof(True, "half", "float32"), None),
+        ("bf16", Proof(False, "bfloat16", "float32"), None),
+        (
+            "fp16",
+            Proof(True, "half", "float32"),
+            "a probe was stored in half and added in float32, expected half and half",
+        ),
+        (
+            "fp16",
+            Proof(False, "float32", "float32"),
+            "cortex-a53 has no half arithmetic, ncnn computes otherwise there",
+        ),
+        (
+            "fp16s",
+            Proof(False, "float32", "float32"),
+            "cortex-a53 has no half arithmetic, ncnn computes otherwise there",
+        ),
+        ("fp32", HALF, "expected float32 and float32"),
+        ("fp16", Proof(False, "half", "half"), "says that it has no half arithmetic, but a sum overflowed"),
+    ],
+)
+def test_a_mode_is_proved_by_what_the_probe_saw(mode, proof, words):
+    missing = proof.missing(MODES[mode], "cortex-a53")
+    assert missing is None if words is None else words in missing
+
+
+def test_modes_differ_in_every_switch_that_matters():
+    assert mode_named("fp16").options["use_fp16_arithmetic"] is True
+    assert mode_named("fp16s").options["use_fp16_arithmetic"] is False
+    assert not any(value for name, value in mode_named("fp32").options.items() if name.startswith("use_"))
+    assert len({tuple(mode.options.items()) for mode in MODES.values()}) == 4
+    with pytest.raises(UsageError, match=r"--arm-mode int8: expected one of fp32, fp16s, fp16, bf16"):
+        mode_named("int8")
+
+
+def test_the_report_has_a_section():
+    good = arm_section(section(result(check(answer()))).as_dict())
+    assert good.state == "ok"
+    assert "emulated aarch64" in good.summary
+    bad = arm_section(
+        section(result(check(with_nan()), blobs=(BlobCounts("update", "noise 0", rows("conv_1")),))).as_dict()
+    )
+    assert bad.state == "bad"
+    assert "cls holds 2 NaN" in bad.summary
+    assert arm_section({}).state == "bad"

@@ -1,0 +1,395 @@
+"""Presets hold what their consumers take, fit the network, and give way to the options beside them."""
+
+import pytest
+import yaml
+
+from converter import presets
+from converter.config import config_folder, network_for
+from converter.errors import UsageError
+from converter.naming import Naming, check_names
+from converter.options import ExportOptions
+from converter.presets import Preset, check_preset, choose, load_preset, preset_names
+
+NETWORK = network_for(None)[1]
+
+# The consumers' conventions, written down once more: what they load, feed and extract.
+TABLE = {
+    "lighttrack-ncnn": {
+        "format": "ncnn",
+        "split": "two",
+        "template_size": 127,
+        "search_size": 288,
+        "opset": None,
+        "sigmoid": False,
+        "precision": "fp32",
+        "ncnn": "20230223",
+        "files": {"init": "lighttrack_init", "update": "lighttrack_update"},
+        "names": {
+            "init": {"z": "input1", "zf": "output.1"},
+            "update": {"zf": "input1", "x": "input2", "cls": "output.1", "reg": "output.2"},
+        },
+    },
+    "android-single": {
+        "format": "ncnn",
+        "split": "one",
+        "template_size": 128,
+        "search_size": 256,
+        "opset": None,
+        "sigmoid": False,
+        "precision": "fp32",
+        "ncnn": "20210720",
+        "files": {"single": "lighttrack-op"},
+        "names": {"single": {"x": "input", "zf": "temp", "cls": "cls", "reg": "reg", "xf": "745"}},
+    },
+    "rknn": {
+        "format": "onnx",
+        "split": "three",
+        "template_size": 127,
+        "search_size": 288,
+        "opset": 11,
+        "sigmoid": False,
+        "precision": "fp32",
+        "ncnn": None,
+        "files": {
+            "init": "lighttrack_init",
+            "backbone": "lighttrack_backbone",
+            "neck_head": "lighttrack_neck_head",
+        },
+        "names": {},
+    },
+    "tensorrt": {
+        "format": "onnx",
+        "split": "two",
+        "template_size": 128,
+        "search_size": 256,
+        "opset": 11,
+        "sigmoid": True,
+        "precision": "fp32",
+        "ncnn": None,
+        "files": {},
+        "names": {"init": {"z": "z", "zf": "zf"}, "update": {"zf": "zf", "x": "x", "cls": "cls", "reg": "reg"}},
+    },
+    "pnnx": {
+        "format": "ncnn",
+        "split": "two",
+        "template_size": 127,
+        "search_size": 288,
+        "opset": None,
+        "sigmoid": False,
+        "precision": "fp32",
+        "ncnn": None,
+        "files": {},
+        "names": {
+            "init": {"z": "in0", "zf": "out0"},
+            "update": {"zf": "in0", "x": "in1", "cls": "out0", "reg": "out1"},
+        },
+    },
+}
+# what an export with it is made of: file to (inputs, outputs) in their order
+MADE = {
+    "lighttrack-ncnn": {
+        "lighttrack_init": (["input1"], ["output.1"]),
+        "lighttrack_update": (["input1", "input2"], ["output.1", "output.2"]),
+    },
+    "android-single": {"lighttrack-op": (["temp", "input"], ["cls", "reg", "745"])},
+    "rknn": {
+        "lighttrack_init": (["z"], ["zf"]),
+        "lighttrack_backbone": (["x"], ["xf"]),
+        "lighttrack_neck_head": (["zf", "xf"], ["cls", "reg"]),
+    },
+    "tensorrt": {"lighttrack_init": (["z"], ["zf"]), "lighttrack_update": (["zf", "x"], ["cls", "reg"])},
+    "pnnx": {"lighttrack_init": (["in0"], ["out0"]), "lighttrack_update": (["in0", "in1"], ["out0", "out1"])},
+}
+
+
+def chosen(name=None, **given):
+    sizes = {key: given.pop(key, None) for key in ("path_name", "template_size", "search_size")}
+    unset = dict.fromkeys(("arch", "config", "split", "opset", "sigmoid", "half", "oldest_ncnn"))
+    return choose(name, sizes=sizes, **{**unset, "formats": (), **given})
+
+
+def options(choice, tmp_path, **changes):
+    return ExportOptions(
+        arch=choice.arch,
+        checkpoint=tmp_path / "a.pth",
+        output=tmp_path / "out",
+        network=choice.network,
+        formats=choice.formats,
+        split=choice.split,
+        search_sizes=choice.search_sizes,
+        naming=choice.naming,
+        **changes,
+    )
+
+
+def test_every_file_in_the_folder_is_a_preset_that_is_tested_here():
+    assert {path.name for path in (config_folder() / "presets").iterdir()} == {f"{name}.yaml" for name in TABLE}
+    assert preset_names() == sorted(TABLE)
+    assert MADE.keys() == TABLE.keys()
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_preset_is_what_its_consumer_takes(name):
+    preset = load_preset(name)
+    assert preset.model_dump(exclude={"about"}) == TABLE[name]
+    check_preset(name, preset, NETWORK)
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_preset_alone_makes_an_export_that_its_consumer_loads(name, tmp_path):
+    from converter.layout import setups
+
+    row = TABLE[name]
+    choice = chosen(name)
+    assert choice.arch == "LightTrackM_Subnet"
+    assert (choice.network.template_size, choice.network.search_size) == (row["template_size"], row["search_size"])
+    assert choice.search_sizes == (row["search_size"],)
+    assert (choice.formats, choice.split, choice.opset) == ((row["format"],), row["split"], row["opset"])
+    assert (choice.precision, choice.oldest_ncnn) == (row["precision"], row["ncnn"])
+    assert choice.network.activations == ({"cls": "sigmoid"} if row["sigmoid"] else {})
+    made = setups(options(choice, tmp_path))
+    files = {use.file.stem: use.file.graph for use in made[0].uses[row["format"]]}
+    found = {
+        stem: ([tensor.name for tensor in graph.inputs], [tensor.name for tensor in graph.outputs])
+        for stem, graph in files.items()
+    }
+    assert found == MADE[name]
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("lighttrack-ncnn", "C++ demo of Z-Xiong/LightTrack-ncnn and its Android twin (ncnn, split two, 127/288)"),
+        ("android-single", "FeiGeChuanShu/ncnn_Android_LightTrack, one model used twice (ncnn, split one, 128/256)"),
+        ("rknn", "RKNN-Toolkit, three ONNX models named by meaning (onnx, split three, 127/288, opset 11)"),
+        (
+            "tensorrt",
+            "TensorRT, two ONNX models with the sigmoid inside (onnx, split two, 128/256, opset 11, sigmoid inside)",
+        ),
+        ("pnnx", "code written against pnnx's own names, in0, in1, out0, out1 (ncnn, split two, 127/288)"),
+    ],
+)
+def test_preset_is_listed_with_one_line(name, line):
+    assert load_preset(name).line() == line
+    half = load_preset(name).model_copy(update={"precision": "half"})
+    assert half.line() == f"{line[:-1]}, half weights)"
+
+
+def test_without_preset_and_options_the_config_decides():
+    choice = chosen()
+    assert (choice.network, choice.search_sizes, choice.formats) == (NETWORK, (288,), ("ncnn",))
+    assert (choice.split, choice.opset, choice.precision, choice.oldest_ncnn) == (None, None, "fp32", None)
+    assert choice.naming == Naming()
+
+
+@pytest.mark.parametrize("name", TABLE)
+@pytest.mark.parametrize(
+    ("flag", "attribute", "expected"),
+    [
+        ({"split": "three"}, "split", "three"),
+        ({"opset": 17}, "opset", 17),
+        ({"opset": 0}, "opset", 0),  # refused later, and not taken for the preset's
+        ({"half": True}, "precision", "half"),
+        ({"half": False}, "precision", "fp32"),
+        ({"oldest_ncnn": "20250428"}, "oldest_ncnn", "20250428"),
+        ({"formats": ("onnx", "ncnn")}, "formats", ("onnx", "ncnn")),
+        ({"formats": ("ncnn",)}, "formats", ("ncnn",)),
+        ({"search_size": [320, 256]}, "search_sizes", (320, 256)),
+        ({"search_size": [272]}, "search_sizes", (272,)),
+    ],
+)
+def test_an_option_beside_a_preset_wins_and_changes_nothing_else(name, flag, attribute, expected):
+    alone, choice = chosen(name), chosen(name, **flag)
+    assert getattr(choice, attribute) == expected
+    others = {"formats", "split", "opset", "precision", "oldest_ncnn", "search_sizes", "naming", "arch"} - {attribute}
+    assert {key: getattr(choice, key) for key in others} == {key: getattr(alone, key) for key in others}
+    size = expected[0] if attribute == "search_sizes" else alone.network.search_size
+    assert choice.network == alone.network.model_copy(update={"search_size": size})
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_a_template_size_beside_a_preset_wins(name):
+    choice = chosen(name, template_size=96)
+    assert (choice.network.template_size, choice.network.search_size) == (96, TABLE[name]["search_size"])
+
+
+@pytest.mark.parametrize("name", [None, *TABLE])
+@pytest.mark.parametrize(("sigmoid", "activations"), [(True, {"cls": "sigmoid"}), (False, {})])
+def test_sigmoid_beside_a_preset_wins(name, sigmoid, activations):
+    assert chosen(name, sigmoid=sigmoid).network.activations == activations
+
+
+def test_no_half_beside_a_preset_of_halves_wins(monkeypatch):
+    halves = load_preset("pnnx").model_copy(update={"precision": "half"})
+    monkeypatch.setattr(presets, "load_preset", lambda name: halves)
+    assert [chosen("pnnx", half=half).precision for half in (None, False, True)] == ["half", "fp32", "half"]
+
+
+def test_path_name_arch_and_config_beside_a_preset(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("search_size: 320\ntemplate_size: 96\nnoise_feeds: 3\n")
+    tiny = "back_00000000000000000000+cls_002222222+reg_012222222_ops_10"
+    choice = chosen("pnnx", arch="LightTrackM_Speed", config=path, path_name=tiny)
+    assert (choice.arch, choice.network.path_name, choice.network.noise_feeds) == ("LightTrackM_Speed", tiny, 3)
+    assert (choice.network.template_size, choice.network.search_size) == (127, 288)
+    assert chosen(None, config=path).search_sizes == (320,)
+    assert chosen(None, config=path).network.template_size == 96
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"template_size": 0}, "--template-size 0: "),
+        ({"search_size": [0]}, "--search-size 0: "),
+        ({"search_size": [288, 2000]}, "--search-size 2000: "),
+        ({"oldest_ncnn": ""}, "--oldest-ncnn : expected the date of a release, 20210720 or later"),
+        ({"oldest_ncnn": "2021"}, "--oldest-ncnn 2021: expected the date"),
+        ({"oldest_ncnn": "20210720\n"}, "--oldest-ncnn 20210720\n: expected"),
+        ({"oldest_ncnn": "202107200"}, "--oldest-ncnn 202107200: expected"),
+        ({"oldest_ncnn": "19990101"}, "--oldest-ncnn 19990101: expected"),
+        ({"oldest_ncnn": "20\u0662\u0661\u0660\u0667\u0662\u0660"}, "--oldest-ncnn 20"),
+    ],
+)
+@pytest.mark.parametrize("name", [None, "android-single"])
+def test_options_that_cannot_be_are_refused_with_and_without_a_preset(name, given, message):
+    with pytest.raises(UsageError) as caught:
+        chosen(name, **given)
+    assert str(caught.value).startswith(message)
+
+
+def test_renames_go_on_top_of_the_presets_names():
+    naming = chosen("lighttrack-ncnn").named(["cls=score", "input2=image"])
+    assert naming.blobs["update"] == {"zf": "input1", "x": "image", "cls": "score", "reg": "output.2"}
+    assert naming.blobs["init"] == TABLE["lighttrack-ncnn"]["names"]["init"]
+    assert naming.files == TABLE["lighttrack-ncnn"]["files"]
+    assert chosen("pnnx").named([]).blobs == TABLE["pnnx"]["names"]
+
+
+def test_renames_are_of_the_graphs_that_become_files():
+    assert chosen("android-single").named(["745=zf_out"]).blobs["single"]["xf"] == "zf_out"
+    with pytest.raises(UsageError, match="no graph init in this export, only single"):
+        chosen("android-single").named(["init:z=a"])
+    assert chosen(split="three").named(["xf=f"]).blobs == {"backbone": {"xf": "f"}, "neck_head": {"xf": "f"}}
+    with pytest.raises(UsageError, match="no input or output is called 'xf'"):
+        chosen().named(["xf=f"])
+    both = chosen(formats=("ncnn", "onnx")).named(["xf=f", "x=image"])
+    assert both.blobs["update"] == {"x": "image"}
+    assert both.blobs["backbone"] == {"x": "image", "xf": "f"}
+    for split in ("four", ""):
+        with pytest.raises(UsageError, match=f"--split {split}: expected one of"):
+            chosen(split=split).named([])
+
+
+@pytest.mark.parametrize("name", ["", "nope", "../lighttrack_mobile", "PNNX", "pnnx.yaml", "."])
+def test_unknown_preset_names_the_known_ones(name):
+    with pytest.raises(UsageError) as caught:
+        chosen(name)
+    assert str(caught.value) == (
+        f"--preset {name}: unknown, known are android-single, lighttrack-ncnn, pnnx, rknn, tensorrt (--list-presets)"
+    )
+
+
+@pytest.fixture
+def stored(tmp_path, monkeypatch):
+    """Puts a changed copy of a preset in a folder of its own, as ``mine``."""
+    monkeypatch.setattr(presets, "config_folder", lambda: tmp_path)
+    (tmp_path / "presets").mkdir()
+
+    def store(content):
+        path = tmp_path / "presets" / "mine.yaml"
+        path.write_text(content if isinstance(content, str) else yaml.safe_dump(content))
+        return path
+
+    return store
+
+
+PLAIN = {"about": "mine", "format": "ncnn", "split": "two", "template_size": 127, "search_size": 288}
+
+
+def test_the_least_that_a_preset_says(stored):
+    stored(PLAIN)
+    assert load_preset("mine") == Preset(**PLAIN)
+    assert (Preset(**PLAIN).names, Preset(**PLAIN).files, Preset(**PLAIN).precision) == ({}, {}, "fp32")
+
+
+@pytest.mark.parametrize(
+    ("change", "where"),
+    [
+        ({"about": None}, "about: "),
+        ({"format": "tflite"}, "format: "),
+        ({"template_size": "127"}, "template_size: "),
+        ({"search_size": 4000}, "search_size: "),
+        ({"opset": 10}, "opset: "),
+        ({"opset": 18}, "opset: "),
+        ({"sigmoid": 1}, "sigmoid: "),
+        ({"precision": "int8"}, "precision: "),
+        ({"ncnn": 20210720}, "ncnn: "),
+        ({"ncnn": "x20210720"}, "ncnn: "),
+        ({"ncnn": "202107201"}, "ncnn: "),
+        ({"names": {"init": ["z"]}}, "names.init: "),
+        ({"names": {"init": {"z": 745}}}, "names.init.z: "),
+        ({"files": {"init": "../init"}}, "files.init: "),
+        ({"files": {"init": "a/b"}}, "files.init: "),
+        ({"files": {"init": ".hidden"}}, "files.init: "),
+        ({"files": {"init": ""}}, "files.init: "),
+        ({"files": {"init": "a" * 101}}, "files.init: "),
+        ({"colour": "red"}, "colour: extra inputs are not permitted"),
+    ],
+)
+def test_damaged_preset_is_refused_with_its_file_and_key(stored, change, where):
+    path = stored({**PLAIN, **change})
+    with pytest.raises(UsageError) as caught:
+        load_preset("mine")
+    assert str(caught.value).startswith(f"preset {path}: {where}")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("key", PLAIN)
+def test_preset_that_lacks_a_key_is_refused(stored, key):
+    path = stored({name: value for name, value in PLAIN.items() if name != key})
+    with pytest.raises(UsageError) as caught:
+        load_preset("mine")
+    assert str(caught.value) == f"preset {path}: {key}: field required"
+
+
+@pytest.mark.parametrize("content", ["", "[", "- a", "a: b: c", "\x00"])
+def test_preset_that_is_no_table_is_refused(stored, content):
+    path = stored(content)
+    with pytest.raises(UsageError, match=r"mine\.yaml") as caught:
+        load_preset("mine")
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"split": "four"}, "the split 'four', and this network has two, three, one"),
+        ({"names": {"track": {}}}, "a graph 'track', and this network has init, update, backbone, neck_head, single"),
+        ({"files": {"track": "a"}}, "a graph 'track', and this network has"),
+        ({"names": {"init": {"x": "a"}}}, "'x' of graph init, which in this network has z -> zf"),
+        ({"names": {"update": {"xf": "a"}}}, "'xf' of graph update, which in this network has zf, x -> cls, reg"),
+    ],
+)
+def test_preset_of_another_kind_of_network_is_refused(stored, change, words):
+    stored({**PLAIN, **change})
+    with pytest.raises(UsageError) as caught:
+        chosen("mine")
+    assert str(caught.value).startswith(f"--preset mine: its consumer wants {words}")
+
+
+def test_preset_that_wants_a_probability_of_a_network_without_logits_is_refused():
+    other = NETWORK.model_copy(update={"logits": {}})
+    check_preset("pnnx", load_preset("pnnx"), other)
+    with pytest.raises(
+        UsageError, match="--preset tensorrt: its consumer wants a probability, and this network has no"
+    ):
+        check_preset("tensorrt", load_preset("tensorrt"), other)
+
+
+def test_names_of_presets_are_legal_in_both_formats():
+    dimensions = {"template_size": 127, "search_size": 288, "template_cells": 8, "search_cells": 18, "channels": 96}
+    for name in preset_names():
+        choice = chosen(name)
+        graphs = [choice.network.graph_spec(graph, dimensions) for graph in choice.network.converted(choice.split)]
+        for format in ("ncnn", "onnx"):
+            check_names(format, [(choice.naming.stem(graph.name), choice.naming.named(graph)) for graph in graphs])

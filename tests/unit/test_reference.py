@@ -1,0 +1,159 @@
+"""Which answers are right where models serve several sizes, and which of them become golden vectors."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from golden_folder import HEADER, INIT, SHAPES, UPDATE, graph, inner, picture_feed, run, tensor
+
+from converter.config import network_for
+from converter.feeds import Feed
+from converter.golden import GoldenCase, read_golden, write_golden
+from converter.layout import with_other_graphs
+from converter.options import VerifyOptions
+from converter.reference import Reference, golden_of, reference_at
+from converter.vectors import Group
+
+IMAGES = (tensor("z"), tensor("x"))
+LARGER = (1, 3, 24, 24)
+
+
+def larger(spec):
+    """The same graph at a larger search size."""
+    shapes = {"x": LARGER, "xf": (1, 8, 12, 12), "cls": (1, 1, 12, 12), "reg": (1, 4, 12, 12)}
+    changed = [
+        tuple(one.model_copy(update={"shape": shapes.get(one.meaning, one.shape)}) for one in tensors)
+        for tensors in (spec.inputs, spec.outputs)
+    ]
+    return spec.model_copy(update={"inputs": changed[0], "outputs": changed[1]})
+
+
+UPDATE_LARGER = larger(UPDATE).model_copy(update={"name": "update_24"})
+
+
+def large_feed(title, seed):
+    random = np.random.default_rng(seed)
+    return Feed(
+        title, {"z": random.standard_normal(SHAPES["z"], "f4"), "x": random.standard_normal(LARGER).astype("f4")}
+    )
+
+
+@pytest.fixture
+def golden(tmp_path):
+    """Vectors of two sizes; init is in both, update has a model for each."""
+    folder = tmp_path / "golden"
+    folder.mkdir()
+    cases = []
+    for graphs, feed in (
+        ((INIT, UPDATE), picture_feed("noise 0", 1)),
+        ((INIT, UPDATE), picture_feed("bag.png", 2)),
+        ((INIT, UPDATE_LARGER), large_feed("noise 0 at 10/24", 3)),
+    ):
+        answer = run(feed.tensors)
+        cases.append(GoldenCase(graphs, feed, answer, inner(answer)))
+    write_golden(folder, HEADER, cases)
+    return read_golden(folder)
+
+
+def larger_images():
+    return IMAGES[0], IMAGES[1].model_copy(update={"shape": LARGER})
+
+
+def test_cases_have_their_own_graphs(golden):
+    assert [case.name for case in golden.cases] == ["noise_0", "bag_png", "noise_0_at_10_24"]
+    assert [(entry["name"], entry["intermediates"]) for entry in golden.index.model_dump()["graphs"]] == [
+        ("init", ["features.blocks.1"]),
+        ("update", ["features.blocks.1", "head.cls_tower.0"]),
+        ("update_24", []),
+    ]
+    found = {(entry.case, entry.graph) for entry in golden.index.tensors}
+    assert found == {
+        *((case, name) for case in ("noise_0", "bag_png") for name in ("init", "update")),
+        ("noise_0_at_10_24", "init"),
+        ("noise_0_at_10_24", "update_24"),
+    }
+    assert golden.tensor("noise_0_at_10_24", "update_24", "cls").shape == (1, 1, 12, 12)
+
+
+def test_noise_is_called_so_whatever_its_size(golden):
+    abouts = [case["about"] for case in golden.index.model_dump()["cases"]]
+    noise = "seeded standard normal noise"
+    assert abouts == [noise, "crops of bag.png, normalised as preprocess says", noise]
+
+
+@pytest.mark.parametrize("title", ["noise", "noise 0.png", "noise 0 at 10", "my noise 0", "noise 0 at 10/24.png"])
+def test_a_picture_is_not_called_noise(tmp_path, title):
+    tmp_path.joinpath("golden").mkdir()
+    feed = picture_feed(title, 1)
+    index = write_golden(tmp_path / "golden", HEADER, [GoldenCase((INIT,), feed, run(feed.tensors), {})])
+    assert index["cases"][0]["about"] == f"crops of {title}, normalised as preprocess says"
+
+
+def test_vectors_of_one_size_leave_the_others(golden):
+    small, large = golden.of_size(IMAGES), golden.of_size(larger_images())
+    assert [case.name for case in small.cases] == ["noise_0", "bag_png"]
+    assert [case.name for case in large.cases] == ["noise_0_at_10_24"]
+    assert [feed.tensors["x"].shape for feed in small.feeds()] == [SHAPES["x"]] * 2
+    (feed,), (answer,) = large.feeds(), large.answers()
+    assert (feed.name, feed.tensors.keys(), feed.tensors["x"].shape) == ("noise 0 at 10/24", {"z", "x"}, LARGER)
+    assert answer["cls"].shape == (1, 1, 12, 12)
+    np.testing.assert_array_equal(feed.tensors["z"], large_feed("", 3).tensors["z"])
+    assert {entry.case for entry in large.index.tensors} == {"noise_0_at_10_24"}
+    assert len(golden.cases) == 3
+    small.check_files()
+    assert small.index.files == golden.index.files
+    assert small.of_size(larger_images()).cases == []
+
+
+def test_vectors_of_no_size_that_is_there(golden):
+    other = (IMAGES[0].model_copy(update={"shape": (1, 3, 12, 12)}), IMAGES[1])
+    assert golden.of_size(other).cases == []
+    assert golden.of_size(IMAGES[1:]).cases == golden.cases[:2]
+    assert golden.of_size(()).cases == golden.cases
+
+
+def options(golden, **changes):
+    network = network_for(None)[1]
+    return VerifyOptions(arch="A", network=network, checkpoint=None, golden=golden.folder, **changes)
+
+
+def subject(images):
+    return SimpleNamespace(images=images, manifest=None)
+
+
+def test_vectors_are_taken_at_the_size_looked_at_or_whole(golden):
+    assert [case.name for case in golden_of(options(golden), subject(larger_images())).cases] == ["noise_0_at_10_24"]
+    assert len(golden_of(options(golden), subject(IMAGES)).cases) == 2
+    strange = (IMAGES[0], IMAGES[1].model_copy(update={"shape": (1, 3, 8, 8)}))
+    assert len(golden_of(options(golden), subject(strange)).cases) == 3
+    none = options(golden).model_copy(update={"golden": None})
+    assert golden_of(none, subject(IMAGES)) is None
+
+
+def test_golden_vectors_at_another_size_are_the_reference_there_or_there_is_none(golden):
+    first = Reference("", [], [])
+    found = reference_at(first, options(golden), subject(larger_images()))
+    assert [feed.name for feed in found.feeds] == ["noise 0 at 10/24"]
+    assert found.answers[0]["reg"].shape == (1, 4, 12, 12)
+    assert (found.network, found.checkpoint["file"]) == (None, "a.pth")
+    assert "a made-up tracker" in found.about
+    strange = (IMAGES[0], IMAGES[1].model_copy(update={"shape": (1, 3, 8, 8)}))
+    assert reference_at(first, options(golden), subject(strange)) is None
+
+
+def group(*graphs):
+    return Group(graphs, [], [])
+
+
+def graphs_of(group):
+    return group.graphs
+
+
+def test_vectors_are_written_where_there_is_another_graph():
+    first, shared, other = group(INIT, UPDATE), group(INIT, UPDATE), group(INIT, UPDATE_LARGER)
+    found = with_other_graphs([first, shared, other, shared, other], graphs_of)
+    assert found == [first, other]
+    assert found[0] is first
+    alone = group(graph("xf", ["x"], ["xf"]))
+    assert with_other_graphs([first, alone, alone], graphs_of) == [first, alone]
+    assert with_other_graphs([], graphs_of) == []
