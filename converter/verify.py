@@ -53,7 +53,7 @@ class Check:
             "feed": self.feed,
             "passed": bool(self),
             "outputs": [output.as_dict() for output in self.outputs],
-            "best_cell": self.decision.as_dict() if self.decision else None,
+            "best_cell": self.decision.as_dict() if self.decision is not None else None,
         }
 
 

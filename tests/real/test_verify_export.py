@@ -120,7 +120,7 @@ def test_another_checkpoint_is_not_the_one_that_was_exported(tiny_both, tmp_path
         (["nowhere"], 2, "export nowhere: no such folder, expected a folder that lt-export wrote"),
         (["EXPORT"], 2, "nothing to compare with: pass --resume CHECKPOINT"),
         (["EXPORT", "--resume", "nowhere.pth"], 3, "checkpoint nowhere.pth: no such file"),
-        (["EXPORT", "--search-size", "320"], 2, "--search-size 320: the export's manifest says 288"),
+        (["EXPORT", "--search-size", "320"], 2, "--search-size 320: the export's manifest says 127/288"),
         (["EXPORT", "--init", "a.param"], 2, "--init beside an export folder"),
         (["EXPORT", "--rename", "a=b"], 2, "--rename is for models without a manifest"),
         (["--init", "a.param", "--format", "ncnn"], 2, "--format is for an export folder"),
