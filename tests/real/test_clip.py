@@ -19,7 +19,7 @@ from converter.clip.run import run_clip
 from converter.clip.tracker import LightTrackProcedure
 from converter.clip.tracks import write_tracks
 from converter.config import network_for
-from converter.formats import FORMATS, STEM
+from converter.formats import FORMATS
 from converter.networks import FAMILIES
 from converter.options import ExportOptions
 from converter.plan import network_dimensions
@@ -52,7 +52,7 @@ class Setting:
     def candidate(self, folder: Path, format: str, split: str) -> GraphModel:
         graphs = self.spec.graph_specs(split, self.dimensions)
         files = {
-            graph.name: tuple(folder / (STEM.format(graph=graph.name) + suffix) for suffix in SUFFIXES[format])
+            graph.name: tuple(folder / (f"lighttrack_{graph.name}" + suffix) for suffix in SUFFIXES[format])
             for graph in graphs
         }
         return GraphModel(graphs, {graph.name: FORMATS[format].load(files[graph.name], graph) for graph in graphs})

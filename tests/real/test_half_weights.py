@@ -7,8 +7,8 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from consumer import answers, assert_close, export, extract, images, load, run
 from onnx import numpy_helper
-from test_presets import answers, assert_close, export, extract, images, load, run
 
 from conftest import MOBILE, contents, lt_export, lt_verify, save_seeded
 from converter.layout import setups

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import onnxruntime
 import pytest
-from test_presets import answers, assert_close, export, extract, images, load
+from consumer import answers, assert_close, export, extract, images, load
 
 from conftest import MOBILE, lt_export, lt_verify
 from converter.ncnn_format import load_param
