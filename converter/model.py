@@ -11,7 +11,7 @@ from converter.errors import ArchitectureError, DependencyError
 from converter.networks import FAMILIES, Family
 from converter.options import NetworkOptions
 from official_patches.checkout import CheckoutError, UnknownArchError
-from official_patches.official import BUILDERS
+from official_patches.official import BUILDERS, own_parts
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class LoadedNetwork:
         checkpoint: where its weights came from.
         path_name: which network of its family.
         methods: those of its methods that make the reference.
-        source: "official checkout" or "own definition".
+        source: "official checkout" (and which part of it is ours, where one is) or "own definition".
         parameters: trainable numbers in it.
     """
 
@@ -57,7 +57,7 @@ def load_network(options: NetworkOptions, stride: int) -> LoadedNetwork:
         checkpoint=checkpoint,
         path_name=path_name,
         methods=family.methods,
-        source="official checkout" if options.official else "own definition",
+        source=_source(spec, path_name) if options.official else "own definition",
         parameters=sum(parameter.numel() for parameter in module.parameters()),
     )
 
@@ -103,6 +103,11 @@ def _official(options, path_name, stride, own):
         raise ArchitectureError(f"official checkout {error.args[0]}") from None
     except CheckoutError as error:
         raise DependencyError(f"official checkout: {' '.join(str(error).split())}") from None
+
+
+def _source(spec, path_name):
+    ours = own_parts(spec.family, path_name)
+    return f"official checkout with our {ours}" if ours else "official checkout"
 
 
 def _fitting(family: Family, spec, shapes) -> str | None:

@@ -26,5 +26,10 @@ def _stark(
     return build_official_stark(root, template_size=template_size, search_size=search_size, box_head=box_head)
 
 
+def own_parts(family: str, path_name: str) -> str:
+    """What of such a network cannot come from a checkout, in words; empty where all does."""
+    return "corner head" if family == "stark" and path_name != OFFICIAL_HEAD else ""
+
+
 # (root, arch, *, path_name, template_size, search_size, stride, own): the last gives our own network, without weights
 BUILDERS = {"lighttrack": _lighttrack, "stark": _stark}

@@ -198,7 +198,8 @@ def test_an_official_checkout_gives_the_same_models(official_stark, stark_weight
     for name, more in (("ours", ()), ("theirs", ("--official", official_stark))):
         done = export(stark_weights[head], tmp_path / name, *more)
         assert done.code == 0, done.err
-        json.loads(done.out)  # the official code prints while it builds
+        manifest = json.loads(done.out)  # and nothing of what the official code prints while it builds
+    assert manifest["network"] == "official checkout" + (" with our corner head" if head != "rep_v2" else "")
     for file in ("stark_init.bin", "stark_update.bin"):
         assert (tmp_path / "ours" / file).read_bytes() == (tmp_path / "theirs" / file).read_bytes()
 

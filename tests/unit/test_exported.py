@@ -88,8 +88,15 @@ SEVERAL = [
 
 def test_config_is_that_of_the_first_size(read):
     manifest = read(SEVERAL, [(127, 288), (127, 256)])
-    assert manifest.config() == {"path_name": "p", "template_size": 127, "search_size": 288, "activations": {}}
+    sizes = {"template_size": 127, "search_size": 288}
+    assert manifest.config() == {"path_name": "p", **sizes, "masks": False, "activations": {}}
     assert manifest.sizes() == [(127, 288), (127, 256)]
+
+
+def test_config_says_whether_masks_are_taken(read):
+    graph = entry("update", 127, 288)
+    graph["inputs"][0]["mask_of"] = "x"
+    assert read([entry("init", 127, 288), graph]).config()["masks"] is True
 
 
 def test_config_says_which_outputs_are_probabilities(read):
