@@ -74,11 +74,14 @@ def test_format_and_precision_choose(tiny_both):
 
 def test_threads_and_half_reach_the_runtimes(tiny_both):
     from converter.config import network_for
-    from converter.exported import models_of, read_manifest
+    from converter.exported import read_manifest
+    from converter.options import VerifyOptions
+    from converter.subject import subjects_of
 
     manifest = read_manifest(tiny_both)
-    network = network_for(manifest.arch, None, manifest.config())[1]
-    models = {(each.format, each.graph.name): each for each in models_of(tiny_both, manifest, network)}
+    arch, network = network_for(manifest.arch, None, manifest.config())
+    options = VerifyOptions(arch=arch, network=network, checkpoint=None, folder=tiny_both)
+    models = {(each.format, each.graph.name): each for each in subjects_of(options)[0].models}
     ncnn, onnx = models["ncnn", "init"], models["onnx", "init"]
     for threads, half in ((1, False), (2, True)):
         option = NcnnRunner(*ncnn.files, ncnn.graph, threads=threads, half=half).net.opt
