@@ -160,7 +160,7 @@ def simplified(model, graph: GraphSpec, without: Sequence[str] = ()):
     """
     onnxsim = _onnxsim()
     try:
-        result, _ = onnxsim.simplify(model, check_n=0, skipped_optimizers=list(without) or None)
+        result, _ = onnxsim.simplify(model, check_n=0, **({"skipped_optimizers": list(without)} if without else {}))
     except Exception as error:  # onnxsim raises what its C++ side throws
         first = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
         raise ConversionError(f"onnxsim on {graph.name}: {first}; --no-simplify leaves it out") from error

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import onnx
 import pytest
 from onnx import TensorProto, helper
 
@@ -11,6 +10,7 @@ from converter.errors import ConversionError
 from converter.layout import ModelFile, setups
 from converter.naming import Naming
 from converter.onnx_export import check, free_axes, state_outputs
+from converter.onnx_format import rename_values
 from converter.options import ExportOptions
 from converter.spec import GraphSpec, TensorSpec
 
@@ -41,12 +41,12 @@ def test_height_and_width_are_open_where_sizes_differ():
     assert axes_of(dynamic_search=True)["neck_head"].keys() == {"xf", "cls", "reg"}
 
 
-def test_open_axes_are_of_the_name_in_the_file_and_called_by_the_meaning():
+def test_open_axes_are_of_the_meaning_whatever_the_file_calls_it():
     naming = Naming(blobs={"update": {"x": "in1", "cls": "out0", "reg": "out1"}})
     assert axes_of(dynamic_search=True, split="two", naming=naming)["update"] == {
-        "in1": {2: "x_height", 3: "x_width"},
-        "out0": {2: "cls_height", 3: "cls_width"},
-        "out1": {2: "reg_height", 3: "reg_width"},
+        "x": {2: "x_height", 3: "x_width"},
+        "cls": {2: "cls_height", 3: "cls_width"},
+        "reg": {2: "reg_height", 3: "reg_width"},
     }
 
 
@@ -78,13 +78,14 @@ OPEN = ([1, 3, "x_height", "x_width"], ["batch", 3, "xf_height", "xf_width"])
 
 
 def test_known_sizes_of_outputs_are_stated_and_open_ones_left():
-    assert AXES == {"a": {2: "x_height", 3: "x_width"}, "b": {2: "xf_height", 3: "xf_width"}}
-    made = model(*OPEN)
-    written = onnx.load_from_string(state_outputs(made, GRAPH, AXES))
-    dims = written.graph.output[0].type.tensor_type.shape.dim
+    assert AXES == {"x": {2: "x_height", 3: "x_width"}, "xf": {2: "xf_height", 3: "xf_width"}}
+    exported = model(*OPEN)
+    rename_values(exported, {"a": "x", "b": "xf"})  # the exporter calls tensors by their meaning
+    state_outputs(exported, GRAPH, AXES)
+    rename_values(exported, {"x": "a", "xf": "b"})
+    dims = exported.graph.output[0].type.tensor_type.shape.dim
     assert [size.dim_value or size.dim_param for size in dims] == [1, 3, "xf_height", "xf_width"]
-    assert written == made
-    check(written, GRAPH, "exporting", AXES)
+    check(exported, GRAPH, "exporting", AXES)
 
 
 @pytest.mark.parametrize(
@@ -105,3 +106,17 @@ def test_open_axes_where_none_belong_are_refused():
     with pytest.raises(ConversionError, match="inputs became a 1x3xx_heightxx_width FLOAT, expected a 1x3x8x8 FLOAT"):
         check(model(*OPEN), GRAPH, "exporting")
     check(model([1, 3, 8, 8], [1, 3, 8, 8]), GRAPH, "exporting")
+
+
+def test_values_change_names_all_at_once_and_what_is_in_the_way_makes_room():
+    def named(*names):
+        a, b, c = names
+        nodes = [helper.make_node("Relu", [a], [b]), helper.make_node("Neg", [b], [c])]
+        values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in (a, c)]
+        return helper.make_graph(nodes, "g", values[:1], values[1:])
+
+    swapped, moved = helper.make_model(named("x", "745", "y")), helper.make_model(named("x", "745", "y"))
+    rename_values(swapped, {"x": "y", "y": "x"})
+    assert swapped.graph == named("y", "745", "x")
+    rename_values(moved, {"y": "745"})
+    assert moved.graph == named("x", "value0", "745")
