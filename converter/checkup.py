@@ -12,6 +12,7 @@ from converter.errors import ConversionError, UsageError, VerificationError
 from converter.exported import describe, file_problems
 from converter.formats import FORMATS, check_runtime
 from converter.histogram import ErrorHistograms
+from converter.layout import at_sizes
 from converter.manifest import GENERATOR, GOLDEN_INDEX, SCHEMA_VERSION, tool_versions
 from converter.options import VerifyOptions
 from converter.plan import StageCallback, Stages
@@ -80,6 +81,8 @@ def check(options: VerifyOptions, on_stage: StageCallback | None = None) -> dict
             notes.append(", ".join(f"{model.format} {model.graph.name}" for model in subject.models))
         with stages("reference") as notes:
             reference = reference_for(options, subject, running, opened.feed if opened else None)
+            if subjects[1:] and reference.network:
+                reference = replace(reference, feeds=[at_sizes(feed, subject.network) for feed in reference.feeds])
             findings.result["reference"] = reference.about
             findings.result["resume"] = reference.checkpoint
             others = _at_other_sizes(options, subjects[1:], reference)
