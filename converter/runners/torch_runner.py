@@ -1,6 +1,7 @@
 """The reference: the network's own methods, unpatched, in PyTorch on the CPU."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,8 +15,8 @@ NONE: Mapping[str, str] = {}
 ACTIVATIONS = {None: lambda tensor: tensor, "sigmoid": torch.sigmoid}
 
 
-class TorchReference:
-    """Answers for a template and a search crop as the official tracker would get them.
+class _Network:
+    """What both runners have.
 
     Args:
         network: the loaded network; put into eval mode by whoever loaded it.
@@ -37,6 +38,10 @@ class TorchReference:
         self.inputs = inputs
         self.activations = activations
 
+
+class TorchReference(_Network):
+    """Answers for a template and a search crop as the official tracker would get them."""
+
     def infer(self, feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Every tensor of the config (zf, xf, cls, reg) as a float32 array, NCHW."""
         check_feed("torch", feed, self.inputs)
@@ -46,28 +51,13 @@ class TorchReference:
         return {name: tensor.numpy().copy() for name, tensor in answers.items()}
 
 
-class TorchModel:
+class TorchModel(_Network):
     """The network as a tracker calls it: ``template()`` once, then ``track()`` on every frame, both unpatched.
 
     What the template left is kept here and not on the network, so that several may share one.
-
-    Args:
-        network, family, inputs, activations: as for :class:`TorchReference`.
     """
 
-    def __init__(
-        self,
-        network: torch.nn.Module,
-        family: Family,
-        inputs: tuple[TensorSpec, ...],
-        activations: Mapping[str, str] = NONE,
-    ):
-        _refuse_train_mode(network)
-        self.network = network
-        self.family = family
-        self.activations = activations
-        self.inputs = {tensor.meaning: tensor for tensor in inputs}
-        self.remembered = None
+    remembered: Any = None
 
     def template(self, z: np.ndarray, mask: np.ndarray | None = None) -> None:
         """Remember a template crop, (1, 3, T, T) float32, and its mask, (1, cells), where there is one."""
@@ -86,7 +76,7 @@ class TorchModel:
         return {name: self._tensor(name, array) for name, array in given.items()}
 
     def _tensor(self, meaning, array):
-        check_feed("torch", {meaning: array}, [self.inputs[meaning].model_copy(update={"name": meaning})])
+        check_feed("torch", {meaning: array}, [tensor for tensor in self.inputs if tensor.meaning == meaning])
         return torch.from_numpy(np.ascontiguousarray(array))
 
 
