@@ -13,6 +13,7 @@ from converter.command import (
     log_to_stderr,
     new_app,
     official_root,
+    option,
     run,
     summary_console,
     version_of,
@@ -35,67 +36,63 @@ EPILOG = (
 WHAT, HOW, OUTPUT = "What to measure", "How", "Output"
 
 
-def _option(*names, panel, help, metavar=None, **more):
-    return typer.Option(*names, metavar=metavar, help=help, rich_help_panel=panel, **more)
-
-
 @app.command(help=ABOUT, epilog=EPILOG, context_settings=HELP_OPTIONS)
 def bench_command(
     export: Annotated[Path, typer.Argument(metavar="EXPORT", help="Folder that lt-export wrote.", show_default=False)],
     resume: Annotated[
         Path | None,
-        _option(*("--resume", "-r"), panel=WHAT, metavar="FILE", help="Its checkpoint; without it, torch is left out."),
+        option(*("--resume", "-r"), panel=WHAT, metavar="FILE", help="Its checkpoint; without it, torch is left out."),
     ] = None,
     format: Annotated[
-        list[str] | None, _option(panel=WHAT, metavar="NAME", help="Only ncnn, or only onnx, of an export with both.")
+        list[str] | None, option(panel=WHAT, metavar="NAME", help="Only ncnn, or only onnx, of an export with both.")
     ] = None,
     threads: Annotated[
-        list[int] | None, _option(panel=WHAT, metavar="N", help="How many; repeatable (default: 1 and 2).")
+        list[int] | None, option(panel=WHAT, metavar="N", help="How many; repeatable (default: 1 and 2).")
     ] = None,
     precision: Annotated[
-        list[str] | None, _option(panel=WHAT, metavar="NAME", help="fp32 or half; repeatable (default: both).")
+        list[str] | None, option(panel=WHAT, metavar="NAME", help="fp32 or half; repeatable (default: both).")
     ] = None,
     official: Annotated[
         Path | None,
-        _option(
+        option(
             panel=WHAT,
             metavar="DIR",
             help="Build the network from this official checkout instead of our own definition "
             "(default: what LIGHTTRACK_ROOT or, for STARK-Lightning, STARK_ROOT names).",
         ),
     ] = None,
-    config: Annotated[Path | None, _option(panel=WHAT, metavar="FILE", help="As for lt-export.")] = None,
+    config: Annotated[Path | None, option(panel=WHAT, metavar="FILE", help="As for lt-export.")] = None,
     allow_pickle: Annotated[
-        bool, _option("--allow-pickle", panel=WHAT, help="Read checkpoints that run code while they load.")
+        bool, option("--allow-pickle", panel=WHAT, help="Read checkpoints that run code while they load.")
     ] = False,
     rounds: Annotated[
-        int | None, _option(panel=HOW, metavar="N", help="In each, everybody has one turn (default: 20).")
+        int | None, option(panel=HOW, metavar="N", help="In each, everybody has one turn (default: 20).")
     ] = None,
     runs: Annotated[
-        int | None, _option(panel=HOW, metavar="N", help="Of init and of update that are timed in a turn (default: 3).")
+        int | None, option(panel=HOW, metavar="N", help="Of init and of update that are timed in a turn (default: 3).")
     ] = None,
     seconds: Annotated[
         float | None,
-        _option(panel=HOW, metavar="X", help="Begin no round that would end later than this (default: 120)."),
+        option(panel=HOW, metavar="X", help="Begin no round that would end later than this (default: 120)."),
     ] = None,
-    seed: Annotated[int, _option(panel=HOW, metavar="N", min=0, help="Of the order of the turns, and the input.")] = 0,
+    seed: Annotated[int, option(panel=HOW, metavar="N", min=0, help="Of the order of the turns, and the input.")] = 0,
     plot: Annotated[
-        Path | None, _option(panel=OUTPUT, metavar="FILE", help="Draw the figures, as .png or .svg.")
+        Path | None, option(panel=OUTPUT, metavar="FILE", help="Draw the figures, as .png or .svg.")
     ] = None,
     per_graph: Annotated[
-        bool, _option("--per-graph", panel=OUTPUT, help="List the times of single graphs too.")
+        bool, option("--per-graph", panel=OUTPUT, help="List the times of single graphs too.")
     ] = False,
     as_json: Annotated[
-        bool, _option("--json", panel=OUTPUT, help="Print the result to stdout as JSON and nothing else.")
+        bool, option("--json", panel=OUTPUT, help="Print the result to stdout as JSON and nothing else.")
     ] = False,
     verbose: Annotated[
         bool,
-        _option("--verbose", "-v", panel=OUTPUT, help="Single graphs, every doubtful order, and debug messages."),
+        option("--verbose", "-v", panel=OUTPUT, help="Single graphs, every doubtful order, and debug messages."),
     ] = False,
-    quiet: Annotated[bool, _option("--quiet", "-q", panel=OUTPUT, help="Print errors and warnings only.")] = False,
+    quiet: Annotated[bool, option("--quiet", "-q", panel=OUTPUT, help="Print errors and warnings only.")] = False,
     version: Annotated[
         bool,
-        _option(
+        option(
             "--version", panel=OUTPUT, callback=version_of(PROGRAM), is_eager=True, help="Print the version and exit."
         ),
     ] = False,

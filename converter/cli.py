@@ -26,6 +26,7 @@ from converter.command import (
     log_to_stderr,
     new_app,
     official_root,
+    option,
     run,
     summary_console,
     version_of,
@@ -64,224 +65,208 @@ EPILOG = (
 def export_command(
     resume: Annotated[
         Path,
-        typer.Option("--resume", metavar="FILE", help="Checkpoint with the trained weights.", rich_help_panel=NETWORK),
+        option("--resume", metavar="FILE", help="Checkpoint with the trained weights.", panel=NETWORK),
     ],
     arch: Annotated[
         str | None,
-        typer.Option(
+        option(
             metavar="NAME",
             help="LightTrackM_Subnet (default) or LightTrackM_Speed, the same network; STARK_Lightning.",
-            rich_help_panel=NETWORK,
+            panel=NETWORK,
         ),
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option(
-            "--output", "-o", metavar="DIR", help="Folder to publish (default: exports/<arch>).", rich_help_panel=OUTPUT
-        ),
+        option("--output", "-o", metavar="DIR", help="Folder to publish (default: exports/<arch>).", panel=OUTPUT),
     ] = None,
     official: Annotated[
         Path | None,
-        typer.Option(
+        option(
             metavar="DIR",
             help="Build the network from this official checkout instead of our own definition "
             "(default: what LIGHTTRACK_ROOT or, for STARK-Lightning, STARK_ROOT names).",
-            rich_help_panel=NETWORK,
+            panel=NETWORK,
         ),
     ] = None,
     path_name: Annotated[
         str | None,
-        typer.Option(
+        option(
             "--path-name",
             "--path_name",
             metavar="NAME",
             help="The searched network (default: LightTrack-Mobile).",
-            rich_help_panel=NETWORK,
+            panel=NETWORK,
         ),
     ] = None,
     head_blocks: Annotated[
         int | None,
-        typer.Option(
+        option(
             metavar="N",
             help="Depthwise-separable blocks of STARK-Lightning's head, 2 to 6 (default: the checkpoint's).",
-            rich_help_panel=NETWORK,
+            panel=NETWORK,
         ),
     ] = None,
     masks: Annotated[
         bool,
-        typer.Option(
-            "--masks", help="STARK-Lightning's padding masks as inputs (1 for a padded cell).", rich_help_panel=MODELS
-        ),
+        option("--masks", help="STARK-Lightning's padding masks as inputs (1 for a padded cell).", panel=MODELS),
     ] = False,
     template_size: Annotated[
         int | None,
-        typer.Option(
-            metavar="PIXELS", help="Template crop (default: the config's, 127 for LightTrack).", rich_help_panel=NETWORK
-        ),
+        option(metavar="PIXELS", help="Template crop (default: the config's, 127 for LightTrack).", panel=NETWORK),
     ] = None,
     search_size: Annotated[
         list[int] | None,
-        typer.Option(
+        option(
             metavar="PIXELS",
             help="Search crop (default: the config's, 288 for LightTrack); repeatable: a model for each size, init for "
             "all.",
-            rich_help_panel=NETWORK,
+            panel=NETWORK,
         ),
     ] = None,
     dynamic_search: Annotated[
         bool,
-        typer.Option(
+        option(
             "--dynamic-search",
             help="One model for every search size from 192 to 320 in steps of 16.",
-            rich_help_panel=MODELS,
+            panel=MODELS,
         ),
     ] = False,
     format: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="NAME", help="ncnn (default) or onnx; repeatable for both in one run.", rich_help_panel=MODELS
-        ),
+        option(metavar="NAME", help="ncnn (default) or onnx; repeatable for both in one run.", panel=MODELS),
     ] = None,
     split: Annotated[
         str | None,
-        typer.Option(
+        option(
             metavar="NAME",
             help="two: init and update (default for ncnn); three: init, backbone and neck_head (default for onnx); "
             "one: a single ncnn model that the template goes through too.",
-            rich_help_panel=MODELS,
+            panel=MODELS,
         ),
     ] = None,
     preset: Annotated[
         str | None,
-        typer.Option(
+        option(
             metavar="NAME",
             help="The names, sizes, split and files of a known consumer; options beside it win. See --list-presets.",
-            rich_help_panel=MODELS,
+            panel=MODELS,
         ),
     ] = None,
     list_presets: Annotated[
         bool,
-        typer.Option(
+        option(
             "--list-presets",
             callback=_list_presets,
             is_eager=True,
             help="List the presets and exit.",
-            rich_help_panel=MODELS,
+            panel=MODELS,
         ),
     ] = False,
     oldest_ncnn: Annotated[
         str | None,
-        typer.Option(
+        option(
             metavar="DATE",
             help="Release of the oldest ncnn that is to read the models, for example 20210720 (default: the preset's, "
             "or any).",
-            rich_help_panel=MODELS,
+            panel=MODELS,
         ),
     ] = None,
     rename: Annotated[
         list[str] | None,
-        typer.Option(
+        option(
             metavar="OLD=NEW",
             help="Call an input or output otherwise, for example cls=score, or init:zf=feat for one graph; repeatable.",
-            rich_help_panel=MODELS,
+            panel=MODELS,
         ),
     ] = None,
     sigmoid: Annotated[
         bool | None,
-        typer.Option(
+        option(
             "--sigmoid/--no-sigmoid",
             help="Give cls as a probability (default: as a logit).",
             show_default=False,
-            rich_help_panel=MODELS,
+            panel=MODELS,
         ),
     ] = None,
     opset: Annotated[
-        int | None, typer.Option(metavar="N", help="Of ONNX models, 11 to 17 (default: 11).", rich_help_panel=MODELS)
+        int | None, option(metavar="N", help="Of ONNX models, 11 to 17 (default: 11).", panel=MODELS)
     ] = None,
-    no_simplify: Annotated[
-        bool, typer.Option("--no-simplify", help="Leave onnxsim out.", rich_help_panel=MODELS)
-    ] = False,
+    no_simplify: Annotated[bool, option("--no-simplify", help="Leave onnxsim out.", panel=MODELS)] = False,
     stride: Annotated[
         int | None,
-        typer.Option(
-            metavar="PIXELS", help="Checked against the network (default: the network's).", rich_help_panel=NETWORK
-        ),
+        option(metavar="PIXELS", help="Checked against the network (default: the network's).", panel=NETWORK),
     ] = None,
     config: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE", help="YAML whose keys replace those of the arch's own config.", rich_help_panel=NETWORK
-        ),
+        option(metavar="FILE", help="YAML whose keys replace those of the arch's own config.", panel=NETWORK),
     ] = None,
     image: Annotated[
         list[Path] | None,
-        typer.Option(metavar="FILE", help="Also compare on crops of this picture; repeatable.", rich_help_panel=CHECKS),
+        option(metavar="FILE", help="Also compare on crops of this picture; repeatable.", panel=CHECKS),
     ] = None,
-    seed: Annotated[
-        int, typer.Option(metavar="N", min=0, help="Of the noise to compare on.", rich_help_panel=CHECKS)
-    ] = 0,
+    seed: Annotated[int, option(metavar="N", min=0, help="Of the noise to compare on.", panel=CHECKS)] = 0,
     atol: Annotated[
         float | None,
-        typer.Option(
+        option(
             metavar="X",
             min=0,
             help="Absolute tolerance of every output, instead of the config's.",
-            rich_help_panel=CHECKS,
+            panel=CHECKS,
         ),
     ] = None,
     rtol: Annotated[
         float | None,
-        typer.Option(
+        option(
             metavar="X",
             min=0,
             help="Tolerance as a share of the output's range, instead of the config's 1e-4.",
-            rich_help_panel=CHECKS,
+            panel=CHECKS,
         ),
     ] = None,
     no_verify: Annotated[
         bool,
-        typer.Option("--no-verify", help="Publish without proof; the manifest then says so.", rich_help_panel=CHECKS),
+        option("--no-verify", help="Publish without proof; the manifest then says so.", panel=CHECKS),
     ] = False,
     allow_pickle: Annotated[
         bool,
-        typer.Option("--allow-pickle", help="Read checkpoints that run code while they load.", rich_help_panel=NETWORK),
+        option("--allow-pickle", help="Read checkpoints that run code while they load.", panel=NETWORK),
     ] = False,
     half: Annotated[
         bool | None,
-        typer.Option(
+        option(
             "--half/--no-half",
             help="Store weights as halves (default: float32); inputs, outputs, biases and batch norms stay float32.",
             show_default=False,
-            rich_help_panel=MODELS,
+            panel=MODELS,
         ),
     ] = None,
     protect_fp16: Annotated[
         bool,
-        typer.Option(
+        option(
             "--protect-fp16",
             help="Switch half arithmetic off (31=1) in ncnn layers whose sums could overflow in it.",
-            rich_help_panel=MODELS,
+            panel=MODELS,
         ),
     ] = False,
     keep_torchscript: Annotated[
-        bool, typer.Option("--keep-torchscript", help="Publish the traced .pt files too.", rich_help_panel=OUTPUT)
+        bool, option("--keep-torchscript", help="Publish the traced .pt files too.", panel=OUTPUT)
     ] = False,
     golden: Annotated[
         Path | None,
-        typer.Option(
+        option(
             metavar="DIR",
             help="Write golden vectors there: inputs, outputs and inner tensors of every graph, for lt-verify and "
             "for tests on a device. Inside the output folder they belong to the export.",
-            rich_help_panel=OUTPUT,
+            panel=OUTPUT,
         ),
     ] = None,
     runtime: Annotated[
         list[str] | None,
-        typer.Option(
+        option(
             metavar="NAME",
             help="ncnn-arm64: run the ncnn models on an emulated ARM cpu too, with its half kernels, before anything "
             "is published. What runs a format on this machine always runs.",
-            rich_help_panel=CHECKS,
+            panel=CHECKS,
         ),
     ] = None,
     arm_mode: ArmMode = None,
@@ -292,31 +277,29 @@ def export_command(
     arm_timeout: ArmTimeout = None,
     arm_root: ArmRootFolder = None,
     pnnx_timeout: Annotated[
-        float, typer.Option(metavar="SECONDS", min=1, help="What one pnnx run may take.", rich_help_panel=MODELS)
+        float, option(metavar="SECONDS", min=1, help="What one pnnx run may take.", panel=MODELS)
     ] = 120.0,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print the manifest to stdout and nothing else.", rich_help_panel=OUTPUT)
+        bool, option("--json", help="Print the manifest to stdout and nothing else.", panel=OUTPUT)
     ] = False,
     verbose: Annotated[
         bool,
-        typer.Option(
+        option(
             "--verbose",
             "-v",
             help="Figures for every input, where the time went, debug messages.",
-            rich_help_panel=OUTPUT,
+            panel=OUTPUT,
         ),
     ] = False,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Print errors and warnings only.", rich_help_panel=OUTPUT)
-    ] = False,
+    quiet: Annotated[bool, option("--quiet", "-q", help="Print errors and warnings only.", panel=OUTPUT)] = False,
     version: Annotated[
         bool,
-        typer.Option(
+        option(
             "--version",
             callback=version_of(PROGRAM),
             is_eager=True,
             help="Print the version and exit.",
-            rich_help_panel=OUTPUT,
+            panel=OUTPUT,
         ),
     ] = False,
 ) -> None:

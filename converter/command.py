@@ -34,6 +34,11 @@ def version_of(program: str):
     return callback
 
 
+def option(*names: str, panel: str, help: str, metavar: str | None = None, **more: Any) -> Any:
+    """An option of a command line, listed under a heading of its ``--help``."""
+    return typer.Option(*names, metavar=metavar, help=help, rich_help_panel=panel, **more)
+
+
 def log_to_stderr(verbose: bool, quiet: bool) -> None:
     """Warnings and worse; everything of ours with ``verbose``, errors only with ``quiet``.
 

@@ -29,6 +29,7 @@ from converter.command import (
     log_to_stderr,
     new_app,
     official_root,
+    option,
     run,
     summary_console,
     version_of,
@@ -54,10 +55,6 @@ _BARE = "\N{FULL BLOCK}"  # no folder is called so
 MODELS, NETWORK, CHECKS, OUTPUT = "Which models", "Which network", "What to check", "Output"
 
 
-def _option(*names, panel, help, metavar=None, **more):
-    return typer.Option(*names, metavar=metavar, help=help, rich_help_panel=panel, **more)
-
-
 @app.command(help=ABOUT, epilog=EPILOG, context_settings=HELP_OPTIONS)
 def verify_command(
     export: Annotated[
@@ -65,7 +62,7 @@ def verify_command(
     ] = None,
     resume: Annotated[
         Path | None,
-        _option(
+        option(
             *("--resume", "-r"),
             panel=NETWORK,
             metavar="FILE",
@@ -73,16 +70,16 @@ def verify_command(
         ),
     ] = None,
     init: Annotated[
-        Path | None, _option(panel=MODELS, metavar="FILE", help=".param or .onnx of the template's graph.")
+        Path | None, option(panel=MODELS, metavar="FILE", help=".param or .onnx of the template's graph.")
     ] = None,
     update: Annotated[
-        Path | None, _option(panel=MODELS, metavar="FILE", help="The graph of every frame; or these two:")
+        Path | None, option(panel=MODELS, metavar="FILE", help="The graph of every frame; or these two:")
     ] = None,
-    backbone: Annotated[Path | None, _option(panel=MODELS, metavar="FILE", help="Its first half.")] = None,
-    neck_head: Annotated[Path | None, _option(panel=MODELS, metavar="FILE", help="Its second half.")] = None,
+    backbone: Annotated[Path | None, option(panel=MODELS, metavar="FILE", help="Its first half.")] = None,
+    neck_head: Annotated[Path | None, option(panel=MODELS, metavar="FILE", help="Its second half.")] = None,
     rename: Annotated[
         list[str] | None,
-        _option(
+        option(
             panel=MODELS,
             metavar="BLOB=MEANING",
             help="What a blob of a model without a manifest is, for example output.1=cls, or update:input1=zf where "
@@ -90,11 +87,11 @@ def verify_command(
         ),
     ] = None,
     format: Annotated[
-        list[str] | None, _option(panel=MODELS, metavar="NAME", help="Only ncnn, or only onnx, of an export with both.")
+        list[str] | None, option(panel=MODELS, metavar="NAME", help="Only ncnn, or only onnx, of an export with both.")
     ] = None,
     runtime: Annotated[
         list[str] | None,
-        _option(
+        option(
             panel=CHECKS,
             metavar="NAME",
             help="ncnn-arm64: run ncnn models on an emulated ARM cpu too, with its half kernels. ncnn or onnxruntime: "
@@ -110,7 +107,7 @@ def verify_command(
     arm_root: ArmRootFolder = None,
     setup_arm: Annotated[
         Path | None,
-        _option(
+        option(
             panel=PANEL,
             metavar="[DIR]",
             help="Build what --runtime ncnn-arm64 needs, once: arm64 packages of this Debian or Ubuntu, qemu and two "
@@ -118,65 +115,65 @@ def verify_command(
         ),
     ] = None,
     arch: Annotated[
-        str | None, _option(panel=NETWORK, metavar="NAME", help="As for lt-export; an export says it itself.")
+        str | None, option(panel=NETWORK, metavar="NAME", help="As for lt-export; an export says it itself.")
     ] = None,
     path_name: Annotated[
         str | None,
-        _option("--path-name", "--path_name", panel=NETWORK, metavar="NAME", help="The searched network, likewise."),
+        option("--path-name", "--path_name", panel=NETWORK, metavar="NAME", help="The searched network, likewise."),
     ] = None,
-    template_size: Annotated[int | None, _option(panel=NETWORK, metavar="PIXELS", help="Likewise.")] = None,
+    template_size: Annotated[int | None, option(panel=NETWORK, metavar="PIXELS", help="Likewise.")] = None,
     search_size: Annotated[
         int | None,
-        _option(
+        option(
             panel=NETWORK, metavar="PIXELS", help="Likewise; of an export with several sizes, only look at this one."
         ),
     ] = None,
     sigmoid: Annotated[
         bool,
-        _option("--sigmoid", panel=MODELS, help="A model without a manifest gives cls as a probability."),
+        option("--sigmoid", panel=MODELS, help="A model without a manifest gives cls as a probability."),
     ] = False,
-    masks: Annotated[bool, _option("--masks", panel=MODELS, help="A model without a manifest takes masks.")] = False,
+    masks: Annotated[bool, option("--masks", panel=MODELS, help="A model without a manifest takes masks.")] = False,
     official: Annotated[
         Path | None,
-        _option(
+        option(
             panel=NETWORK,
             metavar="DIR",
             help="Build the network from this official checkout instead of our own definition "
             "(default: what LIGHTTRACK_ROOT or, for STARK-Lightning, STARK_ROOT names).",
         ),
     ] = None,
-    config: Annotated[Path | None, _option(panel=NETWORK, metavar="FILE", help="As for lt-export.")] = None,
+    config: Annotated[Path | None, option(panel=NETWORK, metavar="FILE", help="As for lt-export.")] = None,
     allow_pickle: Annotated[
-        bool, _option("--allow-pickle", panel=NETWORK, help="Read checkpoints that run code while they load.")
+        bool, option("--allow-pickle", panel=NETWORK, help="Read checkpoints that run code while they load.")
     ] = False,
     image: Annotated[
         list[Path] | None,
-        _option(panel=CHECKS, metavar="FILE", help="Compare on crops of this picture too; repeatable."),
+        option(panel=CHECKS, metavar="FILE", help="Compare on crops of this picture too; repeatable."),
     ] = None,
     seed: Annotated[
-        int | None, _option(panel=CHECKS, metavar="N", min=0, help="Of the noise (default: the export's).")
+        int | None, option(panel=CHECKS, metavar="N", min=0, help="Of the noise (default: the export's).")
     ] = None,
     atol: Annotated[
-        float | None, _option(panel=CHECKS, metavar="X", min=0, help="As for lt-export (default: the export's).")
+        float | None, option(panel=CHECKS, metavar="X", min=0, help="As for lt-export (default: the export's).")
     ] = None,
-    rtol: Annotated[float | None, _option(panel=CHECKS, metavar="X", min=0, help="Likewise.")] = None,
+    rtol: Annotated[float | None, option(panel=CHECKS, metavar="X", min=0, help="Likewise.")] = None,
     layers: Annotated[
-        bool, _option("--layers", panel=CHECKS, help="Find the first wrong layer, and list every layer's error.")
+        bool, option("--layers", panel=CHECKS, help="Find the first wrong layer, and list every layer's error.")
     ] = False,
     clip: Annotated[
         Path | None,
-        _option(panel=CHECKS, metavar="FILE", help="Track a video or a folder of pictures with each model."),
+        option(panel=CHECKS, metavar="FILE", help="Track a video or a folder of pictures with each model."),
     ] = None,
     box: Annotated[
-        str | None, _option(panel=CHECKS, metavar="X,Y,W,H", help="The target in the clip's first frame, in pixels.")
+        str | None, option(panel=CHECKS, metavar="X,Y,W,H", help="The target in the clip's first frame, in pixels.")
     ] = None,
     min_iou: Annotated[
         float,
-        _option(panel=CHECKS, metavar="X", min=0, max=1, help="The mean overlap of the boxes that passes."),
+        option(panel=CHECKS, metavar="X", min=0, max=1, help="The mean overlap of the boxes that passes."),
     ] = 0.9,
     dumps: Annotated[
         Path | None,
-        _option(
+        option(
             panel=CHECKS,
             metavar="DIR",
             help="Compare what a device wrote (.npy, raw .bin, .txt; NCHW or NHWC) with the golden vectors, and say "
@@ -185,7 +182,7 @@ def verify_command(
     ] = None,
     fp16_report: Annotated[
         bool,
-        _option(
+        option(
             "--fp16-report",
             panel=CHECKS,
             help="Ranges of every ncnn layer in half precision, and the errors to expect.",
@@ -193,7 +190,7 @@ def verify_command(
     ] = False,
     golden: Annotated[
         Path | None,
-        _option(
+        option(
             panel=CHECKS,
             metavar="DIR",
             help="Golden vectors to compare with where no checkpoint is given (default: those of the export).",
@@ -201,13 +198,13 @@ def verify_command(
     ] = None,
     write_golden: Annotated[
         Path | None,
-        _option(
+        option(
             panel=OUTPUT, metavar="[DIR]", help="Write golden vectors (default: into the folder golden of the export)."
         ),
     ] = None,
     golden_from: Annotated[
         str,
-        _option(
+        option(
             panel=OUTPUT,
             metavar="NAME",
             help="Who computes what --write-golden writes: torch, or ncnn-arm64 in the one --arm-mode, for a device "
@@ -216,25 +213,25 @@ def verify_command(
     ] = "torch",
     annotate: Annotated[
         Path | None,
-        _option(panel=OUTPUT, metavar="OUT", help="The clip with both boxes drawn: .mp4, .avi or a folder."),
+        option(panel=OUTPUT, metavar="OUT", help="The clip with both boxes drawn: .mp4, .avi or a folder."),
     ] = None,
     tracks: Annotated[
-        Path | None, _option(panel=OUTPUT, metavar="FILE", help="The boxes and scores of every frame, as .csv.")
+        Path | None, option(panel=OUTPUT, metavar="FILE", help="The boxes and scores of every frame, as .csv.")
     ] = None,
     report: Annotated[
         list[Path] | None,
-        _option(panel=OUTPUT, metavar="FILE", help="A page to sign off, .html, or .md for a pull request; repeatable."),
+        option(panel=OUTPUT, metavar="FILE", help="A page to sign off, .html, or .md for a pull request; repeatable."),
     ] = None,
     as_json: Annotated[
-        bool, _option("--json", panel=OUTPUT, help="Print the result to stdout as JSON and nothing else.")
+        bool, option("--json", panel=OUTPUT, help="Print the result to stdout as JSON and nothing else.")
     ] = False,
     verbose: Annotated[
-        bool, _option("--verbose", "-v", panel=OUTPUT, help="Figures for every input and layer, and debug messages.")
+        bool, option("--verbose", "-v", panel=OUTPUT, help="Figures for every input and layer, and debug messages.")
     ] = False,
-    quiet: Annotated[bool, _option("--quiet", "-q", panel=OUTPUT, help="Print errors and warnings only.")] = False,
+    quiet: Annotated[bool, option("--quiet", "-q", panel=OUTPUT, help="Print errors and warnings only.")] = False,
     version: Annotated[
         bool,
-        _option(
+        option(
             "--version", panel=OUTPUT, callback=version_of(PROGRAM), is_eager=True, help="Print the version and exit."
         ),
     ] = False,

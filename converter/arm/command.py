@@ -4,8 +4,7 @@ import json
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
-
+from converter.command import finite, option, summary_console
 from converter.errors import UsageError
 
 RUNTIME = "ncnn-arm64"
@@ -16,7 +15,7 @@ SETUP_STAGE = "setup"  # none is called so: all of it can be interrupted
 
 
 def _option(name, metavar, help):
-    return typer.Option(name, metavar=metavar, help=help, show_default=False, rich_help_panel=PANEL)
+    return option(name, panel=PANEL, metavar=metavar, help=help, show_default=False)
 
 
 ArmMode = Annotated[
@@ -32,44 +31,44 @@ ArmCpu = Annotated[
 ]
 ArmInputs = Annotated[
     int | None,
-    typer.Option(
+    option(
         "--arm-inputs",
         metavar="N",
         min=1,
         help=f"How many inputs to run, pictures before noise (default: {DEFAULT_INPUTS}); an update takes 6 to 20 s.",
         show_default=False,
-        rich_help_panel=PANEL,
+        panel=PANEL,
     ),
 ]
 ArmBlobs = Annotated[
     bool,
-    typer.Option(
+    option(
         "--arm-blobs",
         help="Count NaN and infinity in every blob, also where all outputs are finite.",
-        rich_help_panel=PANEL,
+        panel=PANEL,
     ),
 ]
 ArmRtol = Annotated[
     float | None,
-    typer.Option(
+    option(
         "--arm-rtol",
         metavar="X",
         min=0,
         help="Tolerance of every output as a share of its range, instead of the config's, which were measured on the "
         "trained LightTrack-Mobile.",
         show_default=False,
-        rich_help_panel=PANEL,
+        panel=PANEL,
     ),
 ]
 ArmTimeout = Annotated[
     float | None,
-    typer.Option(
+    option(
         "--arm-timeout",
         metavar="SECONDS",
         min=1,
         help="What one run of one graph may take (default: 300).",
         show_default=False,
-        rich_help_panel=PANEL,
+        panel=PANEL,
     ),
 ]
 ArmRootFolder = Annotated[
@@ -105,7 +104,6 @@ def arm_options(runtimes: list[str] | None, **given: Any):
     from converter.arm.modes import DEFAULT_CPU, DEFAULT_MODE, mode_named
     from converter.arm.process import TIMEOUT
     from converter.arm.root import default_folder
-    from converter.command import finite
     from converter.options import ArmOptions
 
     modes = tuple(dict.fromkeys(mode_named(name).name for name in given.get("mode") or (DEFAULT_MODE,)))
@@ -144,7 +142,6 @@ def run_setup(folder: Path | None, as_json: bool, quiet: bool) -> None:
     from converter.arm.root import default_folder
     from converter.arm.setup import setup_arm
     from converter.arm.table import print_root
-    from converter.command import summary_console
     from converter.plan import Stages
     from converter.progress import stage_lines
 
