@@ -212,8 +212,9 @@ def _at_other_sizes(options, subjects, reference) -> list[tuple[Subject, Referen
     for subject in subjects:
         answers = reference_at(reference, options, subject)
         if answers is None:
-            sizes = subject.network.template_size, subject.network.search_size
-            log.warning("not verified at %d/%d: there are no golden vectors of it; pass --resume", *sizes)
+            log.warning(
+                "not verified at %d/%d: there are no golden vectors of it; pass --resume", *subject.network.sizes
+            )
         else:
             found.append((subject, answers))
     return found
@@ -246,7 +247,7 @@ def _verify(case, others, findings) -> list[str]:
     findings.result["verification"] = {
         "status": "passed" if report and not findings.problems else "failed",
         "candidates": {name: FORMATS[name].runtime for name in subject.formats},
-        "sizes": [[one.network.template_size, one.network.search_size] for one, _ in pairs],
+        "sizes": [list(one.network.sizes) for one, _ in pairs],
         "feeds": [feed.name for _, reference in pairs for feed in reference.feeds],
         "tolerances": {name: tolerance.model_dump() for name, tolerance in tolerances.items()},
         "checks": [check.as_dict() for check in checks],

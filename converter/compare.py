@@ -6,9 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from converter.spec import Tolerance
-
-TIE = 1e-5  # of two cells, as a share of the reference's range
+from converter.spec import TIE, Tolerance
 
 
 @dataclass(frozen=True)

@@ -168,7 +168,7 @@ def models_of(
         VerificationError: when a shape is not what it has to be.
     """
     modes = {entry.mode for entry in network.graphs.values()}
-    size = network.template_size, network.search_size
+    size = network.sizes
     models = []
     for graph in manifest.graphs:
         mode = graph.mode or (network.graphs[graph.name].mode if graph.name in network.graphs else None)

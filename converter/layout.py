@@ -61,11 +61,6 @@ class Setup:
     images: tuple[TensorSpec, ...]
     uses: dict[str, tuple[Use, ...]]
 
-    @property
-    def sizes(self) -> tuple[int, int]:
-        """Of the template and the search crop."""
-        return self.network.template_size, self.network.search_size
-
     def graphs(self, format: str) -> tuple[GraphSpec, ...]:
         return tuple(use.graph for use in self.uses[format])
 

@@ -112,7 +112,7 @@ def _source(spec, path_name):
 
 def _fitting(family: Family, spec, shapes) -> str | None:
     """The options that ask for the network of these weights, when it really has these keys and shapes."""
-    asked = spec.template_size, spec.search_size
+    asked = spec.sizes
     for other in (family, *(each for each in FAMILIES.values() if each is not family)):
         used = {key: shape for key, shape in shapes.items() if not other.ignores(key)}
         name = other.recognise(used)

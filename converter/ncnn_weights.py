@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from converter.errors import ConversionError
+from converter.halves import check_halves
 from converter.ncnn_format import Layer, NcnnGraph, load_param
 from converter.ncnn_slots import Slot, slots_of
 
@@ -23,7 +24,6 @@ TAGS = {
     TABLE: "a table of 256 values and an index for each weight",
 }
 TAG_BYTES, TABLE_BYTES = 4, 4 * 256
-HALF_OVERFLOWS = 65520.0  # from here on, rounding to nearest gives infinity
 
 
 @dataclass(frozen=True)
@@ -107,12 +107,7 @@ def halved(graph: NcnnGraph, weights: NcnnWeights) -> NcnnWeights:
         if stored.tag != RAW:
             return stored
         values = stored.values()
-        largest = float(np.abs(values).max(initial=0))
-        if not largest < HALF_OVERFLOWS:
-            raise ConversionError(
-                f"--half: layer {graph.layers[index].name} has a {stored.role} of {largest:.4g}, and the largest half "
-                "is 65504; leave --half out"
-            )
+        check_halves(values, f"layer {graph.layers[index].name} has a {stored.role}")
         return stored.with_values(values, HALF)
 
     return weights.mapped(change)

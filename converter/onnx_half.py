@@ -4,11 +4,10 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from converter.errors import ConversionError
+from converter.halves import check_halves
 
 # Which input of a node is its weight. Biases, batch norms, limits and scales stay as they are.
 WEIGHTS = {"Conv": 1, "ConvTranspose": 1, "Gemm": 1, "MatMul": 1}
-HALF_OVERFLOWS = 65520.0  # from here on, rounding to nearest gives infinity
 SUFFIX = "_half"
 
 
@@ -43,11 +42,7 @@ def _is_weight(tensor):
 def _halved(tensor):
     """Change the tensor to halves under another name; the node that gives them under the old one."""
     values = numpy_helper.to_array(tensor)
-    largest = float(np.abs(values).max(initial=0))
-    if not largest < HALF_OVERFLOWS:
-        raise ConversionError(
-            f"--half: {tensor.name} has a weight of {largest:.4g}, and the largest half is 65504; leave --half out"
-        )
+    check_halves(values, f"{tensor.name} has a weight")
     name = tensor.name
     tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float16), f"{name}{SUFFIX}"))
     return onnx.helper.make_node("Cast", [tensor.name], [name], name=f"{name}_widened", to=onnx.TensorProto.FLOAT)

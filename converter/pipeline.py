@@ -234,7 +234,7 @@ def _described(trials) -> dict[Use, tuple[tuple[int, int], ...]]:
         for trial in trials:
             for use in trial.setup.uses[format]:
                 first = found.setdefault((format, use.graph.name), use)
-                sizes[first] = (*sizes.get(first, ()), trial.setup.sizes)
+                sizes[first] = (*sizes.get(first, ()), trial.setup.network.sizes)
     return sizes
 
 
@@ -255,7 +255,6 @@ def _exported(trials, files, counts) -> list[Any]:
 
 
 def _verify(options, trials, reference):
-    from converter.compare import TIE
     from converter.verify import Report, verify
 
     if not options.verify:
@@ -271,7 +270,7 @@ def _verify(options, trials, reference):
         for trial in trials
         for check in verify(
             *(format, trial.setup.graphs(format), trial.runners[format], trial.feeds, trial.answers, tolerances),
-            *(options.network.decision, None, options.network.ties.get(options.precision, TIE)),
+            *(options.network.decision, None, options.network.tie(options.precision)),
         )
     ]
     Report(tuple(checks)).raise_if_failed()

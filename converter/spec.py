@@ -13,6 +13,8 @@ SMALLEST_SIZE, LARGEST_SIZE = 16, 1024
 Size = Annotated[int, Field(ge=SMALLEST_SIZE, le=LARGEST_SIZE)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+TIE = 1e-5  # of two cells, as a share of the reference's range
+
 Activation = Literal["sigmoid"]
 ModulePattern = Annotated[str, Field(pattern=r"^[\w*?!\[\]-]+(\.[\w*?!\[\]-]+)*$")]
 
@@ -177,6 +179,15 @@ class NetworkSpec(Frozen):
             dimensions: the numbers behind the names in tensor shapes.
         """
         return tuple(self.graph_spec(name, dimensions) for name in self.splits[split])
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """Of the template and the search crop."""
+        return self.template_size, self.search_size
+
+    def tie(self, precision: str) -> float:
+        """Two cells whose reference scores differ by less than this share of the range are the same decision."""
+        return self.ties.get(precision, TIE)
 
     def converted(self, split: str) -> list[str]:
         """The graphs that become files: those of the split, or the one that all of them are read from.

@@ -3,7 +3,6 @@
 import logging
 from dataclasses import dataclass
 
-from converter.compare import TIE
 from converter.errors import UsageError
 from converter.exported import Manifest, Model, models_of, read_manifest
 from converter.options import VerifyOptions, overridden
@@ -41,7 +40,7 @@ class Subject:
     @property
     def tie(self) -> float:
         """Of the decision, at the models' precision."""
-        return self.network.ties.get(self.manifest.precision if self.manifest else "fp32", TIE)
+        return self.network.tie(self.manifest.precision if self.manifest else "fp32")
 
     def tolerances(self, options: VerifyOptions) -> dict[str, Tolerance]:
         """The user's, or those that the export passed with, or the config's."""
@@ -68,7 +67,7 @@ def subjects_of(options: VerifyOptions) -> list[Subject]:
     if options.folder is None:
         return [_loose_subject(options)]
     manifest = read_manifest(options.folder)
-    own = options.network.template_size, options.network.search_size
+    own = options.network.sizes
     others = [] if options.search_sizes else [pair for pair in manifest.sizes() if pair != own]
     return [_exported_subject(options, manifest, options.network.at(*pair)) for pair in (own, *others)]
 

@@ -15,7 +15,7 @@ from converter.arm.probe import Proof, probe
 from converter.arm.process import ArmProcess
 from converter.arm.runner import ArmRunner
 from converter.arm.section import ArmCheck, ArmSection, BlobCounts, ModeResult
-from converter.compare import TIE, compare, compare_decision
+from converter.compare import compare, compare_decision
 from converter.errors import ConversionError, UsageError
 from converter.feeds import Feed
 from converter.half.masks import dangerous_masks
@@ -160,7 +160,7 @@ class _Run:
             if meaning not in tolerances:
                 raise UsageError(f"config: arm.{self.mode.name}.tolerances has none for output {meaning!r}")
         reports = tuple(compare(name, array, answer[name], tolerances[name]) for name, array in given.items())
-        tie = self.job.network.ties.get(self.mode.name, TIE)
+        tie = self.job.network.tie(self.mode.name)
         comparable = any(report.name == decision and report.problem is None for report in reports)
         head = _head(graph, self.job, self.allowed)
         return ArmCheck(

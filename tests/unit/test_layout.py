@@ -45,7 +45,7 @@ def run(setup, format="ncnn"):
 
 def test_by_itself_an_export_is_two_models_of_one_size():
     (setup,) = setups(options())
-    assert (setup.sizes, setup.uses.keys()) == ((127, 288), {"ncnn"})
+    assert (setup.network.sizes, setup.uses.keys()) == ((127, 288), {"ncnn"})
     assert run(setup) == [("init", "lighttrack_init"), ("update", "lighttrack_update")]
     assert [(file.format, file.other) for file in files([setup]).values()] == [("ncnn", None)] * 2
     assert all(use.graph == use.file.graph for use in setup.uses["ncnn"])
@@ -64,7 +64,7 @@ def test_three_graphs_run_in_their_order():
 
 def test_every_search_size_has_an_update_model_and_all_share_init():
     made = setups(options(search_sizes=(288, 256, 320)))
-    assert [setup.sizes for setup in made] == [(127, 288), (127, 256), (127, 320)]
+    assert [setup.network.sizes for setup in made] == [(127, 288), (127, 256), (127, 320)]
     assert [run(setup) for setup in made] == [
         [("init", "lighttrack_init"), (f"update_{size}", f"lighttrack_update_{size}")] for size in (288, 256, 320)
     ]
@@ -117,7 +117,7 @@ def test_cells_of_a_size_that_the_stride_does_not_divide_are_rounded_up(size, ce
 
 def test_one_model_for_every_size_of_the_config():
     made = setups(options(dynamic_search=True))
-    assert [setup.sizes for setup in made] == [(127, 288), *((127, size) for size in SERVED if size != 288)]
+    assert [setup.network.sizes for setup in made] == [(127, 288), *((127, size) for size in SERVED if size != 288)]
     assert list(files(made)) == ["lighttrack_init", "lighttrack_update"]
     init, update = files(made).values()
     assert init.other is None
@@ -125,21 +125,21 @@ def test_one_model_for_every_size_of_the_config():
     assert shapes(update.other)["x"] == (1, 3, 192, 192)
     assert shapes(update.other)["reg"] == (1, 4, 12, 12)
     for setup in made:
-        size = setup.sizes[1]
+        size = setup.network.sizes[1]
         assert run(setup) == [("init", "lighttrack_init"), ("update", "lighttrack_update")]
         assert shapes(setup.uses["ncnn"][1].graph)["x"] == setup.images[1].shape == (1, 3, size, size)
 
 
 def test_one_model_for_every_size_begins_with_the_users():
     made = setups(options(search=192, dynamic_search=True))
-    assert [setup.sizes[1] for setup in made] == list(SERVED)
+    assert [setup.network.sizes[1] for setup in made] == list(SERVED)
     assert shapes(files(made)["lighttrack_update"].other)["x"] == (1, 3, 208, 208)
     assert search_sizes(options(search=256, search_sizes=(256,), dynamic_search=True))[0] == 256
 
 
 def test_one_file_is_run_twice_and_takes_both_templates():
     made = setups(options(template=128, search=256, split="one", naming=ANDROID))
-    assert [setup.sizes for setup in made] == [(128, 256), (127, 256)]
+    assert [setup.network.sizes for setup in made] == [(128, 256), (127, 256)]
     assert list(files(made)) == ["lighttrack-op"]
     (single,) = files(made).values()
     assert (single.format, single.graph.name, single.graph.mode, single.other) == ("ncnn", "single", "single", None)
@@ -164,7 +164,7 @@ def test_one_file_is_run_twice_and_takes_both_templates():
 
 def test_one_file_without_names_is_read_at_the_search_features():
     made = setups(options(split="one"))
-    assert [setup.sizes for setup in made] == [(127, 288), (128, 288)]
+    assert [setup.network.sizes for setup in made] == [(127, 288), (128, 288)]
     init, update = made[0].uses["ncnn"]
     assert [tensor.name for tensor in (*init.graph.inputs, *init.graph.outputs)] == ["x", "xf"]
     assert [tensor.name for tensor in update.graph.inputs] == ["zf", "x"]
@@ -184,7 +184,7 @@ def test_one_file_whose_other_template_is_larger_than_the_search_crop():
 
 def test_one_file_for_every_size():
     made = setups(options(split="one", dynamic_search=True))
-    assert [setup.sizes for setup in made] == [
+    assert [setup.network.sizes for setup in made] == [
         (127, 288),
         *((127, size) for size in SERVED if size != 288),
         (128, 288),

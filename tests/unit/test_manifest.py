@@ -109,7 +109,9 @@ def build(options, tmp_path):
         )
         made_for = setups(chosen)
         use = made_for[0].uses[chosen.formats[0]][0]
-        graphs = [ExportedGraph(use.graph, use.file, tuple(files[:2]), tuple(one.sizes for one in made_for), 123)]
+        graphs = [
+            ExportedGraph(use.graph, use.file, tuple(files[:2]), tuple(one.network.sizes for one in made_for), 123)
+        ]
         trials = [Trial(setup, []) for setup in made_for]
         made = Made(trials, network, graphs, {"status": "passed"}, oldest_ncnn="20220216")
         return build_manifest(chosen, made, files[2:], sha256, ["numpy"])

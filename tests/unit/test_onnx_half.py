@@ -7,7 +7,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from converter import process
 from converter.errors import ConversionError
-from converter.onnx_half import HALF_OVERFLOWS, SUFFIX, WEIGHTS, store_halves
+from converter.halves import OVERFLOWS
+from converter.onnx_half import SUFFIX, WEIGHTS, store_halves
 
 FLOAT = TensorProto.FLOAT
 
@@ -222,7 +223,7 @@ def test_weights_that_are_halves_already_stay():
     assert made.SerializeToString() == once
 
 
-@pytest.mark.parametrize("value", [HALF_OVERFLOWS, -HALF_OVERFLOWS, 1e6, np.inf, np.nan])
+@pytest.mark.parametrize("value", [OVERFLOWS, -OVERFLOWS, 1e6, np.inf, np.nan])
 def test_weight_that_no_half_holds_is_refused_by_name(value):
     weights = draw(20, 6)
     weights[3, 2] = value
@@ -236,7 +237,7 @@ def test_weight_that_no_half_holds_is_refused_by_name(value):
 
 def test_largest_weight_that_a_half_holds():
     weights = draw(20, 6)
-    weights[3, 2] = np.nextafter(np.float32(HALF_OVERFLOWS), np.float32(0))
+    weights[3, 2] = np.nextafter(np.float32(OVERFLOWS), np.float32(0))
     made = model([helper.make_node("MatMul", ["x", "w"], ["y"])], {"w": weights}, 11, (2, 20))
     store_halves(made)
     assert numpy_helper.to_array(made.graph.initializer[0])[3, 2] == 65504
