@@ -1,10 +1,13 @@
-"""The life of this process: since when it runs, and how it ends without delay."""
+"""The life of this process: since when it runs, how it starts others, and how it ends without delay."""
 
 import gc
 import logging
 import os
 import sys
 import time
+from pathlib import Path
+
+import converter
 
 
 def age() -> float:
@@ -32,6 +35,22 @@ def send_nothing() -> None:
     Since 1.29 it tells its maker the names and hashes of models, and leaves files in the temporary folder and at home.
     """
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
+
+def python_module(module: str, *words: str) -> list[str]:
+    """The command that runs a module in a Python of its own, without the working folder on its path (``-P``).
+
+    What is downloaded brings ``numpy.py`` as easily as a model, and the working folder may be a downloaded export.
+    """
+    return [sys.executable, "-P", "-m", module, *words]
+
+
+def python_environment() -> dict[str, str]:
+    """The environment for :func:`python_module`: our packages can be imported, nothing relative to a folder can."""
+    given = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    own = str(Path(converter.__file__).absolute().parent.parent)
+    folders = [own, *(folder for folder in given if os.path.isabs(folder))]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(folders)}
 
 
 def leave(code: int) -> None:

@@ -1,7 +1,6 @@
 """ncnn and numpy for aarch64: their wheels, fetched by pip for another machine and unpacked."""
 
 import re
-import sys
 import zipfile
 from collections.abc import Mapping
 from importlib import metadata
@@ -10,6 +9,7 @@ from pathlib import Path
 import converter
 from converter.arm.commands import attempt, cannot_write, reason
 from converter.errors import DependencyError
+from converter.process import python_module
 
 PACKAGES = ("ncnn", "numpy")
 OLDEST_GLIBC = 17  # manylinux_2_17, which manylinux2014 is another name of
@@ -50,7 +50,7 @@ def fetch_wheels(versions: Mapping[str, str], python: str, glibc: int, folder: P
     for platform in platforms(glibc):
         words += ["--platform", platform]
     wanted = [f"{name}=={version}" for name, version in versions.items()]
-    code, out, err = attempt([sys.executable, "-m", "pip", "download", *words, *wanted], what)
+    code, out, err = attempt(python_module("pip", "download", *words, *wanted), what)
     if code:
         if "No module named pip" in err:
             raise DependencyError(f"{what}: pip is not installed beside this Python; python -m ensurepip installs it")

@@ -3,11 +3,9 @@
 ncnn checks little of what it is told; a damaged ``.param`` can end the process that loads it.
 """
 
-import os
 import pickle
 import signal
 import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Iterable, Mapping
@@ -16,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-import converter
 from converter.errors import ConversionError
+from converter.process import python_environment, python_module
 from converter.spec import GraphSpec
 
 TIMEOUT = 60.0
@@ -67,15 +65,12 @@ class WorkerProcess:
 
     def _start(self):
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 closed by stop()
-        path = os.pathsep.join(
-            filter(None, [str(Path(converter.__file__).parent.parent), os.environ.get("PYTHONPATH")])
-        )
         self._process = subprocess.Popen(
-            [sys.executable, "-m", self.module],
+            python_module(self.module),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
-            env={**os.environ, "PYTHONPATH": path},
+            env=python_environment(),
         )
 
     def _ask(self, call: str, *arguments: Any) -> Any:

@@ -163,14 +163,14 @@ def test_version_of_the_c_library(name, minor):
 
 def test_pip_that_is_missing_is_named(monkeypatch, tmp_path):
     program(tmp_path / "python", "#!/bin/sh\necho '/bin/python: No module named pip' >&2; exit 1\n")
-    monkeypatch.setattr(wheels.sys, "executable", str(tmp_path / "python"))
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
     with pytest.raises(DependencyError, match=r"wheels of ncnn 1: pip is not installed beside this Python"):
         fetch_wheels({"ncnn": "1"}, "3.11", 28, tmp_path)
 
 
 def test_pip_is_asked_for_another_machine(monkeypatch, tmp_path):
     program(tmp_path / "python", f"#!/bin/sh\necho \"$@\" > {tmp_path}/words; echo 'ERROR: no' >&2; exit 1\n")
-    monkeypatch.setattr(wheels.sys, "executable", str(tmp_path / "python"))
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
     with pytest.raises(DependencyError, match=r"^aarch64 wheels of ncnn 1: no$"):
         fetch_wheels({"ncnn": "1"}, "3.12", 18, tmp_path)
     words = (tmp_path / "words").read_text()
