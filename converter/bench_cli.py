@@ -1,7 +1,7 @@
 """``lt-bench``: parse, build BenchOptions, call, print."""
 
 import json
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +10,7 @@ import typer
 from converter.command import (
     HELP_OPTIONS,
     format_names,
+    invoke,
     log_to_stderr,
     new_app,
     official_root,
@@ -18,7 +19,7 @@ from converter.command import (
     summary_console,
     version_of,
 )
-from converter.progress import stage_lines
+from converter.progress import StageLines
 
 PROGRAM = "lt-bench"
 
@@ -135,9 +136,8 @@ def _run(options, as_json, per_graph, verbose, quiet):
     from converter.bench.run import LAST_STAGE, bench
     from converter.bench.table import print_bench
 
-    stage_lines.quiet = quiet
-    stage_lines.last = LAST_STAGE
-    result = bench(options, stage_lines)
+    with StageLines(quiet, last=LAST_STAGE) as stages:
+        result = bench(options, stages)
     if options.plot:
         draw(options.plot, result)
     if as_json:
@@ -146,9 +146,14 @@ def _run(options, as_json, per_graph, verbose, quiet):
         print_bench(summary_console(as_json), result, per_graph, verbose)
 
 
+def call(arguments: Sequence[str]) -> int:
+    """``lt-bench`` with these words; its exit code."""
+    return invoke(app, PROGRAM, arguments)
+
+
 def main() -> None:
     """Entry point of ``lt-bench``."""
-    run(app, PROGRAM, sys.argv[1:])
+    run(call)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """``lt-export``: parse, build ExportOptions, call, print."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -23,6 +24,7 @@ from converter.command import (
     checks_of,
     finite,
     format_names,
+    invoke,
     log_to_stderr,
     new_app,
     official_root,
@@ -32,7 +34,7 @@ from converter.command import (
     version_of,
 )
 from converter.errors import UsageError, VerificationError
-from converter.progress import stage_lines
+from converter.progress import StageLines
 
 PROGRAM = "lt-export"
 NETWORK, MODELS, CHECKS, OUTPUT = "Which network", "What to make of it", "How to prove it", "Output"
@@ -360,23 +362,24 @@ def _run(options, as_json, verbose, quiet):
     from converter.summary import print_checks, print_summary
 
     table = summary_console(as_json)
-    try:
-        stage_lines.quiet, stage_lines.detailed = quiet, verbose
-        stage_lines("start", process.age(), "Python, command line")
-        manifest = export(options, stage_lines)
-    except VerificationError as error:
-        if checks := checks_of(error):
-            print_checks(table, checks, verbose)
-        if arm := (error.result or {}).get("arm"):
-            print_arm(table, arm, verbose)
-        raise
+    with StageLines(quiet, detailed=verbose) as stages:
+        stages("start", process.age(), "Python, command line")
+        try:
+            manifest = export(options, stages)
+        except VerificationError as error:
+            stages.stop()
+            if checks := checks_of(error):
+                print_checks(table, checks, verbose)
+            if arm := (error.result or {}).get("arm"):
+                print_arm(table, arm, verbose)
+            raise
     if as_json:
         print(json.dumps(manifest, indent=2))
     elif not quiet:
         if manifest["arm"]:
             print_arm(table, manifest["arm"], verbose)
         print_summary(table, manifest, options.output, verbose)
-    stage_lines.close(process.age())
+    stages.close(process.age())
 
 
 def _only_arm(runtimes):
@@ -396,9 +399,14 @@ def _opset(number):
     return number
 
 
+def call(arguments: Sequence[str]) -> int:
+    """``lt-export`` with these words; its exit code."""
+    return invoke(app, PROGRAM, arguments)
+
+
 def main() -> None:
     """Entry point of ``lt-export``."""
-    run(app, PROGRAM)
+    run(call)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from typer.exceptions import TyperException
 
 from converter import __version__, process
 from converter.errors import ConverterError, UsageError
-from converter.progress import interruption, stage_lines
+from converter.progress import interruption
 
 HELP_OPTIONS = {"help_option_names": ["-h", "--help"]}
 
@@ -87,27 +88,27 @@ def official_root(given: Path | None, network: Any) -> Path | None:
     return given or (Path(named) if named else None)
 
 
-def run(app: typer.Typer, program: str, arguments: list[str] | None = None) -> None:
-    """Run a command line and end the process with its code; an error of ours becomes one line on stderr.
-
-    Args:
-        arguments: instead of those of the process.
-    """
+def run(call: Callable[[Sequence[str]], int]) -> None:
+    """Run a command line with the words of this process, and end the process with its code."""
     interruption.listen()
     process.keep_garbage()
+    process.leave(call(sys.argv[1:]))
+
+
+def invoke(app: typer.Typer, program: str, arguments: Sequence[str]) -> int:
+    """The exit code of a command line; an error of ours becomes one line on stderr."""
+    as_json = "--json" in arguments
     try:
-        code = app(arguments, prog_name=program, standalone_mode=False) or 0
+        return app(list(arguments), prog_name=program, standalone_mode=False) or 0
     except BaseException as error:
-        stage_lines.stop()
         if interruption.number is not None:
-            code = _report(program, str(interruption), 128 + interruption.number)
-        elif isinstance(error, ConverterError):
-            code = _report(program, f"error: {error}", error.exit_code, *_findings(error))
-        elif isinstance(error, TyperException):
-            code = _report(program, f"error: {error.format_message().rstrip('.')}; see {program} --help", 2)
-        else:
-            raise
-    process.leave(code)
+            return _report(program, str(interruption), 128 + interruption.number, as_json)
+        if isinstance(error, ConverterError):
+            return _report(program, f"error: {error}", error.exit_code, as_json, *_findings(error))
+        if isinstance(error, TyperException):
+            line = f"error: {error.format_message().rstrip('.')}; see {program} --help"
+            return _report(program, line, 2, as_json)
+        raise
 
 
 def checks_of(error: ConverterError) -> list[dict[str, Any]]:
@@ -120,14 +121,14 @@ def _findings(error):
     return checks_of(error), getattr(error, "result", None)
 
 
-def _report(program, message, code, checks=(), result=None):
+def _report(program, message, code, as_json, checks=(), result=None):
     """The one line on stderr; on stdout, where JSON was asked for, the same as JSON."""
     if os.environ.get("LT_DEBUG"):
         import traceback
 
         traceback.print_exc()
     line = " ".join(message.split())
-    if "--json" in sys.argv:
+    if as_json:
         answer = {"exit_code": code, "message": line.removeprefix("error: ")}
         whole = {**result, "error": answer} if result else {"error": {**answer, "checks": list(checks)}}
         print(json.dumps(whole, indent=2 if result else None))

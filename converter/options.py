@@ -140,6 +140,7 @@ class VerifyOptions(NetworkOptions):
             sizes in ``network`` only.
         rename: ``[graph:]blob=meaning``, of models without a manifest.
         formats: to leave the others out; all when empty.
+        partial: whether graphs of the tracker may be missing.
         golden: folder of golden vectors to compare with; the export's own when None.
         write_golden: folder to write golden vectors to.
         golden_from: who computes them: the network in torch, or the emulated ARM cpu.
@@ -158,6 +159,7 @@ class VerifyOptions(NetworkOptions):
     search_sizes: tuple[int, ...] = ()
     rename: tuple[str, ...] = ()
     formats: tuple[Literal[FORMAT_NAMES], ...] = ()
+    partial: bool = False
     golden: Path | None = None
     write_golden: Path | None = None
     golden_from: Literal["torch", "ncnn-arm64"] = "torch"

@@ -11,7 +11,7 @@ PREPARATION = ("start", "check", "import")
 
 
 class StageLines:
-    """A line per finished stage on stderr; on a terminal, what is under way shows a spinner.
+    """A line per finished stage on stderr; on a terminal, what is under way shows a spinner until the block ends.
 
     Attributes:
         quiet: no lines.
@@ -21,13 +21,20 @@ class StageLines:
         seconds: of all finished stages.
     """
 
-    def __init__(self):
+    def __init__(self, quiet: bool, detailed: bool = False, last: str = LAST_STAGE):
         self.console = Console(stderr=True)
-        self.quiet = self.detailed = False
+        self.quiet, self.detailed = quiet, detailed
         self.seconds = 0.0
         self.stage = "start"
-        self.last = LAST_STAGE
+        self.last = last
         self.status = None
+
+    def __enter__(self) -> "StageLines":
+        interruption.stages = self
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
     def __call__(self, name: str, seconds: float | None, note: str) -> None:
         self.stop()
@@ -76,29 +83,33 @@ class Interruption:
 
     def __init__(self):
         self.number = None
+        self.stages: StageLines | None = None
 
     def listen(self) -> None:
         for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
             signal.signal(number, self._arrived)
 
     def _arrived(self, number: int, _frame: Any) -> None:
-        if self.number is None and stage_lines.stage != "done":
+        if self.number is None and not self._done:
             self.number = number
             raise self.Interrupted
 
     def raise_if_asked(self) -> None:
-        if self.number is not None and stage_lines.stage != "done":
+        if self.number is not None and not self._done:
             raise self.Interrupted
 
+    @property
+    def _done(self):
+        return self.stages is not None and self.stages.stage == "done"
+
     def __str__(self):
-        if stage_lines.last != LAST_STAGE:
+        if self.stages is not None and self.stages.last != LAST_STAGE:
             outcome = "what was asked for is not finished"
-        elif stage_lines.stage == LAST_STAGE:
+        elif self.stages is not None and self.stages.stage == LAST_STAGE:
             outcome = "while publishing: the folder holds the old export or the new one, whole"
         else:
             outcome = "nothing was published"
         return f"interrupted by {signal.Signals(self.number).name}; {outcome}"
 
 
-stage_lines = StageLines()
 interruption = Interruption()

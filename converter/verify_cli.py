@@ -1,7 +1,7 @@
 """``lt-verify``: parse, build VerifyOptions, call, print."""
 
 import json
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -26,6 +26,7 @@ from converter.command import (
     HELP_OPTIONS,
     finite,
     format_names,
+    invoke,
     log_to_stderr,
     new_app,
     official_root,
@@ -35,7 +36,7 @@ from converter.command import (
     version_of,
 )
 from converter.errors import UsageError, VerificationError
-from converter.progress import stage_lines
+from converter.progress import StageLines
 
 PROGRAM = "lt-verify"
 
@@ -133,6 +134,14 @@ def verify_command(
         option("--sigmoid", panel=MODELS, help="A model without a manifest gives cls as a probability."),
     ] = False,
     masks: Annotated[bool, option("--masks", panel=MODELS, help="A model without a manifest takes masks.")] = False,
+    partial: Annotated[
+        bool,
+        option(
+            "--partial",
+            panel=MODELS,
+            help="Pass although graphs of the tracker are missing; the verdict then names those that are there.",
+        ),
+    ] = False,
     official: Annotated[
         Path | None,
         option(
@@ -285,6 +294,7 @@ def verify_command(
         search_sizes=_search_sizes(export, network, template_size, search_size),
         rename=tuple(rename or ()),
         formats=formats,
+        partial=partial,
         golden=golden,
         write_golden=write_golden,
         golden_from=golden_source(golden_from, write_golden, arm),
@@ -366,28 +376,33 @@ def _run(options, as_json, verbose, quiet):
     from converter.findings import print_result
 
     console = summary_console(as_json)
-    stage_lines.quiet = quiet
-    stage_lines.last = LAST_STAGE
-    try:
-        result = check(options, stage_lines)
-    except VerificationError as error:
-        if error.result:
-            print_result(console, error.result, verbose)
-        raise
+    with StageLines(quiet, last=LAST_STAGE) as stages:
+        try:
+            result = check(options, stages)
+        except VerificationError as error:
+            stages.stop()
+            if error.result:
+                print_result(console, error.result, verbose)
+            raise
     if as_json:
         print(json.dumps(result, indent=2))
     elif not quiet:
         print_result(console, result, verbose)
 
 
-def main() -> None:
-    """Entry point of ``lt-verify``."""
-    words = sys.argv[1:]
+def call(arguments: Sequence[str]) -> int:
+    """``lt-verify`` with these words; its exit code."""
+    words = list(arguments)
     for index, word in enumerate(words):
         bare = index + 1 == len(words) or words[index + 1].startswith("-")
         if word in ("--write-golden", "--setup-arm") and bare:
             words[index] = f"{word}={_BARE}"
-    run(app, PROGRAM, words)
+    return invoke(app, PROGRAM, words)
+
+
+def main() -> None:
+    """Entry point of ``lt-verify``."""
+    run(call)
 
 
 if __name__ == "__main__":

@@ -2,69 +2,17 @@
 
 import json
 import os
-import re
-import subprocess
-import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from commands import ROOT, lt_export
+
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # of this process: several threads are slow beside what the tests start
 
-ROOT = Path(__file__).parent.parent
 MOBILE = "back_04502514044521042540+cls_211000022+reg_100000111_ops_32"
 # the least that a path name can ask for: stride 8, output of a first block, one layer per tower
 TINY = "back_00000000000000000000+cls_002222222+reg_012222222_ops_10"
-
-
-@dataclass(frozen=True)
-class Finished:
-    """A command that ended: its exit code and what it printed."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def error_line(self) -> str:
-        """The one line that begins with the program's name."""
-        lines = [line for line in self.err.splitlines() if re.match(r"lt-\w+: error: ", line)]
-        assert len(lines) == 1, self.err
-        assert "Traceback" not in self.err
-        return lines[0]
-
-
-def command(*arguments: object, module: str = "converter.cli") -> list[str]:
-    return [sys.executable, "-m", module, *map(str, arguments)]
-
-
-def environment(**extra: str) -> dict[str, str]:
-    """The environment without what would change an export; the project is importable from any folder."""
-    left_out = ("LIGHTTRACK_ROOT", "STARK_ROOT", "LT_DEBUG", "OMP_NUM_THREADS")
-    kept = {key: value for key, value in os.environ.items() if key not in left_out}
-    path = os.pathsep.join(filter(None, [extra.pop("PYTHONPATH", ""), str(ROOT)]))
-    return {**kept, "PYTHONPATH": path, "COLUMNS": "160", **extra}
-
-
-def lt_export(*arguments: object, cwd: Path | None = None, **extra: str) -> Finished:
-    """Run the command line in a process of its own."""
-    return _finished(command(*arguments), cwd, extra)
-
-
-def lt_verify(*arguments: object, cwd: Path | None = None, **extra: str) -> Finished:
-    """Likewise."""
-    return _finished(command(*arguments, module="converter.verify_cli"), cwd, extra)
-
-
-def lt_bench(*arguments: object, cwd: Path | None = None, **extra: str) -> Finished:
-    """Likewise."""
-    return _finished(command(*arguments, module="converter.bench_cli"), cwd, extra)
-
-
-def _finished(words, cwd, extra):
-    done = subprocess.run(words, cwd=cwd, env=environment(**extra), capture_output=True, text=True, timeout=300)
-    return Finished(done.returncode, done.stdout, done.stderr)
 
 
 def hide(folder: Path, package: str) -> str:

@@ -143,11 +143,10 @@ def run_setup(folder: Path | None, as_json: bool, quiet: bool) -> None:
     from converter.arm.setup import setup_arm
     from converter.arm.table import print_root
     from converter.plan import Stages
-    from converter.progress import stage_lines
+    from converter.progress import StageLines
 
-    stage_lines.quiet = quiet
-    stage_lines.last = SETUP_STAGE
-    root, built = setup_arm(folder or default_folder(), Stages(stage_lines))
+    with StageLines(quiet, last=SETUP_STAGE) as stages:
+        root, built = setup_arm(folder or default_folder(), Stages(stages))
     if as_json:
         about = root.record.model_dump(include={"python", "packages", "wheels", "hello"})
         print(json.dumps({"folder": str(root.folder), "built": built, "qemu": str(root.qemu), **about}, indent=2))

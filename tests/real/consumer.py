@@ -5,7 +5,8 @@ import numpy as np
 import onnxruntime
 import torch
 
-from conftest import TINY, lt_export
+from commands import lt_export
+from conftest import TINY
 from converter.networks import FAMILIES
 
 

@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 from test_half import Model, reported, scalable_pair, specs
 
-from conftest import TINY, Finished, command, environment, lt_export, lt_verify
+from commands import Finished, command, environment, lt_export, lt_verify
+from conftest import TINY
 from converter.arm.job import ArmGroup, ArmJob, ArmModel
 from converter.arm.root import arm_root, default_folder
 from converter.arm.run import check_arm

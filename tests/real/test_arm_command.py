@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from conftest import TINY, lt_export, lt_verify
+from commands import lt_export, lt_verify
+from conftest import TINY
 
 pytestmark = pytest.mark.real
 

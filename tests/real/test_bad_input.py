@@ -7,7 +7,8 @@ import shutil
 import pytest
 import torch
 
-from conftest import MOBILE, TINY, contents, lt_export
+from commands import lt_export
+from conftest import MOBILE, TINY, contents
 
 pytestmark = pytest.mark.real
 

@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from conftest import command, environment, hide, lt_bench
+from commands import command, environment, lt_bench
+from conftest import hide
 from converter.runners.ncnn_runner import NcnnRunner
 from converter.runners.onnx_runner import OnnxRunner
 

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from conftest import TINY, lt_export
+from commands import lt_export
+from conftest import TINY
 from official_patches.checkout import CheckoutError, UnknownArchError, build_official
 
 pytestmark = pytest.mark.real
@@ -132,14 +133,16 @@ def test_an_unknown_class_names_those_that_are_there(checkout):
 
 
 def test_export_from_a_checkout(checkout, tiny, tmp_path):
-    done = lt_export("--resume", tiny, "--path-name", TINY, "-o", tmp_path / "out", "--official", checkout, "-q")
+    done = lt_export(
+        "--resume", tiny, "--path-name", TINY, "-o", tmp_path / "out", "--official", checkout, "-q", apart=True
+    )
     assert done.code == 0, done.err
     assert '"network": "official checkout"' in (tmp_path / "out/manifest.json").read_text()
 
 
 def test_the_environment_names_a_checkout(checkout, tiny, tmp_path):
     arguments = ("--resume", tiny, "--path-name", TINY, "-o", tmp_path / "out")
-    done = lt_export(*arguments, LIGHTTRACK_ROOT=str(tmp_path))
+    done = lt_export(*arguments, LIGHTTRACK_ROOT=str(tmp_path), apart=True)
     assert done.code == 5
     assert "no folder 'lib'" in done.error_line
 
@@ -147,7 +150,9 @@ def test_the_environment_names_a_checkout(checkout, tiny, tmp_path):
 def test_both_sources_give_the_same_models(official, seeded, exported, tmp_path):
     folder, _ = exported
     for arch in ("LightTrackM_Subnet", "LightTrackM_Speed"):
-        done = lt_export("--resume", seeded, "-o", tmp_path / arch, "--official", official, "--arch", arch, "-q")
+        done = lt_export(
+            "--resume", seeded, "-o", tmp_path / arch, "--official", official, "--arch", arch, "-q", apart=True
+        )
         assert done.code == 0, done.err
         for name in ("lighttrack_init.bin", "lighttrack_update.bin"):
             assert (tmp_path / arch / name).read_bytes() == (folder / name).read_bytes()

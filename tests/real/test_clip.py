@@ -11,7 +11,8 @@ import cv2
 import numpy as np
 import pytest
 
-from conftest import MOBILE, TINY, lt_export
+from commands import lt_export
+from conftest import MOBILE, TINY
 from converter.clip.models import GraphModel
 from converter.clip.overlap import Box, overlap
 from converter.clip.procedures import procedure

@@ -6,7 +6,8 @@ import onnx
 import pytest
 from consumer import answers, assert_close, export, extract, images, load, run, sigmoid
 
-from conftest import MOBILE, lt_export, lt_verify, save_seeded
+from commands import lt_export, lt_verify
+from conftest import MOBILE, save_seeded
 from converter.presets import preset_names
 
 pytestmark = pytest.mark.real

@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from conftest import TINY, environment, lt_export
+from commands import environment, lt_export
+from conftest import TINY
 from converter.errors import ConversionError
 from converter.ncnn_format import load_param
 from converter.ncnn_weights import HALF, RAW, TAG_BYTES, halved, load_bin, load_model, read_bin

@@ -11,7 +11,8 @@ import torch
 import yaml
 from PIL import Image
 
-from conftest import MOBILE, TINY, contents, lt_export
+from commands import lt_export
+from conftest import MOBILE, TINY, contents
 from converter.config import config_folder
 from converter.networks import FAMILIES
 
@@ -191,7 +192,7 @@ def test_other_sizes(tiny, tmp_path, template, search):
 def test_the_detailed_account_adds_up_to_the_whole_process(tiny, tmp_path, formats):
     chosen = [word for name in formats for word in ("--format", name)]
     start = time.perf_counter()
-    done = lt_export("--resume", tiny, "--path-name", TINY, "-o", tmp_path / "out", "-v", *chosen)
+    done = lt_export("--resume", tiny, "--path-name", TINY, "-o", tmp_path / "out", "-v", *chosen, apart=True)
     wall = time.perf_counter() - start
     assert done.code == 0, done.err
     lines = [re.match(r"(\w+) +(\d+\.\d\d) s", line) for line in done.err.splitlines()]

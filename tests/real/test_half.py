@@ -410,7 +410,7 @@ def test_damaged_weights_are_refused(model, feeds):
 
 def test_simulation_is_near_what_arm_kernels_were_measured_to_do(shared, tmp_path):
     """../shared/design.md, trained network: max |Δ| of zf, cls, reg on ncnn's NEON kernels, and of ours within 2x."""
-    from conftest import lt_export
+    from commands import lt_export
 
     done = lt_export("--resume", shared / "checkpoints/LightTrackM.pth", "-o", tmp_path / "out", "-q")
     assert done.code == 0, done.err

@@ -10,7 +10,8 @@ import torch
 from consumer import answers, assert_close, export, extract, images, load, run
 from onnx import numpy_helper
 
-from conftest import MOBILE, contents, lt_export, lt_verify, save_seeded
+from commands import lt_export, lt_verify
+from conftest import MOBILE, contents, save_seeded
 from converter.layout import setups
 from converter.model import load_network
 from converter.ncnn_export import pnnx_binary

@@ -8,7 +8,8 @@ import time
 
 import pytest
 
-from conftest import TINY, command, contents, environment, lt_export
+from commands import command, environment, lt_export
+from conftest import TINY, contents
 
 pytestmark = pytest.mark.real
 STAGES = ("start", "check", "import", "network", "trace", "reference", "convert", "verify")

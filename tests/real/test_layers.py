@@ -7,7 +7,8 @@ import torch
 from apart import Apart
 from damage import INSERTED, Ncnn, Onnx, as_others_write_it
 
-from conftest import MOBILE, TINY, lt_export
+from commands import lt_export
+from conftest import MOBILE, TINY
 from converter.checkpoint import load_strictly, read_checkpoint
 from converter.config import network_for
 from converter.feeds import noise_feeds

@@ -7,7 +7,8 @@ import ncnn
 import numpy as np
 import pytest
 
-from conftest import TINY, lt_export
+from commands import lt_export
+from conftest import TINY
 from converter.errors import ConversionError
 from converter.ncnn_export import pnnx_binary
 from converter.ncnn_format import load_param

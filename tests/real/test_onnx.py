@@ -11,7 +11,8 @@ import onnxsim
 import pytest
 import torch
 
-from conftest import MOBILE, TINY, contents, hide, lt_export, save_seeded
+from commands import lt_export
+from conftest import MOBILE, TINY, contents, hide, save_seeded
 from converter.networks import FAMILIES
 
 pytestmark = pytest.mark.real

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from conftest import TINY, lt_export
+from commands import lt_export
+from conftest import TINY
 from converter.errors import ConversionError
 from converter.ncnn_weights import load_model, load_part
 from converter.runners.ncnn_runner import NcnnRunner

@@ -6,7 +6,8 @@ import textwrap
 
 import pytest
 
-from conftest import TINY, contents, hide, lt_export
+from commands import lt_export
+from conftest import TINY, contents, hide
 
 pytestmark = pytest.mark.real
 
@@ -212,7 +213,7 @@ def test_a_disk_that_is_full_is_a_failed_conversion(tiny, tmp_path):
     """A limit on the size of files stands in for the disk: writing fails at the same place in the same way."""
     import subprocess
 
-    from conftest import command, environment
+    from commands import command, environment
 
     export = command("--resume", tiny, "--path-name", TINY, "-o", tmp_path / "out", "-q")
     done = subprocess.run(

@@ -9,7 +9,8 @@ import onnxruntime
 import pytest
 from consumer import answers, assert_close, export, extract, images, load
 
-from conftest import MOBILE, lt_export, lt_verify
+from commands import lt_export, lt_verify
+from conftest import MOBILE
 from converter.ncnn_format import load_param
 
 pytestmark = pytest.mark.real

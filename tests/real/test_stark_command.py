@@ -9,7 +9,7 @@ import pytest
 import torch
 from stark import ARCH, SMALL, save
 
-from conftest import lt_bench, lt_export, lt_verify
+from commands import lt_bench, lt_export, lt_verify
 from converter.config import config_folder
 
 pytestmark = pytest.mark.real

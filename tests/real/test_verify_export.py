@@ -5,7 +5,8 @@ import shutil
 
 import pytest
 
-from conftest import TINY, lt_verify, save_seeded
+from commands import lt_verify
+from conftest import TINY, save_seeded
 
 pytestmark = pytest.mark.real
 

@@ -8,7 +8,8 @@ import xml.etree.ElementTree as ElementTree
 import numpy as np
 import pytest
 
-from conftest import TINY, lt_export, lt_verify
+from commands import lt_export, lt_verify
+from conftest import TINY
 
 pytestmark = pytest.mark.real
 

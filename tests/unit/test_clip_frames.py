@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from clips import frame, save_pictures, save_video
 
-from conftest import ROOT, environment, hide
+from commands import ROOT, environment
+from conftest import hide
 from converter.clip.frames import open_clip
 from converter.errors import UsageError
 
