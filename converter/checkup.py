@@ -18,6 +18,7 @@ from converter.options import VerifyOptions
 from converter.plan import StageCallback, Stages
 from converter.publish import check_target
 from converter.reference import Reference, reference_at, reference_for, write_vectors
+from converter.report.text import listed
 from converter.runners.isolated import IsolatedRunner
 from converter.sections import Case
 from converter.subject import Subject, subjects_of
@@ -78,6 +79,7 @@ def check(options: VerifyOptions, on_stage: StageCallback | None = None) -> dict
             arm = _arm_root(options, subject)
             findings = Findings(_header(options, subject), _packages(subject))
             _check_files(options, subject, findings)
+            _check_whole(options, subjects, findings)
             notes.append(", ".join(f"{model.format} {model.graph.name}" for model in subject.models))
         with stages("reference") as notes:
             reference = reference_for(options, subject, running, opened.feed if opened else None)
@@ -95,7 +97,8 @@ def check(options: VerifyOptions, on_stage: StageCallback | None = None) -> dict
         with stages("verify"):
             case = Case(options, subject, reference, _runners(subject, running))
             ran = _verify(case, others, findings)
-        _more(case, ran, opened, findings, stages)
+            _check_compared(subjects, ran, findings)
+        _more(case, [format for format in ran if format not in subject.missing], opened, findings, stages)
         if arm:
             _on_arm(case, arm, findings, stages)
         _judge(findings)
@@ -124,13 +127,17 @@ def _on_arm(case, root, findings, stages):
         findings.problems.append(f"arm: {error}")
 
 
-def _more(case, ran, opened, findings, stages):
-    """What was asked for beside the proof; one that cannot be carried out is a failure among the others."""
+def _more(case, whole, opened, findings, stages):
+    """What was asked for beside the proof; one that cannot be carried out is a failure among the others.
+
+    Args:
+        whole: the formats whose models ran and make a tracker.
+    """
     options = case.options
     for name, asked, look in (
         ("layers", options.layers, lambda: sections.layers(case)),
         ("dumps", options.dumps, lambda: sections.dumps(case)),
-        ("clip", opened and ran, lambda: sections.clip(case, ran, opened)),
+        ("clip", opened and whole, lambda: sections.clip(case, whole, opened)),
         ("fp16", options.fp16, lambda: sections.half(case)),
     ):
         if not asked:
@@ -197,6 +204,23 @@ def _check_files(options, subject, findings):
     findings.problems += [f"{problem['file']} {problem['problem']}" for problem in problems]
 
 
+def _check_whole(options, subjects, findings):
+    """Whether each format has all graphs of a tracker, at every size."""
+    findings.result["missing"] = missing = [
+        {"format": format, "graphs": list(graphs), "sizes": list(subject.network.sizes)}
+        for subject in subjects
+        for format, graphs in subject.missing.items()
+    ]
+    if not options.partial:
+        findings.problems += [
+            f"{listed(each['graphs'])} of {each['format']} is missing, and without it this is no tracker; "
+            "add it, or pass --partial to verify the parts alone"
+            for each in missing
+        ]
+    elif options.clip and all(format in subjects[0].missing for format in subjects[0].formats):
+        raise UsageError(f"--clip: {listed(missing[0]['graphs'])} is missing, and parts do not track; leave it out")
+
+
 def _runners(subject, running) -> dict[tuple[str, str], IsolatedRunner]:
     runners = {}
     for model in subject.models:
@@ -245,7 +269,7 @@ def _verify(case, others, findings) -> list[str]:
     if checks and not report:
         findings.problems.append(report.failure())
     findings.result["verification"] = {
-        "status": "passed" if report and not findings.problems else "failed",
+        "status": "passed" if report and not failed else "failed",
         "candidates": {name: FORMATS[name].runtime for name in subject.formats},
         "sizes": [list(one.network.sizes) for one, _ in pairs],
         "feeds": [feed.name for _, reference in pairs for feed in reference.feeds],
@@ -254,6 +278,15 @@ def _verify(case, others, findings) -> list[str]:
     }
     findings.result["histograms"] = histograms.as_list()
     return [format for format in subject.formats if format not in failed]
+
+
+def _check_compared(subjects, ran, findings):
+    """A model whose answers were compared with nothing is not verified, whatever became of the others."""
+    compared = {(check["format"], check["graph"]) for check in findings.result["verification"]["checks"]}
+    models = [model for subject in subjects for model in subject.models if model.format in ran]
+    for format, graph in dict.fromkeys((model.format, model.graph.name) for model in models):
+        if (format, graph) not in compared:
+            findings.problems.append(f"{format} {graph} was compared with nothing, so nothing is proved about it")
 
 
 def _checks(case, runners, tolerances, histograms, findings) -> tuple[list[Any], set[str]]:

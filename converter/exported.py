@@ -56,6 +56,10 @@ class _Tracker(_Sizes):
     sizes: tuple[_Sizes, ...] = ()
 
 
+class _Format(_Read):
+    split: str | None = None
+
+
 class _Verification(_Read):
     status: str
     seed: int = 0
@@ -69,6 +73,7 @@ class Manifest(_Read):
     path_name: str
     checkpoint: _Checkpoint
     precision: str
+    formats: dict[str, _Format] = {}
     graphs: Annotated[tuple[_Graph, ...], Field(min_length=1)]
     tracker: _Tracker
     verification: _Verification
@@ -165,7 +170,7 @@ def models_of(
 
     Raises:
         UsageError: when it lists none of these formats, or a graph that the config does not know.
-        VerificationError: when a shape is not what it has to be.
+        VerificationError: when it lists no graph of these sizes, or a shape is not what it has to be.
     """
     modes = {entry.mode for entry in network.graphs.values()}
     size = network.sizes
@@ -189,7 +194,7 @@ def models_of(
         listed = sorted({graph.format for graph in manifest.graphs})
         if formats and not {*formats} & {*listed}:
             raise UsageError(f"--format {formats[0]}: the export has {' and '.join(listed)} only")
-        raise UsageError(f"export {folder}: no graph of it is run with the sizes {size[0]}/{size[1]}")
+        raise VerificationError(f"{folder / MANIFEST}: no graph has the sizes {size[0]}/{size[1]} that it lists")
     return models
 
 

@@ -26,7 +26,9 @@ def print_result(console: Console, result: Mapping[str, Any], verbose: bool = Fa
         feeds = ", ".join(verification["feeds"])
         console.print(f"compared with {result['reference']}, worst of: {feeds}", style="dim", highlight=False)
     _print_more(console, result, verbose)
-    if result["verdict"] == "passed":
+    if result["verdict"] == "passed" and result["missing"]:
+        console.print(Text("verified in part:", "bold yellow"), Text(_parts(result)), soft_wrap=True)
+    elif result["verdict"] == "passed":
         console.print(Text("verified", "bold green"), Text(_subject(result)), soft_wrap=True)
     else:
         console.print(Text("NOT VERIFIED", "bold red"), Text(_subject(result)), soft_wrap=True)
@@ -58,6 +60,14 @@ def _print_names(console, models):
         )
         found = {"names": "named so in the file", "trial": "found by trying", "--rename": "given"}[model["names_from"]]
         console.print(f"{model['format']} {model['name']:<9} {names}  ({found})", highlight=False, soft_wrap=True)
+
+
+def _parts(result):
+    parts = " and ".join(f"{model['format']} {model['name']}" for model in result["models"])
+    missing = " and ".join(
+        dict.fromkeys(f"{each['format']} {name}" for each in result["missing"] for name in each["graphs"])
+    )
+    return f"{parts} of {_subject(result)}; {missing} is missing"
 
 
 def _subject(result):

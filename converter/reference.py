@@ -85,7 +85,10 @@ def reference_at(reference: Reference, options: VerifyOptions, subject: Subject)
     """The same network's answers at other sizes; None where golden vectors are the reference and have none."""
     if reference.network is None:
         golden = _any_golden(options, subject).of_size(subject.images)
-        return _of_golden(golden) if golden.cases else None
+        if not golden.cases:
+            return None
+        check_golden(golden, subject)
+        return _of_golden(golden)
     feeds = [at_sizes(feed, subject.network) for feed in _feeds(options, subject)]
     answers = reference_answers(reference.network.module, subject.network, subject.images, feeds)
     return replace(reference, feeds=feeds, answers=answers)
@@ -167,11 +170,15 @@ def check_golden(golden: Golden, subject: Subject) -> None:
 
     Raises:
         UsageError: when they are of other graphs or shapes.
-        VerificationError: when they are of another checkpoint, or a file was changed.
+        VerificationError: when they are of another checkpoint, a file was changed, or a case or a tensor is missing.
     """
     golden.check_files()
     index, manifest = golden.index, subject.manifest
     where = f"golden vectors in {golden.folder}"
+    if not golden.cases:
+        raise VerificationError(
+            f"{where}: the index lists no case, so nothing would be compared; write them anew with --write-golden"
+        )
     family = FAMILIES[subject.network.family]
     if not family.covers(subject.network.path_name, index.path_name):
         raise UsageError(f"{where} are of {family.called} {index.path_name}, the models of {subject.network.path_name}")
@@ -181,8 +188,15 @@ def check_golden(golden: Golden, subject: Subject) -> None:
             "(another sha256); write them anew with --write-golden"
         )
     shapes = {entry.meaning: tuple(entry.shape) for entry in index.tensors if entry.role != "intermediate"}
+    inputs, outputs = (
+        {(entry.case, entry.meaning) for entry in index.tensors if entry.role in roles}
+        for roles in (("input", "output"), ("output",))
+    )
     for model in subject.models:
-        for tensor in (*model.graph.inputs, *model.graph.outputs):
+        for tensor, listed in (
+            *((tensor, inputs) for tensor in model.graph.inputs),
+            *((tensor, outputs) for tensor in model.graph.outputs),
+        ):
             found = shapes.get(tensor.meaning)
             if found != tensor.shape:
                 said = f"{tensor.meaning} as {found}" if found else f"no {tensor.meaning}"
@@ -190,3 +204,9 @@ def check_golden(golden: Golden, subject: Subject) -> None:
                     f"{where} have {said}, {model.format} {model.graph.name} has it as {tensor.shape}; "
                     "write them anew with --write-golden"
                 )
+            for case in golden.cases:
+                if (case.name, tensor.meaning) not in listed:
+                    raise VerificationError(
+                        f"{where}: case {case.title!r} has no {tensor.meaning}, which {model.format} "
+                        f"{model.graph.name} is compared on; write them anew with --write-golden"
+                    )

@@ -47,7 +47,9 @@ class Walks:
         return [walk.as_dict() for walk in self.walks]
 
     def failure(self) -> str:
-        return "; ".join(walk.failure() for walk in self.walks if not walk)
+        return (
+            "; ".join(walk.failure() for walk in self.walks if not walk) or "layers: there is no model to walk through"
+        )
 
 
 def layers(case: Case) -> Walks:
@@ -133,6 +135,8 @@ def _run(case) -> Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]] | Non
     if not case.subject.formats:
         return None
     format = case.subject.formats[0]
+    if format in case.subject.missing:
+        return None
     graphs = case.subject.graphs(format)
     runners = {graph.name: case.runners[format, graph.name] for graph in graphs}
     model = GraphModel(graphs, runners)

@@ -1,5 +1,6 @@
 """What is to be exported: frozen descriptions, read from ``configs/*.yaml``. No torch here."""
 
+from collections.abc import Collection
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -198,6 +199,22 @@ class NetworkSpec(Frozen):
         if split not in self.splits:
             raise UsageError(f"--split {split}: expected one of {', '.join(self.splits)}")
         return [self.one_file[split].graph] if split in self.one_file else self.splits[split]
+
+    def missing_graphs(self, modes: Collection[str], split: str | None = None) -> tuple[str, ...]:
+        """The graphs that models with these forward modes lack for a whole tracker; none where they make up a split.
+
+        Args:
+            split: the one that counts where the models have as many graphs of another.
+        """
+
+        def lacking(name):
+            return [graph for graph in self.splits[name] if self.graphs[graph].mode not in modes]
+
+        def preference(name):
+            graphs = lacking(name)
+            return bool(graphs), len(graphs) - len(self.splits[name]), name != split
+
+        return tuple(lacking(min(self.splits, key=preference)))
 
     def graph_spec(self, name: str, dimensions: dict[str, int]) -> GraphSpec:
         """One graph, as :meth:`graph_specs`."""

@@ -1,13 +1,14 @@
 """What lt-verify looks at: models with names, shapes and the config that fits them, from a folder or loose files."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from converter.errors import UsageError
 from converter.exported import Manifest, Model, models_of, read_manifest
 from converter.options import VerifyOptions, overridden
 from converter.plan import image_inputs, network_dimensions
-from converter.spec import GraphSpec, NetworkSpec, TensorSpec, Tolerance
+from converter.spec import FORMAT_NAMES, GraphSpec, NetworkSpec, TensorSpec, Tolerance
 
 log = logging.getLogger(__name__)
 
@@ -22,6 +23,7 @@ class Subject:
         dimensions: the numbers behind the names in its shapes.
         models: in the order in which a device runs them, format by format.
         images: the template and the search crop.
+        missing: format to the graphs that it lacks for a whole tracker; only formats that lack some.
     """
 
     manifest: Manifest | None
@@ -29,6 +31,7 @@ class Subject:
     dimensions: dict[str, int]
     models: tuple[Model, ...]
     images: tuple[TensorSpec, ...]
+    missing: Mapping[str, tuple[str, ...]]
 
     @property
     def formats(self) -> list[str]:
@@ -77,7 +80,22 @@ def _exported_subject(options, manifest, network) -> Subject:
     declared = _declared(network, dimensions)
     models = models_of(options.folder, manifest, network, declared, options.formats)
     images = image_inputs(network.graph_specs(network.default_splits["ncnn"], dimensions))
-    return Subject(manifest, network, dimensions, tuple(models), images)
+    splits = {
+        name: about.split for name, about in manifest.formats.items() if name in (options.formats or FORMAT_NAMES)
+    }
+    missing = _missing(network, models, {**dict.fromkeys(model.format for model in models), **splits})
+    return Subject(manifest, network, dimensions, tuple(models), images, missing)
+
+
+def _missing(network, models, splits):
+    """Format to the graphs that it lacks.
+
+    Args:
+        splits: every format, and the split that its graphs are said to be of.
+    """
+    modes = {name: {model.graph.mode for model in models if model.format == name} for name in splits}
+    lacking = {name: network.missing_graphs(modes[name], split) for name, split in splits.items()}
+    return {name: graphs for name, graphs in lacking.items() if graphs}
 
 
 def _declared(network, dimensions):
@@ -107,7 +125,9 @@ def _loose_subject(options) -> Subject:
         list(subjects)[-1]
     }
     sized, dimensions = subjects[searched.pop()]
-    return Subject(None, sized, dimensions, tuple(models), image_inputs(sized.graph_specs(split, dimensions)))
+    images = image_inputs(sized.graph_specs(split, dimensions))
+    missing = _missing(sized, models, {models[0].format: split})
+    return Subject(None, sized, dimensions, tuple(models), images, missing)
 
 
 def _split_with(network, names):

@@ -37,10 +37,11 @@ def report_of(result: Mapping[str, Any], thumbnails: Thumbnails, written: str) -
     sections = _sections(result, thumbnails)
     problems = _problems(result, sections)
     passed = result.get("verdict") == PASSED and not problems and not result.get("error")
+    verdict = "Not verified" if not passed else "Verified in part" if result.get("missing") else "Verified"
     return Report(
-        title=f"{'Verified' if passed else 'Not verified'}: {_subject(result)}",
+        title=f"{verdict}: {_subject(result)}",
         passed=passed,
-        verdict="Verified" if passed else "Not verified",
+        verdict=verdict,
         sentence=_passed(result) if passed else _failed(result, problems),
         problems=problems,
         not_checked=_not_checked(result),
@@ -80,6 +81,12 @@ def _subject(result):
     return f"{arch}, {listed(_graphs(result))}" if _graphs(result) else arch
 
 
+def _missing(result):
+    """The graphs that a whole tracker has besides."""
+    lacking = mappings(result.get("missing"))
+    return listed(dict.fromkeys(f"{plain(each.get('format'))} {listed(each.get('graphs') or ())}" for each in lacking))
+
+
 def _graphs(result):
     return [f"{plain(model.get('format'))} {plain(model.get('name'))}" for model in mappings(result.get("models"))]
 
@@ -94,7 +101,10 @@ def _passed(result):
         if is_number(output.get("max_abs")) and is_number(output.get("allowed")) and output["allowed"]
     ]
     worst = f"; the largest error is {percent(max(shares))} of what is allowed" if shares else ""
-    parts = [f"The {formats} models answer as the reference does in {count(len(checks), 'comparison')}{worst}."]
+    parts = []
+    if lacking := _missing(result):
+        parts.append(f"Only {listed(_graphs(result))} of the tracker; {lacking} is missing.")
+    parts += [f"The {formats} models answer as the reference does in {count(len(checks), 'comparison')}{worst}."]
     clip = mappings(mapping(result.get("clip")).get("candidates"))
     means = [mapping(one.get("iou")).get("mean") for one in clip]
     if means and all(map(is_number, means)):
@@ -111,6 +121,8 @@ def _failed(result, problems):
 
 def _not_checked(result):
     lines = [text for key, text in OPTIONAL.items() if result.get(key) is None]
+    if lacking := _missing(result):
+        lines.insert(0, f"The whole tracker: {lacking} is missing")
     if not mappings(mapping(result.get("verification")).get("checks")):
         lines.insert(0, "Outputs: no output was compared with the reference")
     status = mapping(result.get("files")).get("status")

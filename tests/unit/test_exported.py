@@ -184,7 +184,7 @@ def test_formats_leave_the_others_out(read):
 @pytest.mark.parametrize("formats", [(), ("ncnn",)])
 def test_sizes_that_no_graph_is_run_with_are_refused(read, formats):
     manifest = read([entry("init", 127, 288, (127, 288))], [(127, 288), (127, 256)])
-    with pytest.raises(UsageError, match=r"^export out: no graph of it is run with the sizes 127/256$"):
+    with pytest.raises(VerificationError, match=r"^out/manifest\.json: no graph has the sizes 127/256 that it lists$"):
         models(manifest, 127, 256, *formats)
 
 

@@ -1,5 +1,6 @@
 """Which answers are right where models serve several sizes, and which of them become golden vectors."""
 
+import json
 from types import SimpleNamespace
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from golden_folder import HEADER, INIT, SHAPES, UPDATE, graph, inner, picture_feed, run, tensor
 
 from converter.config import network_for
+from converter.errors import VerificationError
 from converter.feeds import Feed
 from converter.golden import GoldenCase, read_golden, write_golden
 from converter.layout import with_other_graphs
@@ -118,7 +120,9 @@ def options(golden, **changes):
 
 
 def subject(images):
-    return SimpleNamespace(images=images, manifest=None)
+    network = network_for(None)[1].model_copy(update={"path_name": HEADER["path_name"]})
+    model = SimpleNamespace(format="ncnn", graph=INIT)
+    return SimpleNamespace(images=images, manifest=None, network=network, models=[model])
 
 
 def test_vectors_are_taken_at_the_size_looked_at_or_whole(golden):
@@ -139,6 +143,19 @@ def test_golden_vectors_at_another_size_are_the_reference_there_or_there_is_none
     assert "a made-up tracker" in found.about
     strange = (IMAGES[0], IMAGES[1].model_copy(update={"shape": (1, 3, 8, 8)}))
     assert reference_at(first, options(golden), subject(strange)) is None
+
+
+def test_golden_vectors_at_another_size_have_every_tensor(golden):
+    path = golden.folder / "index.json"
+    index = json.loads(path.read_text())
+    left = [
+        entry
+        for entry in index["tensors"]
+        if (entry["case"], entry["meaning"], entry["role"]) != ("noise_0_at_10_24", "zf", "output")
+    ]
+    path.write_text(json.dumps({**index, "tensors": left}))
+    with pytest.raises(VerificationError, match="case 'noise 0 at 10/24' has no zf, which ncnn init is compared"):
+        reference_at(Reference("", [], []), options(golden), subject(larger_images()))
 
 
 def group(*graphs):
