@@ -92,6 +92,7 @@ def test_an_export_for_a_consumer_is_verified_again(made, tiny, name):
     assert done.code == 0, done.err
     result = json.loads(done.out)
     assert result["verdict"] == "passed"
+    assert [walk["graph"] for walk in result["layers"]] == [model["name"] for model in result["models"]] != []
     assert all(walk["matched"] == walk["total"] for walk in result["layers"])
     assert json.loads((made[name] / "manifest.json").read_text())["preset"] == name
 
@@ -179,5 +180,7 @@ def test_presets_are_listed_without_a_checkpoint():
 def test_a_failed_export_leaves_the_preset_before_it(made, tiny, tmp_path):
     other = save_seeded(tmp_path / "mobile.pth", MOBILE)
     before = (made["pnnx"] / "manifest.json").read_bytes()
-    assert export(other, made["pnnx"], "--preset", "pnnx").code == 3
+    done = export(other, made["pnnx"], "--preset", "pnnx")
+    assert done.code == 3
+    assert "the weights fit --path-name back_04502514044521" in done.error_line
     assert (made["pnnx"] / "manifest.json").read_bytes() == before

@@ -174,18 +174,39 @@ def test_two_runs_give_the_same_bytes(tiny, tiny_export, tmp_path):
         assert (tmp_path / "out" / name).read_bytes() == (tiny_export / name).read_bytes()
 
 
-@pytest.mark.parametrize(("template", "search"), [(128, 256), (127, 255), (120, 272)])
-def test_other_sizes(tiny, tmp_path, template, search):
-    done = lt_export(
-        *("--resume", tiny, "--path-name", TINY, "-o", tmp_path / "out", "--stride", 8, "--json"),
+def export_at(tiny, folder, template, search):
+    return lt_export(
+        *("--resume", tiny, "--path-name", TINY, "-o", folder, "--stride", 8, "--json"),
         *("--template-size", template, "--search-size", search),
     )
-    assert done.code == (0 if template > 120 else 3), done.err
-    if done.code == 0:
-        tracker = json.loads(done.out)["tracker"]
-        assert (tracker["template_size"], tracker["search_size"]) == (template, search)
-        assert tracker["score_size"] == 32
-        assert_same_tracker(tmp_path / "out", tiny, TINY, template, search)
+
+
+@pytest.mark.parametrize(("template", "search"), [(128, 256), (127, 255)])
+def test_other_sizes(tiny, tmp_path, template, search):
+    done = export_at(tiny, tmp_path / "out", template, search)
+    assert done.code == 0, done.err
+    tracker = json.loads(done.out)["tracker"]
+    assert (tracker["template_size"], tracker["search_size"]) == (template, search)
+    assert tracker["score_size"] == 32
+    assert_same_tracker(tmp_path / "out", tiny, TINY, template, search)
+
+
+def test_a_template_that_the_weights_are_not_for(tiny, tmp_path):
+    done = export_at(tiny, tmp_path / "out", 120, 272)
+    assert done.code == 3
+    assert "CA_layer.fc1.weight: (256, 256, 1, 1) in the file, (225, 225, 1, 1) in the network" in done.error_line
+    assert not (tmp_path / "out").exists()
+
+
+def inputs_of(golden):
+    """Title of a case, z or x -> what every graph was fed with, as the golden vectors have it."""
+    index = json.loads((golden / "index.json").read_text())
+    titles = {case["name"]: case["title"] for case in index["cases"]}
+    return {
+        (titles[entry["case"]], entry["name"]): np.load(golden / entry["files"]["nchw_npy"])
+        for entry in index["tensors"]
+        if entry["role"] == "input" and entry["name"] in ("z", "x")
+    }
 
 
 @pytest.mark.parametrize("formats", [("ncnn",), ("ncnn", "onnx")])
@@ -208,23 +229,44 @@ def test_the_detailed_account_adds_up_to_the_whole_process(tiny, tmp_path, forma
 
 
 def test_pictures_are_compared_too(tiny, tmp_path):
-    pixels = np.random.default_rng(0).integers(0, 256, (90, 160, 3), dtype=np.uint8)
-    for name in ("one.png", "two.png"):
-        Image.fromarray(pixels).save(tmp_path / name)
+    colours = {"one.png": (255, 0, 51), "two.png": (10, 120, 230)}
+    for name, colour in colours.items():
+        Image.new("RGB", (160, 90), colour).save(tmp_path / name)
     done = lt_export(
         *("--resume", tiny, "--path-name", TINY, "-o", tmp_path / "out", "--json"),
-        *("--image", tmp_path / "one.png", "--image", tmp_path / "two.png"),
+        *("--image", tmp_path / "one.png", "--image", tmp_path / "two.png", "--golden", tmp_path / "golden"),
     )
     assert done.code == 0, done.err
-    assert json.loads(done.out)["verification"]["feeds"] == ["noise 0", "noise 1", "one.png", "two.png"]
+    verification = json.loads(done.out)["verification"]
+    assert verification["feeds"] == ["noise 0", "noise 1", "one.png", "two.png"]
+    assert {check["feed"] for check in verification["checks"]} == set(verification["feeds"])
+    fed = inputs_of(tmp_path / "golden")
+    for name, colour in colours.items():
+        expected = (np.array(colour) / 255 - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]
+        for crop, size in (("z", 127), ("x", 288)):
+            assert fed[name, crop].shape == (1, 3, size, size)
+            np.testing.assert_allclose(
+                fed[name, crop], np.full((1, size, size, 3), expected).transpose(0, 3, 1, 2), 1e-5
+            )
 
 
 def test_another_seed_compares_on_other_noise(tiny, tiny_export, tmp_path):
-    done = lt_export("--resume", tiny, "--path-name", TINY, "-o", tmp_path / "out", "--seed", 5, "--json")
-    assert done.code == 0
-    found, before = json.loads(done.out), json.loads((tiny_export / "manifest.json").read_text())
-    assert found["graphs"] == before["graphs"]
-    assert found["verification"]["checks"] != before["verification"]["checks"]
+    def exported_with(*options):
+        folder = tmp_path / "_".join(("out", *options))
+        words = ("--resume", tiny, "--path-name", TINY, "-o", folder, "--golden", folder / "golden", *options, "--json")
+        done = lt_export(*words)
+        assert done.code == 0, done.err
+        return json.loads(done.out), inputs_of(folder / "golden")
+
+    (found, fed), (_, usual) = exported_with("--seed", "5"), exported_with()
+    assert found["graphs"] == json.loads((tiny_export / "manifest.json").read_text())["graphs"]
+    assert found["verification"]["seed"] == 5
+    assert fed.keys() == usual.keys() == {(f"noise {index}", crop) for index in range(2) for crop in ("z", "x")}
+    everything = [array.tobytes() for feeds in (fed, usual) for array in feeds.values()]
+    assert len(set(everything)) == 8
+    for array in (*fed.values(), *usual.values()):
+        assert abs(array.mean()) < 0.02
+        assert abs(array.std() - 1) < 0.02
 
 
 def test_unverified_is_explicit(tiny, tmp_path):

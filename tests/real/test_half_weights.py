@@ -51,7 +51,9 @@ def test_the_manifest_and_the_proof_say_half(halves):
     _, manifest = halves
     assert manifest["precision"] == "half"
     assert manifest["verification"]["tolerances"]["reg"] == {"atol": 0.0, "rtol": 1e-2}
-    assert all(check["passed"] for check in manifest["verification"]["checks"])
+    checks = manifest["verification"]["checks"]
+    assert {check["format"] for check in checks} == {"ncnn", "onnx"}
+    assert all(check["passed"] for check in checks)
 
 
 def test_ncnn_weights_are_the_nearest_halves_and_all_else_is_as_before(halves, tiny_export):
@@ -196,6 +198,7 @@ def test_lt_verify_of_half_weights(halves, tiny):
     assert done.code == 0, done.err
     result = json.loads(done.out)
     assert result["precision"] == "half"
+    assert [walk["graph"] for walk in result["layers"]] == ["init", "update", "init", "backbone", "neck_head"]
     assert all(walk["matched"] == walk["total"] for walk in result["layers"])
 
 
@@ -210,5 +213,10 @@ def test_two_runs_give_the_same_bytes(halves, tiny, tmp_path):
 def test_other_networks_in_half(tmp_path, stage):
     path_name = f"back_00000000000000000000+cls_002222222+reg_012222222_ops_{stage}"
     checkpoint = save_seeded(tmp_path / "some.pth", path_name)
-    done = export(checkpoint, tmp_path / "out", "--half", "--split", "one", "-q", path_name=path_name)
+    done = export(checkpoint, tmp_path / "out", "--half", "--split", "one", "--json", path_name=path_name)
     assert done.code == 0, done.err
+    manifest = json.loads(done.out)
+    assert (manifest["path_name"], manifest["precision"]) == (path_name, "half")
+    assert manifest["verification"]["status"] == "passed"
+    stored = (tmp_path / "out/lighttrack_single.bin").stat().st_size
+    assert 2 * manifest["parameters"] < stored < 2.5 * manifest["parameters"]

@@ -210,8 +210,13 @@ def test_missing_packages_are_named_before_any_work(tiny, tmp_path, package):
 
 
 def test_onnxsim_is_not_needed_when_it_is_left_out(tiny, tmp_path):
-    done = export(tiny, TINY, tmp_path / "out", "--no-simplify", "-q", PYTHONPATH=hide(tmp_path, "onnxsim"))
+    done = export(tiny, TINY, tmp_path / "out", "--no-simplify", "--json", PYTHONPATH=hide(tmp_path, "onnxsim"))
     assert done.code == 0, done.err
+    manifest = json.loads(done.out)
+    assert manifest["verification"]["status"] == "passed"
+    assert {path.name for path in (tmp_path / "out").glob("*.onnx")} == {
+        f"lighttrack_{name}.onnx" for name in ("init", "backbone", "neck_head")
+    }
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Damaged models must fail, whatever was damaged, and must not be published."""
 
 import json
+import re
 import stat
 import textwrap
 
@@ -138,8 +139,15 @@ def test_a_tolerance_that_is_not_met_says_which_would_be(tiny, tmp_path):
 
 def test_an_absolute_tolerance_replaces_the_relative_one(tiny, tmp_path):
     arguments = ("--resume", tiny, "--path-name", TINY, "-o", tmp_path / "out", "-q")
-    assert lt_export(*arguments, "--atol", "1e-12").code == 1
+    done = lt_export(*arguments, "--atol", "1e-12")
+    assert done.code == 1
+    assert "verification failed in 6 of 6 checks" in done.error_line
+    assert re.search(r"is off by \S+, allowed 1\.00e-12, ", done.error_line)
+    assert not (tmp_path / "out").exists()
     assert lt_export(*arguments, "--atol", "0.1").code == 0
+    verification = json.loads((tmp_path / "out/manifest.json").read_text())["verification"]
+    assert {(each["atol"], each["rtol"]) for each in verification["tolerances"].values()} == {(0.1, 0.0)}
+    assert [output["allowed"] for check in verification["checks"] for output in check["outputs"]] == [0.1] * 10
 
 
 PNNX_FAILS = {

@@ -62,7 +62,9 @@ def test_the_manifest_says_what_it_is(both):
     }
     checked = {output["name"] for check in manifest["verification"]["checks"] for output in check["outputs"]}
     assert checked == {"zv", "zk", "box", "corners", "score"}
-    assert all(check["best_cell"] for check in manifest["verification"]["checks"] if check["graph"] == "update")
+    cells = [check["best_cell"] for check in manifest["verification"]["checks"] if check["graph"] == "update"]
+    assert len(cells) == 2 * 2 * 2
+    assert all(cell["passed"] for cell in cells)
 
 
 def test_blocks_are_fused_in_the_models(both):
@@ -146,9 +148,13 @@ def test_masks_are_inputs_and_are_verified(masked, stark_weights, tmp_path):
     models = ("--init", folder / "stark_init.param", "--update", folder / "stark_update.param")
     network = ("--resume", stark_weights["dsconv_v3_3"], "--arch", ARCH, *SIZES)
     assert lt_verify(*models, *network, "--masks").code == 0
-    assert lt_verify(*models, *network).code != 0
+    done = lt_verify(*models, *network)
+    assert done.code == 1, done.err
+    assert done.error_line.endswith("has inputs ['x', 'x_mask', 'z_mask', 'zk', 'zv'], expected ['x', 'zk', 'zv']")
     golden = tmp_path / "golden"
     assert lt_verify(folder, "--resume", stark_weights["dsconv_v3_3"], "--write-golden", golden).code == 0
+    fed = {entry["name"] for entry in json.loads((golden / "index.json").read_text())["tensors"]}
+    assert fed >= {"z_mask", "x_mask"}
     assert lt_verify(folder, "--golden", golden).code == 0
     assert lt_bench(folder, "--rounds", 1, "--threads", 1, "--precision", "fp32", "-q").code == 0
 

@@ -146,10 +146,19 @@ def test_golden_vectors_are_written_later_too(tiny_export, tiny, tmp_path, bare)
     target = [] if bare else [tmp_path / "vectors"]
     done = lt_verify(export, "--resume", tiny, "--write-golden", *target, "-q")
     assert done.code == 0, done.err
-    where = [] if bare else ["--golden", tmp_path / "vectors"]
-    assert lt_verify(export, *where, "-q").code == 0
+    folder = export / "golden" if bare else tmp_path / "vectors"
+    index = json.loads((folder / "index.json").read_text())
+    assert [case["name"] for case in index["cases"]] == ["noise_0", "noise_1"]
+    where = [] if bare else ["--golden", folder]
+    done = lt_verify(export, *where, "--json")
+    assert done.code == 0, done.err
+    result = json.loads(done.out)
+    assert result["reference"].startswith(f"golden vectors in {folder}: ")
+    assert result["verification"]["feeds"] == ["noise 0", "noise 1"]
     again = lt_export("--resume", tiny, "--path-name", TINY, "-o", export, "-q")
     assert again.code == 0, again.err
+    assert sorted(path.name for path in export.iterdir()) == sorted(path.name for path in tiny_export.iterdir())
+    assert folder.is_dir() is not bare
 
 
 def test_golden_vectors_beside_an_export_are_found_by_its_manifest(tiny, tmp_path):
@@ -165,6 +174,7 @@ def test_a_failed_export_leaves_older_golden_vectors_alone(tiny, tmp_path):
     before = (tmp_path / "vectors" / "index.json").read_bytes()
     done = lt_export(*arguments, "--rtol", "1e-12", cwd=tmp_path)
     assert done.code == 1
+    assert "nothing was published" in done.error_line
     assert (tmp_path / "vectors" / "index.json").read_bytes() == before
 
 

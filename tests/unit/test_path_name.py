@@ -211,5 +211,7 @@ def test_search_size_that_the_official_tracker_counts_otherwise_is_warned_of(cap
 
 
 def test_dimensions_refuse_a_bad_path_name():
-    with pytest.raises(ArchitectureError):
+    with pytest.raises(
+        ArchitectureError, match=r"^path name 'back_0': found without '\+cls_' and '\+reg_' and '_ops_'"
+    ):
         LIGHTTRACK.dimensions("back_0", 127, 288)
