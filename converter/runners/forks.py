@@ -52,14 +52,18 @@ class Fork:
 
 
 class ForkServer:
-    """The process that workers of one format are forked from."""
+    """The process that workers are forked from.
 
-    def __init__(self, format: str):
+    Args:
+        module, words: its command line; it runs a :class:`Server` with the other end of its stdin.
+    """
+
+    def __init__(self, module: str, *words: str):
         self._socket, theirs = socket.socketpair()
         self._one_request = threading.Lock()
         with theirs:
             self.process = subprocess.Popen(
-                python_module("converter.runners.forks", format),
+                python_module(module, *words),
                 stdin=theirs,
                 stdout=subprocess.DEVNULL,
                 env=python_environment(),
@@ -89,7 +93,7 @@ class ForkServer:
 
 @functools.cache
 def _server(format: str, search_path: str) -> ForkServer:
-    return ForkServer(format)
+    return ForkServer("converter.runners.forks", format)
 
 
 def start_fork(format: str, log: IO[bytes]) -> Fork:
@@ -101,8 +105,12 @@ def start_fork(format: str, log: IO[bytes]) -> Fork:
     return server.start(log)
 
 
-class _Server:
-    """The other side: forks, kills and buries until its client ends."""
+class Server:
+    """The other side: forks, kills and buries until its client ends.
+
+    Args:
+        work: of a worker, with its own stdin, stdout and stderr.
+    """
 
     def __init__(self, client: socket.socket, work: Callable[[], None]):
         self.client, self.work = client, work
@@ -176,7 +184,7 @@ def main() -> None:
     with contextlib.suppress(ImportError):  # a worker says better what is missing
         import_module(FORMATS[sys.argv[1]].packages[-1])
     with socket.socket(fileno=os.dup(0)) as client:
-        _Server(client, work).serve()
+        Server(client, work).serve()
 
 
 if __name__ == "__main__":
