@@ -32,7 +32,8 @@ ABOUT = (
 )
 EPILOG = (
     "Exit codes: 0 measured, 1 the export's manifest is damaged, 2 wrong usage, 3 checkpoint or architecture, "
-    "4 something could not be run or written, 5 missing or unusable dependency. LT_DEBUG=1 adds the traceback."
+    "4 something could not be run or written, 5 missing or unusable dependency, 70 a bug of ours. "
+    "LT_DEBUG=1 adds the traceback."
 )
 WHAT, HOW, OUTPUT = "What to measure", "How", "Output"
 

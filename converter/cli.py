@@ -59,7 +59,8 @@ ABOUT = (
 )
 EPILOG = (
     "Exit codes: 0 done and verified, 1 verification failed, 2 wrong usage, 3 checkpoint or architecture, "
-    "4 conversion failed, 5 missing or unusable dependency. LT_DEBUG=1 adds the traceback to an error."
+    "4 conversion failed, 5 missing or unusable dependency, 70 a bug of ours. "
+    "LT_DEBUG=1 adds the traceback to an error."
 )
 
 

@@ -1,10 +1,12 @@
 """What the command lines have in common: logging, signals, and the one place that catches our errors."""
 
+import errno
 import json
 import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from converter.errors import ConverterError, UsageError
 from converter.progress import interruption
 
 HELP_OPTIONS = {"help_option_names": ["-h", "--help"]}
+BUG = 70  # EX_SOFTWARE of sysexits.h
 
 
 def new_app() -> typer.Typer:
@@ -96,7 +99,7 @@ def run(call: Callable[[Sequence[str]], int]) -> None:
 
 
 def invoke(app: typer.Typer, program: str, arguments: Sequence[str]) -> int:
-    """The exit code of a command line; an error of ours becomes one line on stderr."""
+    """The exit code of a command line; whatever ends it early becomes one line on stderr."""
     as_json = "--json" in arguments
     try:
         return app(list(arguments), prog_name=program, standalone_mode=False) or 0
@@ -108,7 +111,14 @@ def invoke(app: typer.Typer, program: str, arguments: Sequence[str]) -> int:
         if isinstance(error, TyperException):
             line = f"error: {error.format_message().rstrip('.')}; see {program} --help"
             return _report(program, line, 2, as_json)
-        raise
+        # typer and rich exit where nobody reads stdout any more, typer also at an end of file; both with 1
+        cause = (error.__context__ if isinstance(error, SystemExit | typer.Abort) else None) or error
+        if isinstance(cause, OSError) and cause.errno in (errno.EPIPE, errno.ENOSPC):  # stdout, mostly
+            return _report(program, f"error: cannot write: {cause.strerror}", 4, as_json)
+        if not isinstance(error, Exception):
+            raise
+        line = f"error: bug: {type(cause).__name__}: {cause}; LT_DEBUG=1 shows where, please report it"
+        return _report(program, line, BUG, as_json)
 
 
 def checks_of(error: ConverterError) -> list[dict[str, Any]]:
@@ -131,6 +141,7 @@ def _report(program, message, code, as_json, checks=(), result=None):
     if as_json:
         answer = {"exit_code": code, "message": line.removeprefix("error: ")}
         whole = {**result, "error": answer} if result else {"error": {**answer, "checks": list(checks)}}
-        print(json.dumps(whole, indent=2 if result else None))
+        with suppress(OSError):  # where stdout cannot be written, stderr says so
+            print(json.dumps(whole, indent=2 if result else None))
     print(f"{program}: {line}", file=sys.stderr)
     return code

@@ -1,7 +1,7 @@
 """Errors a user can cause or meet; each carries the exit code of the command line.
 
 A message is one line: what failed, what was found, what was expected, what to do.
-Anything that is not a :class:`ConverterError` is a defect of ours and keeps its traceback.
+Anything that is not a :class:`ConverterError` is a defect of ours: the command lines say so and end with 70.
 """
 
 

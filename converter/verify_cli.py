@@ -49,7 +49,7 @@ ABOUT = (
 )
 EPILOG = (
     "Exit codes: 0 verified, 1 verification failed, 2 wrong usage, 3 checkpoint or architecture, 4 something could not "
-    "be run or written, 5 missing or unusable dependency. LT_DEBUG=1 adds the traceback to an error."
+    "be run or written, 5 missing or unusable dependency, 70 a bug of ours. LT_DEBUG=1 adds the traceback to an error."
 )
 COMMON_SEARCH_SIZES = (288, 256)
 _BARE = "\N{FULL BLOCK}"  # no folder is called so

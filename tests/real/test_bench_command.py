@@ -27,7 +27,6 @@ def by_candidate(result):
 
 
 def test_torch_ncnn_and_onnxruntime_are_measured_in_one_run(tiny_both, tiny, tmp_path):
-    pytest.importorskip("matplotlib")
     picture = tmp_path / "a.svg"
     done = lt_bench(tiny_both, "--resume", tiny, *SHORT, "--json", "--plot", picture)
     assert done.code == 0, done.err

@@ -1,8 +1,12 @@
 """STARK-Lightning through the commands: what is published, what is refused, what is noticed."""
 
+import argparse
 import json
+import os
 import re
 import shutil
+import sys
+import types
 
 import numpy as np
 import pytest
@@ -225,3 +229,71 @@ def test_a_clip_is_tracked_alike(both, masked, stark_weights, tmp_path, with_mas
     found = json.loads(done.out)["clip"]["candidates"]
     assert {candidate["name"] for candidate in found} == ({"ncnn"} if with_masks else {"ncnn", "onnx"})
     assert all(candidate["tracked"] == 3 and candidate["iou"]["mean"] > 0.999 for candidate in found)
+
+
+@pytest.fixture
+def trained(tmp_path, monkeypatch):
+    """A checkpoint as the official training leaves it: settings and meters of code that is not there, options."""
+    settings, stats = (types.ModuleType(f"lib.train.admin.{name}") for name in ("settings", "stats"))
+    settings.Settings = type("Settings", (), {"__module__": settings.__name__})
+    stats.AverageMeter = type("AverageMeter", (), {"__module__": stats.__name__})
+    made, meter = settings.Settings(), stats.AverageMeter()
+    made.env, made.batchsize, meter.avg, meter.history = argparse.Namespace(workspace_dir="/data"), 16, 0.5, [0.7, 0.5]
+    more = {"actor_type": "STARKLightningXtrtactor", "net_info": None, "constructor": None}
+    more |= {"settings": made, "stats": {"train": {"Loss/total": meter}}}
+    with monkeypatch.context() as patched:
+        for name in ("lib", "lib.train", "lib.train.admin"):
+            patched.setitem(sys.modules, name, types.ModuleType(name))
+        for module in (settings, stats):
+            patched.setitem(sys.modules, module.__name__, module)
+        return save(tmp_path / "STARKLightningXtrt_ep0500.pth.tar", more=more, **SMALL)
+
+
+@pytest.fixture
+def with_code(tmp_path):
+    """Weights beside an object that makes a folder while it is read, and that folder."""
+    made = tmp_path / "code was run"
+
+    class Runs:
+        def __reduce__(self):
+            return os.mkdir, (str(made),)
+
+    return save(tmp_path / "code.pth.tar", more={"settings": Runs()}, **SMALL), made
+
+
+def test_objects_of_the_training_are_refused_unless_allowed(both, trained, tmp_path):
+    refusal = re.compile(
+        r"error: checkpoint \S+/STARKLightningXtrt_ep0500\.pth\.tar: needs pickled code to load "
+        r"\(lib\.train\.admin\.\w+\.\w+\), which may run anything; if you trust where it comes from, "
+        r"pass --allow-pickle$"
+    )
+    for done in (export(trained, tmp_path / "out"), lt_verify(both[0], "--resume", trained, "--json")):
+        assert done.code == 3
+        assert refusal.search(done.error_line)
+        assert json.loads(done.out)["error"]["exit_code"] == 3
+    assert not (tmp_path / "out").exists()
+    done = export(trained, tmp_path / "out", "--allow-pickle")
+    assert done.code == 0, done.err
+    assert json.loads(done.out)["verification"]["status"] == "passed"
+    for file in ("stark_init.bin", "stark_update.bin"):
+        assert (tmp_path / "out" / file).read_bytes() == (both[0] / file).read_bytes()
+    done = lt_verify(tmp_path / "out", "--resume", trained, "--allow-pickle", "--json")
+    assert done.code == 0, done.err
+    assert json.loads(done.out)["verification"]["status"] == "passed"
+
+
+def test_no_code_of_a_checkpoint_runs_unless_allowed(both, with_code, tmp_path):
+    weights, made = with_code
+    for call, words in (
+        (lt_export, ("--resume", weights, "--arch", ARCH, "-o", tmp_path / "out", *SIZES)),
+        (lt_verify, (both[0], "--resume", weights)),
+        (lt_bench, (both[0], "--resume", weights, "--threads", 1)),
+    ):
+        done = call(*words)
+        assert not made.exists()
+        assert "mkdir), which may run anything" in done.error_line
+        assert "pass --allow-pickle" in done.error_line
+        assert done.code == 3
+    done = lt_verify(both[0], "--resume", weights, "--allow-pickle", "-q")
+    assert done.code == 0, done.err
+    assert made.is_dir()

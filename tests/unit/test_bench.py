@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -418,8 +419,15 @@ def test_a_picture_without_matplotlib_is_refused(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(("name", "begin"), [("a.png", b"\x89PNG"), ("a.svg", b"<?xml"), ("a.SVG", b"<?xml")])
 def test_picture_is_drawn(tmp_path, monkeypatch, name, begin):
-    pytest.importorskip("matplotlib")
     path = tmp_path / name
     plot.check_plot(path)
     plot.draw(path, a_result(monkeypatch, factor=lambda candidate, number: 9.0 if number > 9 else 1.0))
     assert path.read_bytes().startswith(begin)
+
+
+def test_what_a_picture_says_is_the_result(tmp_path, monkeypatch):
+    path = tmp_path / "a.svg"
+    plot.draw(path, a_result(monkeypatch, factor=lambda candidate, number: 1 + number / 10))
+    said = set(re.findall(r"<!-- (.*?) -->", path.read_text(), re.DOTALL))  # every text, beside its outlines
+    expected = {"ncnn fp32, 1 thread", "onnxruntime fp32, 1 thread", "torch fp32, 1 thread", "update: every frame"}
+    assert said >= expected | {"init: once per target", "15.5", "31.0", "62.0"}  # the medians

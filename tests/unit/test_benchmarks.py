@@ -227,8 +227,6 @@ def test_weights_are_compared(update, words):
 
 @pytest.mark.parametrize(("with_matplotlib", "letters"), [(True, "ABC"), (False, "AB")])
 def test_all_figures_are_written(quick_flows, checkpoint, monkeypatch, tmp_path, capsys, with_matplotlib, letters):
-    if with_matplotlib:
-        pytest.importorskip("matplotlib", reason="matplotlib is not installed, so there is no plot to look at")
     monkeypatch.setattr(plot, "matplotlib_is_there", lambda: with_matplotlib)
     if "C" not in letters:
         monkeypatch.setitem(FLOWS, "C", replace(FLOWS["C"], packages=("no_such_package",)))

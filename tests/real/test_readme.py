@@ -1,0 +1,133 @@
+"""What README shows is carried out as it stands there: ``make demo``, and the C++ code by ncnn's own Python."""
+
+import hashlib
+import json
+import re
+import subprocess
+import sysconfig
+
+import ncnn
+import numpy as np
+import pytest
+from consumer import answers, assert_close
+
+from commands import ROOT, environment
+from conftest import MOBILE
+
+pytestmark = pytest.mark.real
+MAKE = ("make", "--no-print-directory", "-f", ROOT / "Makefile")
+
+
+def make(*words, cwd):
+    variables = {name: value for name, value in environment().items() if not name.startswith(("MAKE", "MFLAGS"))}
+    return subprocess.run([*MAKE, *words], cwd=cwd, env=variables, capture_output=True, text=True, timeout=300)
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    """What ``make demo`` said, and where it was called; with the packages that are there, not a new environment."""
+    folder = tmp_path_factory.mktemp("clone")
+    done = make("-o", "setup", f"BIN={sysconfig.get_path('scripts')}", "demo", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return done.stdout, folder
+
+
+def test_the_demo_makes_a_verified_export(demo):
+    said, folder = demo
+    assert said.startswith("demo/LightTrackM_seeded.pth: LightTrackM_Subnet with seeded weights (seed 0), not trained")
+    assert "\nverified LightTrackM_Subnet in demo/export\n" in said
+    files = {f"lighttrack_{graph}.{kind}" for graph in ("init", "update") for kind in ("param", "bin")}
+    listed = said.partition("\nverified ")[2].splitlines()[2:]
+    assert {line.split()[-1] for line in listed} == files | {"manifest.json"}
+    assert {path.name for path in (folder / "demo/export").iterdir()} == files | {"manifest.json"}
+    assert {path.name for path in folder.iterdir()} == {"demo"}
+    manifest = json.loads((folder / "demo/export/manifest.json").read_text())
+    assert manifest["verification"]["status"] == "passed"
+    weights = (folder / "demo/LightTrackM_seeded.pth").read_bytes()
+    assert manifest["checkpoint"]["sha256"] == hashlib.sha256(weights).hexdigest()
+
+
+def test_the_demo_sets_the_environment_up_first():
+    done = make("-n", "-B", "demo", cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    steps = ["-m venv .venv", "-c constraints.txt -e", "-m converter.demo", "lt-export --arch LightTrackM_Subnet"]
+    places = [done.stdout.find(step) for step in steps]
+    assert -1 not in places
+    assert places == sorted(places)
+
+
+# every kind of statement in README's C++ code, and the same in Python
+STATEMENTS = (
+    (r"ncnn::Net (\w+), (\w+)", r"\1, \2 = ncnn.Net(), ncnn.Net()"),
+    (r"((?:\w+\.opt\.\w+ = )+)false", r"\1False"),
+    (r"(\w+\.load_(?:param|model)\(\"[^\"]+\"\))", r"code = \1"),
+    (r"const float (\w+)\[\] = \{(.+)\}", r"\1 = numbers('\2')"),
+    (
+        r"ncnn::Mat (\w+) = ncnn::Mat::from_pixels\((\w+), ncnn::Mat::(\w+), (\d+), (\d+)\)(?:, \w+)+",
+        r"\1 = ncnn.Mat.from_pixels(\2, ncnn.Mat.PixelType.\3, \4, \5)",
+    ),
+    (r"(\w+\.substract_mean_normalize\(\w+, \w+\))", r"\1"),
+    (r"ncnn::Extractor (\w+) = (\w+\.create_extractor\(\))", r"\1 = \2"),
+    (r"(\w+\.input\(\"[^\"]+\", \w+\))", r"code = \1"),
+    (r"(\w+)\.extract\((\"[^\"]+\"), (\w+)\)", r"code, \3 = \1.extract(\2)"),
+)
+
+
+def in_cpp():
+    """README's C++ code, a statement each, without comments."""
+    section = (ROOT / "README.md").read_text(encoding="utf-8").partition("\n## In C++\n")[2]
+    code = re.search(r"```cpp\n(.*?)```", section, re.DOTALL)[1]
+    code = re.sub(r"//.*", "", code)
+    assert code.rstrip().endswith(";")
+    return [" ".join(statement.split()) for statement in code.split(";") if statement.strip()]
+
+
+def in_python(statement):
+    found = [re.sub(pattern, other, statement) for pattern, other in STATEMENTS if re.fullmatch(pattern, statement)]
+    assert len(found) == 1, statement
+    return found[0]
+
+
+def numbers(text):
+    assert re.fullmatch(r"(\d+\.\d+f(, )?)+", text), text
+    return [float(number.removesuffix("f")) for number in text.split(", ")]
+
+
+def test_the_cpp_code_gives_the_networks_answers(demo, monkeypatch):
+    folder = demo[1] / "demo"
+    generator = np.random.default_rng(8)
+    crops = {side: generator.integers(0, 256, (side, side, 3), np.uint8) for side in (127, 288)}
+    known = {"ncnn": ncnn, "numbers": numbers, "crop_bgr": crops[127], "search_bgr": crops[288]}
+    monkeypatch.chdir(folder / "export")
+    for statement in in_cpp():
+        known["code"] = 0
+        exec(in_python(statement), known)
+        assert known["code"] == 0, statement
+    assert {known[net].opt.use_fp16_storage for net in ("init", "update")} == {False}  # as README's comment says
+    z, x = (
+        ((crop[..., ::-1] / 255 - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]).transpose(2, 0, 1)[np.newaxis]
+        for crop in crops.values()
+    )
+    expected = answers(folder / "LightTrackM_seeded.pth", np.float32(z), np.float32(x), MOBILE)
+    assert_close([np.array(known[name])[np.newaxis] for name in ("zf", "cls", "reg")], expected)
+
+
+def test_the_cpp_code_says_what_the_manifest_says(demo):
+    manifest = json.loads((demo[1] / "demo/export/manifest.json").read_text())
+    code, preprocess, tracker = "; ".join(in_cpp()), manifest["preprocess"], manifest["tracker"]
+    for name in ("mean", "norm"):
+        assert numbers(re.search(rf"{name}\[\] = {{(.+?)}}", code)[1]) == preprocess[name]
+    assert preprocess["colour_order"] == "RGB"
+    assert re.findall(r"from_pixels\((\w+), ncnn::Mat::(\w+), (\d+), (\d+)\)", code) == [
+        (crop, "PIXEL_BGR2RGB", *(str(tracker[size]),) * 2)
+        for crop, size in (("crop_bgr", "template_size"), ("search_bgr", "search_size"))
+    ]
+    assert tracker["cls"] == "logit"
+    files, fed, asked = [], [], []
+    for graph in manifest["graphs"]:
+        files += [file["name"] for file in graph["files"]]
+        fed += [tensor["name"] for tensor in graph["inputs"]]
+        asked += [tensor["name"] for tensor in graph["outputs"]]
+    assert re.findall(r'load_\w+\("(.+?)"\)', code) == files
+    assert re.findall(r'input\("(.+?)",', code) == fed
+    assert re.findall(r'extract\("(.+?)",', code) == asked
