@@ -1,18 +1,28 @@
 PYTHON ?= python3
 BIN := .venv/bin
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 
-.PHONY: setup demo test arm test-arm lint bench
+.PHONY: setup demo test test-quick arm test-arm mutants ci lint format bench
 setup: .venv/.installed ## the environment, with everything pinned
 demo: setup ## a seeded checkpoint, exported and verified
 	@$(BIN)/python -m converter.demo demo/LightTrackM_seeded.pth && $(BIN)/lt-export --arch LightTrackM_Subnet --resume demo/LightTrackM_seeded.pth --output demo/export && ls -l demo/export
-test: setup ## all tests
-	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/python -m pytest
+test: lint ## all tests but those that need something set up; says what it skips and why
+	$(PYTEST) -m "not arm"
+	@echo "left out: tests on an emulated ARM cpu, which make test-arm sets up and runs"
+test-quick: setup ## what fails first, in a minute and a half
+	$(PYTEST) -m "not real and not slow" -r fE
 arm: setup ## what runs ARM kernels here, into your cache or LT_ARM_ROOT
 	@$(BIN)/lt-verify --setup-arm
 test-arm: arm ## the tests that run on an emulated ARM cpu
-	$(BIN)/python -m pytest tests/real/test_arm.py
-lint: setup ## format and fix
-	$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+	$(PYTEST) -m arm
+mutants: setup ## the code broken on purpose, and which tests notice
+	$(BIN)/python tests/mutants/run.py
+ci: test test-arm ## what has to pass
+	$(BIN)/python tests/mutants/run.py --sample 10
+lint: setup ## changes nothing
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+format: setup
+	$(BIN)/ruff check --fix . && $(BIN)/ruff format .
 bench: setup ## the hand-made flow beside lt-export
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[bench]" && $(BIN)/python -m benchmarks.export
 

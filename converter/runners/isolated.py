@@ -3,9 +3,11 @@
 ncnn checks little of what it is told; a damaged ``.param`` can end the process that loads it.
 """
 
+import contextlib
 import pickle
 import signal
 import subprocess
+import sys
 import tempfile
 import threading
 from collections.abc import Iterable, Mapping
@@ -16,6 +18,7 @@ import numpy as np
 
 from converter.errors import ConversionError
 from converter.process import python_environment, python_module
+from converter.runners.forks import Fork, start_fork
 from converter.spec import GraphSpec
 
 TIMEOUT = 60.0
@@ -33,7 +36,7 @@ class WorkerProcess:
 
     def __init__(self, module: str, what: str, timeout: float, opening: tuple[str, tuple]):
         self.module, self.what, self.timeout, self.opening = module, what, timeout, opening
-        self._process: subprocess.Popen | None = None
+        self._process: subprocess.Popen | Fork | None = None
         self._one_call = threading.Lock()  # feeds are compared two at once
 
     def open(self) -> Any:
@@ -59,13 +62,19 @@ class WorkerProcess:
         """End the process."""
         if self._process is not None:
             self._process.kill()
-            self._process.communicate()
+            for pipe in (self._process.stdin, self._process.stdout):
+                with contextlib.suppress(OSError):  # what it did not read any more
+                    pipe.close()
+            self._process.wait()
             self._process = None
             self._log.close()
 
     def _start(self):
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 closed by stop()
-        self._process = subprocess.Popen(
+        self._process = self._new_process()
+
+    def _new_process(self) -> "subprocess.Popen | Fork":
+        return subprocess.Popen(
             python_module(self.module),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -122,6 +131,9 @@ class IsolatedRunner(WorkerProcess):
         what = f"{format} {graph.name} ({', '.join(path.name for path in files)})"
         opening = "load_inner" if inner else "load", (format, tuple(path.absolute() for path in files), graph)
         super().__init__("converter.runners.worker", what, timeout, opening)
+
+    def _new_process(self):
+        return start_fork(self.format, self._log) if sys.platform == "linux" else super()._new_process()
 
     def load(self) -> None:
         """Start the process and load the model, if that has not been done.

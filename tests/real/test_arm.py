@@ -28,7 +28,7 @@ from converter.ncnn_format import load_param
 from converter.plan import Stages
 from converter.spec import ArmTolerances, Tolerance
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.arm]
 
 SMALL = {"path_name": TINY, "search_size": 144}
 SIZES = ("--path-name", TINY, "--search-size", "144")

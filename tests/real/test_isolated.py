@@ -1,10 +1,15 @@
 """A runtime that crashes, hangs or talks does so in its own process."""
 
+import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from commands import ROOT
 from converter.errors import ConversionError
 from converter.runners.isolated import IsolatedRunner
 from converter.spec import GraphSpec, TensorSpec
@@ -96,11 +101,59 @@ def test_a_process_that_dies_is_an_error_and_is_replaced(runner, say, what, word
 def test_no_process_is_left(runner, say):
     say("answer")
     runner.infer(FEED)
-    process = runner._process
-    assert process.poll() is None
+    number = runner._process.pid
+    assert alive(number)
     runner.stop()
-    assert process.returncode is not None
+    assert not alive(number)
     runner.stop()
+
+
+def alive(number):
+    """Whether there is such a process; one that has ended and waits to be buried is none."""
+    try:
+        return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def until(condition):
+    end = time.monotonic() + 10
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.02)
+    return condition()
+
+
+def test_a_worker_does_not_outlive_its_client(say, tmp_path):
+    say("answer")
+    code = (
+        "from test_isolated import *\n"
+        "runner = IsolatedRunner('ncnn', (Path('model.param'),), GRAPH)\n"
+        "runner.load()\n"
+        "print(runner._process._server.process.pid, runner._process.pid, flush=True)\n"
+        "import time; time.sleep(60)\n"
+    )
+    path = os.pathsep.join([str(Path(__file__).parent), str(tmp_path), str(ROOT), str(ROOT / "tests")])
+    client = subprocess.Popen(
+        [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": path}, stdout=subprocess.PIPE, text=True
+    )
+    numbers = [int(number) for number in client.stdout.readline().split()]
+    assert len(numbers) == 2
+    assert all(map(alive, numbers))
+    client.kill()
+    client.communicate()
+    assert until(lambda: not any(map(alive, numbers)))
+
+
+def test_a_server_that_was_killed_is_replaced(runner, say):
+    say("answer")
+    runner.load()
+    server = runner._process._server.process
+    server.kill()
+    server.wait()
+    assert runner.infer(FEED)["z"].tolist() == [[2.0, 2.0]]  # the worker goes on without it
+    runner.stop()
+    assert runner.infer(FEED)["z"].tolist() == [[2.0, 2.0]]
+    assert runner._process._server.process is not server
 
 
 def test_files_that_do_not_load_are_refused_by_the_runtime_itself(tmp_path, monkeypatch):

@@ -8,11 +8,13 @@ import time
 
 import pytest
 
-from commands import command, environment, lt_export
+import warm
+from commands import EXPORT, command, environment, lt_export
 from conftest import TINY, contents
 
 pytestmark = pytest.mark.real
-STAGES = ("start", "check", "import", "network", "trace", "reference", "convert", "verify")
+BEFORE_TORCH = ("start", "check", "import")
+STAGES = ("network", "trace", "reference", "convert", "verify")
 BOTH = ("--format", "ncnn", "--format", "onnx")
 
 
@@ -20,24 +22,27 @@ BOTH = ("--format", "ncnn", "--format", "onnx")
 def started(tiny, tiny_export, tmp_path, request):
     """An export of other sizes over an earlier one, under way, with a temporary folder of its own.
 
-    A parameter is more of the command line.
+    A parameter is (more of the command line, whether the process starts with a Python of its own).
     """
+    more, fresh = getattr(request, "param", ((), False))
     target, work = tmp_path / "exports/out", tmp_path / "work"
     shutil.copytree(tiny_export, target)
     work.mkdir()
-    process = subprocess.Popen(
-        command(
-            "--resume", tiny, "--path-name", TINY, "-o", target, "--search-size", 256, *getattr(request, "param", ())
-        ),
-        env=environment(TMPDIR=str(work)),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+    words = ("--resume", tiny, "--path-name", TINY, "-o", target, "--search-size", 256, *more)
+    surroundings = environment(TMPDIR=str(work))
+    if fresh:
+        process = subprocess.Popen(
+            command(*words),
+            env=surroundings,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+    else:
+        process = warm.start(EXPORT, words, surroundings)
     yield process, target, work
-    if process.poll() is None:
-        process.kill()
+    process.kill()
     process.wait()
 
 
@@ -67,7 +72,12 @@ def settles(condition, seconds=10.0):
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize(
     ("started", "stage"),
-    [*((("-v",), stage) for stage in STAGES), (BOTH, "trace"), (BOTH, "reference")],
+    [
+        *(((("-v",), True), stage) for stage in BEFORE_TORCH),
+        *(((("-v",), False), stage) for stage in STAGES),
+        ((BOTH, False), "trace"),
+        ((BOTH, False), "reference"),
+    ],
     indirect=["started"],
 )
 def test_killed_behind_a_stage(started, tiny_export, number, stage):
@@ -107,9 +117,9 @@ def test_killing_the_whole_process_group_leaves_nothing_either(started, tiny_exp
 def test_exports_at_once_into_one_folder(tiny, tiny_export, tmp_path):
     target, work = tmp_path / "exports/out", tmp_path / "work"
     work.mkdir()
-    arguments = command("--resume", tiny, "--path-name", TINY, "-o", target, "-q")
-    processes = [subprocess.Popen(arguments, env=environment(TMPDIR=str(work))) for _ in range(4)]
-    assert [process.wait(240) for process in processes] == [0] * 4
+    words = ("--resume", tiny, "--path-name", TINY, "-o", target, "-q")
+    processes = [warm.start(EXPORT, words, environment(TMPDIR=str(work))) for _ in range(4)]
+    assert [process.wait() for process in processes] == [0] * 4
     assert [path.name for path in target.parent.iterdir()] == ["out"]
     assert contents(target) == contents(tiny_export)
     assert not list(work.iterdir())

@@ -22,28 +22,28 @@ RUN_REAL = """
 
 @pytest.fixture
 def pnnx_that(tmp_path):
-    """A ``pnnx`` package whose binary does what it is told, usually after the real one has run."""
+    """A ``pnnx`` that does what it is told, usually after the real one has run."""
     import sys
 
     import pnnx
 
     def make(body, before=RUN_REAL):
-        folder = tmp_path / "fake/pnnx"
-        folder.mkdir(parents=True)
         script = textwrap.dedent(before).strip().format(python=sys.executable, real=pnnx.EXEC_PATH)
-        binary = folder / "binary"
+        binary = tmp_path / "pnnx"
         binary.write_text(f"{script}\n{textwrap.dedent(body).strip()}\n")
         binary.chmod(binary.stat().st_mode | stat.S_IXUSR)
-        (folder / "__init__.py").write_text(f"EXEC_PATH = {str(binary)!r}\n")
-        return str(folder.parent)
+        return str(binary)
 
     return make
 
 
 @pytest.fixture
-def export_with(tiny, tmp_path, tiny_export):
+def export_with(tiny, tmp_path, tiny_export, monkeypatch):
     """Export over an earlier export with a fake pnnx; the earlier one must be there afterwards, byte for byte."""
     import shutil
+    import tempfile
+
+    import pnnx
 
     target = tmp_path / "exports/out"
     shutil.copytree(tiny_export, target)
@@ -52,9 +52,9 @@ def export_with(tiny, tmp_path, tiny_export):
     work.mkdir()
 
     def run(fake, *arguments):
-        done = lt_export(
-            *("--resume", tiny, "--path-name", TINY, "-o", target, *arguments), PYTHONPATH=fake, TMPDIR=str(work)
-        )
+        monkeypatch.setattr(pnnx, "EXEC_PATH", fake)
+        monkeypatch.setattr(tempfile, "tempdir", str(work))
+        done = lt_export("--resume", tiny, "--path-name", TINY, "-o", target, *arguments)
         assert contents(target) == before
         assert [path.name for path in target.parent.iterdir()] == ["out"]
         assert not list(work.iterdir())
