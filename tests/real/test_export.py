@@ -308,7 +308,7 @@ def test_networks_whose_output_block_has_no_skip(output_block, tmp_path):
 
     path_name = TINY.removesuffix("10") + output_block
     checkpoint = save_seeded(tmp_path / "some.pth", path_name)
-    for _ in range(3):
+    for _ in range(2):
         done = lt_export("--resume", checkpoint, "--path-name", path_name, "-o", tmp_path / "out", "-q")
         assert done.code == 0, done.err
     assert_same_tracker(tmp_path / "out", checkpoint, path_name)
