@@ -55,6 +55,19 @@ def tiny(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def loud_picture(tmp_path_factory) -> Path:
+    """A bright rectangle: the smallest network answers it with larger values than any noise."""
+    import numpy as np
+    from PIL import Image
+
+    pixels = np.random.default_rng(0).integers(60, 90, (36, 36, 3), np.uint8)
+    pixels[12:24, 10:26] = 250
+    path = tmp_path_factory.mktemp("pictures") / "loud.png"
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+@pytest.fixture(scope="session")
 def stark_weights(tmp_path_factory) -> dict[str, Path]:
     """Corner head -> checkpoint of a STARK-Lightning with it, for small crops."""
     import stark

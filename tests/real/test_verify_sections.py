@@ -212,33 +212,6 @@ def test_a_clip_on_which_the_boxes_drift_apart_fails(tiny_export, tiny, clip):
     assert "mean overlap 0.9" in done.error_line
 
 
-def test_layers_that_could_overflow_are_protected(tmp_path, tiny):
-    import torch
-
-    data = torch.load(tiny, weights_only=True)
-    state = data["state_dict"]
-    for key in ("conv_pw.weight", "conv_pw.bias"):
-        name = f"features.blocks.1.0.{key}"
-        if name in state:
-            state[name] *= 3e4
-    state["features.blocks.1.0.bn1.running_mean"] *= 3e4
-    state["features.blocks.1.0.bn1.running_var"] *= 9e8
-    torch.save(data, tmp_path / "scaled.pth")
-    done = lt_export(
-        *("--resume", tmp_path / "scaled.pth", "--path-name", TINY, "-o", tmp_path / "out", "--protect-fp16", "--json")
-    )
-    assert done.code == 0, done.err
-    protected = json.loads(done.out)["protected_from_half"]
-    lines = {
-        (graph, line.split()[1])
-        for graph in ("init", "update")
-        for line in (tmp_path / "out" / f"lighttrack_{graph}.param").read_text().splitlines()[2:]
-        if "31=" in line
-    }
-    assert lines == {(graph, layer) for graph, layers in protected.items() for layer in layers}
-    assert lt_verify(tmp_path / "out", "--resume", tmp_path / "scaled.pth", "-q").code == 0
-
-
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
