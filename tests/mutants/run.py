@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -28,17 +28,21 @@ from rich.table import Table
 LEFT_OUT = ("LIGHTTRACK_ROOT", "STARK_ROOT", "LT_DEBUG", "PYTEST_ADDOPTS", "PYTHONPATH")
 ENOUGH = 0.9  # of all mutants have to be killed; a reason excuses the others
 KILLED, SURVIVED, BROKEN = "killed", "SURVIVED", "broken"
-EXIT_CODES = {0: SURVIVED, 1: KILLED}  # pytest's: all passed, some failed; others say that the tests could not be run
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a mutant: KILLED, SURVIVED or BROKEN, and by which test or why."""
+    """What became of a mutant: KILLED, SURVIVED or BROKEN, and by which test or why.
+
+    Attributes:
+        killers: tests that must not fail without it.
+    """
 
     mutant: Mutant
     place: str
     verdict: str
     what: str
+    killers: Sequence[str]
     seconds: float
 
 
@@ -70,7 +74,7 @@ def run_tests(folder: Path, tests: Iterable[str], timeout: float, *more: str) ->
     with tempfile.TemporaryDirectory(prefix="mutants-") as base:
         words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--basetemp={base}/base", *more]
         process = subprocess.Popen(
-            [*words, *map(node_id, tests)],
+            [*words, *tests],
             cwd=folder,
             env=environment(),
             stdin=subprocess.DEVNULL,
@@ -85,54 +89,61 @@ def run_tests(folder: Path, tests: Iterable[str], timeout: float, *more: str) ->
             os.killpg(process.pid, signal.SIGKILL)  # of the session that was started for it
             process.communicate()
             return None, []
-    return process.returncode, re.findall(r"^(?:FAILED|ERROR) (?:\S*/)?(\S+)", out, re.MULTILINE)
+    return process.returncode, re.findall(r"^(?:FAILED|ERROR) (\S+::.+?)(?: - .*)?$", out, re.MULTILINE)
 
 
-def judge(mutant: Mutant, texts: dict[str, str], folder: Path, failing: Sequence[str], timeout: float) -> Outcome:
+def judge(mutant: Mutant, texts: dict[str, str], folder: Path, timeout: float) -> Outcome:
     """Put a mutant into a copy, run its tests there, and take it out again."""
     path, line = place_of(mutant, texts)
-    place, start = f"{path}:{line}", time.perf_counter()
-    if without := [test for test in failing if test.startswith(mutant.tests)]:
-        return Outcome(mutant, place, BROKEN, f"{without[0]} fails without it", 0.0)
+    start = time.perf_counter()
     try:
         (folder / path).write_text(texts[path].replace(mutant.old, mutant.new))
-        code, failed = run_tests(folder, mutant.tests, timeout, "-x")
+        code, failed = run_tests(folder, map(node_id, mutant.tests), timeout, "-x")
     finally:
         (folder / path).write_text(texts[path])
-    seconds = time.perf_counter() - start
     if code is None:
-        return Outcome(mutant, place, KILLED, f"took longer than {timeout:g} s", seconds)
-    verdict = EXIT_CODES.get(code, BROKEN)
-    said = f"pytest's exit code is {code}" if verdict == BROKEN else next(iter(failed), mutant.reason)
-    return Outcome(mutant, place, verdict, said, seconds)
+        verdict, what, killers = KILLED, f"took longer than {timeout:g} s", [*map(node_id, mutant.tests)]
+    elif code == 1 and failed:
+        verdict, what, killers = KILLED, failed[0].rpartition("/")[2], failed
+    elif code == 0:
+        verdict, what, killers = SURVIVED, mutant.reason, []
+    else:
+        verdict, what, killers = BROKEN, f"pytest's exit code is {code}", []
+    return Outcome(mutant, f"{path}:{line}", verdict, what, killers, time.perf_counter() - start)
 
 
 def judge_all(mutants: Sequence[Mutant], jobs: int, timeout: float) -> list[Outcome]:
-    """Every mutant, ``jobs`` at a time. First all their tests have to pass without one."""
-    texts, start = sources(), time.perf_counter()
-    tests = list(dict.fromkeys(test for mutant in mutants for test in mutant.tests))
+    """Every mutant, ``jobs`` at a time. What a test has killed that fails without the mutant too, is none."""
+    texts, outcomes = sources(), []
     copies: SimpleQueue[Path] = SimpleQueue()
-    outcomes = []
     with ExitStack() as stack:
         for _ in range(jobs):
             place = stack.enter_context(tempfile.TemporaryDirectory(prefix="mutants-"))
-            copies.put(folder := copy_tree(Path(place).resolve() / "tree"))
-        code, failing = run_tests(folder, tests, timeout * len(mutants), "-n", str(jobs), "--dist", "loadfile")
-        if code not in EXIT_CODES:
-            sys.exit(f"the tests cannot be run without a mutant: pytest's exit code is {code}")
-        print(f"without a mutant: {time.perf_counter() - start:.0f} s, failed: {failing or 'none'}", file=sys.stderr)
+            copies.put(copy_tree(Path(place).resolve() / "tree"))
 
         def attempt(mutant: Mutant) -> Outcome:
             folder = copies.get()
             try:
-                return judge(mutant, texts, folder, failing, timeout)
+                return judge(mutant, texts, folder, timeout)
             finally:
                 copies.put(folder)
 
         for outcome in stack.enter_context(ThreadPoolExecutor(jobs)).map(attempt, mutants):
             outcomes.append(outcome)
             print(f"{len(outcomes)} of {len(mutants)}: {outcome.mutant.name} {outcome.verdict}", file=sys.stderr)
-    return outcomes
+        killers = dict.fromkeys(test for outcome in outcomes for test in outcome.killers)
+        if not killers:
+            return outcomes
+        print(f"without a mutant: {len(killers)} tests", file=sys.stderr)
+        code, failed = run_tests(copies.get(), killers, timeout * len(mutants), "-n", str(jobs), "--dist", "loadfile")
+    if code not in (0, 1):
+        sys.exit(f"the tests cannot be run without a mutant: pytest's exit code is {code}")
+    return [_without(outcome, failed) for outcome in outcomes]
+
+
+def _without(outcome: Outcome, failed: Sequence[str]) -> Outcome:
+    wrong = [test for test in failed if test.startswith(tuple(outcome.killers))]
+    return replace(outcome, verdict=BROKEN, what=f"{wrong[0]} fails without it") if wrong else outcome
 
 
 def report(outcomes: Sequence[Outcome], seconds: float) -> int:
