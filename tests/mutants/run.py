@@ -131,7 +131,7 @@ def judge_all(mutants: Sequence[Mutant], jobs: int, timeout: float) -> list[Outc
         for outcome in stack.enter_context(ThreadPoolExecutor(jobs)).map(attempt, mutants):
             outcomes.append(outcome)
             print(f"{len(outcomes)} of {len(mutants)}: {outcome.mutant.name} {outcome.verdict}", file=sys.stderr)
-        killers = dict.fromkeys(test for outcome in outcomes for test in outcome.killers)
+        killers = dict.fromkeys(test.partition("[")[0] for outcome in outcomes for test in outcome.killers)
         if not killers:
             return outcomes
         print(f"without a mutant: {len(killers)} tests", file=sys.stderr)
