@@ -29,6 +29,7 @@ def place(tiny, tiny_export, tmp_path_factory):
     save("unexpected.pth", state_dict={**state, "neck.other": torch.zeros(1)})
     save("misshaped.pth", state_dict={**state, key: torch.zeros(3)})
     save("nan.pth", state_dict={**state, key: state[key] * float("nan")})
+    save("infinite.pth", state_dict={**state, key: torch.where(state[key] == state[key].max(), torch.inf, state[key])})
     save("integers.pth", state_dict={**state, key: state[key].int()})
     save("variance.pth", state_dict={**state, "neck.BN_z.running_var": -state["neck.BN_z.running_var"]})
     save("twice.pth", state_dict={**state, f"module.{key}": state[key]})
@@ -64,6 +65,7 @@ CHECKPOINTS = {
     "unexpected.pth": "1 unexpected (neck.other)",
     "misshaped.pth": "1 mis-shaped (neck.BN_z.weight: (3,) in the file, (40,) in the network)",
     "nan.pth": "1 unusable (neck.BN_z.weight: holds NaN or infinity)",
+    "infinite.pth": "1 unusable (neck.BN_z.weight: holds NaN or infinity)",
     "integers.pth": "1 unusable (neck.BN_z.weight: int32, expected float32)",
     "variance.pth": "1 unusable (neck.BN_z.running_var: holds a negative variance)",
     "twice.pth": "'neck.BN_z.weight' is there twice",

@@ -278,6 +278,15 @@ def test_unverified_is_explicit(tiny, tmp_path):
     assert manifest["verification"] == {"status": "unverified", "reason": "--no-verify"}
 
 
+def test_unverified_models_are_run_once_and_give_what_is_declared(tiny, tmp_path):
+    (tmp_path / "mine.yaml").write_text("tensors:\n  reg: {shape: [1, 2, search_cells, search_cells]}\n")
+    options = ("--config", "mine.yaml", "--search-size", 128, "--no-verify")
+    done = lt_export("--resume", tiny, "--path-name", TINY, "-o", "out", *options, cwd=tmp_path)
+    assert done.code == 4
+    assert "ncnn update: output 'reg' has shape (1, 4, 16, 16), expected (1, 2, 16, 16)" in done.error_line
+    assert not (tmp_path / "out").exists()
+
+
 def test_the_torchscript_files_are_kept_on_request(tiny, tmp_path):
     done = lt_export("--resume", tiny, "--path-name", TINY, "-o", tmp_path / "out", "--keep-torchscript", "--json")
     assert done.code == 0

@@ -190,6 +190,12 @@ SPOILT = {
         "param.write_text(param.read_text().replace(' in0', ' in7'))",
         "has inputs",
     ),
+    "an output more": (
+        "magic, counts, *layers = param.read_text().splitlines()\n"
+        "counts = ' '.join(str(int(count) + 1) for count in counts.split())\n"
+        "param.write_text('\\n'.join([magic, counts, *layers, 'Noop more 0 1 out7', '']))",
+        "the graph has outputs out0, out1, out7, expected out0, out1",
+    ),
     "an operator that ncnn lacks": (
         "param.write_text(param.read_text().replace('Swish ', 'aten::erfinv ', 1))\n"
         "print('ignore torch.erfinv torch.erfinv_0 param', flush=True)",

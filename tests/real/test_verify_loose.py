@@ -63,6 +63,7 @@ def test_names_can_be_given_for_one_graph_or_for_all(renamed, tiny):
     done = verify_two(renamed, tiny, "--json", *(word for rename in renames for word in ("--rename", rename)))
     assert done.code == 0, done.err
     assert {model["names_from"] for model in json.loads(done.out)["models"]} == {"--rename"}
+    assert "must be wrong" not in " ".join(done.err.split())
 
 
 def test_wrong_names_are_not_taken(renamed, tiny):

@@ -135,6 +135,16 @@ def test_the_answer_is_a_fraction_of_the_crop():
     assert found.score == pytest.approx(1 / 64)
 
 
+def test_a_box_that_leaves_the_frame_is_cut_off_there():
+    tracker = StarkProcedure(Scripted([(0.0, 0.0, 0.5, 0.5)]), SPEC, DIMENSIONS)
+    tracker.start(frame(0), START)
+    found = tracker.step(frame(1))
+    side = math.ceil(math.sqrt(16 * 12) * 5)
+    right, bottom = 38 - side / 2 + side / 4, 26 - side / 2 + side / 4
+    assert found.box.values == pytest.approx((0, 0, max(10, right), max(10, bottom)), abs=1e-4)
+    assert tracker.box == found.box
+
+
 def test_with_masks_the_outside_is_black_and_marked():
     model = Scripted()
     tracker = StarkProcedure(model, MASKED, DIMENSIONS)

@@ -14,6 +14,7 @@ from converter.half.arithmetic import (
     winograd_for,
     winograd_sum,
 )
+from converter.half.step import Step, hard_sigmoid, hard_swish
 
 
 def draw(*shape, seed=0):
@@ -102,3 +103,12 @@ def test_sums_overflow_to_infinity():
     assert (weight @ values).item() == 0
     assert running_sum(torch.zeros(1), weight, values).item() == np.inf
     assert halved(torch.tensor([65519.0, 65520.0])).tolist() == [65504, np.inf]
+
+
+def test_hard_sigmoid_ends_at_0_and_1():
+    values = torch.tensor([-100.0, -2.5, 0.0, 1.0, 2.5, 100.0])
+    for half in (False, True):
+        step = Step(layer=None, weights={}, inputs=[values], shape=(6,), half=half)
+        found = hard_sigmoid(step, values, 0.2, 0.5)
+        assert found.tolist() == pytest.approx([0, 0, 0.5, 0.7, 1, 1], abs=1e-3)
+        assert hard_swish(step, values, 0.2, 0.5).tolist() == pytest.approx([0, 0, 0, 0.7, 2.5, 100], abs=3e-3)

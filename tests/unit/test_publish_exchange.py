@@ -152,6 +152,15 @@ def test_two_steps_are_undone_when_the_second_fails(place, no_exchange, failing_
     assert place.litter() == []
 
 
+def test_two_steps_are_undone_without_a_janitor_too(place, no_exchange, failing_rename, monkeypatch):
+    monkeypatch.setattr(publish, "_start_janitor", lambda *_: None)
+    place.write_old_export()
+    before = place.contents()
+    with pytest.raises(ConversionError, match="Input/output error; what was there is as before"):
+        place.export()
+    assert place.contents() == before
+
+
 INTERRUPTED = """
 import os, sys, time
 from pathlib import Path

@@ -181,6 +181,7 @@ def test_models_without_a_manifest_are_said_to_have_none():
         {"error": {"exit_code": 1, "message": "manifest.json is damaged"}},
         {"verdict": "passed", "error": {"exit_code": 4, "message": "no space"}},
         {"verdict": "passed", "problems": ["something"]},
+        {"verdict": "passed", "verification": full(False)["verification"]},
         {"verdict": "passed", "layers": layers(False)},
         {"verdict": "passed", "clip": clip(False)},
         {"verdict": "passed", "dumps": dumps(False)},

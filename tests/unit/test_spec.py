@@ -40,6 +40,13 @@ def test_shipped_config_is_lighttrack_mobile():
     assert (network.template_size, network.search_size) == (127, 288)
     assert set(network.splits) == {"one", "two", "three"}
     assert network.tolerances["fp32"] == dict.fromkeys(("zf", "xf", "cls", "reg"), Tolerance(rtol=1e-4))
+    assert network.decision == "cls"
+    assert network.preprocess.model_dump() == {
+        "colour_order": "RGB",
+        "pixel_range": [0.0, 1.0],
+        "mean": [0.485, 0.456, 0.406],
+        "std": [0.229, 0.224, 0.225],
+    }
 
 
 def test_every_arch_of_the_config_is_known():

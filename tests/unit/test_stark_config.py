@@ -57,6 +57,7 @@ def test_contradictions_are_refused(config, given, words):
 def test_the_second_config_differs_in_the_head_only():
     first, second = chosen("rep").network, chosen("dsconv").network
     assert first.model_dump(exclude={"path_name"}) == second.model_dump(exclude={"path_name"})
+    assert first.decision == "score"
 
 
 def test_masks_are_inputs_of_the_graphs_that_look_at_both_crops():

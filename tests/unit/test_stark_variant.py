@@ -24,7 +24,12 @@ def test_other_names_are_refused(name):
 
 
 @pytest.mark.parametrize(
-    "found", [{}, {"box_head.conv_tower.0.depthwise.weight": (1,)}, {"features.conv.weight": (1,)}]
+    "found",
+    [
+        *({}, {"box_head.conv_tower.0.depthwise.weight": (1,)}, {"features.conv.weight": (1,)}),
+        {f"box_head.conv_tower.{index}.depthwise.weight": (1,) for index in range(7)},
+    ],
+    ids=["nothing", "one block", "another network", "seven blocks"],
 )
 def test_other_weights_are_not_recognised(found):
     assert FAMILY.recognise(found) is None

@@ -1,5 +1,7 @@
 """The network as a tracker calls it: the same answers as the reference, and nothing left on it."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -89,6 +91,14 @@ def test_nothing_stays_on_the_network(network, images):
     assert not model.remembered.requires_grad
 
 
+def test_what_a_network_gets_with_its_first_template_does_not_stay_either(network, images):
+    fresh = copy.copy(network)
+    del fresh.zf
+    assert "zf" in network.__dict__
+    TorchModel(fresh, FAMILY, images).template(noise(0, 32))
+    assert "zf" not in fresh.__dict__
+
+
 def test_wrong_inputs_and_train_mode_are_refused(network, images):
     model = TorchModel(network, FAMILY, images)
     with pytest.raises(
@@ -98,5 +108,8 @@ def test_wrong_inputs_and_train_mode_are_refused(network, images):
     with pytest.raises(ConversionError, match="input 'x' is float64, expected float32"):
         model.track(noise(0, 64).astype(np.float64))
     training = torch.nn.Sequential(torch.nn.BatchNorm2d(3)).train()
+    with pytest.raises(ConversionError, match="train mode"):
+        TorchModel(training, FAMILY, images)
+    training.training = False  # and its norm is not
     with pytest.raises(ConversionError, match="train mode"):
         TorchModel(training, FAMILY, images)

@@ -1,0 +1,39 @@
+"""A signal that arrives where it cannot unwind the run is remembered until the next stage."""
+
+import signal
+
+import pytest
+
+from converter.progress import Interruption, StageLines
+
+
+@pytest.fixture
+def interruption():
+    found = Interruption()
+    with pytest.raises(Interruption.Interrupted):
+        found._arrived(signal.SIGTERM, None)
+    return found
+
+
+def test_a_signal_that_was_swallowed_ends_the_run_at_the_next_stage(interruption):
+    with pytest.raises(Interruption.Interrupted):
+        interruption.raise_if_asked()
+    assert str(interruption) == "interrupted by SIGTERM; nothing was published"
+
+
+def test_without_a_signal_a_run_goes_on():
+    Interruption().raise_if_asked()
+
+
+def test_a_second_signal_changes_nothing(interruption):
+    interruption._arrived(signal.SIGINT, None)
+    assert interruption.number == signal.SIGTERM
+
+
+def test_a_signal_behind_the_last_stage_comes_too_late():
+    found = Interruption()
+    found.stages = StageLines(quiet=True)
+    found.stages("publish", 0.1, "")
+    found._arrived(signal.SIGTERM, None)
+    found.raise_if_asked()
+    assert found.number is None
