@@ -1,5 +1,6 @@
 """From ``configs/*.yaml`` and the command line to a :class:`converter.spec.NetworkSpec`."""
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +36,7 @@ def network_for(arch: str | None, config: Path | None = None, overrides: dict[st
         UsageError: for a config that cannot be read, has an unknown key or a value that does not fit.
     """
     known: dict[str, dict[str, Any]] = {}
-    for path in sorted(config_folder().glob("*.yaml")):
-        data = read_yaml(path)
+    for data in _read_folder(config_folder()):
         for name in data["archs"]:
             known.setdefault(name, data)
     given = read_yaml(config) if config else {}
@@ -55,6 +55,12 @@ def network_for(arch: str | None, config: Path | None = None, overrides: dict[st
         return arch, NetworkSpec.model_validate(merged)
     except ValidationError as error:
         raise UsageError(_explained(error.errors()[0], config, flags)) from None
+
+
+@cache
+def _read_folder(folder: Path) -> list[dict[str, Any]]:
+    """The project's own configs, which do not change while it runs."""
+    return [read_yaml(path) for path in sorted(folder.glob("*.yaml"))]
 
 
 def _explained(error, config, flags):
