@@ -73,6 +73,48 @@ def test_format_and_precision_choose(tiny_both):
     assert set(by_candidate(json.loads(done.out))) == {("ncnn half, 1 thread", part) for part in ("init", "update")}
 
 
+def test_what_is_asked_for_reaches_the_processes(tiny_both, monkeypatch):
+    """What their pipes are given, and what shuffles the turns."""
+    import pickle
+    import random
+
+    import numpy as np
+
+    calls, seeds, dump = [], [], pickle.dump
+
+    class Noted(random.Random):
+        def __init__(self, seed=None):
+            seeds.append(seed)
+            super().__init__(seed)
+
+    monkeypatch.setattr(pickle, "dump", lambda call, *more: (calls.append(call), dump(call, *more))[1])
+    monkeypatch.setattr(random, "Random", Noted)
+    words = ("--threads", 2, "--threads", 2, "--precision", "half", "--rounds", 2, "--runs", 1, "--seed", 71)
+    done = lt_bench(tiny_both, *words, "--format", "ncnn", "--json")
+    assert done.code == 0, done.err
+    opened = [arguments for name, arguments in calls if name == "load_graphs"]
+    assert [(format, threads, half) for format, _, threads, half, _, _ in opened] == [("ncnn", 2, True)]
+    for _, _, _, _, (z,), (x,) in opened:
+        for image, size, place in ((z, 127, 0), (x, 288, 1)):
+            noise = np.random.default_rng([71, 0, place]).standard_normal((1, 3, size, size)).astype(np.float32)
+            np.testing.assert_array_equal(image, noise)
+    assert [arguments for name, arguments in calls if name == "turn"] == [(1,)] * 2
+    assert 71 in seeds
+    settings = json.loads(done.out)["settings"]
+    assert (settings["threads"], settings["precisions"]) == ([2], ["half"])
+    assert (settings["rounds"], settings["runs"], settings["seed"], settings["torch"]) == (2, 1, 71, False)
+
+
+def test_time_that_is_up_ends_the_rounds(tiny_both):
+    done = lt_bench(
+        *(tiny_both, "--threads", 1, "--rounds", 50, "--runs", 1, "--seconds", "0.001", "--json"),
+        *("--format", "ncnn", "--precision", "fp32"),
+    )
+    assert done.code == 0, done.err
+    settings = json.loads(done.out)["settings"]
+    assert (settings["rounds"], settings["rounds_asked"], settings["seconds"]) == (1, 50, 0.001)
+
+
 def test_threads_and_half_reach_the_runtimes(tiny_both):
     from converter.config import network_for
     from converter.exported import read_manifest

@@ -11,7 +11,7 @@ from commands import environment, lt_export
 from conftest import TINY
 from converter.errors import ConversionError
 from converter.ncnn_format import load_param
-from converter.ncnn_weights import HALF, RAW, TAG_BYTES, halved, load_bin, load_model, read_bin
+from converter.ncnn_weights import halved, load_bin, load_model, read_bin
 
 pytestmark = pytest.mark.real
 
@@ -83,8 +83,8 @@ def test_kinds_are_what_they_are_called(models):
     assert {name for name, found in types.items() if "Gemm" in found} == {"old ncnn"}
     assert {name for name, found in types.items() if "MatMul" in found} == set(NAMES) - {"old ncnn"}
     tags = {name: {array.tag for array in arrays_of(model)[1]} for name, model in models.items()}
-    assert {name for name, found in tags.items() if HALF in found} == {"half", "every size"}
-    assert all(found in ({RAW, None}, {HALF, None}) for found in tags.values())
+    assert {name for name, found in tags.items() if 0x01306B47 in found} == {"half", "every size"}
+    assert all(found in ({0, None}, {0x01306B47, None}) for found in tags.values())
     assert '6="' in models["every size"][0].read_text()
     assert '6="' not in models["plain"][0].read_text()
 
@@ -116,7 +116,7 @@ def test_weights_that_end_anywhere_near_a_border_are_refused(model):
     graph, arrays = arrays_of(model)
     data = model[1].read_bytes()
     edges = {array.offset + shift for array in arrays for shift in (-1, 0, 1, 2, 3, 4, 5)}
-    middles = {array.offset + TAG_BYTES + len(array.data) // 2 for array in arrays}
+    middles = {array.offset + 4 + len(array.data) // 2 for array in arrays}
     for size in sorted(size for size in {0, len(data) - 1} | edges | middles if 0 <= size < len(data)):
         message = refusal(read_bin, graph, data[:size], "a.bin")
         found = re.fullmatch(
@@ -147,11 +147,11 @@ def test_every_bit_of_every_tag(model):
     tagged = [array for array in arrays if array.tag is not None]
     assert len(tagged) >= 25
     for array in tagged:
-        for bit in range(8 * TAG_BYTES):
+        for bit in range(8 * 4):
             damaged = bytearray(data)
             damaged[array.offset + bit // 8] ^= 1 << bit % 8
             message = refusal(read_bin, graph, bytes(damaged), "a.bin")
-            if (array.tag, bit) == (RAW, 0):  # a table of 256 values, which a quarter of the bytes would do for
+            if (array.tag, bit) == (0, 0):  # a table of 256 values, which a quarter of the bytes would do for
                 assert re.search(r"^a\.bin: .*byte \d+", message)
             else:
                 tag = array.tag ^ 1 << bit
@@ -164,7 +164,7 @@ def test_any_other_byte_is_a_number(model):
     data, draw = model[1].read_bytes(), random.Random(0)
     for array in arrays:
         damaged = bytearray(data)
-        start = array.offset + (0 if array.tag is None else TAG_BYTES)
+        start = array.offset + (0 if array.tag is None else 4)
         at = start + draw.randrange(len(array.data))
         damaged[at] ^= 0x55
         found = [one for weights in read_bin(graph, bytes(damaged), "a.bin").arrays for one in weights]

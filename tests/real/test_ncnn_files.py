@@ -13,7 +13,7 @@ from converter.errors import ConversionError
 from converter.ncnn_export import pnnx_binary
 from converter.ncnn_format import load_param
 from converter.ncnn_slots import WITHOUT_WEIGHTS, slots_of
-from converter.ncnn_weights import HALF, RAW, load_model, read_bin
+from converter.ncnn_weights import load_model, read_bin
 
 pytestmark = pytest.mark.real
 
@@ -48,8 +48,8 @@ def test_files_are_the_same_again(exported, tiny_export, half_files):
 def test_half_weights_of_pnnx_are_read_as_halves(half_files, tiny_export):
     _, half = load_model(*half_files)
     _, full = load_model(tiny_export / "lighttrack_init.param", tiny_export / "lighttrack_init.bin")
-    assert {array.tag for arrays in half.arrays for array in arrays} == {HALF, None}
-    assert {array.tag for arrays in full.arrays for array in arrays} == {RAW, None}
+    assert {array.tag for arrays in half.arrays for array in arrays} == {0x01306B47, None}
+    assert {array.tag for arrays in full.arrays for array in arrays} == {0, None}
     pairs = [
         (one, other)
         for before, after in zip(full.arrays, half.arrays, strict=True)
@@ -69,11 +69,9 @@ def test_half_weights_of_ours_are_read_by_ncnn(tiny_export, tmp_path):
     param = tiny_export / "lighttrack_init.param"
     _, weights = load_model(param, tiny_export / "lighttrack_init.bin")
     smaller = weights.mapped(
-        lambda index, array: array if array.tag is None else array.with_values(array.values(), HALF)
+        lambda index, array: array if array.tag is None else array.with_values(array.values(), 0x01306B47)
     )
-    rounded = smaller.mapped(
-        lambda index, array: array if array.tag is None else array.with_values(array.values(), RAW)
-    )
+    rounded = smaller.mapped(lambda index, array: array if array.tag is None else array.with_values(array.values(), 0))
     answers = []
     image = np.random.default_rng(0).standard_normal((3, 127, 127)).astype(np.float32)
     for name, arrays in (("half", smaller), ("rounded", rounded)):

@@ -62,10 +62,20 @@ def test_everything_at_once_on_a_good_export(tiny_both, tiny, clip, tmp_path):
     assert result["verification"]["feeds"] == ["noise 0", "noise 1", "frames frames 0 and 1"]
     assert len(list((tmp_path / "drawn").glob("*.png"))) == 6
     rows = list(csv.DictReader((tmp_path / "tracks.csv").open()))
-    assert len(rows) == 6
+    values = ("x", "y", "w", "h", "score")
+    assert list(rows[0]) == [
+        "frame",
+        *(f"reference_{value}" for value in values),
+        *(f"{format}_{value}" for format in ("ncnn", "onnx") for value in (*values, "iou")),
+    ]
+    assert [row["frame"] for row in rows] == [str(index) for index in range(6)]
+    assert [float(rows[0][f"{name}_{side}"]) for name in ("reference", "ncnn", "onnx") for side in "xywh"] == [
+        *(30, 20, 16, 12) * 3,
+    ]
+    assert len({row["ncnn_x"] for row in rows}) > 1
     page = (tmp_path / "page.html").read_text()
     assert "Verified" in page
-    assert "data:image" in page
+    assert "data:image/jpeg" in page
     assert "://" not in page.replace("http://www.w3.org/2000/svg", "")
     drawing = page[page.index("<svg") : page.index("</svg>") + len("</svg>")]
     ElementTree.fromstring(drawing)

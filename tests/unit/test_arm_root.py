@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from arm_root import ELF, hand_made, program
 
-from converter.arm.root import RECORD, Record, arm_root, default_folder
+from converter.arm.root import Record, arm_root, default_folder
 from converter.errors import DependencyError
 from converter.files import sha256
 
@@ -33,7 +33,7 @@ def built(tmp_path):
         files=[(name, (folder / name).stat().st_size, sha256(folder / name)) for name in names],
         links=[("system/lib/libc.so", "libc.so.6")],
     )
-    (folder / RECORD).write_text(record.model_dump_json())
+    (folder / "arm-root.json").write_text(record.model_dump_json())
     return folder
 
 
@@ -75,11 +75,15 @@ def shorten(path):
         ("qemu-aarch64-static", lambda path: path.chmod(0o644), r"no program .*qemu-aarch64-static"),
         ("system/lib/libc.so", Path.unlink, r"libc\.so is no link to libc\.so\.6 any more"),
         ("system/lib/libc.so", lambda path: (path.unlink(), path.symlink_to("other")), r"libc\.so is no link to libc"),
-        (RECORD, shorten, r"arm-root\.json: "),
-        (RECORD, lambda path: path.write_text("[]"), r"arm-root\.json: "),
-        (RECORD, lambda path: path.write_text(path.read_text().replace('"kind"', '"sort"')), r"arm-root\.json: sort "),
+        ("arm-root.json", shorten, r"arm-root\.json: "),
+        ("arm-root.json", lambda path: path.write_text("[]"), r"arm-root\.json: "),
         (
-            RECORD,
+            "arm-root.json",
+            lambda path: path.write_text(path.read_text().replace('"kind"', '"sort"')),
+            r"arm-root\.json: sort ",
+        ),
+        (
+            "arm-root.json",
             lambda path: path.write_text(path.read_text().replace('"schema_version":1', '"schema_version":2')),
             r"arm-root\.json: schema_version ",
         ),
@@ -94,7 +98,7 @@ def test_damage_is_named_with_what_to_do(built, name, harm, said):
 
 
 def test_half_built_root_is_recognised(built):
-    (built / RECORD).unlink()
+    (built / "arm-root.json").unlink()
     with pytest.raises(DependencyError, match=r"is half-built: no arm-root\.json in it; lt-verify --setup-arm"):
         arm_root(built)
 

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from converter.bench import machine, plot
 from converter.bench.candidates import candidates_for
-from converter.bench.measure import PAUSE, Turn, measure
+from converter.bench.measure import Turn, measure
 from converter.bench.options import BenchOptions
 from converter.bench.result import Measured, result_of
 from converter.bench.statistics import FEWEST_ROUNDS, LEVEL, figures, order_of, percentile, sign_test
@@ -56,7 +56,8 @@ def test_sign_test_gives_the_known_values(won, lost, chance):
 
 
 def test_fewest_rounds_are_the_fewest_that_can_be_certain():
-    assert sign_test(FEWEST_ROUNDS, 0) <= LEVEL < sign_test(FEWEST_ROUNDS - 1, 0)
+    assert (FEWEST_ROUNDS, LEVEL) == (6, 0.05)
+    assert sign_test(6, 0) <= 0.05 < sign_test(5, 0)
 
 
 @pytest.mark.parametrize(
@@ -114,7 +115,7 @@ def test_everybody_has_one_turn_in_every_round_in_an_order_of_its_own():
     assert {"".join(sorted(each)) for each in rounds} == {"abcd"}
     assert len(set(rounds)) > 4
     assert {each[0] for each in rounds} == set("abcd")
-    assert pauses == [PAUSE] * 48
+    assert pauses == [0.03] * 48
     assert [len(own) for own in turns] == [12] * 4
     assert all(entrant.asked == [3] * 12 for entrant in entrants)
 

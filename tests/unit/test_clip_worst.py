@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from clips import frame, row
 
-from converter.clip.worst import APART, MOST, WorstFrames
+from converter.clip.worst import WorstFrames
 
 
 def kept(**overlaps):
@@ -32,14 +32,14 @@ def test_neighbours_of_a_worse_frame_are_left_out():
     values[28:33] = [0.5, 0.3, 0.1, 0.2, 0.4]  # frames 29 to 33
     assert 31 in kept(a=values)
     found = kept(a=values)
-    assert all(later - index >= APART for index, later in pairwise(found))
+    assert all(later - index >= 5 for index, later in pairwise(found))
 
 
 @pytest.mark.parametrize("values", [np.linspace(1, 0, 300), np.linspace(0, 1, 300), np.full(300, 0.5), np.zeros(300)])
 def test_however_the_overlap_runs_there_are_a_few_pictures_apart(values):
     found = kept(a=values.tolist())
-    assert len(found) == MOST
-    assert all(later - index >= APART for index, later in pairwise(found))
+    assert len(found) == 6
+    assert all(later - index >= 5 for index, later in pairwise(found))
     assert min(values[index - 1] for index in found) == values.min()
     assert max(values[index - 1] for index in found) < values.min() + 0.15
 
@@ -51,7 +51,7 @@ def test_every_candidate_has_its_worst_frame_among_them():
     b[179] = 0.9
     found = kept(a=a, b=b)
     assert 180 in found
-    assert len(found) == MOST
+    assert len(found) == 6
 
 
 def test_the_first_frame_and_frames_without_an_overlap_are_no_thumbnails():

@@ -4,7 +4,7 @@ import pytest
 
 from converter.config import network_for
 from converter.errors import UsageError
-from converter.naming import LEGAL, RULES, Naming, Rename, check_names, parse_rename, renamed
+from converter.naming import LEGAL, Naming, Rename, check_names, parse_rename, renamed
 
 DIMENSIONS = {"template_size": 127, "search_size": 288, "template_cells": 8, "search_cells": 18, "channels": 96}
 NETWORK = network_for(None)[1]
@@ -177,6 +177,12 @@ def test_legal_names_are_taken(format, name):
     checked(format, cls=name)
 
 
+RULES = {
+    "ncnn": "1 to 255 characters of printable ASCII without blank, quote or =",
+    "onnx": "printable ASCII without blank, quote or =",
+}
+
+
 @pytest.mark.parametrize("format", ["ncnn", "onnx"])
 @pytest.mark.parametrize(
     "name", ["", " ", "a b", "a\t", "\n", 'a"', "a=b", "=", "\u00e9", "\x7f", "\x00", "a\u00a0b", "\u0663"]
@@ -191,7 +197,7 @@ def test_ncnn_reads_255_bytes_of_a_name():
     checked("onnx", cls="x" * 256)
     with pytest.raises(UsageError, match=r"^update: 'x{60}' is no name for cls in ncnn, expected 1 to 255 characters"):
         checked("ncnn", cls="x" * 256)
-    assert LEGAL.keys() == RULES.keys() == {"ncnn", "onnx"}
+    assert LEGAL.keys() == {"ncnn", "onnx"}
 
 
 @pytest.mark.parametrize(

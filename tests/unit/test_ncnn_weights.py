@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from converter.errors import ConversionError
-from converter.halves import OVERFLOWS
 from converter.ncnn_format import Layer, NcnnGraph
 from converter.ncnn_slots import slots_of
 from converter.ncnn_weights import (
@@ -293,13 +292,13 @@ def test_halves_of_a_model_leave_all_that_is_no_weight():
 def test_halves_are_nearest_with_ties_to_even_as_numpys():
     random = np.random.default_rng(3)
     bits = random.integers(0, 1 << 32, 20000, dtype=np.uint32).view(np.float32)
-    drawn = bits[np.abs(bits) < OVERFLOWS]
+    drawn = bits[np.abs(bits) < 65520]
     exact = np.arange(1 << 16, dtype=np.uint16).view(np.float16).astype(np.float32)
     exact = exact[np.isfinite(exact)]
     between = np.sort(np.unique(exact)).astype(np.float64)
     middles = ((between[1:] + between[:-1]) / 2).astype(np.float32)
     values = np.concatenate([drawn, exact, middles, np.nextafter(middles, np.float32(np.inf))])
-    values = values[np.abs(values) < OVERFLOWS]
+    values = values[np.abs(values) < 65520]
     found = halves_of(values)
     assert found.tag == HALF
     assert np.array_equal(np.frombuffer(found.data, "<f2", values.size), values.astype(np.float16))
@@ -329,7 +328,7 @@ def test_odd_counts_of_halves_are_filled_up_to_four_bytes(count):
     assert (found.count, found.values().size) == (count, count)
 
 
-@pytest.mark.parametrize("value", [OVERFLOWS, -OVERFLOWS, 1e30, -np.inf, np.nan])
+@pytest.mark.parametrize("value", [65520.0, -65520.0, 1e30, -np.inf, np.nan])
 @pytest.mark.parametrize("at", [0, 8])
 def test_weight_that_no_half_holds_is_refused_by_its_layer(value, at):
     data = bytearray(mixed())
@@ -342,7 +341,7 @@ def test_weight_that_no_half_holds_is_refused_by_its_layer(value, at):
 
 
 def test_largest_weight_and_a_bias_of_any_size_pass():
-    assert halves_of([np.nextafter(np.float32(OVERFLOWS), np.float32(0)), -65519]).values().tolist() == [
+    assert halves_of([np.nextafter(np.float32(65520), np.float32(0)), -65519]).values().tolist() == [
         65504,
         -65504,
     ]

@@ -10,7 +10,6 @@ import pytest
 from place import Place
 
 from converter.errors import ConversionError, UsageError
-from converter.manifest import GOLDEN_INDEX
 from converter.publish import Workspace, check_target, foreign_files
 
 
@@ -204,10 +203,10 @@ def test_golden_vectors_are_published_with_the_export_and_belong_to_it(place):
 def test_golden_vectors_are_published_alone(place):
     source, index = golden_folder(place, "source")
     for _ in range(2):
-        with Workspace(place.out, GOLDEN_INDEX) as workspace:
+        with Workspace(place.out, "index.json") as workspace:
             workspace.publish([("noise_0/z.bin", source / "noise_0" / "z.bin")], index)
     assert json.loads((place.out / "index.json").read_text()) == index
-    assert foreign_files(place.out, GOLDEN_INDEX) == []
+    assert foreign_files(place.out, "index.json") == []
     assert foreign_files(place.out) == ["index.json", "noise_0"]
 
 
