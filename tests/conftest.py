@@ -2,8 +2,11 @@
 
 import json
 import os
+import shlex
+import sys
 from pathlib import Path
 
+import pnnx
 import pytest
 
 from commands import ROOT, lt_export
@@ -40,6 +43,21 @@ def save_seeded(path: Path, path_name: str, **sizes: int) -> Path:
 
     torch.save({"epoch": 7, "arch": "LightTrackM_Subnet", "state_dict": seeded_state(path_name, **sizes)}, path)
     return path
+
+
+@pytest.fixture(scope="session", autouse=True)
+def conversions_are_kept(tmp_path_factory):
+    """What pnnx makes of a graph is made once for all tests that convert it in this process; see ``pnnx_once.py``."""
+    folder = tmp_path_factory.getbasetemp()
+    kept = (folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "kept"
+    kept.mkdir(exist_ok=True)
+    script = folder / "pnnx_once"
+    words = (sys.executable, "-I", "-S", str(ROOT / "tests/pnnx_once.py"), pnnx.EXEC_PATH, str(kept))
+    script.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n')
+    script.chmod(0o755)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pnnx, "EXEC_PATH", str(script))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -14,33 +14,21 @@ pytestmark = pytest.mark.real
 
 RUN_REAL = """
     #!{python}
-    import os, pathlib, re, shutil, subprocess, sys
+    import os, pathlib, re, subprocess, sys
+    code = subprocess.call([{real!r}, *sys.argv[1:]])
     param, weights = pathlib.Path("model.ncnn.param"), pathlib.Path("model.ncnn.bin")
-    kept = pathlib.Path({kept!r}, re.sub(r"\\W", "_", sys.argv[2]))  # what it made of the same graph before
-    if not kept.is_dir():
-        code = subprocess.call([{real!r}, *sys.argv[1:]])
-        kept.mkdir()
-        for path in pathlib.Path().glob("model.*n*.param"):
-            shutil.copy(path, kept)
-        shutil.copy(weights, kept)
-    shutil.copytree(kept, ".", dirs_exist_ok=True)
 """
 
 
-@pytest.fixture(scope="module")
-def kept(tmp_path_factory):
-    return tmp_path_factory.mktemp("kept")
-
-
 @pytest.fixture
-def pnnx_that(tmp_path, kept):
-    """A ``pnnx`` that does what it is told, usually to what the real one makes of the same network."""
+def pnnx_that(tmp_path):
+    """A ``pnnx`` that does what it is told, usually after the real one has run."""
     import sys
 
     import pnnx
 
     def make(body, before=RUN_REAL):
-        script = textwrap.dedent(before).strip().format(python=sys.executable, real=pnnx.EXEC_PATH, kept=str(kept))
+        script = textwrap.dedent(before).strip().format(python=sys.executable, real=pnnx.EXEC_PATH)
         binary = tmp_path / "pnnx"
         binary.write_text(f"{script}\n{textwrap.dedent(body).strip()}\n")
         binary.chmod(binary.stat().st_mode | stat.S_IXUSR)
