@@ -10,7 +10,7 @@ test: lint ## all tests but those that need something set up; says what it skips
 	$(PYTEST) -m "not arm"
 	@echo "left out: tests on an emulated ARM cpu, which make test-arm sets up and runs"
 test-quick: setup ## what fails first, in a minute and a half
-	$(PYTEST) -m "not real and not slow" -r fE
+	$(PYTEST) -m "not real or quick" -r fE
 arm: setup ## what runs ARM kernels here, into your cache or LT_ARM_ROOT
 	@$(BIN)/lt-verify --setup-arm
 test-arm: arm ## the tests that run on an emulated ARM cpu
@@ -18,7 +18,6 @@ test-arm: arm ## the tests that run on an emulated ARM cpu
 mutants: setup ## the code broken on purpose, and which tests notice
 	$(BIN)/python tests/mutants/run.py
 ci: test test-arm ## what has to pass
-	$(BIN)/python tests/mutants/run.py --sample 10
 lint: setup ## changes nothing
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 format: setup
