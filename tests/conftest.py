@@ -56,8 +56,15 @@ def conversions_are_kept(tmp_path_factory):
     script.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n')
     script.chmod(0o755)
     with pytest.MonkeyPatch.context() as patch:
+        binary = pnnx.EXEC_PATH
         patch.setattr(pnnx, "EXEC_PATH", str(script))
-        yield
+        yield binary
+
+
+@pytest.fixture
+def pnnx_runs(conversions_are_kept, monkeypatch):
+    """Every conversion of the test is one of its own, for tests of what differs from run to run."""
+    monkeypatch.setattr(pnnx, "EXEC_PATH", conversions_are_kept)
 
 
 @pytest.fixture(scope="session")

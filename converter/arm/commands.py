@@ -1,12 +1,12 @@
 """Running apt, dpkg and pip: what they print, or one line that says what failed."""
 
 import errno
-import os
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from converter.errors import DependencyError
+from converter.process import python_environment
 
 FULL = "No space left on device"
 _NO_NETWORK = (
@@ -64,8 +64,8 @@ def attempt(
 
 
 def _environment() -> Mapping[str, str]:
-    """In English, for the messages are read here."""
-    return {**os.environ, "LC_ALL": "C", "LANGUAGE": "C", "DEBIAN_FRONTEND": "noninteractive"}
+    """In English, for the messages are read here; pip imports nothing relative to a folder."""
+    return {**python_environment(), "LC_ALL": "C", "LANGUAGE": "C", "DEBIAN_FRONTEND": "noninteractive"}
 
 
 def reason(text: str) -> str:

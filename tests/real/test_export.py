@@ -167,6 +167,7 @@ def test_the_default_folder_is_named_after_the_arch(tiny, tmp_path):
     assert (tmp_path / "exports/LightTrackM_Speed/manifest.json").is_file()
 
 
+@pytest.mark.usefixtures("pnnx_runs")
 def test_two_runs_give_the_same_bytes(tiny, tiny_export, tmp_path):
     done = lt_export("--resume", tiny, "--path-name", TINY, "-o", tmp_path / "out", "-q")
     assert done.code == 0
@@ -311,6 +312,7 @@ def test_a_config_file_sets_what_it_names(tiny, tmp_path):
 
 
 @pytest.mark.parametrize("output_block", ["10", "20", "30"])
+@pytest.mark.usefixtures("pnnx_runs")
 def test_networks_whose_output_block_has_no_skip(output_block, tmp_path):
     """pnnx itself crashes on these in some runs; see official_patches/folding.py."""
     from conftest import save_seeded

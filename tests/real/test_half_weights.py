@@ -214,6 +214,7 @@ def test_half_weights_may_decide_between_cells_that_are_nearly_equal(tiny, tmp_p
         assert [(cell["same"], cell["tie"], cell["passed"]) for cell in cells] == [(False, True, True)] * 2
 
 
+@pytest.mark.usefixtures("pnnx_runs")
 def test_two_runs_give_the_same_bytes(halves, tiny, tmp_path):
     assert export(tiny, tmp_path / "out", "--half", *BOTH, "-q").code == 0
     for path in halves[0].iterdir():
