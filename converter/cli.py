@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from converter import process
 from converter.arm.command import (
     RUNTIME,
     ArmBlobs,
@@ -35,6 +34,7 @@ from converter.command import (
 )
 from converter.errors import UsageError, VerificationError
 from converter.progress import StageLines
+from converter.util import process
 
 PROGRAM = "lt-export"
 NETWORK, MODELS, CHECKS, OUTPUT = "Which network", "What to make of it", "How to prove it", "Output"

@@ -15,9 +15,10 @@ from rich.console import Console
 from rich.logging import RichHandler
 from typer.exceptions import TyperException
 
-from converter import __version__, process
+from converter import __version__
 from converter.errors import ConverterError, UsageError
 from converter.progress import interruption
+from converter.util import process
 
 HELP_OPTIONS = {"help_option_names": ["-h", "--help"]}
 BUG = 70  # EX_SOFTWARE of sysexits.h

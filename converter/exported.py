@@ -9,10 +9,10 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from converter.errors import UsageError, VerificationError
-from converter.files import sha256
 from converter.manifest import MANIFEST, listed_files
 from converter.publish import foreign_files
 from converter.spec import FORMAT_NAMES, GraphSpec, NetworkSpec, TensorSpec, Tolerance
+from converter.util.files import sha256
 
 MODEL_SUFFIXES = (".param", ".bin", ".onnx", ".pt")
 

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from converter.errors import DependencyError
-from converter.files import make_folder
 from converter.layout import ModelFile
 from converter.options import ExportOptions
 from converter.spec import GraphSpec
+from converter.util.files import make_folder
 from converter.verify import Runner
 
 Shapes = dict[str, tuple[int, ...] | None]

@@ -19,11 +19,11 @@ from pydantic import ValidationError
 from converter import __version__
 from converter.errors import UsageError, VerificationError
 from converter.feeds import Feed
-from converter.files import make_folder, write
 from converter.golden_index import HEADER, KIND, Case, GoldenIndex, GoldenTensor
 from converter.manifest import GENERATOR, SCHEMA_VERSION
 from converter.manifest import GOLDEN_INDEX as INDEX
 from converter.spec import GraphSpec, Preprocess, TensorSpec, Tolerance
+from converter.util.files import make_folder, write
 
 
 def golden_header(

@@ -13,12 +13,12 @@ import time
 from pathlib import Path
 
 from converter.errors import ConversionError, DependencyError
-from converter.files import write
 from converter.layout import ModelFile
 from converter.ncnn_format import NcnnGraph, read_param, read_table
 from converter.ncnn_release import readable_by
 from converter.ncnn_weights import NcnnWeights, halved, load_bin
 from converter.spec import GraphSpec, TensorSpec
+from converter.util.files import write
 
 LAST_WORDS = 3
 # what pnnx writes beside the ncnn model and nobody reads: its own weights and ONNX file, two scripts

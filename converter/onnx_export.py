@@ -14,11 +14,12 @@ from pathlib import Path
 
 import torch
 
-from converter import __version__, process
+from converter import __version__
 from converter.errors import ConversionError
-from converter.files import write
 from converter.layout import ModelFile
 from converter.spec import GraphSpec
+from converter.util import process
+from converter.util.files import write
 
 log = logging.getLogger(__name__)
 

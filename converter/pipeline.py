@@ -175,9 +175,9 @@ def _start_conversions(options, network, trials, workspace, running) -> dict[Mod
 
     Those that go on by themselves come first, and of them the largest.
     """
-    from converter.files import write
     from converter.manifest import file_metadata
     from converter.trace import trace
+    from converter.util.files import write
 
     metadata = file_metadata(options, network)
     files: dict[GraphSpec, list[ModelFile]] = {}
@@ -358,8 +358,8 @@ def _golden(options, made, workspace):
 
 
 def _publish(options, made, workspace):
-    from converter.files import sha256
     from converter.manifest import build_manifest
+    from converter.util.files import sha256
     from converter.vectors import place_for, publish_vectors
 
     extra = sorted(workspace.folder.glob("*.pt"))

@@ -22,8 +22,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from converter.errors import ConversionError, UsageError
-from converter.files import sha256
 from converter.manifest import GOLDEN_INDEX, MANIFEST, listed_files
+from converter.util.files import sha256
 
 STALE_SECONDS = 3600
 # Waits for our end, ends what is left of pnnx, puts back an old export that was moved aside, tidies up.

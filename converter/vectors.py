@@ -10,12 +10,12 @@ import numpy as np
 
 from converter.errors import UsageError
 from converter.feeds import Feed
-from converter.files import make_folder
 from converter.golden import GoldenCase, write_golden
 from converter.layout import with_other_graphs
 from converter.manifest import GOLDEN_INDEX
 from converter.publish import Workspace, check_target
 from converter.spec import GraphSpec
+from converter.util.files import make_folder
 
 
 @dataclass(frozen=True)

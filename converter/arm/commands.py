@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from converter.errors import DependencyError
-from converter.process import python_environment
+from converter.util.process import python_environment
 
 FULL = "No space left on device"
 _NO_NETWORK = (

@@ -14,7 +14,7 @@ import numpy as np
 
 from converter.arm.modes import Mode
 from converter.arm.process import ArmProcess
-from converter.files import write
+from converter.util.files import write
 
 CHANNELS, SIDE, PLACES = 1024, 4, 8
 FACTOR = 16.0

@@ -18,7 +18,7 @@ from converter.arm.process import ArmProcess
 from converter.arm.root import PACKAGES, QEMU, RECORD, SYSTEM, ArmRoot, Record, arm_root, qemu_on_path
 from converter.arm.wheels import fetch_wheels, unpack_wheels, wheel_versions
 from converter.errors import ConversionError, DependencyError, UsageError
-from converter.files import sha256
+from converter.util.files import sha256
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import converter
 from converter.arm.commands import attempt, cannot_write, reason
 from converter.errors import DependencyError
-from converter.process import python_module
+from converter.util.process import python_module
 
 PACKAGES = ("ncnn", "numpy")
 OLDEST_GLIBC = 17  # manylinux_2_17, which manylinux2014 is another name of

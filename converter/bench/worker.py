@@ -1,7 +1,7 @@
 """``python -m converter.bench.worker``: one candidate in a process of its own."""
 
-from converter import process
 from converter.runners.worker import answer_calls
+from converter.util import process
 
 
 def _load_torch(*arguments):

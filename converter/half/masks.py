@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from converter.errors import ConversionError
-from converter.files import write
 from converter.ncnn_format import Layer, NcnnGraph, load_param
+from converter.util.files import write
 
 MASK = 31
 NO_HALF_ARITHMETIC, NO_HALF_STORAGE = 1, 2

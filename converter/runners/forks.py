@@ -19,7 +19,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import IO
 
-from converter.process import python_environment, python_module, send_nothing
+from converter.util.process import python_environment, python_module, send_nothing
 
 REQUEST, STATUS = struct.Struct("=cI"), struct.Struct("=i")
 

@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 
 from converter.errors import ConversionError
-from converter.process import python_environment, python_module
 from converter.runners.forks import Fork, start_fork
 from converter.spec import GraphSpec
+from converter.util.process import python_environment, python_module
 
 TIMEOUT = 60.0
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from converter import process
 from converter.errors import ConversionError
 from converter.runners import check_feed
 from converter.spec import GraphSpec
+from converter.util import process
 
 _ERRORS_ONLY = 3
 

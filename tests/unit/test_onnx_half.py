@@ -5,9 +5,9 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from converter import process
 from converter.errors import ConversionError
 from converter.onnx_half import WEIGHTS, store_halves
+from converter.util import process
 
 FLOAT = TensorProto.FLOAT
 

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from converter import process
+from converter.util import process
 
 
 def run(code, **options):
@@ -15,7 +15,7 @@ def run(code, **options):
 
 
 def test_age_counts_from_the_start_of_the_process():
-    code = "import time; time.sleep(0.3); from converter import process; print(process.age())"
+    code = "import time; time.sleep(0.3); from converter.util import process; print(process.age())"
     start = time.perf_counter()
     age = float(run(code, stdout=subprocess.PIPE).stdout)
     assert 0.3 < age < time.perf_counter() - start + 0.02  # the system counts in hundredths
@@ -30,7 +30,7 @@ def test_age_is_the_cpu_time_where_the_system_does_not_tell(monkeypatch):
 @pytest.mark.parametrize("code", [0, 3])
 def test_leaving_prints_all_and_ends_with_the_code_at_once(code):
     done = run(
-        "import atexit, logging, sys; from converter import process\n"
+        "import atexit, logging, sys; from converter.util import process\n"
         "atexit.register(print, 'orderly')\n"
         "print('out', end=''); print('err', end='', file=sys.stderr)\n"
         f"process.leave({code})",
@@ -41,14 +41,14 @@ def test_leaving_prints_all_and_ends_with_the_code_at_once(code):
 
 def test_output_that_cannot_be_written_is_not_a_success():
     with open("/dev/full", "w") as full:
-        done = run("from converter import process; print('out'); process.leave(0)", stdout=full)
+        done = run("from converter.util import process; print('out'); process.leave(0)", stdout=full)
     assert done.returncode != 0
     assert "No space left" in done.stderr
 
 
 def test_a_profiler_sees_the_end():
     done = run(
-        "import atexit, sys; from converter import process\n"
+        "import atexit, sys; from converter.util import process\n"
         "atexit.register(print, 'orderly')\n"
         "sys.setprofile(lambda *_: None)\n"
         "process.leave(3)",
