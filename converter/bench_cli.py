@@ -103,9 +103,9 @@ def bench_command(
     log_to_stderr(verbose, quiet)
     from converter.bench.options import BenchOptions
     from converter.bench.plot import check_plot
-    from converter.config import network_for
     from converter.exported import read_manifest
-    from converter.options import VerifyOptions
+    from converter.spec.config import network_for
+    from converter.spec.options import VerifyOptions
 
     formats = format_names(format)
     manifest = read_manifest(export)

@@ -14,13 +14,13 @@ from converter.formats import FORMATS, check_runtime
 from converter.histogram import ErrorHistograms
 from converter.layout import at_sizes
 from converter.manifest import GENERATOR, GOLDEN_INDEX, SCHEMA_VERSION, tool_versions
-from converter.options import VerifyOptions
 from converter.plan import StageCallback, Stages
 from converter.publish import check_target
 from converter.reference import Reference, reference_at, reference_for, write_vectors
 from converter.report.text import listed
 from converter.runners.isolated import IsolatedRunner
 from converter.sections import Case
+from converter.spec.options import VerifyOptions
 from converter.subject import Subject, subjects_of
 
 log = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ def check(options: VerifyOptions, on_stage: StageCallback | None = None) -> dict
     """Verify models, and write what was asked for.
 
     Args:
-        options: see :class:`converter.options.VerifyOptions`.
+        options: see :class:`converter.spec.options.VerifyOptions`.
         on_stage: told when a stage begins and ends.
 
     Returns:

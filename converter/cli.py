@@ -44,7 +44,7 @@ app = new_app()
 
 def _list_presets(asked: bool) -> None:
     if asked:
-        from converter.presets import load_preset, preset_names
+        from converter.spec.presets import load_preset, preset_names
 
         for name in preset_names():
             print(f"{name:<16} {load_preset(name).line()}")
@@ -308,8 +308,8 @@ def export_command(
 ) -> None:
     """Entry of the command; what it does is in ABOUT, what each option means beside it."""
     log_to_stderr(verbose, quiet)
-    from converter.options import ExportOptions
-    from converter.presets import choose
+    from converter.spec.options import ExportOptions
+    from converter.spec.presets import choose
 
     formats = format_names(format)
     sizes = {"path_name": path_name, "template_size": template_size, "search_size": search_size}
@@ -391,7 +391,7 @@ def _only_arm(runtimes):
 
 
 def _opset(number):
-    from converter.spec import LARGEST_OPSET, SMALLEST_OPSET
+    from converter.spec.network import LARGEST_OPSET, SMALLEST_OPSET
 
     if number is None:
         return SMALLEST_OPSET

@@ -72,7 +72,7 @@ def finite(option: str, value: float | None) -> float | None:
 
 def format_names(names: list[str] | None) -> tuple[str, ...]:
     """What ``--format`` was given, each once; empty when it was not."""
-    from converter.spec import FORMAT_NAMES
+    from converter.spec.network import FORMAT_NAMES
 
     for name in names or ():
         if name not in FORMAT_NAMES:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from converter.spec import TIE, Tolerance
+from converter.spec.network import TIE, Tolerance
 
 
 @dataclass(frozen=True)

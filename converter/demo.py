@@ -10,9 +10,9 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from converter.config import network_for
 from converter.model import one_thread
 from converter.networks import FAMILIES
+from converter.spec.config import network_for
 
 CALIBRATION_STEPS = 4
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from converter.errors import UsageError, VerificationError
 from converter.manifest import MANIFEST, listed_files
 from converter.publish import foreign_files
-from converter.spec import FORMAT_NAMES, GraphSpec, NetworkSpec, TensorSpec, Tolerance
+from converter.spec.network import FORMAT_NAMES, GraphSpec, NetworkSpec, TensorSpec, Tolerance
 from converter.util.files import sha256
 
 MODEL_SUFFIXES = (".param", ".bin", ".onnx", ".pt")

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from converter.errors import UsageError
-from converter.spec import Preprocess, TensorSpec
+from converter.spec.network import Preprocess, TensorSpec
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from typing import Any, Protocol
 
 from converter.errors import DependencyError
 from converter.layout import ModelFile
-from converter.options import ExportOptions
-from converter.spec import GraphSpec
+from converter.spec.network import GraphSpec
+from converter.spec.options import ExportOptions
 from converter.util.files import make_folder
 from converter.verify import Runner
 

@@ -22,7 +22,7 @@ from converter.feeds import Feed
 from converter.golden_index import HEADER, KIND, Case, GoldenIndex, GoldenTensor
 from converter.manifest import GENERATOR, SCHEMA_VERSION
 from converter.manifest import GOLDEN_INDEX as INDEX
-from converter.spec import GraphSpec, Preprocess, TensorSpec, Tolerance
+from converter.spec.network import GraphSpec, Preprocess, TensorSpec, Tolerance
 from converter.util.files import make_folder, write
 
 

@@ -3,7 +3,7 @@
 from typing import Any, Literal
 
 from converter.manifest import GENERATOR, SCHEMA_VERSION
-from converter.spec import Frozen, Tolerance
+from converter.spec.network import Frozen, Tolerance
 
 KIND = "golden"
 HEADER = ("arch", "path_name", "checkpoint", "reference", "preprocess", "tracker", "precision", "tolerances")

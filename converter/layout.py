@@ -6,11 +6,11 @@ from typing import TypeVar
 
 from converter.errors import UsageError
 from converter.feeds import Feed
-from converter.naming import check_names
 from converter.ncnn_release import SHAPE_EXPRESSIONS
-from converter.options import ExportOptions
 from converter.plan import image_inputs, network_dimensions
-from converter.spec import GraphSpec, NetworkSpec, TensorSpec
+from converter.spec.naming import check_names
+from converter.spec.network import GraphSpec, NetworkSpec, TensorSpec
+from converter.spec.options import ExportOptions
 
 Item = TypeVar("Item")
 

@@ -12,7 +12,7 @@ from converter.errors import ConversionError, UsageError, VerificationError
 from converter.exported import Model
 from converter.formats import FORMATS
 from converter.runners.isolated import IsolatedRunner
-from converter.spec import GraphSpec, TensorSpec
+from converter.spec.network import GraphSpec, TensorSpec
 
 log = logging.getLogger(__name__)
 

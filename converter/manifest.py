@@ -10,8 +10,8 @@ from typing import Any
 
 from converter import __version__
 from converter.layout import ModelFile
-from converter.options import ExportOptions
-from converter.spec import GraphSpec, NetworkSpec, TensorSpec
+from converter.spec.network import GraphSpec, NetworkSpec, TensorSpec
+from converter.spec.options import ExportOptions
 
 MANIFEST = "manifest.json"
 GOLDEN_INDEX = "index.json"

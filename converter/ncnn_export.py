@@ -17,7 +17,7 @@ from converter.layout import ModelFile
 from converter.ncnn_format import NcnnGraph, read_param, read_table
 from converter.ncnn_release import readable_by
 from converter.ncnn_weights import NcnnWeights, halved, load_bin
-from converter.spec import GraphSpec, TensorSpec
+from converter.spec.network import GraphSpec, TensorSpec
 from converter.util.files import write
 
 LAST_WORDS = 3

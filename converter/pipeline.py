@@ -12,9 +12,9 @@ from converter.errors import ConversionError, UsageError, VerificationError
 from converter.feeds import Feed
 from converter.formats import FORMATS, Conversion, Job, Traced, check_dependencies
 from converter.layout import ModelFile, Setup, Use, at_sizes, setups, with_other_graphs
-from converter.options import ExportOptions
 from converter.plan import StageCallback, Stages, check_checkpoint, reference_answers, reference_words
-from converter.spec import GraphSpec
+from converter.spec.network import GraphSpec
+from converter.spec.options import ExportOptions
 from converter.verify import Runner
 
 log = logging.getLogger(__name__)
@@ -66,7 +66,7 @@ def export(options: ExportOptions, on_stage: StageCallback | None = None) -> dic
     """Convert a checkpoint, prove the result, publish it.
 
     Args:
-        options: what to export; see :class:`converter.options.ExportOptions`.
+        options: what to export; see :class:`converter.spec.options.ExportOptions`.
         on_stage: told when a stage begins and ends.
 
     Returns:

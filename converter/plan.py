@@ -8,8 +8,8 @@ from typing import Any
 
 from converter.errors import CheckpointError, UsageError
 from converter.networks import FAMILIES
-from converter.options import NetworkOptions
-from converter.spec import GraphSpec, NetworkSpec, TensorSpec
+from converter.spec.network import GraphSpec, NetworkSpec, TensorSpec
+from converter.spec.options import NetworkOptions
 
 StageCallback = Callable[[str, float | None, str], None]
 

@@ -14,8 +14,8 @@ from converter.golden import Golden, golden_header, read_golden
 from converter.layout import at_sizes
 from converter.manifest import GOLDEN_INDEX, about_network
 from converter.networks import FAMILIES
-from converter.options import VerifyOptions
 from converter.plan import check_checkpoint, reference_answers, reference_words
+from converter.spec.options import VerifyOptions
 from converter.subject import Subject
 from converter.vectors import Group, make_vectors, publish_vectors
 

@@ -11,9 +11,9 @@ from converter.errors import UsageError
 from converter.feeds import Feed
 from converter.formats import FORMATS
 from converter.networks import FAMILIES
-from converter.options import VerifyOptions
 from converter.reference import Reference, check_golden, golden_of
 from converter.runners.isolated import IsolatedRunner
+from converter.spec.options import VerifyOptions
 from converter.subject import Subject
 
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from converter.errors import UsageError
 from converter.exported import Manifest, Model, models_of, read_manifest
-from converter.options import VerifyOptions, overridden
 from converter.plan import image_inputs, network_dimensions
-from converter.spec import FORMAT_NAMES, GraphSpec, NetworkSpec, TensorSpec, Tolerance
+from converter.spec.network import FORMAT_NAMES, GraphSpec, NetworkSpec, TensorSpec, Tolerance
+from converter.spec.options import VerifyOptions, overridden
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from torch.overrides import TorchFunctionMode
 from converter.errors import ArchitectureError, ConversionError
 from converter.feeds import Feed
 from converter.module_patterns import matching_names
-from converter.spec import GraphSpec
+from converter.spec.network import GraphSpec
 from official_patches.forward import for_trace, forward_mode
 from official_patches.modes import UnknownNetworkError
 from official_patches.patching import patched

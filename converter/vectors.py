@@ -14,7 +14,7 @@ from converter.golden import GoldenCase, write_golden
 from converter.layout import with_other_graphs
 from converter.manifest import GOLDEN_INDEX
 from converter.publish import Workspace, check_target
-from converter.spec import GraphSpec
+from converter.spec.network import GraphSpec
 from converter.util.files import make_folder
 
 

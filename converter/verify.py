@@ -10,7 +10,7 @@ import numpy as np
 from converter.compare import TIE, Decision, OutputReport, compare, compare_decision, rounded_up
 from converter.errors import VerificationError
 from converter.feeds import Feed
-from converter.spec import GraphSpec, Tolerance
+from converter.spec.network import GraphSpec, Tolerance
 
 Observer = Callable[["Check", str, np.ndarray, np.ndarray], None]
 AT_ONCE = 2  # feeds: the runtimes use one thread each, and most machines have a second core

@@ -254,7 +254,7 @@ def verify_command(
             )
         run_setup(None if str(setup_arm) == _BARE else setup_arm, as_json, quiet)
         return
-    from converter.options import VerifyOptions
+    from converter.spec.options import VerifyOptions
 
     loose = {"init": init, "update": update, "backbone": backbone, "neck_head": neck_head}
     loose = {name: path for name, path in loose.items() if path is not None}
@@ -341,7 +341,7 @@ def _check_models(export, loose, rename, formats):
 
 def _network(export, arch, config, flags):
     """The config, with what the export says of its network put in; a flag that contradicts it is refused."""
-    from converter.config import network_for
+    from converter.spec.config import network_for
 
     if export is None:
         return network_for(arch, config, flags)

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from converter.config import network_for
 from converter.networks import FAMILIES
 from converter.networks.stark.variant import parse_variant
+from converter.spec.config import network_for
 
 ARCH = "STARK_Lightning"
 FAMILY = FAMILIES["stark"]

@@ -104,7 +104,7 @@ def arm_options(runtimes: list[str] | None, **given: Any):
     from converter.arm.modes import DEFAULT_CPU, DEFAULT_MODE, mode_named
     from converter.arm.process import TIMEOUT
     from converter.arm.root import default_folder
-    from converter.options import ArmOptions
+    from converter.spec.options import ArmOptions
 
     modes = tuple(dict.fromkeys(mode_named(name).name for name in given.get("mode") or (DEFAULT_MODE,)))
     return ArmOptions(

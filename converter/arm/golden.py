@@ -8,8 +8,8 @@ from converter.arm.run import Answered
 from converter.arm.section import ArmSection
 from converter.golden import GoldenCase, golden_header, write_golden
 from converter.manifest import about_network
-from converter.options import VerifyOptions
 from converter.reference import GOLDEN_FOLDER, Reference
+from converter.spec.options import VerifyOptions
 from converter.subject import Subject
 from converter.vectors import publish_vectors
 

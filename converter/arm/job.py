@@ -11,8 +11,8 @@ from converter.arm.process import TIMEOUT
 from converter.arm.root import ArmRoot
 from converter.errors import UsageError
 from converter.feeds import Feed
-from converter.options import ArmOptions
-from converter.spec import GraphSpec, NetworkSpec, Tolerance
+from converter.spec.network import GraphSpec, NetworkSpec, Tolerance
+from converter.spec.options import ArmOptions
 
 Arrays = Mapping[str, np.ndarray]
 Files = tuple[Path, Path]

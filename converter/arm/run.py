@@ -20,7 +20,7 @@ from converter.errors import ConversionError, UsageError
 from converter.feeds import Feed
 from converter.half.masks import dangerous_masks
 from converter.ncnn_format import load_param
-from converter.spec import ArmTolerances
+from converter.spec.network import ArmTolerances
 
 STAGE = "arm64"
 

@@ -10,7 +10,7 @@ from converter.arm.process import ArmProcess
 from converter.errors import ConversionError
 from converter.ncnn_format import Layer, load_param
 from converter.runners import check_feed
-from converter.spec import GraphSpec
+from converter.spec.network import GraphSpec
 
 
 class ArmRunner:

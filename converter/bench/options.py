@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from converter.errors import UsageError
-from converter.options import VerifyOptions
+from converter.spec.options import VerifyOptions
 
 PRECISIONS = ("fp32", "half")
 THREADS = (1, 2)

@@ -9,7 +9,7 @@ import numpy as np
 
 from converter.bench.measure import PARTS, Turn
 from converter.clip.models import GraphModel, Model
-from converter.spec import GraphSpec
+from converter.spec.network import GraphSpec
 from converter.verify import Runner
 
 

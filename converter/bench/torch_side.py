@@ -9,9 +9,9 @@ from converter.bench.measure import PARTS
 from converter.bench.timed import TimedModel
 from converter.model import load_network
 from converter.networks import FAMILIES
-from converter.options import NetworkOptions
 from converter.runners.torch_runner import TorchModel
-from converter.spec import TensorSpec
+from converter.spec.network import TensorSpec
+from converter.spec.options import NetworkOptions
 
 
 class _InferenceModel(TorchModel):

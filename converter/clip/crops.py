@@ -10,7 +10,7 @@ from converter.clip.models import SEARCH, TEMPLATE, Model, shown
 from converter.clip.overlap import Box
 from converter.clip.procedures import procedure
 from converter.feeds import Feed
-from converter.spec import NetworkSpec
+from converter.spec.network import NetworkSpec
 
 
 class _Remembering:

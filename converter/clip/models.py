@@ -6,7 +6,7 @@ from typing import Protocol
 import numpy as np
 
 from converter.errors import ConversionError
-from converter.spec import GraphSpec
+from converter.spec.network import GraphSpec
 from converter.verify import Runner
 
 TEMPLATE, SEARCH = "z", "x"

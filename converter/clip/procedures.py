@@ -10,7 +10,7 @@ from converter.clip.overlap import Box
 from converter.clip.stark import StarkProcedure
 from converter.clip.tracker import Estimate, LightTrackProcedure
 from converter.errors import UsageError
-from converter.spec import NetworkSpec
+from converter.spec.network import NetworkSpec
 
 
 class Procedure(Protocol):

@@ -18,7 +18,7 @@ from converter.clip.report import REFERENCE, ClipReport, FrameRow, Speed, candid
 from converter.clip.tracker import Estimate
 from converter.clip.worst import WorstFrames
 from converter.errors import ConverterError, VerificationError
-from converter.spec import NetworkSpec
+from converter.spec.network import NetworkSpec
 
 MIN_IOU = 0.9
 

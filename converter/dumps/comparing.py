@@ -10,7 +10,7 @@ from converter.dumps.causes import Cause
 from converter.dumps.fitting import FAR_BETTER, Content, Fit
 from converter.dumps.layouts import contradicts, right_layouts
 from converter.dumps.loading import Dump
-from converter.spec import Tolerance
+from converter.spec.network import Tolerance
 
 
 def exchanged_contents(meaning: str, answers: Mapping[str, np.ndarray]) -> list[Content]:

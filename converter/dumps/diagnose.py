@@ -16,7 +16,7 @@ from converter.dumps.report import DumpsReport, TensorReport
 from converter.dumps.search import CaseSearch, Run, Runs
 from converter.dumps.values import value_faults
 from converter.golden import Golden
-from converter.spec import Preprocess, Tolerance
+from converter.spec.network import Preprocess, Tolerance
 
 # A run takes some 50 ms; all hypotheses on one case are about as many.
 MOST_RUNS = 120

@@ -7,7 +7,7 @@ import numpy as np
 
 from converter.dumps.causes import Cause
 from converter.dumps.preprocessing import Change, Mistake, mistakes
-from converter.spec import Preprocess
+from converter.spec.network import Preprocess
 
 
 @dataclass(frozen=True)

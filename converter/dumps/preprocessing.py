@@ -7,7 +7,7 @@ from itertools import product
 import numpy as np
 
 from converter.dumps.causes import Cause
-from converter.spec import Preprocess
+from converter.spec.network import Preprocess
 
 Change = Callable[[np.ndarray], np.ndarray]
 

@@ -17,7 +17,7 @@ from converter.dumps.loading import Dump
 from converter.dumps.preprocessing import mistakes
 from converter.dumps.reference import Reference
 from converter.dumps.values import ValueFault
-from converter.spec import Preprocess, Tolerance
+from converter.spec.network import Preprocess, Tolerance
 
 Run = Callable[[dict[str, np.ndarray]], Mapping[str, np.ndarray]]
 # Causes in one tensor's explanation: without the network, and beside those of its input.

@@ -16,7 +16,7 @@ from converter.layers.align import Alignment, folded_tail
 from converter.layers.figures import Figures, channel_error, figures, same_numbers, squeezed
 from converter.layers.graphs import ConvertedGraph, ConvertedLayer, Recording
 from converter.layers.kinds import COMMUTATIVE, MATMUL
-from converter.spec import Tolerance
+from converter.spec.network import Tolerance
 
 GOOD, EARLY, BAD, UNKNOWN = "good", "early", "bad", "unknown"
 _MOST_OPERANDS = 4

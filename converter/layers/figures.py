@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from converter.spec import Tolerance
+from converter.spec.network import Tolerance
 
 # Below this share of its largest value, float32 cannot tell a constant tensor from another.
 FLOOR = 5e-7

@@ -12,7 +12,7 @@ from converter.errors import ArchitectureError
 from converter.layers import kinds
 from converter.layers.graphs import Operation, Recording
 from converter.layers.kinds import Primitive, Window
-from converter.spec import GraphSpec
+from converter.spec.network import GraphSpec
 from official_patches.forward import forward_mode
 from official_patches.modes import UnknownNetworkError
 from official_patches.patching import patched

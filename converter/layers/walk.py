@@ -14,7 +14,7 @@ from converter.layers.blobs import BlobRunner, fetch
 from converter.layers.expect import GOOD, UNKNOWN, Expectation
 from converter.layers.figures import figures, same_numbers
 from converter.layers.graphs import ConvertedGraph
-from converter.spec import GraphSpec, Tolerance
+from converter.spec.network import GraphSpec, Tolerance
 
 
 @dataclass(frozen=True)

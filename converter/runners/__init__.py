@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from converter.errors import ConversionError
-from converter.spec import TensorSpec
+from converter.spec.network import TensorSpec
 
 
 def check_feed(owner: str, feed: Mapping[str, np.ndarray], inputs: Sequence[TensorSpec]) -> None:

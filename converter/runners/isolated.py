@@ -18,7 +18,7 @@ import numpy as np
 
 from converter.errors import ConversionError
 from converter.runners.forks import Fork, start_fork
-from converter.spec import GraphSpec
+from converter.spec.network import GraphSpec
 from converter.util.process import python_environment, python_module
 
 TIMEOUT = 60.0

@@ -13,7 +13,7 @@ import numpy as np
 from converter.errors import ConversionError
 from converter.ncnn_format import load_param
 from converter.runners import check_feed
-from converter.spec import GraphSpec
+from converter.spec.network import GraphSpec
 
 
 class NcnnRunner:

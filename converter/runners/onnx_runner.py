@@ -7,7 +7,7 @@ import numpy as np
 
 from converter.errors import ConversionError
 from converter.runners import check_feed
-from converter.spec import GraphSpec
+from converter.spec.network import GraphSpec
 from converter.util import process
 
 _ERRORS_ONLY = 3

@@ -9,7 +9,7 @@ import torch
 from converter.errors import ConversionError
 from converter.networks import Family
 from converter.runners import check_feed
-from converter.spec import TensorSpec
+from converter.spec.network import TensorSpec
 
 NONE: Mapping[str, str] = {}
 ACTIVATIONS = {None: lambda tensor: tensor, "sigmoid": torch.sigmoid}

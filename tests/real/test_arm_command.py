@@ -72,7 +72,7 @@ def test_missing_root_is_a_missing_dependency_with_what_to_do(tiny_export, tiny,
 
 
 def test_mode_without_tolerances_is_a_matter_of_the_config(tiny_export, tiny, tmp_path):
-    from converter.config import network_for
+    from converter.spec.config import network_for
 
     _, network = network_for(None)
     assert set(network.arm) == {"fp32", "fp16s", "fp16", "bf16"}

@@ -19,11 +19,11 @@ from converter.clip.procedures import procedure
 from converter.clip.run import run_clip
 from converter.clip.tracker import LightTrackProcedure
 from converter.clip.tracks import write_tracks
-from converter.config import network_for
 from converter.formats import FORMATS
 from converter.networks import FAMILIES
-from converter.options import ExportOptions
 from converter.plan import network_dimensions
+from converter.spec.config import network_for
+from converter.spec.options import ExportOptions
 
 pytestmark = pytest.mark.real
 

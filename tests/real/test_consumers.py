@@ -8,7 +8,7 @@ from consumer import answers, assert_close, export, extract, images, load, run, 
 
 from commands import lt_export, lt_verify
 from conftest import MOBILE, save_seeded
-from converter.presets import preset_names
+from converter.spec.presets import preset_names
 
 pytestmark = pytest.mark.real
 

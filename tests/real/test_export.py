@@ -13,8 +13,8 @@ from PIL import Image
 
 from commands import lt_export
 from conftest import MOBILE, TINY, contents
-from converter.config import config_folder
 from converter.networks import FAMILIES
+from converter.spec.config import config_folder
 
 pytestmark = pytest.mark.real
 MODEL_FILES = ["lighttrack_init.bin", "lighttrack_init.param", "lighttrack_update.bin", "lighttrack_update.param"]

@@ -9,17 +9,17 @@ import torch
 from torch import nn
 
 from conftest import MOBILE, TINY
-from converter.config import network_for
 from converter.demo import seeded_state
 from converter.dumps.diagnose import diagnose_dumps
 from converter.errors import ArchitectureError, ConversionError, UsageError
 from converter.feeds import noise_feeds, picture_feed
 from converter.golden import GoldenCase, golden_header, read_golden, write_golden
 from converter.networks import FAMILIES
-from converter.options import ExportOptions
 from converter.plan import network_dimensions
 from converter.runners.torch_runner import TorchReference
-from converter.spec import Preprocess
+from converter.spec.config import network_for
+from converter.spec.network import Preprocess
+from converter.spec.options import ExportOptions
 from converter.trace import intermediates, run_mode
 
 sys.path.append(str(Path(__file__).parent.parent / "unit"))

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from conftest import TINY
-from converter.config import network_for
 from converter.errors import ConversionError, UsageError
 from converter.feeds import Feed, noise_feeds
 from converter.half.analysis import fp16_report
@@ -16,10 +15,11 @@ from converter.half.network import HalfNetwork
 from converter.ncnn_format import load_param, read_param
 from converter.ncnn_slots import slots_of
 from converter.ncnn_weights import load_model
-from converter.options import ExportOptions
 from converter.plan import network_dimensions
 from converter.runners.ncnn_runner import NcnnRunner
-from converter.spec import GraphSpec, TensorSpec
+from converter.spec.config import network_for
+from converter.spec.network import GraphSpec, TensorSpec
+from converter.spec.options import ExportOptions
 
 pytestmark = pytest.mark.real
 

@@ -16,8 +16,8 @@ from converter.layout import setups
 from converter.model import load_network
 from converter.ncnn_export import pnnx_binary
 from converter.ncnn_weights import load_model
-from converter.options import ExportOptions
-from converter.presets import choose
+from converter.spec.options import ExportOptions
+from converter.spec.presets import choose
 from converter.trace import saved, trace
 
 pytestmark = pytest.mark.real

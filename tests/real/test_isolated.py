@@ -12,7 +12,7 @@ import pytest
 from commands import ROOT
 from converter.errors import ConversionError
 from converter.runners.isolated import IsolatedRunner
-from converter.spec import GraphSpec, TensorSpec
+from converter.spec.network import GraphSpec, TensorSpec
 
 pytestmark = pytest.mark.real
 

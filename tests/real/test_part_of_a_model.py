@@ -8,7 +8,7 @@ from conftest import TINY
 from converter.errors import ConversionError
 from converter.ncnn_weights import load_model, load_part
 from converter.runners.ncnn_runner import NcnnRunner
-from converter.spec import GraphSpec, TensorSpec
+from converter.spec.network import GraphSpec, TensorSpec
 
 pytestmark = pytest.mark.real
 

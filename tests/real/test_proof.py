@@ -208,7 +208,7 @@ def test_a_real_operator_that_ncnn_lacks_is_named(tmp_path):
     from converter.errors import ConversionError
     from converter.layout import ModelFile
     from converter.ncnn_export import PnnxRun
-    from converter.spec import GraphSpec, TensorSpec
+    from converter.spec.network import GraphSpec, TensorSpec
 
     class Sorts(torch.nn.Module):
         def forward(self, x):

@@ -14,7 +14,7 @@ import torch
 from stark import ARCH, SMALL, save
 
 from commands import lt_bench, lt_export, lt_verify
-from converter.config import config_folder
+from converter.spec.config import config_folder
 
 pytestmark = pytest.mark.real
 SIZES = ("--template-size", 64, "--search-size", 128)

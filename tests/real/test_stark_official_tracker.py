@@ -10,7 +10,7 @@ from stark import ARCH, FAMILY
 
 from converter.clip.overlap import Box
 from converter.clip.stark import StarkProcedure
-from converter.config import network_for
+from converter.spec.config import network_for
 from official_patches.checkout import isolated
 from official_patches.patching import PatchSpec, patched
 

@@ -8,8 +8,8 @@ import numpy as np
 from converter.clip.overlap import Box
 from converter.clip.report import CandidateReport, ClipReport, FrameRow, Speed, candidate_report
 from converter.clip.tracker import Estimate
-from converter.config import network_for
 from converter.errors import ConversionError
+from converter.spec.config import network_for
 
 SPEC = network_for(None)[1]
 DIMENSIONS = {"template_size": 31, "search_size": 64, "stride": 8, "template_cells": 4, "search_cells": 8}

@@ -4,7 +4,7 @@ import numpy as np
 
 from converter.feeds import Feed
 from converter.golden import GoldenCase, read_golden, write_golden
-from converter.spec import GraphSpec, Preprocess, TensorSpec, Tolerance
+from converter.spec.network import GraphSpec, Preprocess, TensorSpec, Tolerance
 
 SHAPES = {
     "z": (1, 3, 10, 10),

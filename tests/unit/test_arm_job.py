@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from converter.arm.job import arm_job, check_tolerances
-from converter.config import network_for
 from converter.errors import UsageError
 from converter.feeds import Feed
-from converter.options import ArmOptions
-from converter.spec import Tolerance
+from converter.spec.config import network_for
+from converter.spec.network import Tolerance
+from converter.spec.options import ArmOptions
 
 NETWORK = network_for(None)[1]
 

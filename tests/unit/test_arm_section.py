@@ -17,7 +17,7 @@ from converter.compare import compare, compare_decision
 from converter.errors import UsageError
 from converter.half.masks import DangerousMask
 from converter.report.sections.arm import arm_section
-from converter.spec import Tolerance
+from converter.spec.network import Tolerance
 
 HEAD = Head("cls", "reg", True, 16, 1.0, 0.05)
 HALF, FLOAT = Proof(True, "half", "half"), Proof(True, "float32", "float32")

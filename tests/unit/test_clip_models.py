@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from converter.clip.models import GraphModel
-from converter.config import network_for
 from converter.errors import ConversionError
-from converter.spec import GraphSpec, TensorSpec
+from converter.spec.config import network_for
+from converter.spec.network import GraphSpec, TensorSpec
 
 SPEC = network_for(None)[1]
 DIMENSIONS = {"template_size": 8, "search_size": 16, "template_cells": 2, "search_cells": 4, "channels": 3}

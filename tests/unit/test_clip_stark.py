@@ -11,8 +11,8 @@ from converter.clip.overlap import Box
 from converter.clip.procedures import procedure
 from converter.clip.stark import Constants, StarkProcedure, certainty, clipped, crop
 from converter.clip.tracker import constants_of
-from converter.config import network_for
 from converter.errors import UsageError, VerificationError
+from converter.spec.config import network_for
 
 SPEC = network_for(ARCH)[1]
 MASKED = SPEC.model_copy(update={"masks": True})

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from converter.compare import compare, compare_decision, rounded_up
-from converter.spec import Tolerance
+from converter.spec.network import Tolerance
 
 EXACT = Tolerance()
 

@@ -11,7 +11,7 @@ from golden_folder import HEADER, PREPROCESS, THREE, TOLERANCES, TWO, inner, mak
 from converter.dumps.diagnose import diagnose_dumps
 from converter.errors import UsageError, VerificationError
 from converter.golden import GoldenCase, read_golden, write_golden
-from converter.spec import Preprocess, Tolerance
+from converter.spec.network import Preprocess, Tolerance
 
 SEEDS = {"noise_0": 1, "bag_png": 2}
 KINDS = dict(zip([*device.INPUT, *device.OUTPUT], cycle(["bin", "npy", "txt"])))

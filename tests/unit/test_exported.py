@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from converter.config import network_for
 from converter.errors import UsageError, VerificationError
 from converter.exported import describe, models_of, read_manifest
+from converter.spec.config import network_for
 
 NETWORK = network_for(None)[1]
 

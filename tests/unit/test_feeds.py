@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from converter.config import network_for
 from converter.errors import UsageError
 from converter.feeds import edge_mask, noise_feeds, normalised, picture_feed
-from converter.spec import TensorSpec
+from converter.spec.config import network_for
+from converter.spec.network import TensorSpec
 
 PREPROCESS = network_for(None)[1].preprocess
 MEAN, STD = np.array([123.675, 116.28, 103.53]), np.array([58.395, 57.12, 57.375])

@@ -12,7 +12,7 @@ from converter.layers.expect import BAD, EARLY, GOOD, Expectation
 from converter.layers.figures import same_numbers
 from converter.layers.graphs import ConvertedGraph, ConvertedLayer, Operation, Recording
 from converter.layers.kinds import Primitive, Window
-from converter.spec import Tolerance
+from converter.spec.network import Tolerance
 
 TOLERANCE = Tolerance(rtol=1e-4)
 X = np.linspace(-2, 2, 24, dtype=np.float32).reshape(1, 2, 3, 4)

@@ -18,7 +18,7 @@ from converter.layers.ncnn_side import converted_graph
 from converter.layers.table import print_layers
 from converter.layers.walk import LayerRow, LayerWalk, read_converted
 from converter.ncnn_format import read_param
-from converter.spec import GraphSpec, Tolerance
+from converter.spec.network import GraphSpec, Tolerance
 
 TOLERANCE = Tolerance(rtol=1e-4)
 X = np.linspace(-2, 2, 24, dtype=np.float32).reshape(1, 2, 3, 4)

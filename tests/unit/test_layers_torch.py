@@ -9,7 +9,7 @@ from converter.errors import ArchitectureError
 from converter.layers import kinds
 from converter.layers.kinds import Window
 from converter.layers.torch_side import record, replay
-from converter.spec import GraphSpec, TensorSpec
+from converter.spec.network import GraphSpec, TensorSpec
 
 
 class Swish(nn.Module):

@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from converter.config import network_for
 from converter.errors import ArchitectureError, UsageError
 from converter.feeds import Feed
 from converter.layout import ModelFile, at_sizes, search_sizes, setups, sizes
-from converter.naming import Naming
-from converter.options import ExportOptions
+from converter.spec.config import network_for
+from converter.spec.naming import Naming
+from converter.spec.options import ExportOptions
 
 SERVED = (192, 208, 224, 240, 256, 272, 288, 304, 320)
 ANDROID = Naming(

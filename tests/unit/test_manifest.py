@@ -7,12 +7,12 @@ from types import SimpleNamespace
 import pytest
 
 from converter import __version__
-from converter.config import network_for
 from converter.layout import setups
 from converter.manifest import ExportedGraph, build_manifest, listed_files
-from converter.naming import Naming
-from converter.options import ExportOptions
 from converter.pipeline import Made, Trial
+from converter.spec.config import network_for
+from converter.spec.naming import Naming
+from converter.spec.options import ExportOptions
 
 GOOD = {
     "schema_version": 1,

@@ -3,10 +3,10 @@
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from converter.config import network_for
 from converter.errors import UsageError
 from converter.module_patterns import matching_names
-from converter.spec import ModulePattern
+from converter.spec.config import network_for
+from converter.spec.network import ModulePattern
 
 NAMES = [
     "",

@@ -2,9 +2,9 @@
 
 import pytest
 
-from converter.config import network_for
 from converter.errors import UsageError
-from converter.naming import LEGAL, Naming, Rename, check_names, parse_rename, renamed
+from converter.spec.config import network_for
+from converter.spec.naming import LEGAL, Naming, Rename, check_names, parse_rename, renamed
 
 DIMENSIONS = {"template_size": 127, "search_size": 288, "template_cells": 8, "search_cells": 18, "channels": 96}
 NETWORK = network_for(None)[1]

@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 from onnx import TensorProto, helper
 
-from converter.config import network_for
 from converter.errors import ConversionError
 from converter.layout import ModelFile, setups
-from converter.naming import Naming
 from converter.onnx_export import check, free_axes, state_outputs
 from converter.onnx_format import rename_values
-from converter.options import ExportOptions
-from converter.spec import GraphSpec, TensorSpec
+from converter.spec.config import network_for
+from converter.spec.naming import Naming
+from converter.spec.network import GraphSpec, TensorSpec
+from converter.spec.options import ExportOptions
 
 
 def options(**changes):

@@ -3,12 +3,12 @@
 import pytest
 import yaml
 
-from converter import presets
-from converter.config import config_folder, network_for
 from converter.errors import UsageError
-from converter.naming import Naming, check_names
-from converter.options import ExportOptions
-from converter.presets import Preset, check_preset, choose, load_preset, preset_names
+from converter.spec import presets
+from converter.spec.config import config_folder, network_for
+from converter.spec.naming import Naming, check_names
+from converter.spec.options import ExportOptions
+from converter.spec.presets import Preset, check_preset, choose, load_preset, preset_names
 
 NETWORK = network_for(None)[1]
 

@@ -6,10 +6,10 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from converter.config import config_folder, network_for
 from converter.errors import ArchitectureError, UsageError
-from converter.options import ExportOptions
-from converter.spec import TensorSpec, Tolerance
+from converter.spec.config import config_folder, network_for
+from converter.spec.network import TensorSpec, Tolerance
+from converter.spec.options import ExportOptions
 
 DIMENSIONS = {"template_size": 127, "search_size": 288, "template_cells": 8, "search_cells": 18, "channels": 96}
 

@@ -6,9 +6,9 @@ import pytest
 from stark import ARCH, FAMILY
 
 from converter.command import official_root
-from converter.config import config_folder, network_for
 from converter.errors import UsageError
-from converter.presets import choose
+from converter.spec.config import config_folder, network_for
+from converter.spec.presets import choose
 
 CONFIGS = {None: None, "rep": "stark_lightning.yaml", "dsconv": "stark_lightning_dsconv.yaml"}
 NOTHING = {"path_name": None, "template_size": None, "search_size": None}

@@ -6,7 +6,7 @@ import numpy as np
 from rich.console import Console
 
 from converter.compare import compare, compare_decision
-from converter.spec import Tolerance
+from converter.spec.network import Tolerance
 from converter.summary import print_checks
 from converter.verify import Check
 

@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from conftest import TINY
-from converter.config import network_for
 from converter.demo import seeded_state
 from converter.errors import ConversionError
 from converter.networks import FAMILIES
 from converter.runners.torch_runner import TorchModel, TorchReference
+from converter.spec.config import network_for
 
 FAMILY = FAMILIES["lighttrack"]
 SIZES = {"template_size": 32, "search_size": 64}

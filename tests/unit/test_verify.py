@@ -8,7 +8,7 @@ import pytest
 from converter.compare import compare
 from converter.errors import VerificationError
 from converter.feeds import Feed
-from converter.spec import GraphSpec, TensorSpec, Tolerance
+from converter.spec.network import GraphSpec, TensorSpec, Tolerance
 from converter.verify import Check, Report, verify
 
 SHAPES = {"z": (1, 1, 2, 2), "x": (1, 1, 4, 4), "zf": (1, 2, 2, 2), "cls": (1, 1, 4, 4), "reg": (1, 4, 4, 4)}

@@ -1,4 +1,4 @@
-"""From ``configs/*.yaml`` and the command line to a :class:`converter.spec.NetworkSpec`."""
+"""From ``configs/*.yaml`` and the command line to a :class:`converter.spec.network.NetworkSpec`."""
 
 from functools import cache
 from pathlib import Path
@@ -7,14 +7,15 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+import converter
 from converter.errors import ArchitectureError, UsageError
-from converter.spec import NetworkSpec
+from converter.spec.network import NetworkSpec
 
 
 def config_folder() -> Path:
     """The configs that come with the project: beside the packages in a checkout, inside them when installed."""
-    installed = Path(__file__).parent / "configs"
-    return installed if installed.is_dir() else Path(__file__).parent.parent / "configs"
+    installed = Path(converter.__file__).parent / "configs"
+    return installed if installed.is_dir() else installed.parent.parent / "configs"
 
 
 def network_for(arch: str | None, config: Path | None = None, overrides: dict[str, Any] | None = None):

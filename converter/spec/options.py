@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from converter.errors import UsageError
-from converter.naming import Naming
-from converter.spec import (
+from converter.spec.naming import Naming
+from converter.spec.network import (
     FORMAT_NAMES,
     LARGEST_OPSET,
     SMALLEST_OPSET,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pydantic import Field
 
 from converter.errors import UsageError
-from converter.spec import Frozen, GraphSpec, NetworkSpec, TensorSpec
+from converter.spec.network import Frozen, GraphSpec, NetworkSpec, TensorSpec
 
 # ncnn reads a name as a word of at most 255 bytes, and we quote texts as pnnx does; ONNX knows no limit
 LEGAL = {"ncnn": re.compile(r"[!#-<>-~]{1,255}"), "onnx": re.compile(r"[!#-<>-~]+")}

@@ -7,12 +7,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 
-from converter.config import config_folder, network_for, read_yaml
 from converter.errors import UsageError
-from converter.naming import Naming, parse_rename, renamed
 from converter.ncnn_release import FLOOR, RELEASE
 from converter.networks import FAMILIES
-from converter.spec import FORMAT_NAMES, LARGEST_OPSET, SMALLEST_OPSET, Frozen, NetworkSpec, Size
+from converter.spec.config import config_folder, network_for, read_yaml
+from converter.spec.naming import Naming, parse_rename, renamed
+from converter.spec.network import FORMAT_NAMES, LARGEST_OPSET, SMALLEST_OPSET, Frozen, NetworkSpec, Size
 
 FileName = Annotated[str, Field(pattern=r"^\w[\w.-]{0,99}$")]
 
@@ -107,7 +107,7 @@ def choose(
         masks: whether graphs take masks.
 
     Raises:
-        ArchitectureError, UsageError: as :func:`converter.config.network_for`, and for a preset that does not fit.
+        ArchitectureError, UsageError: as :func:`converter.spec.config.network_for`, and for a preset that does not fit.
     """
     preset = load_preset(name) if name is not None else None
     if oldest_ncnn is not None and (not RELEASE.fullmatch(oldest_ncnn) or oldest_ncnn < FLOOR):
