@@ -11,10 +11,10 @@ from converter.arm.root import arm_root
 from converter.errors import ConversionError, UsageError, VerificationError
 from converter.exported import describe, file_problems
 from converter.formats import FORMATS, check_runtime
-from converter.histogram import ErrorHistograms
 from converter.layout import at_sizes
 from converter.manifest import GENERATOR, GOLDEN_INDEX, SCHEMA_VERSION, tool_versions
 from converter.plan import StageCallback, Stages
+from converter.proof.histogram import ErrorHistograms
 from converter.publish import check_target
 from converter.reference import Reference, reference_at, reference_for, write_vectors
 from converter.report.text import listed
@@ -253,7 +253,7 @@ def _verify(case, others, findings) -> list[str]:
     Returns:
         the formats whose models ran.
     """
-    from converter.verify import Report
+    from converter.proof.verify import Report
 
     subject = case.subject
     tolerances = subject.tolerances(case.options)
@@ -291,7 +291,7 @@ def _check_compared(subjects, ran, findings):
 
 def _checks(case, runners, tolerances, histograms, findings) -> tuple[list[Any], set[str]]:
     """The checks at one size, and the formats whose models did not run."""
-    from converter.verify import verify
+    from converter.proof.verify import verify
 
     subject, reference = case.subject, case.reference
     checks, failed = [], set()

@@ -16,7 +16,7 @@ class VerificationError(ConverterError):
 
     Args:
         message: the one-line verdict.
-        report: the :class:`converter.verify.Report` behind it.
+        report: the :class:`converter.proof.verify.Report` behind it.
         result: everything that ``lt-verify`` found, as it goes into its JSON.
     """
 

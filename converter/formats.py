@@ -12,10 +12,10 @@ from typing import Any, Protocol
 
 from converter.errors import DependencyError
 from converter.layout import ModelFile
+from converter.proof.verify import Runner
 from converter.spec.network import GraphSpec
 from converter.spec.options import ExportOptions
 from converter.util.files import make_folder
-from converter.verify import Runner
 
 Shapes = dict[str, tuple[int, ...] | None]
 

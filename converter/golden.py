@@ -18,10 +18,10 @@ from pydantic import ValidationError
 
 from converter import __version__
 from converter.errors import UsageError, VerificationError
-from converter.feeds import Feed
 from converter.golden_index import HEADER, KIND, Case, GoldenIndex, GoldenTensor
 from converter.manifest import GENERATOR, SCHEMA_VERSION
 from converter.manifest import GOLDEN_INDEX as INDEX
+from converter.proof.feeds import Feed
 from converter.spec.network import GraphSpec, Preprocess, TensorSpec, Tolerance
 from converter.util.files import make_folder, write
 

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from converter.errors import ConversionError, UsageError, VerificationError
-from converter.feeds import Feed
 from converter.formats import FORMATS, Conversion, Job, Traced, check_dependencies
 from converter.layout import ModelFile, Setup, Use, at_sizes, setups, with_other_graphs
 from converter.plan import StageCallback, Stages, check_checkpoint, reference_answers, reference_words
+from converter.proof.feeds import Feed
+from converter.proof.verify import Runner
 from converter.spec.network import GraphSpec
 from converter.spec.options import ExportOptions
-from converter.verify import Runner
 
 log = logging.getLogger(__name__)
 
@@ -156,7 +156,7 @@ def _checked(options) -> list[Trial]:
 
 def _feeds(options, setup, several_sizes) -> list[Feed]:
     """What to compare on; nothing where nothing is compared."""
-    from converter.feeds import noise_feeds, picture_feed
+    from converter.proof.feeds import noise_feeds, picture_feed
 
     if not options.verify:
         return []
@@ -255,7 +255,7 @@ def _exported(trials, files, counts) -> list[Any]:
 
 
 def _verify(options, trials, reference):
-    from converter.verify import Report, verify
+    from converter.proof.verify import Report, verify
 
     if not options.verify:
         for trial in trials:

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from converter.errors import UsageError, VerificationError
-from converter.feeds import Feed
 from converter.golden import Golden, golden_header, read_golden
 from converter.layout import at_sizes
 from converter.manifest import GOLDEN_INDEX, about_network
 from converter.networks import FAMILIES
 from converter.plan import check_checkpoint, reference_answers, reference_words
+from converter.proof.feeds import Feed
 from converter.spec.options import VerifyOptions
 from converter.subject import Subject
 from converter.vectors import Group, make_vectors, publish_vectors
@@ -95,7 +95,7 @@ def reference_at(reference: Reference, options: VerifyOptions, subject: Subject)
 
 
 def _feeds(options, subject):
-    from converter.feeds import noise_feeds, picture_feed
+    from converter.proof.feeds import noise_feeds, picture_feed
 
     network = subject.network
     recorded = subject.manifest.verification.seed if subject.manifest else SEED

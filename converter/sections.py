@@ -8,9 +8,9 @@ import numpy as np
 
 from converter.arm.root import ArmRoot
 from converter.errors import UsageError
-from converter.feeds import Feed
 from converter.formats import FORMATS
 from converter.networks import FAMILIES
+from converter.proof.feeds import Feed
 from converter.reference import Reference, check_golden, golden_of
 from converter.runners.isolated import IsolatedRunner
 from converter.spec.options import VerifyOptions

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from converter.compare import rounded_up
+from converter.proof.compare import rounded_up
 
 LISTED = 6  # inputs, by name
 

@@ -13,8 +13,8 @@ from torch.nn.functional import linear
 from torch.overrides import TorchFunctionMode
 
 from converter.errors import ArchitectureError, ConversionError
-from converter.feeds import Feed
 from converter.module_patterns import matching_names
+from converter.proof.feeds import Feed
 from converter.spec.network import GraphSpec
 from official_patches.forward import for_trace, forward_mode
 from official_patches.modes import UnknownNetworkError

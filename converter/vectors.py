@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from converter.errors import UsageError
-from converter.feeds import Feed
 from converter.golden import GoldenCase, write_golden
 from converter.layout import with_other_graphs
 from converter.manifest import GOLDEN_INDEX
+from converter.proof.feeds import Feed
 from converter.publish import Workspace, check_target
 from converter.spec.network import GraphSpec
 from converter.util.files import make_folder

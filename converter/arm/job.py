@@ -10,7 +10,7 @@ from converter.arm.modes import DEFAULT_CPU, DEFAULT_MODE
 from converter.arm.process import TIMEOUT
 from converter.arm.root import ArmRoot
 from converter.errors import UsageError
-from converter.feeds import Feed
+from converter.proof.feeds import Feed
 from converter.spec.network import GraphSpec, NetworkSpec, Tolerance
 from converter.spec.options import ArmOptions
 

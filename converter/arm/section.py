@@ -7,8 +7,8 @@ from typing import Any
 from converter.arm.decision import Best
 from converter.arm.modes import Mode
 from converter.arm.probe import Proof
-from converter.compare import Decision, OutputReport, rounded_up
 from converter.half.masks import DangerousMask
+from converter.proof.compare import Decision, OutputReport, rounded_up
 
 FORMAT = "ncnn-arm64"
 
@@ -18,7 +18,7 @@ class ArmCheck:
     """One run of one graph in one mode.
 
     Attributes:
-        graph, how, feed, outputs, decision: as of :class:`converter.verify.Check`.
+        graph, how, feed, outputs, decision: as of :class:`converter.proof.verify.Check`.
         best: box and score of the best cell, where the graph has them.
         counts: output to {size, nan, inf}.
     """

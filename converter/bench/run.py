@@ -107,7 +107,7 @@ def _look_at_files(options, subject) -> list[dict[str, str]]:
 
 def _opening(candidate, options, subject):
     """The call with which a candidate's process begins."""
-    from converter.feeds import noise_feeds
+    from converter.proof.feeds import noise_feeds
 
     tensors = noise_feeds(options.seed, 1, subject.images)[0].tensors
     shown = ((image, f"{image}_mask") for image in ("z", "x"))

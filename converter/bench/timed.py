@@ -9,8 +9,8 @@ import numpy as np
 
 from converter.bench.measure import PARTS, Turn
 from converter.clip.models import GraphModel, Model
+from converter.proof.verify import Runner
 from converter.spec.network import GraphSpec
-from converter.verify import Runner
 
 
 class TimedRunner:

@@ -9,7 +9,7 @@ from converter.clip.frames import Clip
 from converter.clip.models import SEARCH, TEMPLATE, Model, shown
 from converter.clip.overlap import Box
 from converter.clip.procedures import procedure
-from converter.feeds import Feed
+from converter.proof.feeds import Feed
 from converter.spec.network import NetworkSpec
 
 

@@ -6,8 +6,8 @@ from typing import Protocol
 import numpy as np
 
 from converter.errors import ConversionError
+from converter.proof.verify import Runner
 from converter.spec.network import GraphSpec
-from converter.verify import Runner
 
 TEMPLATE, SEARCH = "z", "x"
 

@@ -16,7 +16,7 @@ from converter.clip.opencv import opencv
 from converter.clip.overlap import Box
 from converter.clip.tracker import Estimate, constants_of
 from converter.errors import VerificationError
-from converter.feeds import normalised
+from converter.proof.feeds import normalised
 from converter.spec.network import Finite, NetworkSpec
 
 BLACK = np.zeros(3)

@@ -17,7 +17,7 @@ from converter.clip.models import Model
 from converter.clip.opencv import opencv
 from converter.clip.overlap import Box
 from converter.errors import UsageError, VerificationError
-from converter.feeds import normalised
+from converter.proof.feeds import normalised
 from converter.spec.network import Finite, NetworkSpec, NonNegative
 
 # Of width + height, in what the penalty calls a box's size; the official code has it apart from context_amount.

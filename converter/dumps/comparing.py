@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from converter.compare import OutputReport, compare
 from converter.dumps import causes
 from converter.dumps.causes import Cause
 from converter.dumps.fitting import FAR_BETTER, Content, Fit
 from converter.dumps.layouts import contradicts, right_layouts
 from converter.dumps.loading import Dump
+from converter.proof.compare import OutputReport, compare
 from converter.spec.network import Tolerance
 
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from converter.compare import OutputReport
 from converter.dumps.causes import Cause
+from converter.proof.compare import OutputReport
 
 
 @dataclass(frozen=True)

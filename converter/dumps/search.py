@@ -7,7 +7,6 @@ from itertools import chain
 
 import numpy as np
 
-from converter.compare import OutputReport
 from converter.dumps import causes
 from converter.dumps.comparing import as_it_is, degenerate, exchanged_contents, far_better, figures
 from converter.dumps.fitting import ARITHMETIC, FAR_BETTER, Content, Fit, bound, fits, plain_error, simplest
@@ -17,6 +16,7 @@ from converter.dumps.loading import Dump
 from converter.dumps.preprocessing import mistakes
 from converter.dumps.reference import Reference
 from converter.dumps.values import ValueFault
+from converter.proof.compare import OutputReport
 from converter.spec.network import Preprocess, Tolerance
 
 Run = Callable[[dict[str, np.ndarray]], Mapping[str, np.ndarray]]

@@ -9,11 +9,11 @@ import numpy as np
 import torch
 
 from converter.errors import ConversionError, UsageError
-from converter.feeds import Feed
 from converter.half.masks import computes_in_float, dangerous_masks
 from converter.half.network import PASSED_ON, PRECISIONS, HalfNetwork, Precision
 from converter.half.report import SMALLEST_NORMAL, HalfError, HalfReport, LayerReport, OutputHalf
 from converter.ncnn_weights import load_part
+from converter.proof.feeds import Feed
 from converter.spec.network import GraphSpec
 
 PROTECTED = Precision("half arithmetic, protected", "as half arithmetic, with 31=1 on the layers named", True, True)

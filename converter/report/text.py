@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from converter.compare import rounded_up
+from converter.proof.compare import rounded_up
 
 NOTHING = "–"
 

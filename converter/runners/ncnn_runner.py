@@ -12,7 +12,7 @@ import numpy as np
 
 from converter.errors import ConversionError
 from converter.ncnn_format import load_param
-from converter.runners import check_feed
+from converter.proof.runner import check_feed
 from converter.spec.network import GraphSpec
 
 

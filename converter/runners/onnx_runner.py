@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from converter.errors import ConversionError
-from converter.runners import check_feed
+from converter.proof.runner import check_feed
 from converter.spec.network import GraphSpec
 from converter.util import process
 

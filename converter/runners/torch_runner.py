@@ -8,7 +8,7 @@ import torch
 
 from converter.errors import ConversionError
 from converter.networks import Family
-from converter.runners import check_feed
+from converter.proof.runner import check_feed
 from converter.spec.network import TensorSpec
 
 NONE: Mapping[str, str] = {}

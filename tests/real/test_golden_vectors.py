@@ -12,10 +12,10 @@ from conftest import MOBILE, TINY
 from converter.demo import seeded_state
 from converter.dumps.diagnose import diagnose_dumps
 from converter.errors import ArchitectureError, ConversionError, UsageError
-from converter.feeds import noise_feeds, picture_feed
 from converter.golden import GoldenCase, golden_header, read_golden, write_golden
 from converter.networks import FAMILIES
 from converter.plan import network_dimensions
+from converter.proof.feeds import noise_feeds, picture_feed
 from converter.runners.torch_runner import TorchReference
 from converter.spec.config import network_for
 from converter.spec.network import Preprocess

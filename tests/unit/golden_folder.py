@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from converter.feeds import Feed
 from converter.golden import GoldenCase, read_golden, write_golden
+from converter.proof.feeds import Feed
 from converter.spec.network import GraphSpec, Preprocess, TensorSpec, Tolerance
 
 SHAPES = {

@@ -6,7 +6,7 @@ import pytest
 
 from converter.arm.job import arm_job, check_tolerances
 from converter.errors import UsageError
-from converter.feeds import Feed
+from converter.proof.feeds import Feed
 from converter.spec.config import network_for
 from converter.spec.network import Tolerance
 from converter.spec.options import ArmOptions

@@ -13,9 +13,9 @@ from converter.arm.modes import MODES, mode_named
 from converter.arm.probe import Proof, _arithmetic, _storage
 from converter.arm.section import ArmCheck, ArmSection, BlobCounts, ModeResult
 from converter.arm.table import print_arm
-from converter.compare import compare, compare_decision
 from converter.errors import UsageError
 from converter.half.masks import DangerousMask
+from converter.proof.compare import compare, compare_decision
 from converter.report.sections.arm import arm_section
 from converter.spec.network import Tolerance
 

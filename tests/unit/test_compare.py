@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from converter.compare import compare, compare_decision, rounded_up
+from converter.proof.compare import compare, compare_decision, rounded_up
 from converter.spec.network import Tolerance
 
 EXACT = Tolerance()

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from converter.errors import UsageError
-from converter.feeds import edge_mask, noise_feeds, normalised, picture_feed
+from converter.proof.feeds import edge_mask, noise_feeds, normalised, picture_feed
 from converter.spec.config import network_for
 from converter.spec.network import TensorSpec
 

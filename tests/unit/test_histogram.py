@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from converter.histogram import ErrorHistograms
+from converter.proof.histogram import ErrorHistograms
 
 CHECK = SimpleNamespace(format="ncnn", graph="update", how="alone")
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from converter.errors import ArchitectureError, UsageError
-from converter.feeds import Feed
 from converter.layout import ModelFile, at_sizes, search_sizes, setups, sizes
+from converter.proof.feeds import Feed
 from converter.spec.config import network_for
 from converter.spec.naming import Naming
 from converter.spec.options import ExportOptions

@@ -5,11 +5,11 @@ import re
 import numpy as np
 import pytest
 
-from converter.compare import compare
 from converter.errors import VerificationError
-from converter.feeds import Feed
+from converter.proof.compare import compare
+from converter.proof.feeds import Feed
+from converter.proof.verify import Check, Report, verify
 from converter.spec.network import GraphSpec, TensorSpec, Tolerance
-from converter.verify import Check, Report, verify
 
 SHAPES = {"z": (1, 1, 2, 2), "x": (1, 1, 4, 4), "zf": (1, 2, 2, 2), "cls": (1, 1, 4, 4), "reg": (1, 4, 4, 4)}
 TOLERANCES = dict.fromkeys(("zf", "cls", "reg"), Tolerance(rtol=1e-6))

@@ -7,9 +7,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from converter.compare import TIE, Decision, OutputReport, compare, compare_decision, rounded_up
 from converter.errors import VerificationError
-from converter.feeds import Feed
+from converter.proof.compare import TIE, Decision, OutputReport, compare, compare_decision, rounded_up
+from converter.proof.feeds import Feed
 from converter.spec.network import GraphSpec, Tolerance
 
 Observer = Callable[["Check", str, np.ndarray, np.ndarray], None]
@@ -135,7 +135,7 @@ def verify(
         tolerances: for every output; a missing one is an error, not a pass.
         decision: name of the score map.
         observe: told every output beside its reference.
-        tie: of the decision, see :func:`converter.compare.compare_decision`.
+        tie: of the decision, see :func:`converter.proof.compare.compare_decision`.
     """
     pairs = list(zip(feeds, answers, strict=True))
     with ThreadPoolExecutor(AT_ONCE) as pool:
