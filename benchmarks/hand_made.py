@@ -16,8 +16,8 @@ from pathlib import Path
 import pnnx
 import torch
 
-from converter.networks import FAMILIES
-from converter.networks.path_name import parse_path_name
+from converter.families.family import FAMILIES
+from converter.families.lighttrack.path_name import parse_path_name
 
 MOBILE = "back_04502514044521042540+cls_211000022+reg_100000111_ops_32"
 

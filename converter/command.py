@@ -86,7 +86,7 @@ def official_root(given: Path | None, network: Any) -> Path | None:
     Args:
         network: the config.
     """
-    from converter.networks import FAMILIES
+    from converter.families.family import FAMILIES
 
     named = os.environ.get(FAMILIES[network.family].root) if network.family in FAMILIES else None
     return given or (Path(named) if named else None)

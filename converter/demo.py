@@ -10,8 +10,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from converter.families.family import FAMILIES
 from converter.model import one_thread
-from converter.networks import FAMILIES
 from converter.spec.config import network_for
 
 CALIBRATION_STEPS = 4

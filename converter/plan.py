@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from converter.errors import CheckpointError, UsageError
-from converter.networks import FAMILIES
+from converter.families.family import FAMILIES
 from converter.spec.network import GraphSpec, NetworkSpec, TensorSpec
 from converter.spec.options import NetworkOptions
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from converter.errors import UsageError, VerificationError
+from converter.families.family import FAMILIES
 from converter.golden import Golden, golden_header, read_golden
 from converter.layout import at_sizes
 from converter.manifest import GOLDEN_INDEX, about_network
-from converter.networks import FAMILIES
 from converter.plan import check_checkpoint, reference_answers, reference_words
 from converter.proof.feeds import Feed
 from converter.spec.options import VerifyOptions

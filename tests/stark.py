@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from converter.networks import FAMILIES
-from converter.networks.stark.variant import parse_variant
+from converter.families.family import FAMILIES
+from converter.families.stark.variant import parse_variant
 from converter.spec.config import network_for
 
 ARCH = "STARK_Lightning"

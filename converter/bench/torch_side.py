@@ -7,8 +7,8 @@ import torch
 
 from converter.bench.measure import PARTS
 from converter.bench.timed import TimedModel
+from converter.families.family import FAMILIES
 from converter.model import load_network
-from converter.networks import FAMILIES
 from converter.runners.torch_runner import TorchModel
 from converter.spec.network import TensorSpec
 from converter.spec.options import NetworkOptions

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from converter.errors import ConversionError
-from converter.networks import Family
+from converter.families.family import Family
 from converter.proof.runner import check_feed
 from converter.spec.network import TensorSpec
 

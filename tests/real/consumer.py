@@ -7,7 +7,7 @@ import torch
 
 from commands import lt_export
 from conftest import TINY
-from converter.networks import FAMILIES
+from converter.families.family import FAMILIES
 
 
 def export(checkpoint, target, *options, path_name=TINY):

@@ -51,7 +51,7 @@ def checkout(tmp_path):
     (models / "models.py").write_text(NETWORK)
     (models / "parts.py").write_text(
         "def build(path_name, template_size):\n"
-        "    from converter.networks import FAMILIES\n"
+        "    from converter.families.family import FAMILIES\n"
         "    return FAMILIES['lighttrack'].build(path_name, template_size).to_empty(device='cpu')\n"
     )
     helper = tmp_path / "checkout/extra_package"

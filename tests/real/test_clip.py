@@ -19,8 +19,8 @@ from converter.clip.procedures import procedure
 from converter.clip.run import run_clip
 from converter.clip.tracker import LightTrackProcedure
 from converter.clip.tracks import write_tracks
+from converter.families.family import FAMILIES
 from converter.formats import FORMATS
-from converter.networks import FAMILIES
 from converter.plan import network_dimensions
 from converter.spec.config import network_for
 from converter.spec.options import ExportOptions

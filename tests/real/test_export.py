@@ -13,7 +13,7 @@ from PIL import Image
 
 from commands import lt_export
 from conftest import MOBILE, TINY, contents
-from converter.networks import FAMILIES
+from converter.families.family import FAMILIES
 from converter.spec.config import config_folder
 
 pytestmark = pytest.mark.real

@@ -12,8 +12,8 @@ from conftest import MOBILE, TINY
 from converter.demo import seeded_state
 from converter.dumps.diagnose import diagnose_dumps
 from converter.errors import ArchitectureError, ConversionError, UsageError
+from converter.families.family import FAMILIES
 from converter.golden import GoldenCase, golden_header, read_golden, write_golden
-from converter.networks import FAMILIES
 from converter.plan import network_dimensions
 from converter.proof.feeds import noise_feeds, picture_feed
 from converter.runners.torch_runner import TorchReference

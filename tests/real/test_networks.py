@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from converter.demo import seeded_state
-from converter.networks import FAMILIES
-from converter.networks.path_name import recognise
+from converter.families.family import FAMILIES
+from converter.families.lighttrack.path_name import recognise
 from official_patches.checkout import build_official
 
 pytestmark = pytest.mark.real

@@ -13,7 +13,7 @@ import torch
 
 from commands import lt_export
 from conftest import MOBILE, TINY, contents, hide, save_seeded
-from converter.networks import FAMILIES
+from converter.families.family import FAMILIES
 
 pytestmark = pytest.mark.real
 SPLITS = {"three": ["backbone", "init", "neck_head"], "two": ["init", "update"]}

@@ -10,8 +10,8 @@ import torch
 from stark import FAMILY, HEADS, answers, crops, fill, graphs, network, off, share, shared_filling
 
 from conftest import MOBILE
-from converter.networks.stark.heads import corner_head
-from converter.networks.stark.variant import Variant, parse_variant, recognise
+from converter.families.stark.heads import corner_head
+from converter.families.stark.variant import Variant, parse_variant, recognise
 from official_patches.checkout import CheckoutError, build_official
 from official_patches.forward import for_trace, forward_mode
 from official_patches.patching import patched

@@ -9,7 +9,7 @@ from torch import nn
 from conftest import MOBILE, TINY
 from converter.demo import seeded_state
 from converter.errors import ArchitectureError
-from converter.networks import FAMILIES
+from converter.families.family import FAMILIES
 from converter.plan import network_dimensions
 from converter.spec.config import network_for
 from converter.spec.options import ExportOptions

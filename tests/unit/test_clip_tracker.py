@@ -19,7 +19,7 @@ from converter.clip.tracker import (
     sigmoid,
 )
 from converter.errors import UsageError, VerificationError
-from converter.networks import FAMILIES
+from converter.families.family import FAMILIES
 
 FILL = np.array([10.9, 20.2, 30.5])
 

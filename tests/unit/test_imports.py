@@ -103,7 +103,12 @@ def test_imports_are_found_in_every_form(source, expected):
 
 
 def test_all_modules_are_looked_at():
-    assert MODULES.keys() >= {"converter", "converter.networks", "converter.runners.ncnn_runner", "converter.cli"}
+    assert MODULES.keys() >= {
+        "converter",
+        "converter.families.family",
+        "converter.runners.ncnn_runner",
+        "converter.cli",
+    }
     assert MODULES.keys() >= {"official_patches.checkout", "official_patches.modes", "official_patches.patching"}
 
 
@@ -118,7 +123,7 @@ def test_official_patches_import_nothing_of_the_converter():
 
 def test_torch_is_imported_only_where_networks_are_handled():
     elsewhere = {name for name in importers("torch") if not within(name, "official_patches")}
-    assert {name for name in elsewhere if not within(name, "converter.networks")} <= TORCH
+    assert {name for name in elsewhere if not within(name, "converter.families")} <= TORCH
 
 
 @pytest.mark.parametrize(("runtime", "allowed"), RUNTIMES.items())
@@ -149,8 +154,8 @@ def modules_after(statement):
 @pytest.mark.parametrize(
     "name",
     [
-        "converter.networks",
-        "converter.networks.path_name",
+        "converter.families.family",
+        "converter.families.lighttrack.path_name",
         "converter.spec.network",
         "converter.publish",
         "converter.pipeline",

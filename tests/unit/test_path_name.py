@@ -3,8 +3,8 @@
 import pytest
 
 from converter.errors import ArchitectureError, UsageError
-from converter.networks import FAMILIES
-from converter.networks.path_name import Tower, parse_path_name, recognise
+from converter.families.family import FAMILIES
+from converter.families.lighttrack.path_name import Tower, parse_path_name, recognise
 
 MOBILE = "back_04502514044521042540+cls_211000022+reg_100000111_ops_32"
 LIGHTTRACK = FAMILIES["lighttrack"]

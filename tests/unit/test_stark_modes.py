@@ -5,7 +5,7 @@ import torch
 from stark import SMALL, answers, crops, fill, graphs, network, off, share
 from torch import nn
 
-from converter.networks.stark.repvgg import FrozenNorm, RepVGGBlock
+from converter.families.stark.repvgg import FrozenNorm, RepVGGBlock
 from official_patches.forward import for_trace, forward_mode
 from official_patches.fusing import FusionError, checked, fused, fused_blocks
 from official_patches.modes import UnknownNetworkError

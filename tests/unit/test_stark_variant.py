@@ -4,7 +4,7 @@ import pytest
 from stark import FAMILY, HEADS
 
 from converter.errors import ArchitectureError, UsageError
-from converter.networks.stark import variant
+from converter.families.stark import variant
 
 
 def shapes(name):

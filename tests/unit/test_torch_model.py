@@ -9,7 +9,7 @@ import torch
 from conftest import TINY
 from converter.demo import seeded_state
 from converter.errors import ConversionError
-from converter.networks import FAMILIES
+from converter.families.family import FAMILIES
 from converter.runners.torch_runner import TorchModel, TorchReference
 from converter.spec.config import network_for
 

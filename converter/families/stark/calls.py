@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from converter.networks.stark.variant import STRIDE
+from converter.families.stark.variant import STRIDE
 
 TEMPLATE, SEARCH = ("z", "template0"), ("x", "search")
 MASK = "_mask"

@@ -8,9 +8,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from converter.networks.stark.heads import corner_head
-from converter.networks.stark.repvgg import BACKBONE_CHANNELS, Backbone
-from converter.networks.stark.variant import STRIDE, TOKEN_CHANNELS, Variant
+from converter.families.stark.heads import corner_head
+from converter.families.stark.repvgg import BACKBONE_CHANNELS, Backbone
+from converter.families.stark.variant import STRIDE, TOKEN_CHANNELS, Variant
 
 HEADS = 8
 HIDDEN_CHANNELS = 1024

@@ -7,7 +7,7 @@ researchmm/LightTrack @ 39c426f); the layout is EfficientNet's with swish, after
 from torch import nn
 from torch.nn import functional as F
 
-from converter.networks.path_name import STAGE_CHANNELS, Architecture
+from converter.families.lighttrack.path_name import STAGE_CHANNELS, Architecture
 
 STEM_CHANNELS = 16
 STAGE_FIRST_STRIDES = (2, 2, 2, 1, 2)

@@ -7,8 +7,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from converter.networks.backbone import conv
-from converter.networks.path_name import Tower
+from converter.families.lighttrack.backbone import conv
+from converter.families.lighttrack.path_name import Tower
 
 CORRELATION_CHANNELS = 128
 CLS_SCALE = 0.1

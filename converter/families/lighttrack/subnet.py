@@ -2,9 +2,9 @@
 
 from torch import nn
 
-from converter.networks.backbone import Backbone
-from converter.networks.head import FeatureFusor, Head, Neck
-from converter.networks.path_name import Architecture
+from converter.families.lighttrack.backbone import Backbone
+from converter.families.lighttrack.head import FeatureFusor, Head, Neck
+from converter.families.lighttrack.path_name import Architecture
 
 
 class Subnet(nn.Module):
@@ -31,6 +31,6 @@ class Subnet(nn.Module):
         self.zf = self.features(z)
 
     def track(self, x):
-        """Answer for a search crop, (1, 3, S, S) float32: (cls, reg) as in :class:`converter.networks.head.Head`."""
+        """Answer for a search crop, (1, 3, S, S) float32: (cls, reg) as of :class:`.head.Head`."""
         answer = self.head(self.feature_fusor(*self.neck(self.zf, self.features(x))))
         return answer["cls"], answer["reg"]

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from converter.errors import UsageError
-from converter.networks import path_name
-from converter.networks.stark import calls, variant
+from converter.families.lighttrack import path_name
+from converter.families.stark import calls, variant
 
 log = logging.getLogger(__name__)
 
@@ -95,7 +95,7 @@ def _lighttrack_build(name, template_size, search_size=None):
     """Of any search size."""
     import torch
 
-    from converter.networks.subnet import Subnet
+    from converter.families.lighttrack.subnet import Subnet
 
     architecture = path_name.parse_path_name(name)
     with torch.device("meta"):
@@ -138,7 +138,7 @@ def _lighttrack_track(network, zf, crop):
 
 
 def _stark_build(name, template_size, search_size):
-    from converter.networks.stark.network import build
+    from converter.families.stark.network import build
 
     return build(variant.parse_variant(name), template_size, search_size)
 

@@ -6,8 +6,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from converter.networks.stark.repvgg import RepVGGBlock
-from converter.networks.stark.variant import REP_HEAD, STRIDE, TOKEN_CHANNELS, Variant
+from converter.families.stark.repvgg import RepVGGBlock
+from converter.families.stark.variant import REP_HEAD, STRIDE, TOKEN_CHANNELS, Variant
 
 DSCONV_CHANNELS = 64
 
