@@ -5,7 +5,7 @@ PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
 .PHONY: setup demo test test-quick arm test-arm mutants ci lint format bench
 setup: .venv/.installed ## the environment, with everything pinned
 demo: setup ## a seeded checkpoint, exported and verified
-	@$(BIN)/python -m converter.demo demo/LightTrackM_seeded.pth && $(BIN)/lt-export --arch LightTrackM_Subnet --resume demo/LightTrackM_seeded.pth --output demo/export && ls -l demo/export
+	@$(BIN)/python -m converter.network.demo demo/LightTrackM_seeded.pth && $(BIN)/lt-export --arch LightTrackM_Subnet --resume demo/LightTrackM_seeded.pth --output demo/export && ls -l demo/export
 test: lint ## all tests but those that need something set up; says what it skips and why
 	$(PYTEST) -m "not arm"
 	@echo "left out: tests on an emulated ARM cpu, which make test-arm sets up and runs"

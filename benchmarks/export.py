@@ -85,7 +85,7 @@ def _say(*lines):
 
 def _seeded(folder):
     checkpoint = (folder / "LightTrackM_seeded.pth").absolute()
-    run([sys.executable, "-m", "converter.demo", str(checkpoint)])
+    run([sys.executable, "-m", "converter.network.demo", str(checkpoint)])
     return checkpoint
 
 

@@ -32,14 +32,14 @@ class Conversion(Protocol):
 
 @dataclass(frozen=True)
 class Traced:
-    """A graph as TorchScript, from :func:`converter.trace.trace`."""
+    """A graph as TorchScript, from :func:`converter.network.trace.trace`."""
 
     module: Any
 
     @cached_property
     def torchscript(self) -> bytes:
         """As a file, written once for all who want it."""
-        from converter.trace import saved
+        from converter.network.trace import saved
 
         return saved(self.module)
 
@@ -49,7 +49,7 @@ class Job:
     """One traced graph to convert.
 
     Attributes:
-        traced: the graph as TorchScript, from :func:`converter.trace.trace`.
+        traced: the graph as TorchScript, from :func:`converter.network.trace.trace`.
         file: which model is to become of it.
         folder: for its files; they go into a folder of the format.
         options: of the export.

@@ -43,7 +43,7 @@ class Made:
 
     Attributes:
         trials: one for each search size, the network's own first.
-        network: a :class:`converter.model.LoadedNetwork`.
+        network: a :class:`converter.network.load.LoadedNetwork`.
         graphs: every :class:`converter.manifest.ExportedGraph`.
         verification: the proof's figures, or that there are none.
         protected: ncnn graph to layers without half arithmetic; None where nobody asked for it.
@@ -83,7 +83,7 @@ def export(options: ExportOptions, on_stage: StageCallback | None = None) -> dic
             trials = _checked(options)
             workspace = running.enter_context(Workspace(options.output))
         with stages("import") as notes:
-            from converter.model import load_network, one_thread
+            from converter.network.load import load_network, one_thread
 
             running.enter_context(one_thread())
             notes.append("torch")
@@ -176,7 +176,7 @@ def _start_conversions(options, network, trials, workspace, running) -> dict[Mod
     Those that go on by themselves come first, and of them the largest.
     """
     from converter.manifest import file_metadata
-    from converter.trace import trace
+    from converter.network.trace import trace
     from converter.util.files import write
 
     metadata = file_metadata(options, network)
@@ -239,7 +239,7 @@ def _described(trials) -> dict[Use, tuple[tuple[int, int], ...]]:
 
 
 def _multiply_adds(network, trials) -> dict[GraphSpec, int]:
-    from converter.trace import multiply_adds
+    from converter.network.trace import multiply_adds
 
     return {graph: multiply_adds(network.module, graph) for graph in {use.graph for use in _described(trials)}}
 

@@ -78,7 +78,7 @@ def image_inputs(graphs: Iterable[GraphSpec]) -> tuple[TensorSpec, ...]:
 
 def reference_answers(module: Any, spec: NetworkSpec, images: Sequence[TensorSpec], feeds: Sequence) -> list[dict]:
     """What the unpatched network says to every feed: tensors of the config by name."""
-    from converter.runners.torch_runner import TorchReference
+    from converter.network.reference import TorchReference
 
     reference = TorchReference(module, FAMILIES[spec.family], images, spec.activations)
     return [reference.infer(feed.tensors) for feed in feeds]

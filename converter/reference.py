@@ -32,7 +32,7 @@ class Reference:
     Attributes:
         about: who says so.
         feeds, answers: inputs, and every tensor of the config for each.
-        network: a :class:`converter.model.LoadedNetwork`; None where golden vectors are the reference.
+        network: a :class:`converter.network.load.LoadedNetwork`; None where golden vectors are the reference.
         checkpoint: file and sha256 of the weights behind it.
     """
 
@@ -63,7 +63,7 @@ def reference_for(
         return _golden_reference(options, subject)
     check_checkpoint(options.checkpoint)
     feeds = _feeds(options, subject)
-    from converter.model import load_network, one_thread
+    from converter.network.load import load_network, one_thread
 
     running.enter_context(one_thread())
     sized = options.model_copy(update={"network": subject.network})

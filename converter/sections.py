@@ -75,7 +75,7 @@ def layers(case: Case) -> Walks:
 
 def torch_model(reference: Reference, subject: Subject):
     """The network as a tracker uses it."""
-    from converter.runners.torch_runner import TorchModel
+    from converter.network.reference import TorchModel
 
     spec = subject.network
     return TorchModel(reference.network.module, FAMILIES[spec.family], subject.images, spec.activations)
@@ -128,7 +128,7 @@ def _run(case) -> Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]] | Non
     from converter.clip.models import GraphModel
 
     if case.reference.network:
-        from converter.runners.torch_runner import TorchReference
+        from converter.network.reference import TorchReference
 
         module, spec = case.reference.network.module, case.subject.network
         return TorchReference(module, FAMILIES[spec.family], case.subject.images, spec.activations).infer

@@ -71,7 +71,7 @@ def make_vectors(
     Returns:
         The index.
     """
-    from converter.trace import intermediates
+    from converter.network.trace import intermediates
 
     make_folder(folder)
     cases = [

@@ -39,7 +39,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 def save_seeded(path: Path, path_name: str, **sizes: int) -> Path:
     import torch
 
-    from converter.demo import seeded_state
+    from converter.network.demo import seeded_state
 
     torch.save({"epoch": 7, "arch": "LightTrackM_Subnet", "state_dict": seeded_state(path_name, **sizes)}, path)
     return path

@@ -17,7 +17,16 @@ import pytest
 
 from converter.runners.forks import Fork, ForkServer, Server
 
-IMPORTS = ("torch", "numpy", "ncnn", "onnx", "onnxruntime", "converter.pipeline", "converter.model", "converter.trace")
+IMPORTS = (
+    "torch",
+    "numpy",
+    "ncnn",
+    "onnx",
+    "onnxruntime",
+    "converter.pipeline",
+    "converter.network.load",
+    "converter.network.trace",
+)
 
 
 class Started:

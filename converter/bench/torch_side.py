@@ -8,8 +8,8 @@ import torch
 from converter.bench.measure import PARTS
 from converter.bench.timed import TimedModel
 from converter.families.family import FAMILIES
-from converter.model import load_network
-from converter.runners.torch_runner import TorchModel
+from converter.network.load import load_network
+from converter.network.reference import TorchModel
 from converter.spec.network import TensorSpec
 from converter.spec.options import NetworkOptions
 
@@ -35,7 +35,7 @@ def timed_network(
     """The network with its trained weights, eager, in inference mode, with a stopwatch.
 
     Raises:
-        CheckpointError, ArchitectureError, DependencyError: as from :func:`converter.model.load_network`.
+        CheckpointError, ArchitectureError, DependencyError: as from :func:`converter.network.load.load_network`.
     """
     torch.set_num_threads(threads)
     network = load_network(options, stride)

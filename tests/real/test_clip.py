@@ -43,8 +43,8 @@ class Setting:
         self.dimensions = network_dimensions(self.options)
 
     def reference(self):
-        from converter.model import load_network
-        from converter.runners.torch_runner import TorchModel
+        from converter.network.load import load_network
+        from converter.network.reference import TorchModel
 
         network = load_network(self.options, self.dimensions["stride"]).module
         init, update = self.spec.graph_specs("two", self.dimensions)
@@ -59,7 +59,7 @@ class Setting:
         return GraphModel(graphs, {graph.name: FORMATS[format].load(files[graph.name], graph) for graph in graphs})
 
     def run(self, clip, box, candidates, **options):
-        from converter.model import one_thread
+        from converter.network.load import one_thread
 
         with one_thread():
             return run_clip(clip, box, self.reference(), candidates, self.spec, self.dimensions, **options)

@@ -9,18 +9,18 @@ import torch
 from torch import nn
 
 from conftest import MOBILE, TINY
-from converter.demo import seeded_state
 from converter.dumps.diagnose import diagnose_dumps
 from converter.errors import ArchitectureError, ConversionError, UsageError
 from converter.families.family import FAMILIES
 from converter.golden import GoldenCase, golden_header, read_golden, write_golden
+from converter.network.demo import seeded_state
+from converter.network.reference import TorchReference
+from converter.network.trace import intermediates, run_mode
 from converter.plan import network_dimensions
 from converter.proof.feeds import noise_feeds, picture_feed
-from converter.runners.torch_runner import TorchReference
 from converter.spec.config import network_for
 from converter.spec.network import Preprocess
 from converter.spec.options import ExportOptions
-from converter.trace import intermediates, run_mode
 
 sys.path.append(str(Path(__file__).parent.parent / "unit"))
 import device

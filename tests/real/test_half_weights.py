@@ -13,12 +13,12 @@ from onnx import numpy_helper
 from commands import lt_export, lt_verify
 from conftest import MOBILE, contents, save_seeded
 from converter.layout import setups
-from converter.model import load_network
 from converter.ncnn_export import pnnx_binary
 from converter.ncnn_weights import load_model
+from converter.network.load import load_network
+from converter.network.trace import saved, trace
 from converter.spec.options import ExportOptions
 from converter.spec.presets import choose
-from converter.trace import saved, trace
 
 pytestmark = pytest.mark.real
 EPS = 1e-5

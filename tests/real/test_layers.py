@@ -9,13 +9,13 @@ from damage import INSERTED, Ncnn, Onnx, as_others_write_it
 
 from commands import lt_export
 from conftest import MOBILE, TINY
-from converter.checkpoint import load_strictly, read_checkpoint
 from converter.families.family import FAMILIES
 from converter.layers.walk import walk_layers
-from converter.model import one_thread
 from converter.ncnn_format import read_param
+from converter.network.checkpoint import load_strictly, read_checkpoint
+from converter.network.load import one_thread
+from converter.network.reference import TorchReference
 from converter.proof.feeds import noise_feeds
-from converter.runners.torch_runner import TorchReference
 from converter.spec.config import network_for
 from converter.spec.network import Tolerance
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from converter.demo import seeded_state
 from converter.families.family import FAMILIES
 from converter.families.lighttrack.path_name import recognise
+from converter.network.demo import seeded_state
 from official_patches.checkout import build_official
 
 pytestmark = pytest.mark.real

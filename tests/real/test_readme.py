@@ -50,7 +50,12 @@ def test_the_demo_makes_a_verified_export(demo):
 def test_the_demo_sets_the_environment_up_first():
     done = make("-n", "-B", "demo", cwd=ROOT)
     assert done.returncode == 0, done.stderr
-    steps = ["-m venv .venv", "-c constraints.txt -e", "-m converter.demo", "lt-export --arch LightTrackM_Subnet"]
+    steps = [
+        "-m venv .venv",
+        "-c constraints.txt -e",
+        "-m converter.network.demo",
+        "lt-export --arch LightTrackM_Subnet",
+    ]
     places = [done.stdout.find(step) for step in steps]
     assert -1 not in places
     assert places == sorted(places)

@@ -10,13 +10,13 @@ from stark import ARCH, HEADS, SMALL, answers, crops, graphs, network
 
 from converter.layout import ModelFile
 from converter.ncnn_export import PnnxRun
+from converter.network.trace import multiply_adds, saved, trace
 from converter.onnx_export import OnnxConversion
 from converter.proof.feeds import Feed
 from converter.proof.verify import Report, verify
 from converter.runners.ncnn_runner import NcnnRunner
 from converter.runners.onnx_runner import OnnxRunner
 from converter.spec.config import network_for
-from converter.trace import multiply_adds, saved, trace
 from official_patches import stark_modes
 from official_patches.patching import PatchSpec, patched
 

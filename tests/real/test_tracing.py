@@ -7,13 +7,13 @@ import torch
 from torch import nn
 
 from conftest import MOBILE, TINY
-from converter.demo import seeded_state
 from converter.errors import ArchitectureError
 from converter.families.family import FAMILIES
+from converter.network.demo import seeded_state
+from converter.network.trace import multiply_adds, saved, trace
 from converter.plan import network_dimensions
 from converter.spec.config import network_for
 from converter.spec.options import ExportOptions
-from converter.trace import multiply_adds, saved, trace
 from official_patches.folding import fold, folded_norms
 from official_patches.patching import patched
 

@@ -6,8 +6,8 @@ import types
 import pytest
 import torch
 
-from converter.checkpoint import read_checkpoint
 from converter.errors import CheckpointError
+from converter.network.checkpoint import read_checkpoint
 
 
 @pytest.fixture(params=[True, False])

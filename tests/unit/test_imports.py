@@ -13,12 +13,12 @@ import converter
 ROOT = Path(converter.__file__).parent.parent
 
 TORCH = {
-    "converter.model",
-    "converter.trace",
-    "converter.checkpoint",
+    "converter.network.load",
+    "converter.network.trace",
+    "converter.network.checkpoint",
     "converter.onnx_export",
-    "converter.demo",
-    "converter.runners.torch_runner",
+    "converter.network.demo",
+    "converter.network.reference",
     "converter.half.analysis",
     "converter.half.arithmetic",
     "converter.half.layers",
@@ -114,7 +114,7 @@ def test_all_modules_are_looked_at():
 
 def test_only_what_runs_a_network_imports_the_official_patches():
     outside = {name for name in importers("official_patches") if not within(name, "official_patches")}
-    assert outside == {"converter.model", "converter.trace", "converter.layers.torch_side"}
+    assert outside == {"converter.network.load", "converter.network.trace", "converter.layers.torch_side"}
 
 
 def test_official_patches_import_nothing_of_the_converter():

@@ -4,7 +4,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from converter.errors import UsageError
-from converter.module_patterns import matching_names
+from converter.network.module_patterns import matching_names
 from converter.spec.config import network_for
 from converter.spec.network import ModulePattern
 

@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from conftest import TINY
-from converter.demo import seeded_state
 from converter.errors import ConversionError
 from converter.families.family import FAMILIES
-from converter.runners.torch_runner import TorchModel, TorchReference
+from converter.network.demo import seeded_state
+from converter.network.reference import TorchModel, TorchReference
 from converter.spec.config import network_for
 
 FAMILY = FAMILIES["lighttrack"]

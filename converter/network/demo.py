@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from converter.families.family import FAMILIES
-from converter.model import one_thread
+from converter.network.load import one_thread
 from converter.spec.config import network_for
 
 CALIBRATION_STEPS = 4
@@ -56,8 +56,8 @@ def _fill(module, generator):
 
 
 def main() -> None:
-    """``python -m converter.demo FILE [--seed N]``"""
-    parser = argparse.ArgumentParser(prog="python -m converter.demo", description=main.__doc__)
+    """``python -m converter.network.demo FILE [--seed N]``"""
+    parser = argparse.ArgumentParser(prog="python -m converter.network.demo", description=main.__doc__)
     parser.add_argument("file", type=Path, help="where to write the checkpoint")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()

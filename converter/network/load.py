@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from converter.checkpoint import Checkpoint, load_strictly, read_checkpoint
 from converter.errors import ArchitectureError, DependencyError
 from converter.families.family import FAMILIES, Family
+from converter.network.checkpoint import Checkpoint, load_strictly, read_checkpoint
 from converter.spec.options import NetworkOptions
 from official_patches.checkout import CheckoutError, UnknownArchError
 from official_patches.official import BUILDERS, own_parts

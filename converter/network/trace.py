@@ -13,7 +13,7 @@ from torch.nn.functional import linear
 from torch.overrides import TorchFunctionMode
 
 from converter.errors import ArchitectureError, ConversionError
-from converter.module_patterns import matching_names
+from converter.network.module_patterns import matching_names
 from converter.proof.feeds import Feed
 from converter.spec.network import GraphSpec
 from official_patches.forward import for_trace, forward_mode
@@ -144,7 +144,7 @@ def run_mode(
     Args:
         network: in eval mode.
         feed: by meaning, NCHW float32: the graph's inputs, and whatever else.
-        patterns: of module names, see :func:`converter.module_patterns.matching_names`.
+        patterns: of module names, see :func:`converter.network.module_patterns.matching_names`.
         answer: by meaning: what the unpatched network gives for these inputs.
 
     Returns:
