@@ -10,8 +10,8 @@ import numpy as np
 
 from converter.errors import ConversionError, UsageError, VerificationError
 from converter.exported import Model
-from converter.formats import FORMATS
-from converter.runners.isolated import IsolatedRunner
+from converter.formats.format import FORMATS
+from converter.formats.isolated import IsolatedRunner
 from converter.spec.network import GraphSpec, TensorSpec
 
 log = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from converter.errors import ConversionError, UsageError, VerificationError
-from converter.formats import FORMATS, Conversion, Job, Traced, check_dependencies
+from converter.formats.format import FORMATS, Conversion, Job, Traced, check_dependencies
 from converter.layout import ModelFile, Setup, Use, at_sizes, setups, with_other_graphs
 from converter.plan import StageCallback, Stages, check_checkpoint, reference_answers, reference_words
 from converter.proof.feeds import Feed
@@ -320,8 +320,8 @@ def _protect(trials, files) -> dict[str, tuple[str, ...]]:
 
 
 def _oldest_ncnn(files) -> str | None:
-    from converter.ncnn_format import load_param
-    from converter.ncnn_release import oldest_release
+    from converter.formats.ncnn.param import load_param
+    from converter.formats.ncnn.release import oldest_release
 
     releases = [oldest_release(load_param(paths[0])) for file, paths in files.items() if file.format == "ncnn"]
     return max(releases) if releases and None not in releases else None

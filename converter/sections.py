@@ -9,10 +9,10 @@ import numpy as np
 from converter.arm.root import ArmRoot
 from converter.errors import UsageError
 from converter.families.family import FAMILIES
-from converter.formats import FORMATS
+from converter.formats.format import FORMATS
+from converter.formats.isolated import IsolatedRunner
 from converter.proof.feeds import Feed
 from converter.reference import Reference, check_golden, golden_of
-from converter.runners.isolated import IsolatedRunner
 from converter.spec.options import VerifyOptions
 from converter.subject import Subject
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from converter.runners.forks import Fork, ForkServer, Server
+from converter.formats.forks import Fork, ForkServer, Server
 
 IMPORTS = (
     "torch",

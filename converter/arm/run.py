@@ -16,8 +16,8 @@ from converter.arm.process import ArmProcess
 from converter.arm.runner import ArmRunner
 from converter.arm.section import ArmCheck, ArmSection, BlobCounts, ModeResult
 from converter.errors import ConversionError, UsageError
+from converter.formats.ncnn.param import load_param
 from converter.half.masks import dangerous_masks
-from converter.ncnn_format import load_param
 from converter.proof.compare import compare, compare_decision
 from converter.proof.feeds import Feed
 from converter.spec.network import ArmTolerances

@@ -8,7 +8,7 @@ import numpy as np
 
 from converter.arm.process import ArmProcess
 from converter.errors import ConversionError
-from converter.ncnn_format import Layer, load_param
+from converter.formats.ncnn.param import Layer, load_param
 from converter.proof.runner import check_feed
 from converter.spec.network import GraphSpec
 

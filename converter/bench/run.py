@@ -11,9 +11,9 @@ from converter.bench.options import BenchOptions
 from converter.bench.result import Measured, result_of
 from converter.errors import UsageError
 from converter.exported import file_problems
-from converter.formats import check_runtime
+from converter.formats.format import check_runtime
+from converter.formats.isolated import WorkerProcess
 from converter.plan import StageCallback, Stages, check_checkpoint
-from converter.runners.isolated import WorkerProcess
 from converter.subject import Subject, subjects_of
 from converter.util.files import sha256
 

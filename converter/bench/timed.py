@@ -118,9 +118,9 @@ def timed_graphs(
 
 def _load(format, files, graph, threads, half):
     if format == "ncnn":
-        from converter.runners.ncnn_runner import NcnnRunner
+        from converter.formats.ncnn.runner import NcnnRunner
 
         return NcnnRunner(*files, graph, threads=threads, half=half)
-    from converter.runners.onnx_runner import OnnxRunner
+    from converter.formats.onnx.runner import OnnxRunner
 
     return OnnxRunner(*files, graph, threads=threads)

@@ -1,6 +1,6 @@
 """``python -m converter.bench.worker``: one candidate in a process of its own."""
 
-from converter.runners.worker import answer_calls
+from converter.formats.worker import answer_calls
 from converter.util import process
 
 

@@ -9,10 +9,10 @@ import numpy as np
 import torch
 
 from converter.errors import ConversionError, UsageError
+from converter.formats.ncnn.weights import load_part
 from converter.half.masks import computes_in_float, dangerous_masks
 from converter.half.network import PASSED_ON, PRECISIONS, HalfNetwork, Precision
 from converter.half.report import SMALLEST_NORMAL, HalfError, HalfReport, LayerReport, OutputHalf
-from converter.ncnn_weights import load_part
 from converter.proof.feeds import Feed
 from converter.spec.network import GraphSpec
 
@@ -22,7 +22,7 @@ Arrays = Mapping[str, np.ndarray]
 
 
 class BlobRunner(Protocol):
-    """A loaded ncnn graph that gives any of its blobs; :class:`converter.runners.ncnn_runner.NcnnRunner`."""
+    """A loaded ncnn graph that gives any of its blobs; :class:`converter.formats.ncnn.runner.NcnnRunner`."""
 
     def blobs(self, feed: Arrays, names: Iterable[str]) -> dict[str, np.ndarray]: ...
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from converter.errors import ConversionError
-from converter.ncnn_format import Layer, NcnnGraph, load_param
+from converter.formats.ncnn.param import Layer, NcnnGraph, load_param
 from converter.util.files import write
 
 MASK = 31

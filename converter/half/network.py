@@ -7,13 +7,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from converter.formats.ncnn.param import Layer, NcnnGraph
+from converter.formats.ncnn.weights import NcnnWeights
 from converter.half.arithmetic import halved
 from converter.half.layers import forward
 from converter.half.masks import computes_in_float
 from converter.half.products import sum_bound
 from converter.half.step import NotAnalysed, Step
-from converter.ncnn_format import Layer, NcnnGraph
-from converter.ncnn_weights import NcnnWeights
 
 AGREES = 1e-4
 PASSED_ON = ("Split", "Noop")

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from converter.formats.ncnn.param import Layer
 from converter.half.arithmetic import halved
-from converter.ncnn_format import Layer
 
 
 class NotAnalysed(Exception):

@@ -1,9 +1,9 @@
 """What the layers of a ``.param`` file compute, in the common vocabulary."""
 
+from converter.formats.ncnn.param import NcnnGraph
 from converter.layers import kinds
 from converter.layers.graphs import ConvertedGraph, ConvertedLayer, check_read
 from converter.layers.kinds import Primitive, Window
-from converter.ncnn_format import NcnnGraph
 
 HANDS_ON = {"Split", "Noop", "Dropout", "Cast", "Packing"}
 SOURCES = {"Input", "MemoryData"}

@@ -1,9 +1,9 @@
 """What the nodes of an ONNX graph compute, in the common vocabulary."""
 
+from converter.formats.onnx.file import OnnxGraph
 from converter.layers import kinds
 from converter.layers.graphs import ConvertedGraph, ConvertedLayer, check_read
 from converter.layers.kinds import Primitive, Window
-from converter.onnx_format import OnnxGraph
 
 HANDS_ON = {"Identity", "Dropout", "Cast"}
 # Their result is a shape, not numbers that depend on the input.

@@ -188,16 +188,16 @@ def read_converted(format: str, files: tuple[Path, ...], graph: GraphSpec) -> Co
         UsageError: for a format that has no reader.
     """
     if format == "ncnn":
+        from converter.formats.ncnn.param import read_param
         from converter.layers.ncnn_side import converted_graph
-        from converter.ncnn_format import read_param
 
         table = read_param(files[0].read_text(errors="replace"), files[0].name)
         if set(table.input_blobs()) > {tensor.name for tensor in graph.inputs}:
             table = table.part(tensor.name for tensor in graph.outputs)
         return converted_graph(table)
     if format == "onnx":
+        from converter.formats.onnx.file import read_onnx
         from converter.layers.onnx_side import converted_graph
-        from converter.onnx_format import read_onnx
 
         return converted_graph(read_onnx(files[0]))
     raise UsageError(f"layers of format {format!r} cannot be read, known are ncnn and onnx")

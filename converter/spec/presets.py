@@ -9,7 +9,7 @@ from pydantic import Field, ValidationError
 
 from converter.errors import UsageError
 from converter.families.family import FAMILIES
-from converter.ncnn_release import FLOOR, RELEASE
+from converter.formats.ncnn.release import FLOOR, RELEASE
 from converter.spec.config import config_folder, network_for, read_yaml
 from converter.spec.naming import Naming, parse_rename, renamed
 from converter.spec.network import FORMAT_NAMES, LARGEST_OPSET, SMALLEST_OPSET, Frozen, NetworkSpec, Size

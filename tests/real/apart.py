@@ -6,12 +6,12 @@ from converter.errors import ConversionError
 
 PATIENCE = 60.0
 # imported once, by the process that all others are forked from
-multiprocessing.set_forkserver_preload(["apart", "converter.runners.ncnn_runner", "converter.runners.onnx_runner"])
+multiprocessing.set_forkserver_preload(["apart", "converter.formats.ncnn.runner", "converter.formats.onnx.runner"])
 
 
 def _serve(pipe, format, files, graph):
-    from converter.runners.ncnn_runner import NcnnRunner
-    from converter.runners.onnx_runner import OnnxBlobs
+    from converter.formats.ncnn.runner import NcnnRunner
+    from converter.formats.onnx.runner import OnnxBlobs
 
     try:
         runner = OnnxBlobs(*files, graph) if format == "onnx" else NcnnRunner(*files, graph, any_outputs=True)

@@ -7,8 +7,8 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from converter.ncnn_format import Layer, NcnnGraph
-from converter.ncnn_weights import NcnnWeights, read_bin
+from converter.formats.ncnn.param import Layer, NcnnGraph
+from converter.formats.ncnn.weights import NcnnWeights, read_bin
 
 TAG = 4
 INSERTED = "inserted"

@@ -21,8 +21,8 @@ from converter.arm.job import ArmGroup, ArmJob, ArmModel
 from converter.arm.root import arm_root, default_folder
 from converter.arm.run import check_arm
 from converter.errors import DependencyError
+from converter.formats.ncnn.param import load_param
 from converter.half.masks import protect_files
-from converter.ncnn_format import load_param
 from converter.plan import Stages
 from converter.proof.feeds import Feed, noise_feeds
 from converter.spec.config import network_for

@@ -9,8 +9,8 @@ import pytest
 
 from commands import command, environment, lt_bench
 from conftest import hide
-from converter.runners.ncnn_runner import NcnnRunner
-from converter.runners.onnx_runner import OnnxRunner
+from converter.formats.ncnn.runner import NcnnRunner
+from converter.formats.onnx.runner import OnnxRunner
 
 pytestmark = pytest.mark.real
 

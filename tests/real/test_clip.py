@@ -20,7 +20,7 @@ from converter.clip.run import run_clip
 from converter.clip.tracker import LightTrackProcedure
 from converter.clip.tracks import write_tracks
 from converter.families.family import FAMILIES
-from converter.formats import FORMATS
+from converter.formats.format import FORMATS
 from converter.plan import network_dimensions
 from converter.spec.config import network_for
 from converter.spec.options import ExportOptions

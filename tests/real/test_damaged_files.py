@@ -10,8 +10,8 @@ import pytest
 from commands import environment, lt_export
 from conftest import TINY
 from converter.errors import ConversionError
-from converter.ncnn_format import load_param
-from converter.ncnn_weights import halved, load_bin, load_model, read_bin
+from converter.formats.ncnn.param import load_param
+from converter.formats.ncnn.weights import halved, load_bin, load_model, read_bin
 
 pytestmark = pytest.mark.real
 

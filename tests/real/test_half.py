@@ -8,15 +8,15 @@ import pytest
 
 from conftest import TINY
 from converter.errors import ConversionError, UsageError
+from converter.formats.ncnn.param import load_param, read_param
+from converter.formats.ncnn.runner import NcnnRunner
+from converter.formats.ncnn.slots import slots_of
+from converter.formats.ncnn.weights import load_model
 from converter.half.analysis import fp16_report
 from converter.half.masks import protect_files
 from converter.half.network import HalfNetwork
-from converter.ncnn_format import load_param, read_param
-from converter.ncnn_slots import slots_of
-from converter.ncnn_weights import load_model
 from converter.plan import network_dimensions
 from converter.proof.feeds import Feed, noise_feeds
-from converter.runners.ncnn_runner import NcnnRunner
 from converter.spec.config import network_for
 from converter.spec.network import GraphSpec, TensorSpec
 from converter.spec.options import ExportOptions

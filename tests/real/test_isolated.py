@@ -11,7 +11,7 @@ import pytest
 
 from commands import ROOT
 from converter.errors import ConversionError
-from converter.runners.isolated import IsolatedRunner
+from converter.formats.isolated import IsolatedRunner
 from converter.spec.network import GraphSpec, TensorSpec
 
 pytestmark = pytest.mark.real
@@ -23,7 +23,7 @@ FEED = {"z": np.ones((1, 2), np.float32)}
 WORKER = """
 import os, signal, sys, time
 from dataclasses import replace
-from converter import formats
+from converter.formats import format as formats
 from converter.errors import ConversionError
 
 class Runner:

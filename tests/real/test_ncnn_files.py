@@ -10,10 +10,10 @@ import pytest
 from commands import lt_export
 from conftest import TINY
 from converter.errors import ConversionError
-from converter.ncnn_export import pnnx_binary
-from converter.ncnn_format import load_param
-from converter.ncnn_slots import WITHOUT_WEIGHTS, slots_of
-from converter.ncnn_weights import load_model, read_bin
+from converter.formats.ncnn.convert import pnnx_binary
+from converter.formats.ncnn.param import load_param
+from converter.formats.ncnn.slots import WITHOUT_WEIGHTS, slots_of
+from converter.formats.ncnn.weights import load_model, read_bin
 
 pytestmark = pytest.mark.real
 

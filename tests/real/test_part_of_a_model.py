@@ -6,8 +6,8 @@ import pytest
 from commands import lt_export
 from conftest import TINY
 from converter.errors import ConversionError
-from converter.ncnn_weights import load_model, load_part
-from converter.runners.ncnn_runner import NcnnRunner
+from converter.formats.ncnn.runner import NcnnRunner
+from converter.formats.ncnn.weights import load_model, load_part
 from converter.spec.network import GraphSpec, TensorSpec
 
 pytestmark = pytest.mark.real

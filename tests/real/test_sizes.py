@@ -10,7 +10,7 @@ from consumer import answers, assert_close, export, extract, images, load
 
 from commands import lt_export, lt_verify
 from conftest import MOBILE
-from converter.ncnn_format import load_param
+from converter.formats.ncnn.param import load_param
 
 pytestmark = pytest.mark.real
 SERVED = list(range(192, 321, 16))

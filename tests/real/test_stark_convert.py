@@ -8,14 +8,14 @@ import pytest
 import torch
 from stark import ARCH, HEADS, SMALL, answers, crops, graphs, network
 
+from converter.formats.ncnn.convert import PnnxRun
+from converter.formats.ncnn.runner import NcnnRunner
+from converter.formats.onnx.convert import OnnxConversion
+from converter.formats.onnx.runner import OnnxRunner
 from converter.layout import ModelFile
-from converter.ncnn_export import PnnxRun
 from converter.network.trace import multiply_adds, saved, trace
-from converter.onnx_export import OnnxConversion
 from converter.proof.feeds import Feed
 from converter.proof.verify import Report, verify
-from converter.runners.ncnn_runner import NcnnRunner
-from converter.runners.onnx_runner import OnnxRunner
 from converter.spec.config import network_for
 from official_patches import stark_modes
 from official_patches.patching import PatchSpec, patched

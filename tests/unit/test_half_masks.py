@@ -3,8 +3,8 @@
 import pytest
 
 from converter.errors import ConversionError
+from converter.formats.ncnn.param import load_param, read_param
 from converter.half.masks import computes_in_float, dangerous_masks, protect_files, protected
-from converter.ncnn_format import load_param, read_param
 
 PARAM = """7767517
 6 7

@@ -16,7 +16,7 @@ TORCH = {
     "converter.network.load",
     "converter.network.trace",
     "converter.network.checkpoint",
-    "converter.onnx_export",
+    "converter.formats.onnx.convert",
     "converter.network.demo",
     "converter.network.reference",
     "converter.half.analysis",
@@ -30,11 +30,11 @@ TORCH = {
 }
 RUNTIMES = {
     # converter.arm.guest does so in a function that only the emulated Python calls
-    "ncnn": {"converter.ncnn_export", "converter.runners.ncnn_runner", "converter.arm.guest"},
-    "pnnx": {"converter.ncnn_export"},
-    "onnx": {"converter.onnx_export", "converter.onnx_format", "converter.onnx_half"},
-    "onnxsim": {"converter.onnx_export"},
-    "onnxruntime": {"converter.runners.onnx_runner"},
+    "ncnn": {"converter.formats.ncnn.convert", "converter.formats.ncnn.runner", "converter.arm.guest"},
+    "pnnx": {"converter.formats.ncnn.convert"},
+    "onnx": {"converter.formats.onnx.convert", "converter.formats.onnx.file", "converter.formats.onnx.half"},
+    "onnxsim": {"converter.formats.onnx.convert"},
+    "onnxruntime": {"converter.formats.onnx.runner"},
     "cv2": {"converter.clip.opencv"},
     "jinja2": {"converter.report.rendering"},
     "matplotlib": {"converter.bench.plot"},
@@ -106,7 +106,7 @@ def test_all_modules_are_looked_at():
     assert MODULES.keys() >= {
         "converter",
         "converter.families.family",
-        "converter.runners.ncnn_runner",
+        "converter.formats.ncnn.runner",
         "converter.cli",
     }
     assert MODULES.keys() >= {"official_patches.checkout", "official_patches.modes", "official_patches.patching"}

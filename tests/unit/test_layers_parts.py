@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console
 
 from converter.errors import ConversionError
+from converter.formats.ncnn.param import read_param
 from converter.layers import kinds
 from converter.layers.align import best_pairs
 from converter.layers.blobs import fetch
@@ -17,7 +18,6 @@ from converter.layers.kinds import Primitive, Window, likeness
 from converter.layers.ncnn_side import converted_graph
 from converter.layers.table import print_layers
 from converter.layers.walk import LayerRow, LayerWalk, read_converted
-from converter.ncnn_format import read_param
 from converter.spec.network import GraphSpec, Tolerance
 
 TOLERANCE = Tolerance(rtol=1e-4)

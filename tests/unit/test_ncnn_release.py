@@ -5,8 +5,8 @@ import re
 import pytest
 
 from converter.errors import ConversionError
-from converter.ncnn_format import Layer, NcnnGraph, read_param
-from converter.ncnn_release import (
+from converter.formats.ncnn.param import Layer, NcnnGraph, read_param
+from converter.formats.ncnn.release import (
     FLOOR,
     FUSED_HARD_SWISH,
     MATMUL,

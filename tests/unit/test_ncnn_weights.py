@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from converter.errors import ConversionError
-from converter.ncnn_format import Layer, NcnnGraph
-from converter.ncnn_slots import slots_of
-from converter.ncnn_weights import (
+from converter.formats.ncnn.param import Layer, NcnnGraph
+from converter.formats.ncnn.slots import slots_of
+from converter.formats.ncnn.weights import (
     HALF,
     INT8,
     RAW,

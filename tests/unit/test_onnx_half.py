@@ -6,7 +6,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from converter.errors import ConversionError
-from converter.onnx_half import WEIGHTS, store_halves
+from converter.formats.onnx.half import WEIGHTS, store_halves
 from converter.util import process
 
 FLOAT = TensorProto.FLOAT

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from converter.errors import ConversionError
-from converter.runners.forks import Fork, start_fork
+from converter.formats.forks import Fork, start_fork
 from converter.spec.network import GraphSpec
 from converter.util.process import python_environment, python_module
 
@@ -28,7 +28,7 @@ class WorkerProcess:
     """A process that answers calls, one at a time; it starts with the first call and again after a crash.
 
     Args:
-        module: its main module, which calls :func:`converter.runners.worker.answer_calls`.
+        module: its main module, which calls :func:`converter.formats.worker.answer_calls`.
         what: it works on, for error messages.
         timeout: seconds that one call may take.
         opening: the call with which every life of the process begins, as (name, arguments).
@@ -130,7 +130,7 @@ class IsolatedRunner(WorkerProcess):
         self.format, self.files, self.graph = format, files, graph
         what = f"{format} {graph.name} ({', '.join(path.name for path in files)})"
         opening = "load_inner" if inner else "load", (format, tuple(path.absolute() for path in files), graph)
-        super().__init__("converter.runners.worker", what, timeout, opening)
+        super().__init__("converter.formats.worker", what, timeout, opening)
 
     def _new_process(self):
         return start_fork(self.format, self._log) if sys.platform == "linux" else super()._new_process()

@@ -1,4 +1,4 @@
-"""The other side of :class:`converter.runners.isolated.WorkerProcess`: opens one thing, answers calls on stdout.
+"""The other side of :class:`converter.formats.isolated.WorkerProcess`: opens one thing, answers calls on stdout.
 
 Messages are pickles. What a runtime prints goes to stderr, so it cannot get between them. As a program: one model.
 """
@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from converter.errors import ConverterError
-from converter.formats import FORMATS
+from converter.formats.format import FORMATS
 
 
 def answer_calls(openers: Mapping[str, Callable[..., Any]]) -> None:
@@ -40,7 +40,7 @@ def answer_calls(openers: Mapping[str, Callable[..., Any]]) -> None:
 
 
 def main() -> None:
-    """``python -m converter.runners.worker``; ends when its input does."""
+    """``python -m converter.formats.worker``; ends when its input does."""
     answer_calls(
         {
             "load": lambda format, files, graph: FORMATS[format].load(files, graph),

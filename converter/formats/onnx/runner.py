@@ -57,7 +57,7 @@ class OnnxBlobs:
             ConversionError: on a wrong feed, for a name that is no tensor, or when the run fails.
         """
         check_feed(f"onnxruntime {self.graph.name}", feed, self.graph.inputs)
-        from converter.onnx_format import part_of
+        from converter.formats.onnx.file import part_of
 
         names = list(names)
         session = _session(part_of(self.path, names), self.path.name, optimised=False)

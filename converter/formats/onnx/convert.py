@@ -64,7 +64,7 @@ class OnnxConversion:
         """
         import onnx
 
-        from converter.onnx_format import rename_values
+        from converter.formats.onnx.file import rename_values
 
         graph, axes = self.file.graph, free_axes(self.file)
         exported = onnx_from_torchscript(self.traced, graph, self.opset, axes)
@@ -83,7 +83,7 @@ class OnnxConversion:
         else:
             check(model, graph, "exporting", axes)
         if self.half:
-            from converter.onnx_half import store_halves
+            from converter.formats.onnx.half import store_halves
 
             store_halves(model)
             check(model, graph, "storing halves of", axes)

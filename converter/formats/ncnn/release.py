@@ -8,7 +8,7 @@ import re
 from dataclasses import replace
 
 from converter.errors import ConversionError
-from converter.ncnn_format import Layer, NcnnGraph
+from converter.formats.ncnn.param import Layer, NcnnGraph
 
 # The oldest that a model of ours was run with. What follows was there by then.
 FLOOR = "20210720"

@@ -91,7 +91,7 @@ class Format:
 
 
 def _start_ncnn(job):
-    from converter.ncnn_export import PnnxRun
+    from converter.formats.ncnn.convert import PnnxRun
 
     folder = make_folder(job.folder / "ncnn" / job.file.stem)
     options = job.options
@@ -103,26 +103,26 @@ def _start_ncnn(job):
 
 
 def _load_ncnn(files, graph):
-    from converter.runners.ncnn_runner import NcnnRunner
+    from converter.formats.ncnn.runner import NcnnRunner
 
     return NcnnRunner(*files, graph)
 
 
 def _load_inner_ncnn(files, graph):
-    from converter.runners.ncnn_runner import NcnnRunner
+    from converter.formats.ncnn.runner import NcnnRunner
 
     return NcnnRunner(*files, graph, any_outputs=True)
 
 
 def _ncnn_interface(files):
-    from converter.ncnn_format import load_param
+    from converter.formats.ncnn.param import load_param
 
     graph = load_param(files[0])
     return graph.input_shapes(), dict.fromkeys(graph.output_blobs())
 
 
 def _start_onnx(job):
-    from converter.onnx_export import OnnxConversion
+    from converter.formats.onnx.convert import OnnxConversion
 
     path = make_folder(job.folder / "onnx") / f"{job.file.stem}.onnx"
     options = job.options
@@ -133,19 +133,19 @@ def _start_onnx(job):
 
 
 def _load_onnx(files, graph):
-    from converter.runners.onnx_runner import OnnxRunner
+    from converter.formats.onnx.runner import OnnxRunner
 
     return OnnxRunner(*files, graph)
 
 
 def _load_inner_onnx(files, graph):
-    from converter.runners.onnx_runner import OnnxBlobs
+    from converter.formats.onnx.runner import OnnxBlobs
 
     return OnnxBlobs(*files, graph)
 
 
 def _onnx_interface(files):
-    from converter.runners.onnx_runner import onnx_interface
+    from converter.formats.onnx.runner import onnx_interface
 
     return onnx_interface(*files)
 

@@ -11,7 +11,7 @@ import ncnn
 import numpy as np
 
 from converter.errors import ConversionError
-from converter.ncnn_format import load_param
+from converter.formats.ncnn.param import load_param
 from converter.proof.runner import check_feed
 from converter.spec.network import GraphSpec
 

@@ -4,7 +4,7 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from converter.halves import check_halves
+from converter.formats.halves import check_halves
 
 # Which input of a node is its weight. Biases, batch norms, limits and scales stay as they are.
 WEIGHTS = {"Conv": 1, "ConvTranspose": 1, "Gemm": 1, "MatMul": 1}

@@ -93,11 +93,11 @@ class ForkServer:
 
 @functools.cache
 def _server(format: str, search_path: str) -> ForkServer:
-    return ForkServer("converter.runners.forks", format)
+    return ForkServer("converter.formats.forks", format)
 
 
 def start_fork(format: str, log: IO[bytes]) -> Fork:
-    """A worker for models of a format; :func:`converter.runners.worker.main` in a process of its own."""
+    """A worker for models of a format; :func:`converter.formats.worker.main` in a process of its own."""
     server = _server(format, python_environment()["PYTHONPATH"])
     if server.process.poll() is not None:
         _server.cache_clear()
@@ -176,9 +176,9 @@ class Server:
 
 
 def main() -> None:
-    """``python -m converter.runners.forks FORMAT``, its client on stdin."""
-    from converter.formats import FORMATS
-    from converter.runners.worker import main as work
+    """``python -m converter.formats.forks FORMAT``, its client on stdin."""
+    from converter.formats.format import FORMATS
+    from converter.formats.worker import main as work
 
     send_nothing()
     with contextlib.suppress(ImportError):  # a worker says better what is missing

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from converter.errors import ConversionError
-from converter.ncnn_format import Layer
+from converter.formats.ncnn.param import Layer
 
 DYNAMIC_SCALE = -233
 
