@@ -9,14 +9,14 @@ from converter import __version__, sections
 from converter.arm.job import check_tolerances
 from converter.arm.root import arm_root
 from converter.errors import ConversionError, UsageError, VerificationError
-from converter.exported import describe, file_problems
+from converter.folder.exported import describe, file_problems
+from converter.folder.manifest import GENERATOR, GOLDEN_INDEX, SCHEMA_VERSION, tool_versions
+from converter.folder.workspace import check_target
 from converter.formats.format import FORMATS, check_runtime
 from converter.formats.isolated import IsolatedRunner
 from converter.layout import at_sizes
-from converter.manifest import GENERATOR, GOLDEN_INDEX, SCHEMA_VERSION, tool_versions
 from converter.plan import StageCallback, Stages
 from converter.proof.histogram import ErrorHistograms
-from converter.publish import check_target
 from converter.reference import Reference, reference_at, reference_for, write_vectors
 from converter.report.text import listed
 from converter.sections import Case

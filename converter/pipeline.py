@@ -44,7 +44,7 @@ class Made:
     Attributes:
         trials: one for each search size, the network's own first.
         network: a :class:`converter.network.load.LoadedNetwork`.
-        graphs: every :class:`converter.manifest.ExportedGraph`.
+        graphs: every :class:`converter.folder.manifest.ExportedGraph`.
         verification: the proof's figures, or that there are none.
         protected: ncnn graph to layers without half arithmetic; None where nobody asked for it.
         arm: what the emulated ARM cpu computed; None where nobody asked for it.
@@ -78,7 +78,7 @@ def export(options: ExportOptions, on_stage: StageCallback | None = None) -> dic
     stages = Stages(on_stage)
     with ExitStack() as running:
         with stages("check"):
-            from converter.publish import Workspace
+            from converter.folder.workspace import Workspace
 
             trials = _checked(options)
             workspace = running.enter_context(Workspace(options.output))
@@ -126,12 +126,12 @@ def export(options: ExportOptions, on_stage: StageCallback | None = None) -> dic
 
 def _checked(options) -> list[Trial]:
     """Everything that can be refused is refused here, before torch is imported."""
-    from converter.publish import check_target
+    from converter.folder.workspace import check_target
 
     found = setups(options)
     check_target(options.output)
     if options.golden:
-        from converter.vectors import place_for
+        from converter.folder.vectors import place_for
 
         place_for(options.golden, options.output)
     for option, given in (
@@ -175,7 +175,7 @@ def _start_conversions(options, network, trials, workspace, running) -> dict[Mod
 
     Those that go on by themselves come first, and of them the largest.
     """
-    from converter.manifest import file_metadata
+    from converter.folder.manifest import file_metadata
     from converter.network.trace import trace
     from converter.util.files import write
 
@@ -246,7 +246,7 @@ def _multiply_adds(network, trials) -> dict[GraphSpec, int]:
 
 def _exported(trials, files, counts) -> list[Any]:
     """What the manifest lists."""
-    from converter.manifest import ExportedGraph
+    from converter.folder.manifest import ExportedGraph
 
     return [
         ExportedGraph(use.graph, use.file, files[use.file], sizes, counts[use.graph])
@@ -346,9 +346,9 @@ def _on_arm(options, trials, files, stages) -> dict[str, Any]:
 
 
 def _golden(options, made, workspace):
-    from converter.golden import golden_header
-    from converter.manifest import about_network
-    from converter.vectors import Group, make_vectors
+    from converter.folder.golden import golden_header
+    from converter.folder.manifest import about_network
+    from converter.folder.vectors import Group, make_vectors
 
     spec, first = options.network, made.trials[0]
     about = about_network(options.arch, spec, first.setup.dimensions, made.network)
@@ -358,9 +358,9 @@ def _golden(options, made, workspace):
 
 
 def _publish(options, made, workspace):
-    from converter.manifest import build_manifest
+    from converter.folder.manifest import build_manifest
+    from converter.folder.vectors import place_for, publish_vectors
     from converter.util.files import sha256
-    from converter.vectors import place_for, publish_vectors
 
     extra = sorted(workspace.folder.glob("*.pt"))
     packages = ["torch", "numpy", *(package for name in options.formats for package in FORMATS[name].packages)]

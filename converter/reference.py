@@ -10,14 +10,14 @@ from typing import Any
 
 from converter.errors import UsageError, VerificationError
 from converter.families.family import FAMILIES
-from converter.golden import Golden, golden_header, read_golden
+from converter.folder.golden import Golden, golden_header, read_golden
+from converter.folder.manifest import GOLDEN_INDEX, about_network
+from converter.folder.vectors import Group, make_vectors, publish_vectors
 from converter.layout import at_sizes
-from converter.manifest import GOLDEN_INDEX, about_network
 from converter.plan import check_checkpoint, reference_answers, reference_words
 from converter.proof.feeds import Feed
 from converter.spec.options import VerifyOptions
 from converter.subject import Subject
-from converter.vectors import Group, make_vectors, publish_vectors
 
 log = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from converter.errors import UsageError
-from converter.exported import Manifest, Model, models_of, read_manifest
+from converter.folder.exported import Manifest, Model, models_of, read_manifest
 from converter.plan import image_inputs, network_dimensions
 from converter.spec.network import FORMAT_NAMES, GraphSpec, NetworkSpec, TensorSpec, Tolerance
 from converter.spec.options import VerifyOptions, overridden
@@ -105,7 +105,7 @@ def _declared(network, dimensions):
 
 
 def _loose_subject(options) -> Subject:
-    from converter.loose import loose_models, parse_rename
+    from converter.folder.loose import loose_models, parse_rename
 
     network = options.network
     meanings = sorted(network.tensors)

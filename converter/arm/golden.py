@@ -6,12 +6,12 @@ from typing import Any
 
 from converter.arm.run import Answered
 from converter.arm.section import ArmSection
-from converter.golden import GoldenCase, golden_header, write_golden
-from converter.manifest import about_network
+from converter.folder.golden import GoldenCase, golden_header, write_golden
+from converter.folder.manifest import about_network
+from converter.folder.vectors import publish_vectors
 from converter.reference import GOLDEN_FOLDER, Reference
 from converter.spec.options import VerifyOptions
 from converter.subject import Subject
-from converter.vectors import publish_vectors
 
 
 class Kept:

@@ -10,7 +10,7 @@ from converter.bench.measure import measure
 from converter.bench.options import BenchOptions
 from converter.bench.result import Measured, result_of
 from converter.errors import UsageError
-from converter.exported import file_problems
+from converter.folder.exported import file_problems
 from converter.formats.format import check_runtime
 from converter.formats.isolated import WorkerProcess
 from converter.plan import StageCallback, Stages, check_checkpoint

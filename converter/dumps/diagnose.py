@@ -15,7 +15,7 @@ from converter.dumps.reference import Reference
 from converter.dumps.report import DumpsReport, TensorReport
 from converter.dumps.search import CaseSearch, Run, Runs
 from converter.dumps.values import value_faults
-from converter.golden import Golden
+from converter.folder.golden import Golden
 from converter.spec.network import Preprocess, Tolerance
 
 # A run takes some 50 ms; all hypotheses on one case are about as many.

@@ -12,7 +12,7 @@ from converter.dumps.names import Found, find_dumps
 from converter.dumps.reading import DumpError, multiple, read_numbers
 from converter.dumps.reference import Reference
 from converter.errors import UsageError
-from converter.golden_index import GoldenTensor
+from converter.folder.golden_index import GoldenTensor
 
 
 @dataclass(frozen=True, eq=False)

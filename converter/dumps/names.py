@@ -8,7 +8,7 @@ from pathlib import Path
 
 from converter.dumps.reading import EXTENSIONS
 from converter.errors import UsageError
-from converter.golden_index import GoldenIndex
+from converter.folder.golden_index import GoldenIndex
 
 _ROLES = ("output", "input", "intermediate")
 _HINTS = ("nchw", "nhwc")

@@ -5,8 +5,8 @@ from functools import cached_property
 
 import numpy as np
 
-from converter.golden import Golden
-from converter.golden_index import GoldenTensor
+from converter.folder.golden import Golden
+from converter.folder.golden_index import GoldenTensor
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from conftest import MOBILE, TINY
 from converter.dumps.diagnose import diagnose_dumps
 from converter.errors import ArchitectureError, ConversionError, UsageError
 from converter.families.family import FAMILIES
-from converter.golden import GoldenCase, golden_header, read_golden, write_golden
+from converter.folder.golden import GoldenCase, golden_header, read_golden, write_golden
 from converter.network.demo import seeded_state
 from converter.network.reference import TorchReference
 from converter.network.trace import intermediates, run_mode

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from converter.golden import GoldenCase, read_golden, write_golden
+from converter.folder.golden import GoldenCase, read_golden, write_golden
 from converter.proof.feeds import Feed
 from converter.spec.network import GraphSpec, Preprocess, TensorSpec, Tolerance
 

@@ -5,7 +5,7 @@ import json
 import tempfile
 from pathlib import Path
 
-from converter.publish import Workspace
+from converter.folder.workspace import Workspace
 
 
 class Place:

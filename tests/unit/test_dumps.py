@@ -10,7 +10,7 @@ from golden_folder import HEADER, PREPROCESS, THREE, TOLERANCES, TWO, inner, mak
 
 from converter.dumps.diagnose import diagnose_dumps
 from converter.errors import UsageError, VerificationError
-from converter.golden import GoldenCase, read_golden, write_golden
+from converter.folder.golden import GoldenCase, read_golden, write_golden
 from converter.spec.network import Preprocess, Tolerance
 
 SEEDS = {"noise_0": 1, "bag_png": 2}

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from converter.errors import UsageError, VerificationError
-from converter.exported import describe, models_of, read_manifest
+from converter.folder.exported import describe, models_of, read_manifest
 from converter.spec.config import network_for
 
 NETWORK = network_for(None)[1]

@@ -8,7 +8,7 @@ import pytest
 from golden_folder import HEADER, INIT, SHAPES, TOLERANCES, TWO, graph, make_golden, picture_feed, run
 
 from converter.errors import UsageError, VerificationError
-from converter.golden import GoldenCase, golden_header, read_golden, write_golden
+from converter.folder.golden import GoldenCase, golden_header, read_golden, write_golden
 from converter.proof.feeds import Feed
 
 

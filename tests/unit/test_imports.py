@@ -157,7 +157,7 @@ def modules_after(statement):
         "converter.families.family",
         "converter.families.lighttrack.path_name",
         "converter.spec.network",
-        "converter.publish",
+        "converter.folder.workspace",
         "converter.pipeline",
         "converter.dumps.diagnose",
         "converter.half.report",

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import pytest
 
 from converter import __version__
+from converter.folder.manifest import ExportedGraph, build_manifest, listed_files
 from converter.layout import setups
-from converter.manifest import ExportedGraph, build_manifest, listed_files
 from converter.pipeline import Made, Trial
 from converter.spec.config import network_for
 from converter.spec.naming import Naming

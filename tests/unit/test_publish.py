@@ -10,7 +10,7 @@ import pytest
 from place import Place
 
 from converter.errors import ConversionError, UsageError
-from converter.publish import Workspace, check_target, foreign_files
+from converter.folder.workspace import Workspace, check_target, foreign_files
 
 
 @pytest.fixture

@@ -12,15 +12,15 @@ from types import SimpleNamespace
 import pytest
 from place import Place
 
-from converter import publish
 from converter.errors import ConversionError, UsageError
-from converter.publish import Workspace, foreign_files
+from converter.folder import workspace as publish
+from converter.folder.workspace import Workspace, foreign_files
 
 CHILD = """
 import subprocess, sys, time
 from hashlib import sha256
 from pathlib import Path
-from converter.publish import Workspace
+from converter.folder.workspace import Workspace
 
 def files(folder):
     (folder / "a.bin").write_bytes(b"weights")
@@ -164,7 +164,7 @@ def test_two_steps_are_undone_without_a_janitor_too(place, no_exchange, failing_
 INTERRUPTED = """
 import os, sys, time
 from pathlib import Path
-from converter import publish
+from converter.folder import workspace as publish
 
 def hang(*_):
     print("moved aside", flush=True)

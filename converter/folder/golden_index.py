@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from converter.manifest import GENERATOR, SCHEMA_VERSION
+from converter.folder.manifest import GENERATOR, SCHEMA_VERSION
 from converter.spec.network import Frozen, Tolerance
 
 KIND = "golden"

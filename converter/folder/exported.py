@@ -9,8 +9,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from converter.errors import UsageError, VerificationError
-from converter.manifest import MANIFEST, listed_files
-from converter.publish import foreign_files
+from converter.folder.manifest import MANIFEST, listed_files
+from converter.folder.workspace import foreign_files
 from converter.spec.network import FORMAT_NAMES, GraphSpec, NetworkSpec, TensorSpec, Tolerance
 from converter.util.files import sha256
 

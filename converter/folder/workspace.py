@@ -22,7 +22,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from converter.errors import ConversionError, UsageError
-from converter.manifest import GOLDEN_INDEX, MANIFEST, listed_files
+from converter.folder.manifest import GOLDEN_INDEX, MANIFEST, listed_files
 from converter.util.files import sha256
 
 STALE_SECONDS = 3600

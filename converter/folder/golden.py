@@ -18,9 +18,9 @@ from pydantic import ValidationError
 
 from converter import __version__
 from converter.errors import UsageError, VerificationError
-from converter.golden_index import HEADER, KIND, Case, GoldenIndex, GoldenTensor
-from converter.manifest import GENERATOR, SCHEMA_VERSION
-from converter.manifest import GOLDEN_INDEX as INDEX
+from converter.folder.golden_index import HEADER, KIND, Case, GoldenIndex, GoldenTensor
+from converter.folder.manifest import GENERATOR, SCHEMA_VERSION
+from converter.folder.manifest import GOLDEN_INDEX as INDEX
 from converter.proof.feeds import Feed
 from converter.spec.network import GraphSpec, Preprocess, TensorSpec, Tolerance
 from converter.util.files import make_folder, write
@@ -32,7 +32,7 @@ def golden_header(
     """What the index says before its tensors.
 
     Args:
-        about: :func:`converter.manifest.about_network`.
+        about: :func:`converter.folder.manifest.about_network`.
         reference: who computed the vectors, in words.
     """
     table = {name: tolerance.model_dump() for name, tolerance in tolerances.items()}

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from converter.errors import ConversionError, UsageError, VerificationError
-from converter.exported import Model
+from converter.folder.exported import Model
 from converter.formats.format import FORMATS
 from converter.formats.isolated import IsolatedRunner
 from converter.spec.network import GraphSpec, TensorSpec
