@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from converter import __version__, sections
-from converter.arm.job import check_tolerances
-from converter.arm.root import arm_root
+from converter.checks.arm.job import check_tolerances
+from converter.checks.arm.root import arm_root
 from converter.errors import ConversionError, UsageError, VerificationError
 from converter.folder.exported import describe, file_problems
 from converter.folder.manifest import GENERATOR, GOLDEN_INDEX, SCHEMA_VERSION, tool_versions

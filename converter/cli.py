@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from converter.arm.command import (
+from converter.checks.arm.command import (
     RUNTIME,
     ArmBlobs,
     ArmCpu,
@@ -358,7 +358,7 @@ def export_command(
 
 
 def _run(options, as_json, verbose, quiet):
-    from converter.arm.table import print_arm
+    from converter.checks.arm.table import print_arm
     from converter.pipeline import export
     from converter.summary import print_checks, print_summary
 

@@ -39,11 +39,11 @@ def print_result(console: Console, result: Mapping[str, Any], verbose: bool = Fa
 def _print_more(console, result, verbose):
     """The sections that were asked for."""
     for name, module, function in (
-        ("layers", "converter.layers.table", "print_layers"),
-        ("dumps", "converter.dumps.table", "print_dumps"),
+        ("layers", "converter.checks.layers.table", "print_layers"),
+        ("dumps", "converter.checks.dumps.table", "print_dumps"),
         ("clip", "converter.clip.table", "print_clip"),
-        ("fp16", "converter.half.table", "print_half"),
-        ("arm", "converter.arm.table", "print_arm"),
+        ("fp16", "converter.checks.half.table", "print_half"),
+        ("arm", "converter.checks.arm.table", "print_arm"),
     ):
         if name in result:
             section = result[name]

@@ -144,8 +144,8 @@ def _checked(options) -> list[Trial]:
         if given and "ncnn" not in options.formats:
             raise UsageError(f"{option} is about ncnn models; add --format ncnn")
     if options.arm:
-        from converter.arm.job import check_tolerances
-        from converter.arm.root import arm_root
+        from converter.checks.arm.job import check_tolerances
+        from converter.checks.arm.root import arm_root
 
         arm_root(options.arm.root)
         check_tolerances(options.network, options.arm.modes)
@@ -302,8 +302,8 @@ def _probe(format, graphs, runners):
 
 def _protect(trials, files) -> dict[str, tuple[str, ...]]:
     """Switch half arithmetic off in the ncnn layers that need it at any size; what runs the graphs is loaded anew."""
-    from converter.half.analysis import fp16_report
-    from converter.half.masks import protect_files
+    from converter.checks.half.analysis import fp16_report
+    from converter.checks.half.masks import protect_files
 
     changed: dict[str, tuple[str, ...]] = {}
     for trial in trials:
@@ -329,9 +329,9 @@ def _oldest_ncnn(files) -> str | None:
 
 def _on_arm(options, trials, files, stages) -> dict[str, Any]:
     """The ncnn models on the emulated ARM cpu, a gate of its own; one that serves several sizes at its first."""
-    from converter.arm.job import arm_job
-    from converter.arm.root import read_root
-    from converter.arm.run import check_arm
+    from converter.checks.arm.job import arm_job
+    from converter.checks.arm.root import read_root
+    from converter.checks.arm.run import check_arm
 
     groups = [
         ([(use.graph, files[use.file]) for use in trial.setup.uses["ncnn"]], trial.feeds, trial.answers)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from converter.arm.root import ArmRoot
+from converter.checks.arm.root import ArmRoot
 from converter.errors import UsageError
 from converter.families.family import FAMILIES
 from converter.formats.format import FORMATS
@@ -54,7 +54,7 @@ class Walks:
 
 def layers(case: Case) -> Walks:
     """Every graph beside the network, layer by layer, on the last of the inputs (a real crop where there is one)."""
-    from converter.layers.walk import walk_layers
+    from converter.checks.layers.walk import walk_layers
 
     tolerances = case.subject.tolerances(case.options)
     known = {**case.reference.answers[-1], **case.reference.feeds[-1].tensors}
@@ -108,7 +108,7 @@ def clip(case: Case, formats: list[str], opened: Any, on_frame: Callable[[int, i
 
 def dumps(case: Case):
     """What a device wrote beside the golden vectors."""
-    from converter.dumps.diagnose import diagnose_dumps
+    from converter.checks.dumps.diagnose import diagnose_dumps
 
     golden = golden_of(case.options, case.subject)
     if golden is None:
@@ -150,7 +150,7 @@ def _run(case) -> Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]] | Non
 
 def half(case: Case):
     """What half precision would do to the ncnn models."""
-    from converter.half.analysis import fp16_report
+    from converter.checks.half.analysis import fp16_report
 
     models = [model for model in case.subject.models if model.format == "ncnn"]
     return fp16_report(
@@ -164,9 +164,9 @@ def half(case: Case):
 
 def arm(case: Case, root: ArmRoot, stages: Callable) -> Any:
     """The ncnn models on the emulated ARM cpu; its answers become golden vectors where they are asked for."""
-    from converter.arm.golden import Kept
-    from converter.arm.job import arm_job
-    from converter.arm.run import check_arm
+    from converter.checks.arm.golden import Kept
+    from converter.checks.arm.job import arm_job
+    from converter.checks.arm.run import check_arm
 
     subject, reference = case.subject, case.reference
     models = [(model.graph, model.files) for model in subject.models if model.format == "ncnn"]

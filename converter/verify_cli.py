@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from converter.arm.command import (
+from converter.checks.arm.command import (
     HOST_RUNTIMES,
     PANEL,
     RUNTIME,

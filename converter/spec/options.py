@@ -20,11 +20,11 @@ from converter.spec.network import (
 
 
 class ArmOptions(Frozen):
-    """How to run ncnn models on the emulated ARM cpu; see :mod:`converter.arm`.
+    """How to run ncnn models on the emulated ARM cpu; see :mod:`converter.checks.arm`.
 
     Attributes:
         root: the folder with what runs them.
-        modes: names of :data:`converter.arm.modes.MODES`.
+        modes: names of :data:`converter.checks.arm.modes.MODES`.
         cpu: as qemu calls it.
         inputs: how many to run.
         blobs: whether to look for NaN and infinity in every blob.

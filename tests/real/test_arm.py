@@ -17,12 +17,12 @@ from test_half import Model, reported, scalable_pair, specs
 
 from commands import Finished, command, environment, lt_export, lt_verify
 from conftest import TINY
-from converter.arm.job import ArmGroup, ArmJob, ArmModel
-from converter.arm.root import arm_root, default_folder
-from converter.arm.run import check_arm
+from converter.checks.arm.job import ArmGroup, ArmJob, ArmModel
+from converter.checks.arm.root import arm_root, default_folder
+from converter.checks.arm.run import check_arm
+from converter.checks.half.masks import protect_files
 from converter.errors import DependencyError
 from converter.formats.ncnn.param import load_param
-from converter.half.masks import protect_files
 from converter.plan import Stages
 from converter.proof.feeds import Feed, noise_feeds
 from converter.spec.config import network_for

@@ -8,9 +8,9 @@ import sys
 import numpy as np
 import pytest
 
-from converter.arm.guest import read_message, write_message
-from converter.arm.modes import MODES
-from converter.arm.process import SCRIPT
+from converter.checks.arm.guest import read_message, write_message
+from converter.checks.arm.modes import MODES
+from converter.checks.arm.process import SCRIPT
 
 pytestmark = pytest.mark.real
 

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from conftest import MOBILE, TINY
-from converter.dumps.diagnose import diagnose_dumps
+from converter.checks.dumps.diagnose import diagnose_dumps
 from converter.errors import ArchitectureError, ConversionError, UsageError
 from converter.families.family import FAMILIES
 from converter.folder.golden import GoldenCase, golden_header, read_golden, write_golden

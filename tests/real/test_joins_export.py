@@ -77,7 +77,7 @@ def test_every_input_is_compared_at_every_size(plain):
 
 def test_the_proof_is_of_the_models_with_the_masks(export, monkeypatch):
     """Masks change nothing in float32; what stands in for them here, does."""
-    from converter.half import masks
+    from converter.checks.half import masks
 
     protect_files = masks.protect_files
 

@@ -9,9 +9,9 @@ from damage import INSERTED, Ncnn, Onnx, as_others_write_it
 
 from commands import lt_export
 from conftest import MOBILE, TINY
+from converter.checks.layers.walk import walk_layers
 from converter.families.family import FAMILIES
 from converter.formats.ncnn.param import read_param
-from converter.layers.walk import walk_layers
 from converter.network.checkpoint import load_strictly, read_checkpoint
 from converter.network.load import one_thread
 from converter.network.reference import TorchReference

@@ -8,7 +8,7 @@ import pytest
 
 from commands import BENCH, EXPORT, ROOT, VERIFY, command, environment
 from conftest import TINY
-from converter.arm.commands import attempt
+from converter.checks.arm.commands import attempt
 from converter.util.process import python_environment, python_module
 
 pytestmark = pytest.mark.real

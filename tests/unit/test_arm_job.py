@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from converter.arm.job import arm_job, check_tolerances
+from converter.checks.arm.job import arm_job, check_tolerances
 from converter.errors import UsageError
 from converter.proof.feeds import Feed
 from converter.spec.config import network_for

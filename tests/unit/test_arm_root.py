@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from arm_root import ELF, hand_made, program
 
-from converter.arm.root import Record, arm_root, default_folder
+from converter.checks.arm.root import Record, arm_root, default_folder
 from converter.errors import DependencyError
 from converter.util.files import sha256
 

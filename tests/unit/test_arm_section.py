@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from converter.arm.decision import Head
-from converter.arm.modes import MODES, mode_named
-from converter.arm.probe import Proof, _arithmetic, _storage
-from converter.arm.section import ArmCheck, ArmSection, BlobCounts, ModeResult
-from converter.arm.table import print_arm
+from converter.checks.arm.decision import Head
+from converter.checks.arm.modes import MODES, mode_named
+from converter.checks.arm.probe import Proof, _arithmetic, _storage
+from converter.checks.arm.section import ArmCheck, ArmSection, BlobCounts, ModeResult
+from converter.checks.arm.table import print_arm
+from converter.checks.half.masks import DangerousMask
 from converter.errors import UsageError
-from converter.half.masks import DangerousMask
 from converter.proof.compare import compare, compare_decision
 from converter.report.sections.arm import arm_section
 from converter.spec.network import Tolerance

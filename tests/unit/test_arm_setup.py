@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from arm_root import ELF, hand_made, program
 
-from converter.arm import setup, wheels
-from converter.arm.commands import reason, run
-from converter.arm.packages import candidates
-from converter.arm.setup import _glibc, _make_part, _publish, setup_arm
-from converter.arm.sources import derived_sources
-from converter.arm.wheels import fetch_wheels, platforms, unpack_wheels, wheel_versions
+from converter.checks.arm import setup, wheels
+from converter.checks.arm.commands import reason, run
+from converter.checks.arm.packages import candidates
+from converter.checks.arm.setup import _glibc, _make_part, _publish, setup_arm
+from converter.checks.arm.sources import derived_sources
+from converter.checks.arm.wheels import fetch_wheels, platforms, unpack_wheels, wheel_versions
 from converter.errors import DependencyError, UsageError
 from converter.plan import Stages
 

@@ -6,10 +6,10 @@ import pytest
 from golden_folder import PREPROCESS, TOLERANCES, UPDATE, graph, make_golden, picture, picture_feed, run
 from rich.console import Console
 
-from converter.dumps.diagnose import diagnose_dumps
-from converter.dumps.layouts import layouts, padded_orders
-from converter.dumps.reading import DumpError, read_numbers
-from converter.dumps.table import print_dumps
+from converter.checks.dumps.diagnose import diagnose_dumps
+from converter.checks.dumps.layouts import layouts, padded_orders
+from converter.checks.dumps.reading import DumpError, read_numbers
+from converter.checks.dumps.table import print_dumps
 from converter.errors import UsageError
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from golden_folder import HEADER, PREPROCESS, THREE, TOLERANCES, TWO, inner, make_golden, picture, picture_feed, run
 
-from converter.dumps.diagnose import diagnose_dumps
+from converter.checks.dumps.diagnose import diagnose_dumps
 from converter.errors import UsageError, VerificationError
 from converter.folder.golden import GoldenCase, read_golden, write_golden
 from converter.spec.network import Preprocess, Tolerance

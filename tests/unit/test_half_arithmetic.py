@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from converter.half.arithmetic import (
+from converter.checks.half.arithmetic import (
     WINOGRADS,
     depthwise_sum,
     halved,
@@ -14,7 +14,7 @@ from converter.half.arithmetic import (
     winograd_for,
     winograd_sum,
 )
-from converter.half.step import Step, hard_sigmoid, hard_swish
+from converter.checks.half.step import Step, hard_sigmoid, hard_swish
 
 
 def draw(*shape, seed=0):

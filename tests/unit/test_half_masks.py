@@ -2,9 +2,9 @@
 
 import pytest
 
+from converter.checks.half.masks import computes_in_float, dangerous_masks, protect_files, protected
 from converter.errors import ConversionError
 from converter.formats.ncnn.param import load_param, read_param
-from converter.half.masks import computes_in_float, dangerous_masks, protect_files, protected
 
 PARAM = """7767517
 6 7

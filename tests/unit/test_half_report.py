@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from converter.half.masks import DangerousMask
-from converter.half.report import HalfError, HalfReport, LayerReport, OutputHalf
-from converter.half.table import print_half
+from converter.checks.half.masks import DangerousMask
+from converter.checks.half.report import HalfError, HalfReport, LayerReport, OutputHalf
+from converter.checks.half.table import print_half
 
 
 def layer(name="conv", graph="update", largest=10.0, bound=40.0, masked=False, problem=None, kind="Convolution"):

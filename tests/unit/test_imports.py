@@ -19,18 +19,18 @@ TORCH = {
     "converter.formats.onnx.convert",
     "converter.network.demo",
     "converter.network.reference",
-    "converter.half.analysis",
-    "converter.half.arithmetic",
-    "converter.half.layers",
-    "converter.half.network",
-    "converter.half.products",
-    "converter.half.step",
-    "converter.layers.torch_side",
+    "converter.checks.half.analysis",
+    "converter.checks.half.arithmetic",
+    "converter.checks.half.layers",
+    "converter.checks.half.network",
+    "converter.checks.half.products",
+    "converter.checks.half.step",
+    "converter.checks.layers.torch_side",
     "converter.bench.torch_side",
 }
 RUNTIMES = {
-    # converter.arm.guest does so in a function that only the emulated Python calls
-    "ncnn": {"converter.formats.ncnn.convert", "converter.formats.ncnn.runner", "converter.arm.guest"},
+    # converter.checks.arm.guest does so in a function that only the emulated Python calls
+    "ncnn": {"converter.formats.ncnn.convert", "converter.formats.ncnn.runner", "converter.checks.arm.guest"},
     "pnnx": {"converter.formats.ncnn.convert"},
     "onnx": {"converter.formats.onnx.convert", "converter.formats.onnx.file", "converter.formats.onnx.half"},
     "onnxsim": {"converter.formats.onnx.convert"},
@@ -114,7 +114,7 @@ def test_all_modules_are_looked_at():
 
 def test_only_what_runs_a_network_imports_the_official_patches():
     outside = {name for name in importers("official_patches") if not within(name, "official_patches")}
-    assert outside == {"converter.network.load", "converter.network.trace", "converter.layers.torch_side"}
+    assert outside == {"converter.network.load", "converter.network.trace", "converter.checks.layers.torch_side"}
 
 
 def test_official_patches_import_nothing_of_the_converter():
@@ -159,20 +159,20 @@ def modules_after(statement):
         "converter.spec.network",
         "converter.folder.workspace",
         "converter.pipeline",
-        "converter.dumps.diagnose",
-        "converter.half.report",
-        "converter.half.masks",
-        "converter.half.table",
-        "converter.layers.walk",
-        "converter.layers.table",
+        "converter.checks.dumps.diagnose",
+        "converter.checks.half.report",
+        "converter.checks.half.masks",
+        "converter.checks.half.table",
+        "converter.checks.layers.walk",
+        "converter.checks.layers.table",
         "converter.bench.run",
         "converter.bench.plot",
         "converter.bench.table",
         "converter.bench.timed",
-        "converter.arm.run",
-        "converter.arm.setup",
-        "converter.arm.guest",
-        "converter.arm.table",
+        "converter.checks.arm.run",
+        "converter.checks.arm.setup",
+        "converter.checks.arm.guest",
+        "converter.checks.arm.table",
     ],
 )
 def test_light_module_does_not_import_torch(name):

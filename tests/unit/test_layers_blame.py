@@ -5,13 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from converter.layers import kinds
-from converter.layers.align import align
-from converter.layers.blame import first_bad
-from converter.layers.expect import BAD, EARLY, GOOD, Expectation
-from converter.layers.figures import same_numbers
-from converter.layers.graphs import ConvertedGraph, ConvertedLayer, Operation, Recording
-from converter.layers.kinds import Primitive, Window
+from converter.checks.layers import kinds
+from converter.checks.layers.align import align
+from converter.checks.layers.blame import first_bad
+from converter.checks.layers.expect import BAD, EARLY, GOOD, Expectation
+from converter.checks.layers.figures import same_numbers
+from converter.checks.layers.graphs import ConvertedGraph, ConvertedLayer, Operation, Recording
+from converter.checks.layers.kinds import Primitive, Window
 from converter.spec.network import Tolerance
 
 TOLERANCE = Tolerance(rtol=1e-4)

@@ -7,17 +7,17 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from converter.checks.layers import kinds
+from converter.checks.layers.align import best_pairs
+from converter.checks.layers.blobs import fetch
+from converter.checks.layers.figures import channel_error, figures, same_numbers
+from converter.checks.layers.graphs import ConvertedGraph, ConvertedLayer
+from converter.checks.layers.kinds import Primitive, Window, likeness
+from converter.checks.layers.ncnn_side import converted_graph
+from converter.checks.layers.table import print_layers
+from converter.checks.layers.walk import LayerRow, LayerWalk, read_converted
 from converter.errors import ConversionError
 from converter.formats.ncnn.param import read_param
-from converter.layers import kinds
-from converter.layers.align import best_pairs
-from converter.layers.blobs import fetch
-from converter.layers.figures import channel_error, figures, same_numbers
-from converter.layers.graphs import ConvertedGraph, ConvertedLayer
-from converter.layers.kinds import Primitive, Window, likeness
-from converter.layers.ncnn_side import converted_graph
-from converter.layers.table import print_layers
-from converter.layers.walk import LayerRow, LayerWalk, read_converted
 from converter.spec.network import GraphSpec, Tolerance
 
 TOLERANCE = Tolerance(rtol=1e-4)

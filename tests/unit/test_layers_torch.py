@@ -5,10 +5,10 @@ import pytest
 import torch
 from torch import nn
 
+from converter.checks.layers import kinds
+from converter.checks.layers.kinds import Window
+from converter.checks.layers.torch_side import record, replay
 from converter.errors import ArchitectureError
-from converter.layers import kinds
-from converter.layers.kinds import Window
-from converter.layers.torch_side import record, replay
 from converter.spec.network import GraphSpec, TensorSpec
 
 

@@ -1,0 +1,183 @@
+"""What runs inside the emulated Python: loads ncnn models, answers calls on stdout. Stands on its own.
+
+Nothing here imports the project, for there is only numpy and ncnn beside it; Python 3.11 or newer. The other side is
+:class:`converter.checks.arm.process.ArmProcess`, which imports the two functions that make and read messages from here.
+
+A message is ``MAGIC``, the length of a header (little-endian, 4 bytes), the header as JSON, and the arrays that the
+header names under "arrays" as [name, shape] pairs, float32, one behind the other.
+"""
+
+import json
+import math
+import os
+import signal
+import struct
+import sys
+from collections.abc import Mapping
+from typing import Any, BinaryIO
+
+import numpy as np
+
+MAGIC = b"lt-arm 1"
+LARGEST_HEADER = 1 << 24
+LARGEST_ARRAYS = 1 << 30
+PARENT_DIED = 1  # prctl's PR_SET_PDEATHSIG
+
+
+def write_message(stream: BinaryIO, header: Mapping[str, Any], arrays: Mapping[str, np.ndarray] | None = None) -> None:
+    """Send a header and float32 arrays by name."""
+    arrays = {name: np.ascontiguousarray(array, "<f4") for name, array in (arrays or {}).items()}
+    described = {**header, "arrays": [[name, list(array.shape)] for name, array in arrays.items()]}
+    text = json.dumps(described).encode()
+    stream.write(MAGIC + struct.pack("<I", len(text)) + text)
+    for array in arrays.values():
+        stream.write(array.tobytes())
+    stream.flush()
+
+
+def read_message(stream: BinaryIO) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Header and arrays of the next message.
+
+    Raises:
+        EOFError: when the stream ends before or in a message.
+        ValueError: when something else than a message comes.
+    """
+    start = _exactly(stream, len(MAGIC) + 4)
+    if not start.startswith(MAGIC):
+        raise ValueError(f"{start!r} where a message should begin")
+    (length,) = struct.unpack("<I", start[len(MAGIC) :])
+    if length > LARGEST_HEADER:
+        raise ValueError(f"a header of {length} bytes")
+    header = json.loads(_exactly(stream, length))
+    if not isinstance(header, dict):
+        raise ValueError("a header that is no object")
+    arrays, left = {}, LARGEST_ARRAYS
+    for name, shape in header.pop("arrays"):
+        size = 4 * math.prod(shape)
+        left -= size
+        if min(shape, default=0) < 0 or left < 0:
+            raise ValueError(f"an array of shape {shape}")
+        arrays[name] = np.frombuffer(_exactly(stream, size), "<f4").reshape(shape).astype(np.float32)
+    return header, arrays
+
+
+def _exactly(stream, count):
+    data = stream.read(count)
+    if len(data) < count:
+        raise EOFError
+    return data
+
+
+class Models:
+    """ncnn models by name, all with the same options.
+
+    Args:
+        options: of ``ncnn.Option``, name to value.
+    """
+
+    def __init__(self, options: Mapping[str, Any]):
+        import ncnn
+
+        self.ncnn = ncnn
+        self.options = options
+        self.nets: dict[str, Any] = {}
+
+    def hello(self) -> dict[str, Any]:
+        """What runs here."""
+        return {
+            "machine": os.uname().machine,
+            "python": ".".join(map(str, sys.version_info[:3])),
+            "numpy": np.__version__,
+            "ncnn": self.ncnn.__version__,
+            "half_arithmetic": bool(self.ncnn.cpu_support_arm_asimdhp()),
+        }
+
+    def load(self, name: str, param: str, weights: str) -> dict[str, Any]:
+        """Load a model; what ncnn says its inputs and outputs are."""
+        net = self.ncnn.Net()
+        for option, value in self.options.items():
+            if not hasattr(net.opt, option):
+                raise RuntimeError(f"this ncnn has no option {option}")
+            setattr(net.opt, option, value)
+        for call, path in ((net.load_param, param), (net.load_model, weights)):
+            if (code := call(path)) != 0:
+                raise RuntimeError(f"ncnn does not load {os.path.basename(path)}: {call.__name__} returned {code}")
+        self.nets[name] = net
+        return {"inputs": net.input_names(), "outputs": net.output_names()}
+
+    def infer(self, name: str, feed: Mapping[str, np.ndarray], blobs: list[str]) -> dict[str, np.ndarray]:
+        """Blobs of a model, float32, without the batch axis."""
+        ends = set(blobs) <= set(self.nets[name].output_names())
+        return dict(self._extracted(name, feed, blobs, light=ends))  # light mode drops inner blobs after their use
+
+    def count(self, name: str, feed: Mapping[str, np.ndarray], blobs: list[str]) -> dict[str, Any]:
+        """Of each blob: how many values it has, are NaN, are infinite, and the largest finite magnitude."""
+        counts = {}
+        for blob, array in self._extracted(name, feed, blobs, light=False):
+            finite = np.abs(array[np.isfinite(array)])
+            largest = float(finite.max()) if finite.size else None
+            counts[blob] = [array.size, int(np.isnan(array).sum()), int(np.isinf(array).sum()), largest]
+        return counts
+
+    def _extracted(self, name, feed, blobs, light):
+        with self.nets[name].create_extractor() as extractor:
+            extractor.set_light_mode(light)
+            for blob, array in feed.items():
+                array = np.ascontiguousarray(array)  # named until it is cloned: ncnn.Mat shares its memory
+                self._check("input", blob, extractor.input(blob, self.ncnn.Mat(array).clone()))
+            for blob in blobs:
+                code, mat = extractor.extract(blob)
+                self._check("extract", blob, code if code or not mat.empty() else "an empty blob")
+                yield blob, np.array(mat).astype(np.float32, copy=True)
+
+    def _check(self, call, blob, code):
+        if code != 0:
+            raise RuntimeError(f"{call} of blob {blob!r} returned {code}, expected 0")
+
+
+def answer(models: Models, call: str, header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]):
+    """(header, arrays) of the answer to one call."""
+    if call == "hello":
+        return models.hello(), {}
+    if call == "load":
+        return models.load(header["name"], header["param"], header["weights"]), {}
+    if call == "infer":
+        return {}, models.infer(header["name"], arrays, header["blobs"])
+    if call == "count":
+        return {"counts": models.count(header["name"], arrays, header["blobs"])}, {}
+    raise RuntimeError(f"unknown call {call!r}")
+
+
+def end_with(parent: int) -> None:
+    """Let the kernel end this process when the one that started it ends, however that happens.
+
+    Args:
+        parent: its process id; it may be gone already.
+    """
+    import ctypes
+
+    ctypes.CDLL(None).prctl(PARENT_DIED, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def main() -> None:
+    """``guest.py PARENT OPTIONS``: the options of ncnn as JSON; ends when its input does."""
+    end_with(int(sys.argv[1]))
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what ncnn prints cannot get between the messages
+    models = Models(json.loads(sys.argv[2]))
+    while True:
+        try:
+            header, arrays = read_message(sys.stdin.buffer)
+        except EOFError:
+            return
+        try:
+            found, given = answer(models, header.pop("call"), header, arrays)
+        except RuntimeError as error:
+            found, given = {"error": str(error)}, {}
+        write_message(answers, found, given)
+
+
+if __name__ == "__main__":
+    main()

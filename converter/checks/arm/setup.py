@@ -1,0 +1,208 @@
+"""Building an ARM root: fetched, unpacked and tried in a folder beside, then put in place in one step."""
+
+import contextlib
+import logging
+import os
+import re
+import shutil
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+
+from converter.checks.arm.commands import cannot_write
+from converter.checks.arm.modes import DEFAULT_CPU, MODES
+from converter.checks.arm.packages import (
+    GUEST,
+    LIBRARIES,
+    PrivateApt,
+    chosen_python,
+    fetch_qemu,
+    python_packages,
+    unpack,
+)
+from converter.checks.arm.process import ArmProcess
+from converter.checks.arm.root import PACKAGES, QEMU, RECORD, SYSTEM, ArmRoot, Record, arm_root, qemu_on_path
+from converter.checks.arm.wheels import fetch_wheels, unpack_wheels, wheel_versions
+from converter.errors import ConversionError, DependencyError, UsageError
+from converter.util.files import sha256
+
+log = logging.getLogger(__name__)
+
+OWN = {SYSTEM, PACKAGES, QEMU, RECORD}
+
+StageFactory = Callable[[str], AbstractContextManager[list[str]]]
+
+
+def setup_arm(folder: Path, stages: StageFactory) -> tuple[ArmRoot, bool]:
+    """Build a root, unless a sound one of the same versions is there.
+
+    Args:
+        folder: where; absent, empty, or an earlier root, which is replaced when the new one is finished.
+        stages: see :class:`converter.plan.Stages`.
+
+    Returns:
+        the root, and whether it was built now.
+
+    Raises:
+        UsageError: for a folder that holds something else.
+        DependencyError: naming what is missing.
+    """
+    folder = Path(os.path.abspath(folder))
+    versions = wheel_versions()
+    try:
+        found = arm_root(folder)
+    except DependencyError as error:
+        found, why = None, str(error)
+    else:
+        if found.record is None:
+            raise UsageError(f"--setup-arm {folder}: holds a root that was built by hand; it can be used as it is")
+        if found.record.wheels == versions:
+            return found, False
+        why = f"ARM root {folder} has {found.record.wheels}, wanted is {versions}"
+    if _refuse_foreign(folder):
+        log.warning("%s", why.replace("rebuilds it", "is doing so"))
+    part = _make_part(folder)
+    try:
+        _build(part, versions, stages)
+        _publish(part, folder)
+    except OSError as error:
+        raise cannot_write(folder, error) from None
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return arm_root(folder), True
+
+
+def _refuse_foreign(folder) -> bool:
+    """Whether something is there; nothing but parts of a root may be."""
+    try:
+        names = sorted(os.listdir(folder))
+    except FileNotFoundError:
+        return False
+    except NotADirectoryError:
+        raise UsageError(f"--setup-arm {folder}: is a file or lies in one, expected a folder to make") from None
+    except OSError as error:
+        raise cannot_write(folder, error) from None
+    if foreign := [name for name in names if name not in OWN]:
+        raise UsageError(
+            f"--setup-arm {folder}: holds {foreign[0]!r}, which is no part of an ARM root; nothing was touched: "
+            "choose another folder"
+        )
+    return bool(names)
+
+
+def _make_part(folder):
+    """A new folder beside; those of builds that were killed are removed."""
+    part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        for name in os.listdir(folder.parent):
+            left = re.fullmatch(rf"\.{re.escape(folder.name)}\.(\d+)(\.old)?\.part", name)
+            if left and not _alive(int(left[1])):
+                shutil.rmtree(folder.with_name(name), ignore_errors=True)
+        part.mkdir()
+    except OSError as error:
+        raise cannot_write(folder, error) from None
+    return part
+
+
+def _alive(process):
+    if process == os.getpid():
+        return False
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _build(part, versions, stages):
+    if find_spec("pip") is None:
+        raise DependencyError(
+            "aarch64 wheels: pip is not installed beside this Python; python -m ensurepip installs it"
+        )
+    system, packages, work = part / SYSTEM, part / PACKAGES, part / "work"
+    with stages("packages") as notes:
+        apt = PrivateApt(work)
+        apt.update()
+        python = chosen_python(apt)
+        debs = apt.download([f"{name}:{GUEST}" for name in (*LIBRARIES, *python_packages(python))])
+        notes.append(f"{len(debs)} for {GUEST}, Python {python}")
+    with stages("emulator") as notes:
+        there = qemu_on_path()
+        names = [deb.name for deb in debs] + ([] if there else [fetch_qemu(apt, part / QEMU)])
+        notes.append(str(there or names[-1]))
+    with stages("wheels") as notes:
+        wheels = fetch_wheels(versions, python, _glibc(debs), work / "wheels")
+        notes += [f"{name} {version}" for name, version in versions.items()]
+    with stages("unpack") as notes:
+        system.mkdir()
+        unpack(debs, system)
+        unpack_wheels(wheels, packages)
+        shutil.rmtree(work)
+    with stages("try") as notes:
+        qemu = there or part / QEMU
+        hello = _tried(ArmRoot(part, system, system / f"usr/bin/python{python}", qemu, None))
+        about = f"{hello['machine']}, Python {hello['python']}, ncnn {hello['ncnn']}"
+        notes.append(f"{about}, {'' if hello['half_arithmetic'] else 'no '}half arithmetic")
+    files, links = _contents(part)
+    record = Record(
+        python=python,
+        qemu=str(there or QEMU),
+        packages=names,
+        wheels=dict(versions),
+        hello=hello,
+        files=files,
+        links=links,
+    )
+    (part / RECORD).write_text(record.model_dump_json(indent=1) + "\n")
+
+
+def _glibc(debs) -> int:
+    """Minor version of the C library among packages: ``libc6_2.36-9_arm64.deb`` is 36."""
+    name = next(deb.name for deb in debs if deb.name.startswith("libc6_"))
+    digits = name.removeprefix("libc6_2.").partition("-")[0].partition(".")[0]
+    if not digits.isdigit():
+        raise DependencyError(f"unpacking {name}: expected a C library 2.N")
+    return int(digits)
+
+
+def _tried(root) -> dict:
+    """What the new root says of itself; its modules are compiled on the way, once for all later runs."""
+    process = ArmProcess(replace(root, compiles=True), DEFAULT_CPU, MODES["fp32"].options, "emulated aarch64")
+    try:
+        return process.start()
+    except ConversionError as error:
+        raise DependencyError(f"what was unpacked does not run: {error}") from None
+    finally:
+        process.stop()
+
+
+def _contents(folder):
+    files, links = [], []
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if path.is_symlink():
+            links.append((name, os.readlink(path)))
+        elif path.is_file():
+            files.append((name, path.stat().st_size, sha256(path)))
+    return files, links
+
+
+def _publish(part, folder):
+    """The finished folder in place of what is there, which may be another run's by now."""
+    aside = part.with_name(part.name.removesuffix(".part") + ".old.part")
+    for attempt in range(3):
+        with contextlib.suppress(FileNotFoundError):
+            os.rename(folder, aside)
+        try:
+            os.rename(part, folder)
+            break
+        except OSError:
+            if attempt == 2:
+                raise
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)

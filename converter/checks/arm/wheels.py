@@ -1,0 +1,72 @@
+"""ncnn and numpy for aarch64: their wheels, fetched by pip for another machine and unpacked."""
+
+import re
+import zipfile
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+
+import converter
+from converter.checks.arm.commands import attempt, cannot_write, reason
+from converter.errors import DependencyError
+from converter.util.process import python_module
+
+PACKAGES = ("ncnn", "numpy")
+OLDEST_GLIBC = 17  # manylinux_2_17, which manylinux2014 is another name of
+
+
+def wheel_versions() -> dict[str, str]:
+    """What to fetch: the versions of ``constraints.txt``, in an installation without it those that are installed."""
+    pinned = {}
+    constraints = Path(converter.__file__).parent.parent / "constraints.txt"
+    if constraints.is_file():
+        pinned = dict(re.findall(r"^([\w.-]+)==(\S+)", constraints.read_text(encoding="utf-8"), re.MULTILINE))
+    try:
+        return {name: pinned.get(name) or metadata.version(name) for name in PACKAGES}
+    except metadata.PackageNotFoundError as error:
+        raise DependencyError(f"which version of {error.name} to fetch is not known: it is not installed") from None
+
+
+def platforms(glibc: int) -> list[str]:
+    """pip's names of machines on which a wheel may count, with glibc 2.``glibc``."""
+    newer = [f"manylinux_2_{minor}_aarch64" for minor in range(OLDEST_GLIBC, glibc + 1)]
+    return ["manylinux2014_aarch64", *newer]
+
+
+def fetch_wheels(versions: Mapping[str, str], python: str, glibc: int, folder: Path) -> list[Path]:
+    """Wheels for aarch64.
+
+    Args:
+        python: as "3.11".
+        glibc: minor version of the one that they will run on.
+        folder: for them; made here.
+
+    Raises:
+        DependencyError: when pip is missing or cannot get one.
+    """
+    what = f"aarch64 wheels of {' and '.join(f'{name} {version}' for name, version in versions.items())}"
+    words = ["--no-deps", "--only-binary=:all:", "--implementation", "cp", "--python-version", python]
+    words += ["--disable-pip-version-check", "--no-input", "--dest", str(folder)]
+    for platform in platforms(glibc):
+        words += ["--platform", platform]
+    wanted = [f"{name}=={version}" for name, version in versions.items()]
+    code, out, err = attempt(python_module("pip", "download", *words, *wanted), what)
+    if code:
+        if "No module named pip" in err:
+            raise DependencyError(f"{what}: pip is not installed beside this Python; python -m ensurepip installs it")
+        raise DependencyError(f"{what}: {reason(out + err) or f'pip ended with code {code}'}")
+    return sorted(folder.glob("*.whl"))
+
+
+def unpack_wheels(wheels: list[Path], folder: Path) -> None:
+    """Raises:
+    DependencyError: for a wheel that cannot be unpacked.
+    """
+    for wheel in wheels:
+        try:
+            with zipfile.ZipFile(wheel) as archive:
+                archive.extractall(folder)
+        except zipfile.BadZipFile as error:
+            raise DependencyError(f"unpacking {wheel.name}: {error}") from None
+        except OSError as error:
+            raise cannot_write(folder, error) from None

@@ -1,0 +1,4 @@
+"""Dumps of a device against golden vectors: which tensor is off, and why.
+
+:func:`.diagnose.diagnose_dumps` compares, :func:`.table.print_dumps` prints.
+"""

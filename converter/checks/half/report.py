@@ -1,0 +1,210 @@
+"""What the half-precision report says; numbers only, nothing here computes or imports torch."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from converter.checks.half.masks import DangerousMask
+
+LARGEST = 65504.0
+SMALLEST_NORMAL = 2.0**-14
+NEAR = 4.0
+
+RUN = "ranges of the blobs: ncnn in float32 on this machine"
+SIMULATED = (
+    "sums and errors: simulated in torch after ncnn's NEON kernels, no half kernel was run; "
+    "the sums are upper bounds for these inputs, whatever the order of adding"
+)
+
+
+@dataclass(frozen=True)
+class HalfError:
+    """How far a blob is off at one precision, from float32.
+
+    Attributes:
+        precision: name of the run.
+        max_abs: largest difference, None where the run gave infinity or NaN.
+        relative: its share of the float32 blob's range.
+    """
+
+    precision: str
+    max_abs: float | None
+    relative: float | None
+
+
+@dataclass(frozen=True)
+class LayerReport:
+    """One layer over all inputs.
+
+    Attributes:
+        low, high: of its blob.
+        largest, smallest: of the magnitudes, the smallest of those that are not zero.
+        subnormal, zero: shares of its values that become subnormal or zero in half and were not.
+        sum_bound: what no sum in half inside the layer exceeds; None where it makes none.
+        masked: whether the file keeps it from half arithmetic.
+        problem: why it could not be simulated, or None.
+        errors: at each precision.
+    """
+
+    graph: str
+    layer: str
+    type: str
+    blob: str
+    low: float
+    high: float
+    largest: float
+    smallest: float
+    subnormal: float
+    zero: float
+    sum_bound: float | None
+    masked: bool
+    problem: str | None
+    errors: tuple[HalfError, ...] = ()
+
+    @property
+    def headroom(self) -> float | None:
+        """How many times larger everything could be; None where nothing is."""
+        reached = max(self.largest, 0.0 if self.masked or self.sum_bound is None else self.sum_bound)
+        return LARGEST / reached if reached else None
+
+    @property
+    def verdict(self) -> str:
+        """leaves (the blob), protect (a sum inside), near (the edge), unknown (not simulated) or ok."""
+        if not self.largest <= LARGEST:
+            return "leaves"
+        if self.headroom is not None and self.headroom < 1:
+            return "protect"
+        if self.problem is not None:
+            return "unknown"
+        return "near" if self.headroom is not None and self.headroom < NEAR else "ok"
+
+    def as_dict(self) -> dict[str, Any]:
+        found = {**asdict(self), "headroom": self.headroom, "verdict": self.verdict}
+        return _json_able({**found, "errors": [asdict(error) for error in self.errors]})
+
+
+@dataclass(frozen=True)
+class OutputHalf:
+    """One output of a graph: its range and the errors to expect, the graphs chained as on a device."""
+
+    graph: str
+    output: str
+    low: float
+    high: float
+    errors: tuple[HalfError, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        return _json_able({**asdict(self), "errors": [asdict(error) for error in self.errors]})
+
+
+@dataclass(frozen=True)
+class HalfReport:
+    """True when nothing overflows, but where a mask already keeps it from half arithmetic, and no mask is dangerous.
+
+    Attributes:
+        feeds: names of the inputs.
+        layers: of all graphs, in order.
+        outputs: of all graphs, worst over the inputs.
+        masks: layers whose mask in the file corrupts memory.
+        precisions: name to what was modelled.
+    """
+
+    feeds: tuple[str, ...]
+    layers: tuple[LayerReport, ...]
+    outputs: tuple[OutputHalf, ...]
+    masks: tuple[DangerousMask, ...] = ()
+    precisions: Mapping[str, str] = field(default_factory=dict)
+
+    def __bool__(self):
+        return bool(self.layers) and not (self.masks or self.leaving or self.protect)
+
+    @property
+    def leaving(self) -> tuple[LayerReport, ...]:
+        """Layers whose own blob leaves the range; no mask saves it."""
+        return tuple(layer for layer in self.layers if layer.verdict == "leaves")
+
+    @property
+    def protect(self) -> dict[str, tuple[str, ...]]:
+        """Graph name to the layers that ``31=1`` saves, for graphs that have some."""
+        found: dict[str, tuple[str, ...]] = {}
+        for layer in self.layers:
+            if layer.verdict == "protect":
+                found[layer.graph] = (*found.get(layer.graph, ()), layer.layer)
+        return found
+
+    @property
+    def not_analysed(self) -> tuple[LayerReport, ...]:
+        return tuple(layer for layer in self.layers if layer.problem is not None)
+
+    def failure(self) -> str:
+        """The first and worst reason why this is false, "" when it is true."""
+        if self.leaving:
+            first = self.leaving[0]
+            reached = f"{first.largest:.3g}" if math.isfinite(first.largest) else "infinity"
+            return (
+                f"blob {first.blob} of layer {first.layer} in {first.graph} reaches {reached}, beyond half's 65504; "
+                "no mask saves it: set use_fp16_storage = false"
+            )
+        if self.masks:
+            return str(self.masks[0])
+        if self.protect:
+            graph, names = next(iter(self.protect.items()))
+            count = sum(map(len, self.protect.values()))
+            return (
+                f"sums in half can pass 65504 inside {count} {'layer' if count == 1 else 'layers'}, "
+                f"first {names[0]} of {graph}: export with --protect-fp16"
+            )
+        return "" if self else "no layer was looked at"
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "passed": bool(self),
+            "failure": self.failure() or None,
+            "run": RUN,
+            "simulated": SIMULATED,
+            "feeds": list(self.feeds),
+            "precisions": dict(self.precisions),
+            "advice": self.advice(),
+            "protect": {graph: list(names) for graph, names in self.protect.items()},
+            "masks": [mask.as_dict() for mask in self.masks],
+            "not_analysed": [
+                {"graph": layer.graph, "layer": layer.layer, "type": layer.type, "problem": layer.problem}
+                for layer in self.not_analysed
+            ],
+            "outputs": [output.as_dict() for output in self.outputs],
+            "layers": [layer.as_dict() for layer in self.layers],
+        }
+
+    def advice(self) -> list[str]:
+        """What to do, one line each."""
+        lines = [str(mask) for mask in self.masks]
+        if self.leaving:
+            where = ", ".join(f"{layer.graph} {layer.layer}" for layer in self.leaving[:3])
+            more = f" and {len(self.leaving) - 3} more" if len(self.leaving) > 3 else ""
+            lines.append(f"blobs leave ±65504 ({where}{more}): no mask saves a blob, set use_fp16_storage = false")
+        for graph, names in self.protect.items():
+            lines.append(f"31=1 on {', '.join(names)} of {graph}: sums in half can pass 65504 there (--protect-fp16)")
+        near = [layer for layer in self.layers if layer.verdict == "near"]
+        if near:
+            first = min(near, key=lambda layer: layer.headroom)
+            lines.append(
+                f"{len(near)} layers have less than {NEAR:g} times headroom, the least {first.layer} of {first.graph} "
+                f"({first.headroom:.1f} times): another input may overflow there"
+            )
+        if self.not_analysed:
+            first = self.not_analysed[0]
+            lines.append(
+                f"not analysed: {len(self.not_analysed)} layers, first {first.layer} ({first.type}) of {first.graph}: "
+                f"{first.problem}; sums inside them and what they do to the errors are not known"
+            )
+        return lines
+
+
+def _json_able(value):
+    """NaN and infinity to None, in dicts and lists."""
+    if isinstance(value, dict):
+        return {key: _json_able(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_json_able(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
