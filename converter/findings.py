@@ -41,7 +41,7 @@ def _print_more(console, result, verbose):
     for name, module, function in (
         ("layers", "converter.checks.layers.table", "print_layers"),
         ("dumps", "converter.checks.dumps.table", "print_dumps"),
-        ("clip", "converter.clip.table", "print_clip"),
+        ("clip", "converter.checks.clip.table", "print_clip"),
         ("fp16", "converter.checks.half.table", "print_half"),
         ("arm", "converter.checks.arm.table", "print_arm"),
     ):

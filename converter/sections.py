@@ -87,9 +87,9 @@ def clip(case: Case, formats: list[str], opened: Any, on_frame: Callable[[int, i
     Raises:
         ConverterError: when a procedure does not fit or nothing can be written.
     """
-    from converter.clip.models import GraphModel
-    from converter.clip.run import run_clip
-    from converter.clip.tracks import write_tracks
+    from converter.checks.clip.run import run_clip
+    from converter.checks.clip.tracks import write_tracks
+    from converter.proof.chain import GraphModel
 
     options, subject = case.options, case.subject
     candidates = {}
@@ -125,7 +125,7 @@ def dumps(case: Case):
 
 def _run(case) -> Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]] | None:
     """Images to every tensor: by the network, or by the models of one format where there is no checkpoint."""
-    from converter.clip.models import GraphModel
+    from converter.proof.chain import GraphModel
 
     if case.reference.network:
         from converter.network.reference import TorchReference
@@ -190,7 +190,7 @@ class OpenedClip:
 
     def feed(self, reference: Reference, subject: Subject) -> Feed | None:
         """Its first crops, to compare on."""
-        from converter.clip.crops import crop_feed
+        from converter.checks.clip.crops import crop_feed
 
         model = torch_model(reference, subject)
         return crop_feed(self.clip, self.box, model, subject.network, subject.dimensions)
@@ -211,10 +211,10 @@ def opened_clip(options: VerifyOptions) -> OpenedClip | None:
         raise UsageError("--clip tracks with the network beside the models: pass --resume CHECKPOINT")
     if options.box is None:
         raise UsageError("--clip wants the target in the first frame: pass --box x,y,w,h")
-    from converter.clip.annotate import check_annotate
-    from converter.clip.frames import open_clip
-    from converter.clip.overlap import check_box, parse_box
-    from converter.clip.tracks import check_tracks
+    from converter.checks.clip.tracks import check_tracks
+    from converter.proof.boxes import check_box, parse_box
+    from converter.track.annotate import check_annotate
+    from converter.track.frames import open_clip
 
     box = parse_box(options.box)
     found = open_clip(options.clip)

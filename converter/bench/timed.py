@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from converter.bench.measure import PARTS, Turn
-from converter.clip.models import GraphModel, Model
+from converter.proof.chain import GraphModel, Model
 from converter.proof.verify import Runner
 from converter.spec.network import GraphSpec
 

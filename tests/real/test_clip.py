@@ -13,15 +13,15 @@ import pytest
 
 from commands import lt_export
 from conftest import MOBILE, TINY
-from converter.clip.models import GraphModel
-from converter.clip.overlap import Box, overlap
-from converter.clip.procedures import procedure
-from converter.clip.run import run_clip
-from converter.clip.tracker import LightTrackProcedure
-from converter.clip.tracks import write_tracks
+from converter.checks.clip.run import run_clip
+from converter.checks.clip.tracks import write_tracks
 from converter.families.family import FAMILIES
+from converter.families.lighttrack.tracking import LightTrackProcedure
+from converter.families.procedures import procedure
 from converter.formats.format import FORMATS
 from converter.plan import network_dimensions
+from converter.proof.boxes import Box, overlap
+from converter.proof.chain import GraphModel
 from converter.spec.config import network_for
 from converter.spec.options import ExportOptions
 

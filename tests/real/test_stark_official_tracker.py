@@ -8,8 +8,8 @@ import pytest
 import torch
 from stark import ARCH, FAMILY
 
-from converter.clip.overlap import Box
-from converter.clip.stark import StarkProcedure
+from converter.families.stark.tracking import StarkProcedure
+from converter.proof.boxes import Box
 from converter.spec.config import network_for
 from official_patches.checkout import isolated
 from official_patches.patching import PatchSpec, patched

@@ -5,10 +5,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from converter.clip.overlap import Box
-from converter.clip.report import CandidateReport, ClipReport, FrameRow, Speed, candidate_report
-from converter.clip.tracker import Estimate
+from converter.checks.clip.report import CandidateReport, ClipReport, FrameRow, Speed, candidate_report
 from converter.errors import ConversionError
+from converter.families.lighttrack.tracking import Estimate
+from converter.proof.boxes import Box
 from converter.spec.config import network_for
 
 SPEC = network_for(None)[1]

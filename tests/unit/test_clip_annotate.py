@@ -6,14 +6,14 @@ import pytest
 from clips import DIMENSIONS, SPEC, START, BrightModel, frame, row, save_pictures, save_video
 
 from conftest import contents
-from converter.clip.annotate import annotation, check_annotate, foreign_files
-from converter.clip.draw import COLOURS, painted
-from converter.clip.frames import open_clip
-from converter.clip.overlap import Box
-from converter.clip.report import FrameRow
-from converter.clip.run import run_clip
-from converter.clip.tracker import Estimate
+from converter.checks.clip.draw import COLOURS, painted
+from converter.checks.clip.report import FrameRow
+from converter.checks.clip.run import run_clip
 from converter.errors import ConversionError, DependencyError, UsageError
+from converter.families.lighttrack.tracking import Estimate
+from converter.proof.boxes import Box
+from converter.track.annotate import annotation, check_annotate, foreign_files
+from converter.track.frames import open_clip
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from clips import frame, save_pictures, save_video
 
 from commands import ROOT, environment
 from conftest import hide
-from converter.clip.frames import open_clip
 from converter.errors import UsageError
+from converter.track.frames import open_clip
 
 
 def refused(path):
@@ -165,7 +165,7 @@ def test_reading_part_of_a_clip_says_nothing(tmp_path, caplog):
 
 def in_a_process(path, **extra):
     code = (
-        "import sys; from pathlib import Path; from converter.clip.frames import open_clip\n"
+        "import sys; from pathlib import Path; from converter.track.frames import open_clip\n"
         "from converter.errors import ConverterError\n"
         "try: print(len(list(open_clip(Path(sys.argv[1])).frames())))\n"
         "except ConverterError as error: print(type(error).__name__, error.exit_code, error)"
@@ -201,7 +201,7 @@ def test_without_opencv_one_line_says_how_to_get_it(tmp_path):
 
 def test_importing_the_clip_package_does_not_import_opencv():
     code = (
-        "import sys, converter.clip.run, converter.clip.table, converter.clip.tracks\n"
+        "import sys, converter.checks.clip.run, converter.checks.clip.table, converter.checks.clip.tracks\n"
         "print(sorted({'cv2', 'torch', 'ncnn', 'onnxruntime', 'PIL'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from converter.clip.models import GraphModel
 from converter.errors import ConversionError
+from converter.proof.chain import GraphModel
 from converter.spec.config import network_for
 from converter.spec.network import GraphSpec, TensorSpec
 

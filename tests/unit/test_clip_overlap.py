@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from converter.clip.overlap import Box, check_box, overlap, parse_box
 from converter.errors import UsageError
+from converter.proof.boxes import Box, check_box, overlap, parse_box
 
 
 def counted(a, b):

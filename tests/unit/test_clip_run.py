@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from clips import DIMENSIONS, SPEC, START, BrightModel, frame, report, row, save_video
 
-from converter.clip.frames import Clip
-from converter.clip.overlap import Box, overlap
-from converter.clip.run import run_clip
+from converter.checks.clip.run import run_clip
 from converter.errors import UsageError
+from converter.proof.boxes import Box, overlap
+from converter.track.frames import Clip
 
 
 @pytest.fixture(scope="module")

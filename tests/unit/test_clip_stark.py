@@ -7,11 +7,11 @@ import pytest
 from clips import frame
 from stark import ARCH, FAMILY, SMALL
 
-from converter.clip.overlap import Box
-from converter.clip.procedures import procedure
-from converter.clip.stark import Constants, StarkProcedure, certainty, clipped, crop
-from converter.clip.tracker import constants_of
 from converter.errors import UsageError, VerificationError
+from converter.families.lighttrack.tracking import constants_of
+from converter.families.procedures import procedure
+from converter.families.stark.tracking import Constants, StarkProcedure, certainty, clipped, crop
+from converter.proof.boxes import Box
 from converter.spec.config import network_for
 
 SPEC = network_for(ARCH)[1]

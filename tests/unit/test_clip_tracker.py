@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from clips import DIMENSIONS, SPEC, START, BrightModel, frame
 
-from converter.clip.overlap import Box
-from converter.clip.procedures import PROCEDURES, procedure
-from converter.clip.tracker import (
+from converter.errors import UsageError, VerificationError
+from converter.families.family import FAMILIES
+from converter.families.lighttrack.tracking import (
     LightTrackProcedure,
     change_penalties,
     constants_of,
@@ -18,8 +18,8 @@ from converter.clip.tracker import (
     score_cells,
     sigmoid,
 )
-from converter.errors import UsageError, VerificationError
-from converter.families.family import FAMILIES
+from converter.families.procedures import PROCEDURES, procedure
+from converter.proof.boxes import Box
 
 FILL = np.array([10.9, 20.2, 30.5])
 

@@ -6,8 +6,8 @@ import pytest
 from clips import report, row
 from rich.console import Console
 
-from converter.clip.table import print_clip
-from converter.clip.tracks import check_tracks, write_tracks
+from converter.checks.clip.table import print_clip
+from converter.checks.clip.tracks import check_tracks, write_tracks
 from converter.errors import UsageError
 
 

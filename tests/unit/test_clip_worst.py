@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from clips import frame, row
 
-from converter.clip.worst import WorstFrames
+from converter.checks.clip.worst import WorstFrames
 
 
 def kept(**overlaps):

@@ -35,7 +35,7 @@ RUNTIMES = {
     "onnx": {"converter.formats.onnx.convert", "converter.formats.onnx.file", "converter.formats.onnx.half"},
     "onnxsim": {"converter.formats.onnx.convert"},
     "onnxruntime": {"converter.formats.onnx.runner"},
-    "cv2": {"converter.clip.opencv"},
+    "cv2": {"converter.util.opencv"},
     "jinja2": {"converter.report.rendering"},
     "matplotlib": {"converter.bench.plot"},
 }

@@ -6,7 +6,7 @@ import os
 import secrets
 from pathlib import Path
 
-from converter.clip.report import REFERENCE, ClipReport
+from converter.checks.clip.report import REFERENCE, ClipReport
 from converter.errors import UsageError
 
 COLUMNS = ("x", "y", "w", "h", "score")

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from converter.clip.draw import jpeg, painted
-from converter.clip.report import FrameRow
+from converter.checks.clip.draw import jpeg, painted
+from converter.checks.clip.report import FrameRow
 
 MOST = 6
 # Frames nearer than this look the same: the worst of so many in a row stands for them.

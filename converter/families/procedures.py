@@ -5,11 +5,11 @@ from typing import Protocol
 
 import numpy as np
 
-from converter.clip.models import Model
-from converter.clip.overlap import Box
-from converter.clip.stark import StarkProcedure
-from converter.clip.tracker import Estimate, LightTrackProcedure
 from converter.errors import UsageError
+from converter.families.lighttrack.tracking import Estimate, LightTrackProcedure
+from converter.families.stark.tracking import StarkProcedure
+from converter.proof.boxes import Box
+from converter.proof.chain import Model
 from converter.spec.network import NetworkSpec
 
 

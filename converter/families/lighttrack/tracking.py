@@ -13,12 +13,12 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from converter.clip.models import Model
-from converter.clip.opencv import opencv
-from converter.clip.overlap import Box
 from converter.errors import UsageError, VerificationError
+from converter.proof.boxes import Box
+from converter.proof.chain import Model
 from converter.proof.feeds import normalised
 from converter.spec.network import Finite, NetworkSpec, NonNegative
+from converter.util.opencv import opencv
 
 # Of width + height, in what the penalty calls a box's size; the official code has it apart from context_amount.
 PENALTY_CONTEXT = 0.5

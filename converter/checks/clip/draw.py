@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from converter.clip.opencv import opencv
-from converter.clip.overlap import Box
-from converter.clip.report import REFERENCE, FrameRow
+from converter.checks.clip.report import REFERENCE, FrameRow
+from converter.proof.boxes import Box
+from converter.util.opencv import opencv
 
 # RGB, told apart also by those who see red and green alike; the reference's comes first.
 COLOURS = ((0, 200, 120), (255, 120, 0), (90, 190, 255), (240, 90, 200), (250, 225, 60))

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from converter.clip.opencv import opencv
 from converter.errors import UsageError
+from converter.util.opencv import opencv
 
 log = logging.getLogger(__name__)
 

@@ -5,12 +5,12 @@ from contextlib import closing
 
 import numpy as np
 
-from converter.clip.frames import Clip
-from converter.clip.models import SEARCH, TEMPLATE, Model, shown
-from converter.clip.overlap import Box
-from converter.clip.procedures import procedure
+from converter.families.procedures import procedure
+from converter.proof.boxes import Box
+from converter.proof.chain import SEARCH, TEMPLATE, Model, shown
 from converter.proof.feeds import Feed
 from converter.spec.network import NetworkSpec
+from converter.track.frames import Clip
 
 
 class _Remembering:

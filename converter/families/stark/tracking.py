@@ -11,13 +11,13 @@ from typing import Annotated
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from converter.clip.models import Model
-from converter.clip.opencv import opencv
-from converter.clip.overlap import Box
-from converter.clip.tracker import Estimate, constants_of
 from converter.errors import VerificationError
+from converter.families.lighttrack.tracking import Estimate, constants_of
+from converter.proof.boxes import Box
+from converter.proof.chain import Model
 from converter.proof.feeds import normalised
 from converter.spec.network import Finite, NetworkSpec
+from converter.util.opencv import opencv
 
 BLACK = np.zeros(3)
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from converter.clip.overlap import Box
-from converter.clip.tracker import Estimate
+from converter.families.lighttrack.tracking import Estimate
+from converter.proof.boxes import Box
 
 REFERENCE = "reference"
 # An overlap below this is worth looking at, whatever the floor for the mean.

@@ -8,17 +8,17 @@ from pathlib import Path
 
 import numpy as np
 
-from converter.clip.annotate import annotation
-from converter.clip.draw import painted
-from converter.clip.frames import Clip, open_clip
-from converter.clip.models import Model
-from converter.clip.overlap import Box, check_box, overlap
-from converter.clip.procedures import procedure
-from converter.clip.report import REFERENCE, ClipReport, FrameRow, Speed, candidate_report
-from converter.clip.tracker import Estimate
-from converter.clip.worst import WorstFrames
+from converter.checks.clip.draw import painted
+from converter.checks.clip.report import REFERENCE, ClipReport, FrameRow, Speed, candidate_report
+from converter.checks.clip.worst import WorstFrames
 from converter.errors import ConverterError, VerificationError
+from converter.families.lighttrack.tracking import Estimate
+from converter.families.procedures import procedure
+from converter.proof.boxes import Box, check_box, overlap
+from converter.proof.chain import Model
 from converter.spec.network import NetworkSpec
+from converter.track.annotate import annotation
+from converter.track.frames import Clip, open_clip
 
 MIN_IOU = 0.9
 

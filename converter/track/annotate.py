@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from converter.clip.frames import PICTURES, Clip
-from converter.clip.opencv import opencv
 from converter.errors import ConversionError, DependencyError, UsageError
+from converter.track.frames import PICTURES, Clip
+from converter.util.opencv import opencv
 
 CODECS = {".mp4": "mp4v", ".avi": "MJPG"}
 # Names that ask for a file, which a folder should not silently be called.
