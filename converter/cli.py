@@ -359,7 +359,7 @@ def export_command(
 
 def _run(options, as_json, verbose, quiet):
     from converter.checks.arm.table import print_arm
-    from converter.pipeline import export
+    from converter.exporting.pipeline import export
     from converter.summary import print_checks, print_summary
 
     table = summary_console(as_json)

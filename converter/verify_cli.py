@@ -372,8 +372,8 @@ def _search_sizes(export, network, template_size, search_size) -> tuple[int, ...
 
 
 def _run(options, as_json, verbose, quiet):
-    from converter.checkup import LAST_STAGE, check
     from converter.findings import print_result
+    from converter.verifying.checkup import LAST_STAGE, check
 
     console = summary_console(as_json)
     with StageLines(quiet, last=LAST_STAGE) as stages:

@@ -23,7 +23,7 @@ IMPORTS = (
     "ncnn",
     "onnx",
     "onnxruntime",
-    "converter.pipeline",
+    "converter.exporting.pipeline",
     "converter.network.load",
     "converter.network.trace",
 )

@@ -14,7 +14,7 @@ from converter.bench.notes import notes_of
 from converter.bench.options import BenchOptions
 from converter.bench.statistics import figures, order_of
 from converter.folder.manifest import GENERATOR, SCHEMA_VERSION, tool_versions
-from converter.subject import Subject
+from converter.verifying.subject import Subject
 
 MILLISECONDS = 1e3
 

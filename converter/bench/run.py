@@ -10,12 +10,12 @@ from converter.bench.measure import measure
 from converter.bench.options import BenchOptions
 from converter.bench.result import Measured, result_of
 from converter.errors import UsageError
+from converter.exporting.plan import StageCallback, Stages, check_checkpoint
 from converter.folder.exported import file_problems
 from converter.formats.format import check_runtime
 from converter.formats.isolated import WorkerProcess
-from converter.plan import StageCallback, Stages, check_checkpoint
-from converter.subject import Subject, subjects_of
 from converter.util.files import sha256
+from converter.verifying.subject import Subject, subjects_of
 
 log = logging.getLogger(__name__)
 

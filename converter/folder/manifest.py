@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from converter import __version__
-from converter.layout import ModelFile
+from converter.exporting.layout import ModelFile
 from converter.spec.network import GraphSpec, NetworkSpec, TensorSpec
 from converter.spec.options import ExportOptions
 
@@ -63,7 +63,7 @@ def build_manifest(
     """The manifest of an export; the same export gives the same manifest.
 
     Args:
-        made: a :class:`converter.pipeline.Made`.
+        made: a :class:`converter.exporting.pipeline.Made`.
         extra_files: published files that belong to no graph.
         checksum: path -> sha256.
         packages: whose versions to record.

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from converter.errors import UsageError
+from converter.exporting.layout import with_other_graphs
 from converter.folder.golden import GoldenCase, write_golden
 from converter.folder.manifest import GOLDEN_INDEX
 from converter.folder.workspace import Workspace, check_target
-from converter.layout import with_other_graphs
 from converter.proof.feeds import Feed
 from converter.spec.network import GraphSpec
 from converter.util.files import make_folder

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from converter.errors import DependencyError
-from converter.layout import ModelFile
+from converter.exporting.layout import ModelFile
 from converter.proof.verify import Runner
 from converter.spec.network import GraphSpec
 from converter.spec.options import ExportOptions

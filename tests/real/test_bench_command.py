@@ -118,7 +118,7 @@ def test_threads_and_half_reach_the_runtimes(tiny_both):
     from converter.folder.exported import read_manifest
     from converter.spec.config import network_for
     from converter.spec.options import VerifyOptions
-    from converter.subject import subjects_of
+    from converter.verifying.subject import subjects_of
 
     manifest = read_manifest(tiny_both)
     arch, network = network_for(manifest.arch, None, manifest.config())

@@ -15,11 +15,11 @@ from commands import lt_export
 from conftest import MOBILE, TINY
 from converter.checks.clip.run import run_clip
 from converter.checks.clip.tracks import write_tracks
+from converter.exporting.plan import network_dimensions
 from converter.families.family import FAMILIES
 from converter.families.lighttrack.tracking import LightTrackProcedure
 from converter.families.procedures import procedure
 from converter.formats.format import FORMATS
-from converter.plan import network_dimensions
 from converter.proof.boxes import Box, overlap
 from converter.proof.chain import GraphModel
 from converter.spec.config import network_for

@@ -11,12 +11,12 @@ from torch import nn
 from conftest import MOBILE, TINY
 from converter.checks.dumps.diagnose import diagnose_dumps
 from converter.errors import ArchitectureError, ConversionError, UsageError
+from converter.exporting.plan import network_dimensions
 from converter.families.family import FAMILIES
 from converter.folder.golden import GoldenCase, golden_header, read_golden, write_golden
 from converter.network.demo import seeded_state
 from converter.network.reference import TorchReference
 from converter.network.trace import intermediates, run_mode
-from converter.plan import network_dimensions
 from converter.proof.feeds import noise_feeds, picture_feed
 from converter.spec.config import network_for
 from converter.spec.network import Preprocess

@@ -11,11 +11,11 @@ from converter.checks.half.analysis import fp16_report
 from converter.checks.half.masks import protect_files
 from converter.checks.half.network import HalfNetwork
 from converter.errors import ConversionError, UsageError
+from converter.exporting.plan import network_dimensions
 from converter.formats.ncnn.param import load_param, read_param
 from converter.formats.ncnn.runner import NcnnRunner
 from converter.formats.ncnn.slots import slots_of
 from converter.formats.ncnn.weights import load_model
-from converter.plan import network_dimensions
 from converter.proof.feeds import Feed, noise_feeds
 from converter.spec.config import network_for
 from converter.spec.network import GraphSpec, TensorSpec

@@ -12,9 +12,9 @@ from onnx import numpy_helper
 
 from commands import lt_export, lt_verify
 from conftest import MOBILE, contents, save_seeded
+from converter.exporting.layout import setups
 from converter.formats.ncnn.convert import pnnx_binary
 from converter.formats.ncnn.weights import load_model
-from converter.layout import setups
 from converter.network.load import load_network
 from converter.network.trace import saved, trace
 from converter.spec.options import ExportOptions

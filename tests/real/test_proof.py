@@ -206,8 +206,8 @@ def test_a_real_operator_that_ncnn_lacks_is_named(tmp_path):
     import torch
 
     from converter.errors import ConversionError
+    from converter.exporting.layout import ModelFile
     from converter.formats.ncnn.convert import PnnxRun
-    from converter.layout import ModelFile
     from converter.spec.network import GraphSpec, TensorSpec
 
     class Sorts(torch.nn.Module):

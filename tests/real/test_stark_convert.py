@@ -8,11 +8,11 @@ import pytest
 import torch
 from stark import ARCH, HEADS, SMALL, answers, crops, graphs, network
 
+from converter.exporting.layout import ModelFile
 from converter.formats.ncnn.convert import PnnxRun
 from converter.formats.ncnn.runner import NcnnRunner
 from converter.formats.onnx.convert import OnnxConversion
 from converter.formats.onnx.runner import OnnxRunner
-from converter.layout import ModelFile
 from converter.network.trace import multiply_adds, saved, trace
 from converter.proof.feeds import Feed
 from converter.proof.verify import Report, verify

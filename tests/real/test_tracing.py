@@ -8,10 +8,10 @@ from torch import nn
 
 from conftest import MOBILE, TINY
 from converter.errors import ArchitectureError
+from converter.exporting.plan import network_dimensions
 from converter.families.family import FAMILIES
 from converter.network.demo import seeded_state
 from converter.network.trace import multiply_adds, saved, trace
-from converter.plan import network_dimensions
 from converter.spec.config import network_for
 from converter.spec.options import ExportOptions
 from official_patches.folding import fold, folded_norms

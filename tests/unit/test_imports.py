@@ -158,7 +158,7 @@ def modules_after(statement):
         "converter.families.lighttrack.path_name",
         "converter.spec.network",
         "converter.folder.workspace",
-        "converter.pipeline",
+        "converter.exporting.pipeline",
         "converter.checks.dumps.diagnose",
         "converter.checks.half.report",
         "converter.checks.half.masks",

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from converter.errors import ArchitectureError, UsageError
-from converter.layout import ModelFile, at_sizes, search_sizes, setups, sizes
+from converter.exporting.layout import ModelFile, at_sizes, search_sizes, setups, sizes
 from converter.proof.feeds import Feed
 from converter.spec.config import network_for
 from converter.spec.naming import Naming

@@ -7,9 +7,9 @@ from types import SimpleNamespace
 import pytest
 
 from converter import __version__
+from converter.exporting.layout import setups
+from converter.exporting.pipeline import Made, Trial
 from converter.folder.manifest import ExportedGraph, build_manifest, listed_files
-from converter.layout import setups
-from converter.pipeline import Made, Trial
 from converter.spec.config import network_for
 from converter.spec.naming import Naming
 from converter.spec.options import ExportOptions

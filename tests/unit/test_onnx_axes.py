@@ -6,9 +6,9 @@ import pytest
 from onnx import TensorProto, helper
 
 from converter.errors import ConversionError
+from converter.exporting.layout import ModelFile, setups
 from converter.formats.onnx.convert import check, free_axes, state_outputs
 from converter.formats.onnx.file import rename_values
-from converter.layout import ModelFile, setups
 from converter.spec.config import network_for
 from converter.spec.naming import Naming
 from converter.spec.network import GraphSpec, TensorSpec

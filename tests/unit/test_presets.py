@@ -137,7 +137,7 @@ def test_preset_is_what_its_consumer_takes(name):
 
 @pytest.mark.parametrize("name", TABLE)
 def test_preset_alone_makes_an_export_that_its_consumer_loads(name, tmp_path):
-    from converter.layout import setups
+    from converter.exporting.layout import setups
 
     row = TABLE[name]
     choice = chosen(name)

@@ -8,13 +8,13 @@ import pytest
 from golden_folder import HEADER, INIT, SHAPES, UPDATE, graph, inner, picture_feed, run, tensor
 
 from converter.errors import VerificationError
+from converter.exporting.layout import with_other_graphs
 from converter.folder.golden import GoldenCase, read_golden, write_golden
 from converter.folder.vectors import Group
-from converter.layout import with_other_graphs
 from converter.proof.feeds import Feed
-from converter.reference import Reference, golden_of, reference_at
 from converter.spec.config import network_for
 from converter.spec.options import VerifyOptions
+from converter.verifying.reference import Reference, golden_of, reference_at
 
 IMAGES = (tensor("z"), tensor("x"))
 LARGER = (1, 3, 24, 24)

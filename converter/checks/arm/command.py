@@ -142,7 +142,7 @@ def run_setup(folder: Path | None, as_json: bool, quiet: bool) -> None:
     from converter.checks.arm.root import default_folder
     from converter.checks.arm.setup import setup_arm
     from converter.checks.arm.table import print_root
-    from converter.plan import Stages
+    from converter.exporting.plan import Stages
     from converter.progress import StageLines
 
     with StageLines(quiet, last=SETUP_STAGE) as stages:

@@ -9,9 +9,9 @@ from converter.checks.arm.section import ArmSection
 from converter.folder.golden import GoldenCase, golden_header, write_golden
 from converter.folder.manifest import about_network
 from converter.folder.vectors import publish_vectors
-from converter.reference import GOLDEN_FOLDER, Reference
 from converter.spec.options import VerifyOptions
-from converter.subject import Subject
+from converter.verifying.reference import GOLDEN_FOLDER, Reference
+from converter.verifying.subject import Subject
 
 
 class Kept:

@@ -47,7 +47,7 @@ def check_arm(job: ArmJob, stages: StageFactory, keep: Callable[[Answered], None
 
     Args:
         job: what.
-        stages: told of every run of a graph; see :class:`converter.plan.Stages`.
+        stages: told of every run of a graph; see :class:`converter.exporting.plan.Stages`.
         keep: given what the chained graphs answered, mode by mode.
 
     Raises:

@@ -40,7 +40,7 @@ def setup_arm(folder: Path, stages: StageFactory) -> tuple[ArmRoot, bool]:
 
     Args:
         folder: where; absent, empty, or an earlier root, which is replaced when the new one is finished.
-        stages: see :class:`converter.plan.Stages`.
+        stages: see :class:`converter.exporting.plan.Stages`.
 
     Returns:
         the root, and whether it was built now.

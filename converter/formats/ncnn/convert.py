@@ -13,10 +13,10 @@ import time
 from pathlib import Path
 
 from converter.errors import ConversionError, DependencyError
+from converter.exporting.layout import ModelFile
 from converter.formats.ncnn.param import NcnnGraph, read_param, read_table
 from converter.formats.ncnn.release import readable_by
 from converter.formats.ncnn.weights import NcnnWeights, halved, load_bin
-from converter.layout import ModelFile
 from converter.spec.network import GraphSpec, TensorSpec
 from converter.util.files import write
 

@@ -16,7 +16,7 @@ import torch
 
 from converter import __version__
 from converter.errors import ConversionError
-from converter.layout import ModelFile
+from converter.exporting.layout import ModelFile
 from converter.spec.network import GraphSpec
 from converter.util import process
 from converter.util.files import write

@@ -12,9 +12,9 @@ from converter.families.family import FAMILIES
 from converter.formats.format import FORMATS
 from converter.formats.isolated import IsolatedRunner
 from converter.proof.feeds import Feed
-from converter.reference import Reference, check_golden, golden_of
 from converter.spec.options import VerifyOptions
-from converter.subject import Subject
+from converter.verifying.reference import Reference, check_golden, golden_of
+from converter.verifying.subject import Subject
 
 
 @dataclass(frozen=True)

@@ -5,23 +5,24 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from converter import __version__, sections
+from converter import __version__
 from converter.checks.arm.job import check_tolerances
 from converter.checks.arm.root import arm_root
 from converter.errors import ConversionError, UsageError, VerificationError
+from converter.exporting.layout import at_sizes
+from converter.exporting.plan import StageCallback, Stages
 from converter.folder.exported import describe, file_problems
 from converter.folder.manifest import GENERATOR, GOLDEN_INDEX, SCHEMA_VERSION, tool_versions
 from converter.folder.workspace import check_target
 from converter.formats.format import FORMATS, check_runtime
 from converter.formats.isolated import IsolatedRunner
-from converter.layout import at_sizes
-from converter.plan import StageCallback, Stages
 from converter.proof.histogram import ErrorHistograms
-from converter.reference import Reference, reference_at, reference_for, write_vectors
 from converter.report.text import listed
-from converter.sections import Case
 from converter.spec.options import VerifyOptions
-from converter.subject import Subject, subjects_of
+from converter.verifying import sections
+from converter.verifying.reference import Reference, reference_at, reference_for, write_vectors
+from converter.verifying.sections import Case
+from converter.verifying.subject import Subject, subjects_of
 
 log = logging.getLogger(__name__)
 

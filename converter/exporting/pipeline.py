@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from converter.errors import ConversionError, UsageError, VerificationError
+from converter.exporting.layout import ModelFile, Setup, Use, at_sizes, setups, with_other_graphs
+from converter.exporting.plan import StageCallback, Stages, check_checkpoint, reference_answers, reference_words
 from converter.formats.format import FORMATS, Conversion, Job, Traced, check_dependencies
-from converter.layout import ModelFile, Setup, Use, at_sizes, setups, with_other_graphs
-from converter.plan import StageCallback, Stages, check_checkpoint, reference_answers, reference_words
 from converter.proof.feeds import Feed
 from converter.proof.verify import Runner
 from converter.spec.network import GraphSpec

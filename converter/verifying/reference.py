@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from converter.errors import UsageError, VerificationError
+from converter.exporting.layout import at_sizes
+from converter.exporting.plan import check_checkpoint, reference_answers, reference_words
 from converter.families.family import FAMILIES
 from converter.folder.golden import Golden, golden_header, read_golden
 from converter.folder.manifest import GOLDEN_INDEX, about_network
 from converter.folder.vectors import Group, make_vectors, publish_vectors
-from converter.layout import at_sizes
-from converter.plan import check_checkpoint, reference_answers, reference_words
 from converter.proof.feeds import Feed
 from converter.spec.options import VerifyOptions
-from converter.subject import Subject
+from converter.verifying.subject import Subject
 
 log = logging.getLogger(__name__)
 

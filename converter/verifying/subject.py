@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from converter.errors import UsageError
+from converter.exporting.plan import image_inputs, network_dimensions
 from converter.folder.exported import Manifest, Model, models_of, read_manifest
-from converter.plan import image_inputs, network_dimensions
 from converter.spec.network import FORMAT_NAMES, GraphSpec, NetworkSpec, TensorSpec, Tolerance
 from converter.spec.options import VerifyOptions, overridden
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from converter.errors import UsageError
+from converter.exporting.plan import image_inputs, network_dimensions
 from converter.formats.ncnn.release import SHAPE_EXPRESSIONS
-from converter.plan import image_inputs, network_dimensions
 from converter.proof.feeds import Feed
 from converter.spec.naming import check_names
 from converter.spec.network import GraphSpec, NetworkSpec, TensorSpec
