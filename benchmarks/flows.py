@@ -39,7 +39,7 @@ class Flow:
 
 def _lt_export(*options):
     return lambda checkpoint, folder: [
-        *(sys.executable, "-m", "converter.cli", "-q", *options),
+        *(sys.executable, "-m", "converter.cli.export", "-q", *options),
         *("--resume", str(checkpoint), "--output", str(folder)),
     ]
 

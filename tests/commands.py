@@ -13,7 +13,7 @@ from importlib import import_module
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-EXPORT, VERIFY, BENCH = "converter.cli", "converter.verify_cli", "converter.bench_cli"
+EXPORT, VERIFY, BENCH = "converter.cli.export", "converter.cli.verify", "converter.cli.bench"
 LEFT_OUT = ("LIGHTTRACK_ROOT", "STARK_ROOT", "LT_DEBUG")
 READ_AT_START = {"PYTHONPATH", "TMPDIR", "HOME", "XDG_CACHE_HOME"}  # by Python or a runtime, once for the process
 LOGGERS = (None, "converter", "official_patches")

@@ -251,7 +251,7 @@ def emulators(parent):
 
 
 def test_killing_the_command_leaves_no_emulator(small, tiny):
-    words = command(small, "--resume", tiny, *ARM, *WIDE, module="converter.verify_cli")
+    words = command(small, "--resume", tiny, *ARM, *WIDE, module="converter.cli.verify")
     with subprocess.Popen(words, env=environment(), stderr=subprocess.DEVNULL) as process:
         for _ in range(600):
             if emulators(process.pid):

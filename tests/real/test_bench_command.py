@@ -212,7 +212,7 @@ def test_a_missing_package_is_named_before_anything_is_measured(tiny_both, tmp_p
 
 def test_no_process_is_left_behind_by_an_interruption(tiny_both):
     process = subprocess.Popen(
-        command(tiny_both, "--threads", 1, "--rounds", 100000, "--seconds", 300, module="converter.bench_cli"),
+        command(tiny_both, "--threads", 1, "--rounds", 100000, "--seconds", 300, module="converter.cli.bench"),
         env=environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

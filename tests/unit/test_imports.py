@@ -107,7 +107,7 @@ def test_all_modules_are_looked_at():
         "converter",
         "converter.families.family",
         "converter.formats.ncnn.runner",
-        "converter.cli",
+        "converter.cli.export",
     }
     assert MODULES.keys() >= {"official_patches.checkout", "official_patches.modes", "official_patches.patching"}
 
@@ -181,14 +181,16 @@ def test_light_module_does_not_import_torch(name):
     assert modules & {"torch", "ncnn", "pnnx"} == set()
 
 
-@pytest.mark.parametrize("name", ["converter.cli", "converter.bench_cli"])
+@pytest.mark.parametrize("name", ["converter.cli.export", "converter.cli.bench"])
 def test_command_line_imports_nothing_heavy(name):
     modules = modules_after(f"import {name}")
     assert name in modules
     assert modules & {"torch", "ncnn", "pnnx", "numpy", "pydantic", "yaml", "PIL"} == set()
 
 
-@pytest.mark.parametrize(("name", "option"), [("converter.cli", "--path-name"), ("converter.bench_cli", "--rounds")])
+@pytest.mark.parametrize(
+    ("name", "option"), [("converter.cli.export", "--path-name"), ("converter.cli.bench", "--rounds")]
+)
 def test_help_imports_nothing_heavy(name, option):
     command = [sys.executable, "-X", "importtime", "-m", name, "--help"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)

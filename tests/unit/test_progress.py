@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from converter.progress import Interruption, StageLines
+from converter.cli.progress import Interruption, StageLines
 
 
 @pytest.fixture

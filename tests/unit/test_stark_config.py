@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 from stark import ARCH, FAMILY
 
-from converter.command import official_root
+from converter.cli.command import official_root
 from converter.errors import UsageError
 from converter.spec.config import config_folder, network_for
 from converter.spec.presets import choose

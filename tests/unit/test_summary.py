@@ -5,10 +5,10 @@ import io
 import numpy as np
 from rich.console import Console
 
+from converter.cli.summary import print_checks
 from converter.proof.compare import compare, compare_decision
 from converter.proof.verify import Check
 from converter.spec.network import Tolerance
-from converter.summary import print_checks
 
 REFERENCE = np.arange(16, dtype=np.float32).reshape(1, 1, 4, 4)
 

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Annotated, Any
 
-from converter.command import finite, option, summary_console
+from converter.cli.command import finite, option, summary_console
 from converter.errors import UsageError
 
 RUNTIME = "ncnn-arm64"
@@ -142,8 +142,8 @@ def run_setup(folder: Path | None, as_json: bool, quiet: bool) -> None:
     from converter.checks.arm.root import default_folder
     from converter.checks.arm.setup import setup_arm
     from converter.checks.arm.table import print_root
+    from converter.cli.progress import StageLines
     from converter.exporting.plan import Stages
-    from converter.progress import StageLines
 
     with StageLines(quiet, last=SETUP_STAGE) as stages:
         root, built = setup_arm(folder or default_folder(), Stages(stages))

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from converter.summary import print_checks
+from converter.cli.summary import print_checks
 
 SHOWN = 5
 

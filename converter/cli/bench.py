@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from converter.command import (
+from converter.cli.command import (
     HELP_OPTIONS,
     format_names,
     invoke,
@@ -19,7 +19,7 @@ from converter.command import (
     summary_console,
     version_of,
 )
-from converter.progress import StageLines
+from converter.cli.progress import StageLines
 
 PROGRAM = "lt-bench"
 

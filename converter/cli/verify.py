@@ -22,7 +22,7 @@ from converter.checks.arm.command import (
     golden_source,
     run_setup,
 )
-from converter.command import (
+from converter.cli.command import (
     HELP_OPTIONS,
     finite,
     format_names,
@@ -35,8 +35,8 @@ from converter.command import (
     summary_console,
     version_of,
 )
+from converter.cli.progress import StageLines
 from converter.errors import UsageError, VerificationError
-from converter.progress import StageLines
 
 PROGRAM = "lt-verify"
 
@@ -372,7 +372,7 @@ def _search_sizes(export, network, template_size, search_size) -> tuple[int, ...
 
 
 def _run(options, as_json, verbose, quiet):
-    from converter.findings import print_result
+    from converter.cli.findings import print_result
     from converter.verifying.checkup import LAST_STAGE, check
 
     console = summary_console(as_json)

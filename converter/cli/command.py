@@ -16,8 +16,8 @@ from rich.logging import RichHandler
 from typer.exceptions import TyperException
 
 from converter import __version__
+from converter.cli.progress import interruption
 from converter.errors import ConverterError, UsageError
-from converter.progress import interruption
 from converter.util import process
 
 HELP_OPTIONS = {"help_option_names": ["-h", "--help"]}

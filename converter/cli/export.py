@@ -18,7 +18,7 @@ from converter.checks.arm.command import (
     ArmTimeout,
     arm_options,
 )
-from converter.command import (
+from converter.cli.command import (
     HELP_OPTIONS,
     checks_of,
     finite,
@@ -32,8 +32,8 @@ from converter.command import (
     summary_console,
     version_of,
 )
+from converter.cli.progress import StageLines
 from converter.errors import UsageError, VerificationError
-from converter.progress import StageLines
 from converter.util import process
 
 PROGRAM = "lt-export"
@@ -359,8 +359,8 @@ def export_command(
 
 def _run(options, as_json, verbose, quiet):
     from converter.checks.arm.table import print_arm
+    from converter.cli.summary import print_checks, print_summary
     from converter.exporting.pipeline import export
-    from converter.summary import print_checks, print_summary
 
     table = summary_console(as_json)
     with StageLines(quiet, detailed=verbose) as stages:

@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from converter.summary import print_checks
+from converter.cli.summary import print_checks
 
 
 def print_result(console: Console, result: Mapping[str, Any], verbose: bool = False) -> None:
