@@ -114,7 +114,7 @@ def _opening(candidate, options, subject):
     pictures = [tuple(tensors[name] for name in names if name in tensors) for names in shown]
     if candidate.format is None:
         network = options.subject.model_copy(update={"network": subject.network})
-        return "load_torch", (network, subject.dimensions["stride"], subject.images, candidate.threads, *pictures)
+        return "load_torch", (network, subject.dimensions.stride, subject.images, candidate.threads, *pictures)
     graphs = [
         (model.graph, tuple(path.absolute() for path in model.files))
         for model in subject.models

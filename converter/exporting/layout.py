@@ -8,6 +8,7 @@ from converter.errors import UsageError
 from converter.exporting.plan import image_inputs, network_dimensions
 from converter.formats.ncnn.release import SHAPE_EXPRESSIONS
 from converter.proof.feeds import Feed
+from converter.spec.dimensions import Dimensions
 from converter.spec.naming import check_names
 from converter.spec.network import GraphSpec, NetworkSpec, TensorSpec
 from converter.spec.options import ExportOptions
@@ -51,13 +52,13 @@ class Setup:
 
     Attributes:
         network: the config at this size.
-        dimensions: the numbers behind the names in its shapes.
+        dimensions: of it.
         images: the template and the search crop.
         uses: format to its graphs, in the order in which a device runs them.
     """
 
     network: NetworkSpec
-    dimensions: dict[str, int]
+    dimensions: Dimensions
     images: tuple[TensorSpec, ...]
     uses: dict[str, tuple[Use, ...]]
 
@@ -123,7 +124,7 @@ def sizes(options: ExportOptions) -> list[tuple[int, int]]:
 
 def _cells(options, template_size):
     network = options.network.at(template_size, max(template_size, options.network.search_size))
-    return network_dimensions(options.model_copy(update={"network": network}))["template_cells"]
+    return network_dimensions(options.model_copy(update={"network": network})).template_cells
 
 
 def search_sizes(options: ExportOptions) -> tuple[int, ...]:
@@ -186,8 +187,8 @@ def _of_graph(options, format, graphs: Sequence[GraphSpec], dimensions) -> list[
     if len(set(named)) == 1 or options.dynamic_search:
         file = ModelFile(format, stem, named[0], _other(named))
         return [Use(graph, file) for graph in named]
-    names = [f"{graph.name}_{numbers['search_size']}" for graph, numbers in zip(named, dimensions, strict=True)]
-    stems = [f"{stem}_{numbers['search_size']}" for numbers in dimensions]
+    names = [f"{graph.name}_{numbers.search_size}" for graph, numbers in zip(named, dimensions, strict=True)]
+    stems = [f"{stem}_{numbers.search_size}" for numbers in dimensions]
     sized = [graph.model_copy(update={"name": name}) for graph, name in zip(named, names, strict=True)]
     return [Use(graph, ModelFile(format, stem, graph)) for graph, stem in zip(sized, stems, strict=True)]
 

@@ -88,7 +88,7 @@ def export(options: ExportOptions, on_stage: StageCallback | None = None) -> dic
             running.enter_context(one_thread())
             notes.append("torch")
         with stages("network") as notes:
-            network = load_network(options, trials[0].setup.dimensions["stride"])
+            network = load_network(options, trials[0].setup.dimensions.stride)
             notes += [f"{options.arch}, {network.source}", f"{network.parameters:,} parameters"]
         with stages("trace") as notes:
             conversions = _start_conversions(options, network, trials, workspace, running)
@@ -337,7 +337,7 @@ def _on_arm(options, trials, files, stages) -> dict[str, Any]:
         ([(use.graph, files[use.file]) for use in trial.setup.uses["ncnn"]], trial.feeds, trial.answers)
         for trial in with_other_graphs(trials, lambda trial: trial.setup.graphs("ncnn"))
     ]
-    stride = trials[0].setup.dimensions["stride"]
+    stride = trials[0].setup.dimensions.stride
     job = arm_job(read_root(options.arm.root), options.arm, options.network, stride, groups)
     section = check_arm(job, stages)
     if not section:

@@ -8,6 +8,7 @@ from typing import Any
 
 from converter.errors import CheckpointError, UsageError
 from converter.families.family import FAMILIES
+from converter.spec.dimensions import Dimensions
 from converter.spec.network import GraphSpec, NetworkSpec, TensorSpec
 from converter.spec.options import NetworkOptions
 
@@ -34,7 +35,7 @@ class Stages:
         self._callback(name, time.perf_counter() - start, ", ".join(notes))
 
 
-def network_dimensions(options: NetworkOptions) -> dict[str, int]:
+def network_dimensions(options: NetworkOptions) -> Dimensions:
     """The sizes, stride and cells of the network that the options describe.
 
     Raises:
@@ -49,10 +50,10 @@ def network_dimensions(options: NetworkOptions) -> dict[str, int]:
             "expected the larger crop, for example 288 beside 127"
         )
     dimensions = FAMILIES[spec.family].dimensions(spec.path_name, spec.template_size, spec.search_size)
-    if options.stride not in (None, dimensions["stride"]):
+    if options.stride not in (None, dimensions.stride):
         raise UsageError(
-            f"--stride {options.stride}: the output of path name {spec.path_name} has stride {dimensions['stride']}; "
-            f"pass --stride {dimensions['stride']} or leave it out"
+            f"--stride {options.stride}: the output of path name {spec.path_name} has stride {dimensions.stride}; "
+            f"pass --stride {dimensions.stride} or leave it out"
         )
     return dimensions
 

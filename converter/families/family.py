@@ -13,6 +13,7 @@ from typing import Any
 from converter.errors import UsageError
 from converter.families.lighttrack import path_name
 from converter.families.stark import calls, variant
+from converter.spec.dimensions import Dimensions
 
 log = logging.getLogger(__name__)
 
@@ -24,8 +25,8 @@ class Family:
     A crop is a dict of tensors by meaning: "z" or "x", and "z_mask" or "x_mask" where the config has masks.
 
     Attributes:
-        dimensions: (path_name, template_size, search_size) -> the numbers behind the names that the
-            config's tensor shapes use. Raises ArchitectureError or UsageError.
+        dimensions: (path_name, template_size, search_size) -> its dimensions. Raises ArchitectureError,
+            UsageError.
         build: (path_name, template_size, search_size) -> our own network without weights (parameters on the
             meta device).
         reference: (network, both crops) -> every tensor of the config, computed by the network's own
@@ -46,7 +47,7 @@ class Family:
         root: the environment variable that names an official checkout.
     """
 
-    dimensions: Callable[[str, int, int], dict[str, int]]
+    dimensions: Callable[[str, int, int], Dimensions]
     build: Callable[[str, int, int], Any]
     reference: Callable[[Any, dict[str, Any]], dict[str, Any]]
     template: Callable[[Any, dict[str, Any]], Any]
@@ -81,14 +82,7 @@ def _lighttrack_dimensions(name, template_size, search_size):
             "search size %d: the network answers with %dx%d cells, the official tracker counts round(%d / %d) = %d",
             *(search_size, search_cells, search_cells, search_size, stride, round(search_size / stride)),
         )
-    return {
-        "template_size": template_size,
-        "search_size": search_size,
-        "stride": stride,
-        "channels": architecture.channels,
-        "template_cells": template_cells,
-        "search_cells": search_cells,
-    }
+    return Dimensions(template_size, search_size, stride, architecture.channels, template_cells, search_cells)
 
 
 def _lighttrack_build(name, template_size, search_size=None):

@@ -10,6 +10,7 @@ from converter.families.lighttrack.tracking import Estimate, LightTrackProcedure
 from converter.families.stark.tracking import StarkProcedure
 from converter.proof.boxes import Box
 from converter.proof.chain import Model
+from converter.spec.dimensions import Dimensions
 from converter.spec.network import NetworkSpec
 
 
@@ -21,13 +22,13 @@ class Procedure(Protocol):
     def step(self, frame: np.ndarray) -> Estimate: ...
 
 
-PROCEDURES: dict[str, Callable[[Model, NetworkSpec, dict[str, int]], Procedure]] = {
+PROCEDURES: dict[str, Callable[[Model, NetworkSpec, Dimensions], Procedure]] = {
     "lighttrack": LightTrackProcedure,
     "stark": StarkProcedure,
 }
 
 
-def procedure(model: Model, spec: NetworkSpec, dimensions: dict[str, int]) -> Procedure:
+def procedure(model: Model, spec: NetworkSpec, dimensions: Dimensions) -> Procedure:
     """The procedure of the config's family around a model.
 
     Raises:

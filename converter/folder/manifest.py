@@ -2,7 +2,7 @@
 
 import json
 import platform
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any
 
 from converter import __version__
 from converter.exporting.layout import ModelFile
+from converter.spec.dimensions import Dimensions
 from converter.spec.network import GraphSpec, NetworkSpec, TensorSpec
 from converter.spec.options import ExportOptions
 
@@ -96,7 +97,7 @@ def build_manifest(
     }
 
 
-def about_network(arch: str, spec: NetworkSpec, dimensions: Mapping[str, int], network: Any) -> dict[str, Any]:
+def about_network(arch: str, spec: NetworkSpec, dimensions: Dimensions, network: Any) -> dict[str, Any]:
     """Which network it is, how its inputs are made and what a tracker does with its outputs."""
     checkpoint = network.checkpoint
     return {
@@ -105,10 +106,10 @@ def about_network(arch: str, spec: NetworkSpec, dimensions: Mapping[str, int], n
         "checkpoint": {"file": checkpoint.file, "sha256": checkpoint.sha256, "epoch": checkpoint.epoch},
         "preprocess": _preprocess(spec.preprocess),
         "tracker": {
-            "stride": dimensions["stride"],
+            "stride": dimensions.stride,
             "template_size": spec.template_size,
             "search_size": spec.search_size,
-            "score_size": dimensions["search_cells"],
+            "score_size": dimensions.search_cells,
             **spec.tracker,
             **dict.fromkeys(spec.activations, "probability"),
         },
@@ -131,7 +132,7 @@ def _sizes(setup):
     return {
         "template_size": network.template_size,
         "search_size": network.search_size,
-        "score_size": setup.dimensions["search_cells"],
+        "score_size": setup.dimensions.search_cells,
     }
 
 

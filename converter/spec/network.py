@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from converter.errors import UsageError
+from converter.spec.dimensions import Dimensions
 
 FORMAT_NAMES = ("ncnn", "onnx")
 SMALLEST_OPSET, LARGEST_OPSET = 11, 17
@@ -172,12 +173,12 @@ class NetworkSpec(Frozen):
                 raise ValueError(f"tolerances.{precision} has none for output {missing[0]!r}")
         return self
 
-    def graph_specs(self, split: str, dimensions: dict[str, int]) -> tuple[GraphSpec, ...]:
+    def graph_specs(self, split: str, dimensions: Dimensions) -> tuple[GraphSpec, ...]:
         """The graphs of a split with their shapes filled in.
 
         Args:
             split: a key of ``splits``.
-            dimensions: the numbers behind the names in tensor shapes.
+            dimensions: of the network at its sizes.
         """
         return tuple(self.graph_spec(name, dimensions) for name in self.splits[split])
 
@@ -216,7 +217,7 @@ class NetworkSpec(Frozen):
 
         return tuple(lacking(min(self.splits, key=preference)))
 
-    def graph_spec(self, name: str, dimensions: dict[str, int]) -> GraphSpec:
+    def graph_spec(self, name: str, dimensions: Dimensions) -> GraphSpec:
         """One graph, as :meth:`graph_specs`."""
         entry = self.graphs[name]
         return GraphSpec(
@@ -231,7 +232,7 @@ class NetworkSpec(Frozen):
         entry = self.graphs[graph]
         return [*entry.inputs, *(entry.masks if self.masks else ())]
 
-    def tensor_spec(self, name: str, dimensions: dict[str, int]) -> TensorSpec:
+    def tensor_spec(self, name: str, dimensions: Dimensions) -> TensorSpec:
         """One tensor; a probability where its activation makes it one."""
         entry, activation = self.tensors[name], self.activations.get(name)
         return TensorSpec(
@@ -268,9 +269,8 @@ class NetworkSpec(Frozen):
         return self.model_copy(update={"template_size": template_size, "search_size": search_size})
 
     def _shape(self, name, entry, dimensions):
+        numbers = dimensions.numbers()
         for size in entry.shape:
-            if isinstance(size, str) and size not in dimensions:
-                raise UsageError(
-                    f"config: the shape of tensor {name!r} names {size!r}, known are {', '.join(dimensions)}"
-                )
-        return tuple(dimensions[size] if isinstance(size, str) else size for size in entry.shape)
+            if isinstance(size, str) and size not in numbers:
+                raise UsageError(f"config: the shape of tensor {name!r} names {size!r}, known are {', '.join(numbers)}")
+        return tuple(numbers[size] if isinstance(size, str) else size for size in entry.shape)

@@ -187,7 +187,7 @@ def _header(options, subject) -> dict[str, Any]:
         "path_name": subject.network.path_name,
         "checkpoint": manifest.checkpoint.model_dump(mode="json") if manifest else None,
         "precision": manifest.precision if manifest else None,
-        "sizes": subject.dimensions,
+        "sizes": subject.dimensions.numbers(),
         "models": [describe(model) for model in subject.models],
     }
 

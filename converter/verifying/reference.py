@@ -67,7 +67,7 @@ def reference_for(
 
     running.enter_context(one_thread())
     sized = options.model_copy(update={"network": subject.network})
-    loaded = load_network(sized, subject.dimensions["stride"])
+    loaded = load_network(sized, subject.dimensions.stride)
     if subject.manifest and subject.manifest.checkpoint.sha256 != loaded.checkpoint.sha256:
         log.warning(
             "%s is not the file that was exported (%s): its sha256 differs",

@@ -170,7 +170,7 @@ def arm(case: Case, root: ArmRoot, stages: Callable) -> Any:
 
     subject, reference = case.subject, case.reference
     models = [(model.graph, model.files) for model in subject.models if model.format == "ncnn"]
-    stride = subject.dimensions["stride"]
+    stride = subject.dimensions.stride
     job = arm_job(root, case.options.arm, subject.network, stride, [(models, reference.feeds, reference.answers)])
     kept = Kept()
     section = check_arm(job, stages, kept)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from converter.errors import UsageError
 from converter.exporting.plan import image_inputs, network_dimensions
 from converter.folder.exported import Manifest, Model, models_of, read_manifest
+from converter.spec.dimensions import Dimensions
 from converter.spec.network import FORMAT_NAMES, GraphSpec, NetworkSpec, TensorSpec, Tolerance
 from converter.spec.options import VerifyOptions, overridden
 
@@ -20,7 +21,7 @@ class Subject:
     Attributes:
         manifest: None for models that came without one.
         network: the config at the models' sizes.
-        dimensions: the numbers behind the names in its shapes.
+        dimensions: of it.
         models: in the order in which a device runs them, format by format.
         images: the template and the search crop.
         missing: format to the graphs that it lacks for a whole tracker; only formats that lack some.
@@ -28,7 +29,7 @@ class Subject:
 
     manifest: Manifest | None
     network: NetworkSpec
-    dimensions: dict[str, int]
+    dimensions: Dimensions
     models: tuple[Model, ...]
     images: tuple[TensorSpec, ...]
     missing: Mapping[str, tuple[str, ...]]

@@ -23,6 +23,7 @@ from converter.formats.format import FORMATS
 from converter.proof.boxes import Box, overlap
 from converter.proof.chain import GraphModel
 from converter.spec.config import network_for
+from converter.spec.dimensions import Dimensions
 from converter.spec.options import ExportOptions
 
 pytestmark = pytest.mark.real
@@ -46,7 +47,7 @@ class Setting:
         from converter.network.load import load_network
         from converter.network.reference import TorchModel
 
-        network = load_network(self.options, self.dimensions["stride"]).module
+        network = load_network(self.options, self.dimensions.stride).module
         init, update = self.spec.graph_specs("two", self.dimensions)
         return TorchModel(network, FAMILIES[self.spec.family], (init.inputs[0], update.inputs[1]))
 
@@ -261,7 +262,9 @@ def test_the_procedure_is_the_official_code(official, monkeypatch, box):
 
     monkeypatch.setattr(torch.Tensor, "cuda", lambda self: self)
     spec = network_for(None, overrides={"search_size": 256})[1]
-    dimensions = {"template_size": 127, "search_size": 256, "stride": 16, "search_cells": 16}
+    dimensions = Dimensions(
+        template_size=127, search_size=256, stride=16, channels=96, template_cells=8, search_cells=16
+    )
     frames = np.random.default_rng(1).integers(0, 256, (25, 360, 480, 3), np.uint8)
     with isolated(official) as load:
         tracker = load("lib.tracker.lighttrack").Lighttrack(types.SimpleNamespace(stride=16, dataset="VOT2019"))

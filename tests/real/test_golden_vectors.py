@@ -61,7 +61,7 @@ class Setup:
             "path_name": path_name,
             "checkpoint": {"file": "a.pth"},
             "preprocess": {"colour_order": "RGB", "on_0_1": self.spec.preprocess.model_dump(include={"mean", "std"})},
-            "tracker": {"stride": dimensions["stride"], "search_size": self.spec.search_size, **self.spec.tracker},
+            "tracker": {"stride": dimensions.stride, "search_size": self.spec.search_size, **self.spec.tracker},
         }
         self.tolerances = self.spec.tolerances["fp32"]
         header = golden_header(about, "torch", "fp32", self.tolerances)

@@ -122,7 +122,7 @@ def pnnx_halves(checkpoint, folder, path_name=None):
     )  # fmt: skip
     options = ExportOptions(arch=choice.arch, network=choice.network, checkpoint=checkpoint, output=folder)
     (setup,) = setups(options)
-    network = load_network(options, setup.dimensions["stride"])
+    network = load_network(options, setup.dimensions.stride)
     for use in setup.uses["ncnn"]:
         place = folder / use.graph.name
         place.mkdir(parents=True)

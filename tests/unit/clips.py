@@ -10,9 +10,10 @@ from converter.errors import ConversionError
 from converter.families.lighttrack.tracking import Estimate
 from converter.proof.boxes import Box
 from converter.spec.config import network_for
+from converter.spec.dimensions import Dimensions
 
 SPEC = network_for(None)[1]
-DIMENSIONS = {"template_size": 31, "search_size": 64, "stride": 8, "template_cells": 4, "search_cells": 8}
+DIMENSIONS = Dimensions(template_size=31, search_size=64, stride=8, channels=3, template_cells=4, search_cells=8)
 START = Box(30, 20, 16, 12)
 
 
@@ -60,8 +61,8 @@ class BrightModel:
         self.templates.append(z)
 
     def track(self, x):
-        cells, stride = DIMENSIONS["search_cells"], DIMENSIONS["stride"]
-        along = (np.arange(cells) - cells // 2) * stride + DIMENSIONS["search_size"] // 2
+        cells, stride = DIMENSIONS.search_cells, DIMENSIONS.stride
+        along = (np.arange(cells) - cells // 2) * stride + DIMENSIONS.search_size // 2
         rows, columns = np.nonzero(x[0].min(axis=0) > 1.5)
         edges = (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1) if len(rows) else (28, 28, 36, 36)
         left, top, right, bottom = (float(edge) for edge in edges)

@@ -21,6 +21,7 @@ from converter.bench.statistics import FEWEST_ROUNDS, LEVEL, figures, order_of, 
 from converter.bench.table import print_bench
 from converter.bench.timed import TimedModel, TimedRunner
 from converter.errors import DependencyError, UsageError
+from converter.spec.dimensions import Dimensions
 
 
 @pytest.mark.parametrize(("share", "expected"), [(0.0, 1.0), (0.1, 1.4), (0.5, 3.0), (0.9, 4.6), (1.0, 5.0)])
@@ -219,7 +220,7 @@ def test_half_is_a_mode_of_ncnn_only():
 MANIFEST = SimpleNamespace(
     arch="LightTrackM_Subnet", path_name="back", checkpoint=SimpleNamespace(model_dump=lambda mode: {"file": "a.pth"})
 )
-SUBJECT = SimpleNamespace(manifest=MANIFEST, dimensions={"template_size": 127, "search_size": 256})
+SUBJECT = SimpleNamespace(manifest=MANIFEST, dimensions=Dimensions(127, 256, 16, 96, 8, 16))
 BASE = {"ncnn": 0.010, "onnx": 0.020, None: 0.040}
 
 

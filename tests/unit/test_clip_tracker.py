@@ -20,6 +20,7 @@ from converter.families.lighttrack.tracking import (
 )
 from converter.families.procedures import PROCEDURES, procedure
 from converter.proof.boxes import Box
+from converter.spec.dimensions import Dimensions
 
 FILL = np.array([10.9, 20.2, 30.5])
 
@@ -252,7 +253,9 @@ def test_an_answer_of_another_shape_or_without_a_tensor_is_an_error():
 
 
 def test_a_search_size_that_the_official_code_cannot_use_is_refused():
-    dimensions = {"template_size": 127, "search_size": 264, "stride": 16, "search_cells": 17}
+    dimensions = Dimensions(
+        template_size=127, search_size=264, stride=16, channels=96, template_cells=8, search_cells=17
+    )
     with pytest.raises(UsageError, match=r"--search-size 264: the official tracker counts 16 cells .* answers with 17"):
         LightTrackProcedure(BrightModel(), SPEC, dimensions)
 

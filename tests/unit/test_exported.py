@@ -8,18 +8,13 @@ import pytest
 from converter.errors import UsageError, VerificationError
 from converter.folder.exported import describe, models_of, read_manifest
 from converter.spec.config import network_for
+from converter.spec.dimensions import Dimensions
 
 NETWORK = network_for(None)[1]
 
 
 def dimensions(template, search):
-    return {
-        "template_size": template,
-        "search_size": search,
-        "template_cells": -(-template // 16),
-        "search_cells": -(-search // 16),
-        "channels": 96,
-    }
+    return Dimensions(template, search, 16, 96, -(-template // 16), -(-search // 16))
 
 
 def declared(template, search):

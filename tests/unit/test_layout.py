@@ -53,7 +53,7 @@ def test_by_itself_an_export_is_two_models_of_one_size():
         ("z", "z", (1, 3, 127, 127)),
         ("x", "x", (1, 3, 288, 288)),
     ]
-    assert (setup.dimensions["template_cells"], setup.dimensions["search_cells"]) == (8, 18)
+    assert (setup.dimensions.template_cells, setup.dimensions.search_cells) == (8, 18)
 
 
 def test_three_graphs_run_in_their_order():
@@ -79,7 +79,7 @@ def test_every_search_size_has_an_update_model_and_all_share_init():
         assert update.file == ModelFile("ncnn", f"lighttrack_update_{size}", update.graph)
         assert update.graph.mode == "update"
         assert setup.images[1].shape == (1, 3, size, size)
-        assert setup.network.search_size == setup.dimensions["search_size"] == size
+        assert setup.network.search_size == setup.dimensions.search_size == size
 
 
 def test_suffixes_follow_the_names_of_the_files():
@@ -110,7 +110,7 @@ def test_a_size_given_twice_is_one():
 @pytest.mark.parametrize(("size", "cells"), [(255, 16), (256, 16), (287, 18), (289, 19), (303, 19)])
 def test_cells_of_a_size_that_the_stride_does_not_divide_are_rounded_up(size, cells):
     (setup,) = setups(options(search=size))
-    assert setup.dimensions["search_cells"] == cells
+    assert setup.dimensions.search_cells == cells
     assert shapes(setup.graphs("ncnn")[1])["cls"] == (1, 1, cells, cells)
 
 

@@ -4,9 +4,10 @@ import pytest
 
 from converter.errors import UsageError
 from converter.spec.config import network_for
+from converter.spec.dimensions import Dimensions
 from converter.spec.naming import LEGAL, Naming, Rename, check_names, parse_rename, renamed
 
-DIMENSIONS = {"template_size": 127, "search_size": 288, "template_cells": 8, "search_cells": 18, "channels": 96}
+DIMENSIONS = Dimensions(template_size=127, search_size=288, stride=16, channels=96, template_cells=8, search_cells=18)
 NETWORK = network_for(None)[1]
 INIT, UPDATE = NETWORK.graph_specs("two", DIMENSIONS)
 TWO, THREE = ["init", "update"], ["init", "backbone", "neck_head"]

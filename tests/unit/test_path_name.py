@@ -5,6 +5,7 @@ import pytest
 from converter.errors import ArchitectureError, UsageError
 from converter.families.family import FAMILIES
 from converter.families.lighttrack.path_name import Tower, parse_path_name, recognise
+from converter.spec.dimensions import Dimensions
 
 MOBILE = "back_04502514044521042540+cls_211000022+reg_100000111_ops_32"
 LIGHTTRACK = FAMILIES["lighttrack"]
@@ -183,19 +184,12 @@ def test_network_without_a_tower_is_not_recognised():
     ("sizes", "cells"), [((127, 288), (8, 18)), ((128, 256), (8, 16)), ((127, 255), (8, 16)), ((112, 257), (7, 17))]
 )
 def test_dimensions_round_cells_up(sizes, cells):
-    assert LIGHTTRACK.dimensions(MOBILE, *sizes) == {
-        "template_size": sizes[0],
-        "search_size": sizes[1],
-        "stride": 16,
-        "channels": 96,
-        "template_cells": cells[0],
-        "search_cells": cells[1],
-    }
+    assert LIGHTTRACK.dimensions(MOBILE, *sizes) == Dimensions(*sizes, 16, 96, *cells)
 
 
 def test_dimensions_of_an_early_stage_have_stride_8():
     dimensions = LIGHTTRACK.dimensions(name_with(ops="12"), 127, 255)
-    assert [dimensions[key] for key in ("stride", "channels", "template_cells", "search_cells")] == [8, 40, 16, 32]
+    assert dimensions == Dimensions(127, 255, 8, 40, 16, 32)
 
 
 @pytest.mark.parametrize("size", [104, 113, 129])

@@ -6,6 +6,7 @@ import yaml
 from converter.errors import UsageError
 from converter.spec import presets
 from converter.spec.config import config_folder, network_for
+from converter.spec.dimensions import Dimensions
 from converter.spec.naming import Naming, check_names
 from converter.spec.options import ExportOptions
 from converter.spec.presets import Preset, check_preset, choose, load_preset, preset_names
@@ -387,7 +388,9 @@ def test_preset_that_wants_a_probability_of_a_network_without_logits_is_refused(
 
 
 def test_names_of_presets_are_legal_in_both_formats():
-    dimensions = {"template_size": 127, "search_size": 288, "template_cells": 8, "search_cells": 18, "channels": 96}
+    dimensions = Dimensions(
+        template_size=127, search_size=288, stride=16, channels=96, template_cells=8, search_cells=18
+    )
     for name in preset_names():
         choice = chosen(name)
         graphs = [choice.network.graph_spec(graph, dimensions) for graph in choice.network.converted(choice.split)]

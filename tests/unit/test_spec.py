@@ -8,10 +8,11 @@ from pydantic import ValidationError
 
 from converter.errors import ArchitectureError, UsageError
 from converter.spec.config import config_folder, network_for
+from converter.spec.dimensions import Dimensions
 from converter.spec.network import TensorSpec, Tolerance
 from converter.spec.options import ExportOptions
 
-DIMENSIONS = {"template_size": 127, "search_size": 288, "template_cells": 8, "search_cells": 18, "channels": 96}
+DIMENSIONS = Dimensions(template_size=127, search_size=288, stride=16, channels=96, template_cells=8, search_cells=18)
 
 
 @pytest.fixture

@@ -85,7 +85,7 @@ def test_weights_tell_their_sizes():
 @pytest.mark.parametrize("size", range(256, 321, 16))
 def test_shapes_follow_the_sizes(size):
     found = FAMILY.dimensions("any", 128, size)
-    assert (found["template_tokens"], found["search_tokens"]) == (64, (size // 16) ** 2)
+    assert (found.others["template_tokens"], found.others["search_tokens"]) == (64, (size // 16) ** 2)
     assert FAMILY.build("rep_v2", 128, size).state_dict()["pos_emb_x.row_embed.weight"].shape == (size // 16, 64)
 
 

@@ -9,6 +9,7 @@ from converter.families.procedures import procedure
 from converter.proof.boxes import Box
 from converter.proof.chain import SEARCH, TEMPLATE, Model, shown
 from converter.proof.feeds import Feed
+from converter.spec.dimensions import Dimensions
 from converter.spec.network import NetworkSpec
 from converter.track.frames import Clip
 
@@ -33,7 +34,7 @@ class _Remembering:
         return (image,) if mask is None else (image, mask)
 
 
-def crop_feed(clip: Clip, box: Box, model: Model, spec: NetworkSpec, dimensions: dict[str, int]) -> Feed | None:
+def crop_feed(clip: Clip, box: Box, model: Model, spec: NetworkSpec, dimensions: Dimensions) -> Feed | None:
     """The template of the first frame and the search crop of the second; None for a clip of one frame.
 
     Args:

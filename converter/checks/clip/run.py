@@ -16,6 +16,7 @@ from converter.families.lighttrack.tracking import Estimate
 from converter.families.procedures import procedure
 from converter.proof.boxes import Box, check_box, overlap
 from converter.proof.chain import Model
+from converter.spec.dimensions import Dimensions
 from converter.spec.network import NetworkSpec
 from converter.track.annotate import annotation
 from converter.track.frames import Clip, open_clip
@@ -31,7 +32,7 @@ def run_clip(
     reference: Model,
     candidates: Mapping[str, Model],
     spec: NetworkSpec,
-    dimensions: dict[str, int],
+    dimensions: Dimensions,
     min_iou: float = MIN_IOU,
     on_frame: FrameCallback | None = None,
     annotate: Path | None = None,

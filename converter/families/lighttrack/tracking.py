@@ -17,6 +17,7 @@ from converter.errors import UsageError, VerificationError
 from converter.proof.boxes import Box
 from converter.proof.chain import Model
 from converter.proof.feeds import normalised
+from converter.spec.dimensions import Dimensions
 from converter.spec.network import Finite, NetworkSpec, NonNegative
 from converter.util.opencv import opencv
 
@@ -74,27 +75,27 @@ class LightTrackProcedure:
     Args:
         model: the network, in whatever form.
         spec: its config.
-        dimensions: template_size, search_size, stride and search_cells of it.
+        dimensions: of it.
 
     Raises:
         UsageError: for tracker constants that are missing or do not fit, and for a search size that the
             official procedure cannot work with.
     """
 
-    def __init__(self, model: Model, spec: NetworkSpec, dimensions: dict[str, int]):
+    def __init__(self, model: Model, spec: NetworkSpec, dimensions: Dimensions):
         self.model = model
         self.preprocess = spec.preprocess
         self.constants = constants_of(spec)
         self.logits = "cls" not in spec.activations
-        self.template_size = dimensions["template_size"]
-        self.search_size = dimensions["search_size"]
-        self.cells = score_cells(self.search_size, dimensions["stride"])
-        if self.cells != dimensions["search_cells"]:
+        self.template_size = dimensions.template_size
+        self.search_size = dimensions.search_size
+        self.cells = score_cells(self.search_size, dimensions.stride)
+        if self.cells != dimensions.search_cells:
             raise UsageError(
                 f"--search-size {self.search_size}: the official tracker counts {self.cells} cells where the network "
-                f"answers with {dimensions['search_cells']}; use a multiple of {dimensions['stride']}"
+                f"answers with {dimensions.search_cells}; use a multiple of {dimensions.stride}"
             )
-        self.grid = grid(self.cells, dimensions["stride"], self.search_size)
+        self.grid = grid(self.cells, dimensions.stride, self.search_size)
         self.window = np.outer(np.hanning(self.cells), np.hanning(self.cells))
         self.state: State | None = None
 

@@ -16,6 +16,7 @@ from converter.families.lighttrack.tracking import Estimate, constants_of
 from converter.proof.boxes import Box
 from converter.proof.chain import Model
 from converter.proof.feeds import normalised
+from converter.spec.dimensions import Dimensions
 from converter.spec.network import Finite, NetworkSpec
 from converter.util.opencv import opencv
 
@@ -59,13 +60,13 @@ class StarkProcedure:
         model: the network, in whatever form.
         spec: its config. With masks, what lies outside the frame is black and masked, as the official tracker
             has it; without them it has the first frame's mean colour, as in deployments.
-        dimensions: template_size, search_size, stride and search_cells of it.
+        dimensions: of it.
 
     Raises:
         UsageError: for tracker constants that are missing or do not fit.
     """
 
-    def __init__(self, model: Model, spec: NetworkSpec, dimensions: dict[str, int]):
+    def __init__(self, model: Model, spec: NetworkSpec, dimensions: Dimensions):
         self.model = model
         self.preprocess = spec.preprocess
         self.masks = spec.masks
@@ -83,7 +84,7 @@ class StarkProcedure:
         """
         self.box = box
         self.fill = BLACK if self.masks else frame.mean(axis=(0, 1))
-        cut = crop(frame, box, self.constants.template_factor, self.dimensions["template_size"], self.fill)
+        cut = crop(frame, box, self.constants.template_factor, self.dimensions.template_size, self.fill)
         self.model.template(*self._shown(cut))
         return Estimate(box, 1.0)
 
@@ -93,7 +94,7 @@ class StarkProcedure:
         Raises:
             VerificationError: when the model's answer is not finite or has another shape.
         """
-        size = self.dimensions["search_size"]
+        size = self.dimensions.search_size
         cut = crop(frame, self.box, self.constants.search_factor, size, self.fill)
         box, scores = self._answer(*self._shown(cut))
         centre_x, centre_y, width, height = (float(value) for value in box * size / (size / cut.side))
@@ -107,13 +108,13 @@ class StarkProcedure:
         image = normalised(cut.pixels, self.preprocess)
         if not self.masks:
             return (image,)
-        stride = self.dimensions["stride"]
+        stride = self.dimensions.stride
         return image, cut.outside[::stride, ::stride].reshape(1, -1).astype(np.float32)
 
     def _answer(self, *shown):
         """(4,) float32 box and (2, cells, cells) scores."""
         answer = self.model.track(*shown)
-        cells = self.dimensions["search_cells"]
+        cells = self.dimensions.search_cells
         for name, shape in (("box", (1, 4)), ("score", (1, 2, cells, cells))):
             if name not in answer:
                 raise VerificationError(f"the model gives {', '.join(answer)}, but no {name}")

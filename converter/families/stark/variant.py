@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from converter.errors import ArchitectureError, UsageError
+from converter.spec.dimensions import Dimensions
 
 REP_HEAD, DSCONV_HEAD = "rep_v2", "dsconv_v3"
 ANY_HEAD = "any"
@@ -106,8 +107,8 @@ def ignores(key: str) -> bool:
     return _IGNORED.fullmatch(key) is not None
 
 
-def dimensions(name: str, template_size: int, search_size: int) -> dict[str, int]:
-    """The numbers behind the names in the config's shapes, which are the same for every corner head.
+def dimensions(name: str, template_size: int, search_size: int) -> Dimensions:
+    """The same for every corner head.
 
     Raises:
         ArchitectureError: for a name that is none.
@@ -119,16 +120,8 @@ def dimensions(name: str, template_size: int, search_size: int) -> dict[str, int
         if size % STRIDE:
             raise UsageError(f"{option} {size}: expected a multiple of {STRIDE}, the stride of STARK-Lightning")
     template_cells, search_cells = template_size // STRIDE, search_size // STRIDE
-    return {
-        "template_size": template_size,
-        "search_size": search_size,
-        "stride": STRIDE,
-        "channels": TOKEN_CHANNELS,
-        "template_cells": template_cells,
-        "search_cells": search_cells,
-        "template_tokens": template_cells**2,
-        "search_tokens": search_cells**2,
-    }
+    tokens = {"template_tokens": template_cells**2, "search_tokens": search_cells**2}
+    return Dimensions(template_size, search_size, STRIDE, TOKEN_CHANNELS, template_cells, search_cells, tokens)
 
 
 def recognise(shapes: Mapping[str, tuple[int, ...]]) -> str | None:
