@@ -63,7 +63,7 @@ def result_of(options: BenchOptions, subject: Subject, measured: Measured) -> di
         "arch": manifest.arch,
         "path_name": manifest.path_name,
         "checkpoint": manifest.checkpoint.model_dump(mode="json"),
-        "sizes": subject.dimensions.numbers(),
+        "sizes": subject.tracker.dimensions.numbers(),
         "cpu": {
             "model": machine.cpu_model(),
             "cores": machine.cores(),

@@ -10,12 +10,12 @@ from converter.bench.measure import measure
 from converter.bench.options import BenchOptions
 from converter.bench.result import Measured, result_of
 from converter.errors import UsageError
-from converter.exporting.plan import StageCallback, Stages, check_checkpoint
 from converter.folder.exported import file_problems
 from converter.formats.format import check_runtime
 from converter.formats.isolated import WorkerProcess
 from converter.util.files import sha256
-from converter.verifying.subject import Subject, subjects_of
+from converter.util.stages import StageCallback, Stages
+from converter.verifying.subject import Subject, subject_of
 
 log = logging.getLogger(__name__)
 
@@ -54,11 +54,11 @@ def bench(options: BenchOptions, on_stage: StageCallback | None = None) -> dict[
             subject = _subject(options)
             problems = _look_at_files(options, subject)
             candidates, left_out = candidates_for(
-                subject.formats, options.subject.checkpoint is not None, options.precisions, options.threads
+                subject.tracker.formats, options.subject.checkpoint is not None, options.precisions, options.threads
             )
             if not candidates:
                 raise UsageError("--precision half: only ncnn has a half mode, and the export has no ncnn models")
-            notes.append(", ".join(f"{model.format} {model.graph.name}" for model in subject.models))
+            notes.append(", ".join(map(str, subject.tracker.models)))
         entrants = [Entrant(each, _opening(each, options, subject)) for each in candidates]
         for entrant in entrants:
             running.callback(entrant.worker.stop)
@@ -77,16 +77,13 @@ def bench(options: BenchOptions, on_stage: StageCallback | None = None) -> dict[
 
 def _subject(options) -> Subject:
     """The export, when everything that is to be run can be."""
-    subject = subjects_of(options.subject)[0]
-    for format in subject.formats:
+    subject = subject_of(options.subject)
+    for format in subject.tracker.formats:
         check_runtime(format)
-    if options.subject.checkpoint is not None:
-        check_checkpoint(options.subject.checkpoint)
-        if sha256(options.subject.checkpoint) != subject.manifest.checkpoint.sha256:
-            log.warning(
-                "%s is not the file that was exported (%s): its sha256 differs",
-                *(options.subject.checkpoint, subject.manifest.checkpoint.file),
-            )
+    options.subject.check_checkpoint()
+    checkpoint, exported = options.subject.checkpoint, subject.manifest.checkpoint
+    if checkpoint is not None and sha256(checkpoint) != exported.sha256:
+        log.warning("%s is not the file that was exported (%s): its sha256 differs", checkpoint, exported.file)
     return subject
 
 
@@ -96,7 +93,7 @@ def _look_at_files(options, subject) -> list[dict[str, str]]:
     Raises:
         UsageError: when one is missing.
     """
-    used = {path.name for model in subject.models for path in model.files}
+    used = {name for model in subject.tracker.models for name in model.files}
     problems = [each for each in file_problems(options.subject.folder, subject.manifest) if each["file"] in used]
     for each in problems:
         if not (options.subject.folder / each["file"]).is_file():
@@ -109,15 +106,12 @@ def _opening(candidate, options, subject):
     """The call with which a candidate's process begins."""
     from converter.proof.feeds import noise_feeds
 
-    tensors = noise_feeds(options.seed, 1, subject.images)[0].tensors
+    tracker = subject.tracker
+    tensors = noise_feeds(options.seed, 1, tracker.images)[0].tensors
     shown = ((image, f"{image}_mask") for image in ("z", "x"))
     pictures = [tuple(tensors[name] for name in names if name in tensors) for names in shown]
     if candidate.format is None:
-        network = options.subject.model_copy(update={"network": subject.network})
-        return "load_torch", (network, subject.dimensions.stride, subject.images, candidate.threads, *pictures)
-    graphs = [
-        (model.graph, tuple(path.absolute() for path in model.files))
-        for model in subject.models
-        if model.format == candidate.format
-    ]
-    return "load_graphs", (candidate.format, graphs, candidate.threads, candidate.precision == "half", *pictures)
+        network = options.subject.model_copy(update={"network": tracker.network})
+        return "load_torch", (network, tracker.dimensions.stride, tracker.images, candidate.threads, *pictures)
+    folder, models = subject.folder.absolute(), tracker.of(candidate.format)
+    return "load_graphs", (folder, models, candidate.threads, candidate.precision == "half", *pictures)

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from converter.bench.measure import PARTS, Turn
-from converter.proof.chain import GraphModel, Model
-from converter.proof.verify import Runner
-from converter.spec.network import GraphSpec
+from converter.proof.chain import GraphModel, TrackedModel
+from converter.proof.runner import Runner
+from converter.spec.model import Model
 
 
 class TimedRunner:
@@ -43,7 +43,7 @@ class TimedModel:
 
     def __init__(
         self,
-        model: Model,
+        model: TrackedModel,
         parts: Mapping[str, Mapping[str, TimedRunner]],
         z: Sequence[np.ndarray],
         x: Sequence[np.ndarray],
@@ -87,40 +87,39 @@ class TimedModel:
 
 
 def timed_graphs(
-    format: str,
-    graphs: Sequence[tuple[GraphSpec, tuple[Path, ...]]],
+    folder: Path,
+    models: Sequence[Model],
     threads: int,
     half: bool,
     z: Sequence[np.ndarray],
     x: Sequence[np.ndarray],
 ) -> TimedModel:
-    """The graphs of an export with a stopwatch on each.
+    """The models of an export with a stopwatch on each.
 
     Args:
-        format: "ncnn" or "onnx".
-        graphs: with their files, in the order in which a device runs them.
+        folder: of the export.
+        models: of one format, in the order in which a device runs them.
         threads, half: as for the format's runner.
 
     Raises:
         ConversionError: when the runtime does not load them, or they do not fit together.
     """
     runners = {
-        graph.name: TimedRunner(_load(format, files, graph, threads, half), time.perf_counter)
-        for graph, files in graphs
+        model: TimedRunner(_load(model, model.paths(folder), threads, half), time.perf_counter) for model in models
     }
-    model = GraphModel([graph for graph, _ in graphs], runners)
+    tracked = GraphModel(models, runners)
     parts = {
-        part: {graph.name: runners[graph.name] for graph in own}
-        for part, own in zip(PARTS, (model.once, model.every_frame), strict=True)
+        part: {model.graph.name: runners[model] for model in own}
+        for part, own in zip(PARTS, (tracked.once, tracked.every_frame), strict=True)
     }
-    return TimedModel(model, parts, z, x)
+    return TimedModel(tracked, parts, z, x)
 
 
-def _load(format, files, graph, threads, half):
-    if format == "ncnn":
+def _load(model: Model, files: Sequence[Path], threads: int, half: bool) -> Runner:
+    if model.format == "ncnn":
         from converter.formats.ncnn.runner import NcnnRunner
 
-        return NcnnRunner(*files, graph, threads=threads, half=half)
+        return NcnnRunner(*files, model.graph, threads=threads, half=half)
     from converter.formats.onnx.runner import OnnxRunner
 
-    return OnnxRunner(*files, graph, threads=threads)
+    return OnnxRunner(*files, model.graph, threads=threads)

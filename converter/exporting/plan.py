@@ -1,90 +1,171 @@
-"""What an export and a later verification have in common: stages, sizes, inputs, and the reference's answers."""
+"""Which models an export consists of: graph by graph, for every template and search size."""
 
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
-from converter.errors import CheckpointError, UsageError
-from converter.families.family import FAMILIES
+from converter.errors import UsageError
+from converter.families.dimensions import dimensions_of
+from converter.formats.format import FORMATS
+from converter.formats.ncnn.release import SHAPE_EXPRESSIONS
+from converter.formats.source import Source
 from converter.spec.dimensions import Dimensions
-from converter.spec.network import GraphSpec, NetworkSpec, TensorSpec
-from converter.spec.options import NetworkOptions
+from converter.spec.model import Model, TrackerModels
+from converter.spec.naming import check_names
+from converter.spec.network import GraphSpec, OneFile, TensorSpec
+from converter.spec.options import ExportOptions
 
-StageCallback = Callable[[str, float | None, str], None]
+Made = tuple[GraphSpec, Source]  # a graph as it is run, and what its files are made from
 
 
-class Stages:
-    """Tells a callback when a stage begins (seconds None) and ends (seconds, a note).
+@dataclass(frozen=True)
+class Plan:
+    """What is to be made.
 
-    Args:
-        callback: (name, seconds, note).
+    Attributes:
+        trackers: the models at every size, the network's own first.
+        sources: what they are made from; each gives the files of one or several models.
     """
 
-    def __init__(self, callback: StageCallback | None = None):
-        self._callback = callback or (lambda name, seconds, note: None)
-
-    @contextmanager
-    def __call__(self, name: str) -> Iterator[list[str]]:
-        """The block is the stage; what it appends to the list becomes the note."""
-        start = time.perf_counter()
-        notes: list[str] = []
-        self._callback(name, None, "")
-        yield notes
-        self._callback(name, time.perf_counter() - start, ", ".join(notes))
+    trackers: tuple[TrackerModels, ...]
+    sources: tuple[Source, ...]
 
 
-def network_dimensions(options: NetworkOptions) -> Dimensions:
-    """The sizes, stride and cells of the network that the options describe.
+def plan_export(options: ExportOptions) -> Plan:
+    """Raises:
+    ArchitectureError, UsageError: when it cannot be made.
+    """
+    networks = [options.network.at(*size) for size in sizes(options)]
+    dimensions = [dimensions_of(network, options.stride) for network in networks]
+    made = {format: _made(options, format, dimensions) for format in options.formats}
+    for format, of_sizes in made.items():
+        sources = dict.fromkeys(source for of_size in of_sizes for _, source in of_size)
+        check_names(format, [(source.stem, source.graph) for source in sources])
+    trackers = tuple(
+        TrackerModels(network, numbers, tuple(_model(*each) for of_sizes in made.values() for each in of_sizes[index]))
+        for index, (network, numbers) in enumerate(zip(networks, dimensions, strict=True))
+    )
+    by_size = [source for index in range(len(networks)) for of_sizes in made.values() for _, source in of_sizes[index]]
+    return Plan(trackers, tuple(dict.fromkeys(by_size)))
+
+
+def _model(graph: GraphSpec, source: Source) -> Model:
+    files = tuple(f"{source.stem}{suffix}" for suffix in FORMATS[source.format].suffixes)
+    return Model(graph, source.format, files)
+
+
+def sizes(options: ExportOptions) -> list[tuple[int, int]]:
+    """Template and search sizes that the models are to serve, the network's own first.
 
     Raises:
-        ArchitectureError, UsageError: when they describe none.
+        UsageError: as :func:`search_sizes`.
     """
-    spec = options.network
-    if spec.family not in FAMILIES:
-        raise UsageError(f"config: unknown family {spec.family!r}, known are {', '.join(FAMILIES)}")
-    if spec.search_size < spec.template_size:
-        raise UsageError(
-            f"--search-size {spec.search_size}: smaller than the template, {spec.template_size}; "
-            "expected the larger crop, for example 288 beside 127"
-        )
-    dimensions = FAMILIES[spec.family].dimensions(spec.path_name, spec.template_size, spec.search_size)
-    if options.stride not in (None, dimensions.stride):
-        raise UsageError(
-            f"--stride {options.stride}: the output of path name {spec.path_name} has stride {dimensions.stride}; "
-            f"pass --stride {dimensions.stride} or leave it out"
-        )
-    return dimensions
+    template, searched = options.network.template_size, search_sizes(options)
+    others = {
+        size
+        for format in options.formats
+        if (one := options.network.one_file.get(options.split_of(format)))
+        for size in one.template_sizes
+        if _cells(options, size) == _cells(options, template)
+    }
+    return [(template, size) for size in searched] + [(other, searched[0]) for other in sorted(others - {template})]
 
 
-def check_checkpoint(path: Path) -> None:
-    """Raises:
-    CheckpointError: when there is no such file.
+def _cells(options: ExportOptions, template_size: int) -> int:
+    network = options.network.at(template_size, max(template_size, options.network.search_size))
+    return dimensions_of(network, options.stride).template_cells
+
+
+def search_sizes(options: ExportOptions) -> tuple[int, ...]:
+    """All that the models are to serve, the network's own first.
+
+    Raises:
+        UsageError: when the config has none for ``--dynamic-search``, or the models cannot have several.
     """
-    if not path.is_file():
-        found = "is a folder" if path.is_dir() else "no such file"
-        raise CheckpointError(f"checkpoint {path}: {found}, expected a file written by torch.save")
+    own = options.network.search_size
+    if options.dynamic_search:
+        if "ncnn" in options.formats and options.oldest_ncnn and options.oldest_ncnn < SHAPE_EXPRESSIONS:
+            raise UsageError(
+                f"--dynamic-search: ncnn {options.oldest_ncnn} is too old for it, expected {SHAPE_EXPRESSIONS} or "
+                "later; give it a model for each --search-size, or pass --oldest-ncnn of the runtime it will have"
+            )
+        served = options.network.dynamic_search
+        if not served:
+            raise UsageError(f"--dynamic-search: {options.arch} has no other search sizes; leave it out")
+        if len(options.search_sizes) > 1:
+            raise UsageError(
+                "--dynamic-search serves every search size; give --search-size once, for the first, or not"
+            )
+        if own not in served:
+            raise UsageError(
+                f"--search-size {own} with --dynamic-search: expected one of {', '.join(map(str, served))}"
+            )
+        return own, *(size for size in served if size != own)
+    sizes = tuple(dict.fromkeys(options.search_sizes or (own,)))
+    if len(sizes) > 1 and options.network.one_size:
+        raise UsageError(
+            f"--search-size {' and '.join(map(str, sizes))}: weights of this network are of one size; give it once"
+        )
+    one = [split for format in options.formats if (split := options.split_of(format)) in options.network.one_file]
+    if len(sizes) > 1 and one:
+        raise UsageError(
+            f"--split {one[0]} with search sizes {', '.join(map(str, sizes))}: it is one file; "
+            "pass --dynamic-search, or one --search-size at a time"
+        )
+    return sizes
 
 
-def image_inputs(graphs: Iterable[GraphSpec]) -> tuple[TensorSpec, ...]:
-    """The inputs that no graph produces, called by their meaning: template and search crop, and their masks."""
-    graphs = list(graphs)
-    produced = {tensor.meaning for graph in graphs for tensor in graph.outputs}
-    inputs = {tensor.meaning: tensor for graph in graphs for tensor in graph.inputs}
-    return tuple(
-        tensor.model_copy(update={"name": meaning}) for meaning, tensor in inputs.items() if meaning not in produced
-    )
+def _made(options: ExportOptions, format: str, dimensions: Sequence[Dimensions]) -> list[tuple[Made, ...]]:
+    """For every size the graphs of the format's split."""
+    network, split = options.network, options.split_of(format)
+    one = network.one_file.get(split)
+    if one and format != "ncnn":
+        others = " or ".join(name for name in network.splits if name not in network.one_file)
+        raise UsageError(f"--split {split}: expected {others} for {format}; only ncnn runs part of a graph")
+    if one:
+        return [_of_one_file(options, format, one, numbers, dimensions) for numbers in dimensions]
+    of_sizes = [network.graph_specs(split, numbers) for numbers in dimensions]
+    by_graph = [_of_graph(options, format, graphs, dimensions) for graphs in zip(*of_sizes, strict=True)]
+    return list(zip(*by_graph, strict=True))
 
 
-def reference_answers(module: Any, spec: NetworkSpec, images: Sequence[TensorSpec], feeds: Sequence) -> list[dict]:
-    """What the unpatched network says to every feed: tensors of the config by name."""
-    from converter.network.reference import TorchReference
+def _of_graph(
+    options: ExportOptions, format: str, graphs: Sequence[GraphSpec], dimensions: Sequence[Dimensions]
+) -> list[Made]:
+    """One graph at every size: a single model where the size makes no difference, or one that serves all."""
+    stem = options.naming.stem(graphs[0].name)
+    named = [options.naming.named(graph) for graph in graphs]
+    if len(set(named)) == 1 or options.dynamic_search:
+        source = Source(format, stem, named[0], _other(named))
+        return [(graph, source) for graph in named]
+    names = [f"{graph.name}_{numbers.search_size}" for graph, numbers in zip(named, dimensions, strict=True)]
+    stems = [f"{stem}_{numbers.search_size}" for numbers in dimensions]
+    sized = [graph.model_copy(update={"name": name}) for graph, name in zip(named, names, strict=True)]
+    return [(graph, Source(format, stem, graph)) for graph, stem in zip(sized, stems, strict=True)]
 
-    reference = TorchReference(module, FAMILIES[spec.family], images, spec.activations)
-    return [reference.infer(feed.tensors) for feed in feeds]
+
+def _other(graphs: Sequence[GraphSpec]) -> GraphSpec | None:
+    """The first that is not as the first of all."""
+    return next((graph for graph in graphs if graph != graphs[0]), None)
 
 
-def reference_words(network: Any) -> str:
-    """Who computed the reference answers."""
-    return f"unpatched {network.methods}, {network.source}, torch on the CPU"
+def _of_one_file(
+    options: ExportOptions, format: str, one: OneFile, numbers: Dimensions, dimensions: Sequence[Dimensions]
+) -> tuple[Made, ...]:
+    """The graphs of a split that are read from one model; a tensor is the blob of the one it stands for."""
+    network = options.network
+    named = [options.naming.named(network.graph_spec(one.graph, each)) for each in dimensions]
+    source = Source(format, options.naming.stem(one.graph), named[0], _other(named))
+    blobs = {tensor.meaning: tensor.name for tensor in (*named[0].inputs, *named[0].outputs)}
+    made = []
+    for name in network.splits[options.split_of(format)]:
+        graph, reads = network.graph_spec(name, numbers), one.reads.get(name, {})
+
+        def read(tensors: Iterable[TensorSpec], reads=reads) -> tuple[TensorSpec, ...]:
+            return tuple(
+                tensor.model_copy(update={"name": blobs[reads.get(tensor.meaning, tensor.meaning)]})
+                for tensor in tensors
+            )
+
+        renamed = {"inputs": read(graph.inputs), "outputs": read(graph.outputs)}
+        made.append((graph.model_copy(update=renamed), source))
+    return tuple(made)

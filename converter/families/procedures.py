@@ -9,7 +9,7 @@ from converter.errors import UsageError
 from converter.families.lighttrack.tracking import Estimate, LightTrackProcedure
 from converter.families.stark.tracking import StarkProcedure
 from converter.proof.boxes import Box
-from converter.proof.chain import Model
+from converter.proof.chain import TrackedModel
 from converter.spec.dimensions import Dimensions
 from converter.spec.network import NetworkSpec
 
@@ -22,13 +22,13 @@ class Procedure(Protocol):
     def step(self, frame: np.ndarray) -> Estimate: ...
 
 
-PROCEDURES: dict[str, Callable[[Model, NetworkSpec, Dimensions], Procedure]] = {
+PROCEDURES: dict[str, Callable[[TrackedModel, NetworkSpec, Dimensions], Procedure]] = {
     "lighttrack": LightTrackProcedure,
     "stark": StarkProcedure,
 }
 
 
-def procedure(model: Model, spec: NetworkSpec, dimensions: Dimensions) -> Procedure:
+def procedure(model: TrackedModel, spec: NetworkSpec, dimensions: Dimensions) -> Procedure:
     """The procedure of the config's family around a model.
 
     Raises:

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from converter.errors import UsageError, VerificationError
 from converter.folder.manifest import MANIFEST, listed_files
 from converter.folder.workspace import foreign_files
+from converter.spec.model import Model
 from converter.spec.network import FORMAT_NAMES, GraphSpec, NetworkSpec, TensorSpec, Tolerance
 from converter.util.files import sha256
 
@@ -97,32 +97,17 @@ class Manifest(_Read):
         return list(dict.fromkeys([self.tracker.pair, *(each.pair for each in self.tracker.sizes)]))
 
 
-@dataclass(frozen=True)
-class Model:
-    """One converted graph.
-
-    Attributes:
-        graph: names of its blobs, what they mean, and their shapes.
-        format: "ncnn" or "onnx".
-        files: of it.
-        found: how the names were found: "manifest", "names", "trial" or "--rename".
-    """
-
-    graph: GraphSpec
-    format: str
-    files: tuple[Path, ...]
-    found: str
-
-
-def describe(model: Model) -> dict[str, Any]:
+def describe(model: Model, folder: Path) -> dict[str, Any]:
     """A model for the result's JSON: files with checksums, blobs with meanings."""
     tensors = [("input", tensor) for tensor in model.graph.inputs]
     tensors += [("output", tensor) for tensor in model.graph.outputs]
     return {
         "name": model.graph.name,
         "format": model.format,
-        "files": [{"name": str(path), "sha256": sha256(path) if path.is_file() else None} for path in model.files],
-        "names_from": model.found,
+        "files": [
+            {"name": str(path), "sha256": sha256(path) if path.is_file() else None} for path in model.paths(folder)
+        ],
+        "names_from": model.names_from,
         "tensors": [{"role": role, **tensor.model_dump(mode="json")} for role, tensor in tensors],
     }
 
@@ -188,8 +173,7 @@ def models_of(
             for tensors in (graph.inputs, graph.outputs)
         )
         spec = GraphSpec(name=graph.name, mode=mode, inputs=inputs, outputs=outputs)
-        files = tuple(folder / file.name for file in graph.files)
-        models.append(Model(spec, graph.format, files, "manifest"))
+        models.append(Model(spec, graph.format, tuple(file.name for file in graph.files)))
     if not models:
         listed = sorted({graph.format for graph in manifest.graphs})
         if formats and not {*formats} & {*listed}:

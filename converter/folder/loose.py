@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from converter.errors import ConversionError, UsageError, VerificationError
-from converter.folder.exported import Model
 from converter.formats.format import FORMATS
 from converter.formats.isolated import IsolatedRunner
+from converter.spec.model import Model
 from converter.spec.network import GraphSpec, TensorSpec
 
 log = logging.getLogger(__name__)
@@ -139,7 +139,7 @@ def _model(spec, format, files, sides, renames, run=True) -> Model | None:
     found = "--rename" if given_inputs or given_outputs else "names"
     named = _named(spec.inputs, inputs, given_inputs), _named(spec.outputs, outputs, given_outputs)
     if not run:
-        return Model(_with_names(spec, *named), format, files, found) if all(named) else None
+        return Model(_with_names(spec, *named), format, _names_of(files), found) if all(named) else None
     if len(inputs) != len(spec.inputs) or len(outputs) < len(spec.outputs):
         raise _DoesNotFit(
             f"{where} has inputs {', '.join(inputs) or 'none'} and outputs {', '.join(outputs) or 'none'}, expected "
@@ -148,11 +148,16 @@ def _model(spec, format, files, sides, renames, run=True) -> Model | None:
     for names in [named[0]] if named[0] else _assignments(inputs, spec.inputs, given_inputs):
         graph = _tried(spec, format, files, names, outputs, named[1] or given_outputs)
         if graph is not None:
-            return Model(graph, format, files, found if all(named) else "trial")
+            return Model(graph, format, _names_of(files), found if all(named) else "trial")
     raise _DoesNotFit(
         f"{where}: with no assignment of {', '.join(inputs)} to {_names(spec.inputs)} do "
         f"{', '.join(outputs)} come out as {_names(spec.outputs)}"
     )
+
+
+def _names_of(files: Sequence[Path]) -> tuple[str, ...]:
+    """As the user gave them, from the working folder."""
+    return tuple(map(str, files))
 
 
 def _given(names, tensors, graph, renames) -> dict[str, str]:

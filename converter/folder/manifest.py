@@ -2,41 +2,22 @@
 
 import json
 import platform
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from converter import __version__
-from converter.exporting.layout import ModelFile
 from converter.spec.dimensions import Dimensions
-from converter.spec.network import GraphSpec, NetworkSpec, TensorSpec
+from converter.spec.model import Model, TrackerModels
+from converter.spec.network import NetworkSpec, TensorSpec
 from converter.spec.options import ExportOptions
+from converter.util.files import sha256
 
 MANIFEST = "manifest.json"
 GOLDEN_INDEX = "index.json"
 SCHEMA_VERSION = 1
 GENERATOR = "lighttrack-export"
-
-
-@dataclass(frozen=True)
-class ExportedGraph:
-    """One graph in one format.
-
-    Attributes:
-        graph: its inputs and outputs.
-        model: what it is run with.
-        files: of that model.
-        sizes: template and search sizes it is run with, those of its shapes first.
-        multiply_adds: of one run.
-    """
-
-    graph: GraphSpec
-    model: ModelFile
-    files: tuple[Path, ...]
-    sizes: tuple[tuple[int, int], ...]
-    multiply_adds: int
 
 
 def listed_files(data: Any) -> dict[str, str] | None:
@@ -57,7 +38,6 @@ def build_manifest(
     options: ExportOptions,
     made: Any,
     extra_files: Sequence[Path],
-    checksum: Callable[[Path], str],
     packages: Iterable[str],
     golden: str | None = None,
 ) -> dict[str, Any]:
@@ -66,13 +46,12 @@ def build_manifest(
     Args:
         made: a :class:`converter.exporting.pipeline.Made`.
         extra_files: published files that belong to no graph.
-        checksum: path -> sha256.
         packages: whose versions to record.
         golden: where the golden vectors are, from the export folder.
     """
-    network, graphs = made.network, made.graphs
-    setups = [trial.setup for trial in made.trials]
-    about = about_network(options.arch, options.network, setups[0].dimensions, network)
+    network, trackers = made.network, made.trackers
+    graphs = _graphs(trackers)
+    about = about_network(options.arch, options.network, trackers[0].dimensions, network)
     return {
         "schema_version": SCHEMA_VERSION,
         "generator": {"name": GENERATOR, "version": __version__},
@@ -81,16 +60,16 @@ def build_manifest(
         "network": network.source,
         "checkpoint": about["checkpoint"],
         "parameters": network.parameters,
-        "multiply_adds": {exported.graph.name: exported.multiply_adds for exported in graphs},
+        "multiply_adds": {model.graph.name: made.multiply_adds[model.graph] for model in graphs},
         "formats": {name: _format(options, made, name) for name in options.formats},
         "preset": options.preset,
         "precision": options.precision,
         "protected_from_half": made.protected,
-        "graphs": [_graph(exported, checksum) for exported in graphs],
-        "extra_files": [_file(path, checksum) for path in extra_files],
+        "graphs": [_graph(model, sizes, made.folder) for model, sizes in graphs.items()],
+        "extra_files": [_file(path) for path in extra_files],
         "golden": golden,
         "preprocess": about["preprocess"],
-        "tracker": {**about["tracker"], "sizes": [_sizes(setup) for setup in setups]},
+        "tracker": {**about["tracker"], "sizes": [_sizes(tracker) for tracker in trackers]},
         "tools": tool_versions(packages),
         "verification": made.verification,
         "arm": made.arm,
@@ -127,12 +106,24 @@ def file_metadata(options: ExportOptions, network: Any) -> dict[str, str]:
     }
 
 
-def _sizes(setup):
-    network = setup.network
+def _graphs(trackers: Sequence[TrackerModels]) -> dict[Model, list[tuple[int, int]]]:
+    """Every graph of every format once, one that serves several sizes at the first; and the sizes."""
+    first: dict[tuple[str, str], Model] = {}
+    sizes: dict[Model, list[tuple[int, int]]] = {}
+    for format in trackers[0].formats:
+        for tracker in trackers:
+            for model in tracker.of(format):
+                described = first.setdefault((format, model.graph.name), model)
+                sizes.setdefault(described, []).append(tracker.network.sizes)
+    return sizes
+
+
+def _sizes(tracker: TrackerModels) -> dict[str, int]:
+    dimensions = tracker.dimensions
     return {
-        "template_size": network.template_size,
-        "search_size": network.search_size,
-        "score_size": setup.dimensions.search_cells,
+        "template_size": dimensions.template_size,
+        "search_size": dimensions.search_size,
+        "score_size": dimensions.search_cells,
     }
 
 
@@ -146,20 +137,20 @@ def _format(options, made, name):
     return about
 
 
-def _graph(exported, checksum):
+def _graph(model: Model, sizes: Sequence[tuple[int, int]], folder: Path) -> dict[str, Any]:
     return {
-        "name": exported.graph.name,
-        "mode": exported.graph.mode,
-        "format": exported.model.format,
-        "files": [_file(path, checksum) for path in exported.files],
-        "inputs": [_tensor(tensor) for tensor in exported.graph.inputs],
-        "outputs": [_tensor(tensor) for tensor in exported.graph.outputs],
-        "sizes": [{"template_size": template, "search_size": search} for template, search in exported.sizes],
+        "name": model.graph.name,
+        "mode": model.graph.mode,
+        "format": model.format,
+        "files": [_file(path) for path in model.paths(folder)],
+        "inputs": [_tensor(tensor) for tensor in model.graph.inputs],
+        "outputs": [_tensor(tensor) for tensor in model.graph.outputs],
+        "sizes": [{"template_size": template, "search_size": search} for template, search in sizes],
     }
 
 
-def _file(path, checksum):
-    return {"name": path.name, "sha256": checksum(path), "bytes": path.stat().st_size}
+def _file(path: Path) -> dict[str, Any]:
+    return {"name": path.name, "sha256": sha256(path), "bytes": path.stat().st_size}
 
 
 def _tensor(tensor: TensorSpec):

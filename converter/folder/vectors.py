@@ -6,15 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from converter.errors import UsageError
-from converter.exporting.layout import with_other_graphs
 from converter.folder.golden import GoldenCase, write_golden
 from converter.folder.manifest import GOLDEN_INDEX
 from converter.folder.workspace import Workspace, check_target
-from converter.proof.feeds import Feed
-from converter.spec.network import GraphSpec
+from converter.proof.comparison import Comparison
+from converter.spec.model import with_other_graphs
 from converter.util.files import make_folder
 
 
@@ -50,22 +47,13 @@ def place_for(target: Path, export: Path) -> Place:
     return Place(target, recorded.name if inside else None, recorded.as_posix())
 
 
-@dataclass(frozen=True)
-class Group:
-    """Graphs of one search size, what goes in, and what the reference answers."""
-
-    graphs: Sequence[GraphSpec]
-    feeds: Sequence[Feed]
-    answers: Sequence[Mapping[str, np.ndarray]]
-
-
 def make_vectors(
-    folder: Path, header: Mapping[str, Any], module: Any, groups: Sequence[Group], patterns: Sequence[str]
+    folder: Path, header: Mapping[str, Any], module: Any, comparisons: Sequence[Comparison], patterns: Sequence[str]
 ) -> dict[str, Any]:
-    """Write golden vectors of graphs on feeds, with what passes inside the network, into a new folder.
+    """Write golden vectors of the models' graphs, with what passes inside the network, into a new folder.
 
     Args:
-        groups: their feeds have different names; one without a graph that those before it have not is left out,
+        comparisons: their feeds have different names; one without a graph that those before it have not is left out,
             for a graph that serves nine sizes would fill a disk.
 
     Returns:
@@ -75,11 +63,12 @@ def make_vectors(
 
     make_folder(folder)
     cases = [
-        GoldenCase(group.graphs, feed, answer, inner)
-        for group in with_other_graphs(groups, lambda group: group.graphs)
-        for feed, answer, inner in zip(
-            *(group.feeds, group.answers),
-            intermediates(module, group.graphs, group.feeds, group.answers, patterns),
+        GoldenCase(graphs, feed, outputs, inner)
+        for comparison in with_other_graphs(comparisons, lambda each: each.tracker.all_graphs())
+        for graphs in [comparison.tracker.all_graphs()]
+        for feed, outputs, inner in zip(
+            *(comparison.feeds, comparison.outputs),
+            intermediates(module, graphs, comparison.feeds, comparison.outputs, patterns),
             strict=True,
         )
     ]

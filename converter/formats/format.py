@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from converter.errors import DependencyError
-from converter.exporting.layout import ModelFile
-from converter.proof.verify import Runner
+from converter.formats.source import Source
+from converter.proof.runner import Runner
 from converter.spec.network import GraphSpec
 from converter.spec.options import ExportOptions
-from converter.util.files import make_folder
 
 Shapes = dict[str, tuple[int, ...] | None]
 
@@ -24,7 +23,7 @@ class Conversion(Protocol):
     """A graph on its way to a format."""
 
     def result(self) -> tuple[Path, ...]:
-        """The finished files, proved to be there."""
+        """The finished files, in the folder of the job, proved to be there."""
 
     def stop(self) -> None:
         """End what still runs for it."""
@@ -50,15 +49,15 @@ class Job:
 
     Attributes:
         traced: the graph as TorchScript, from :func:`converter.network.trace.trace`.
-        file: which model is to become of it.
-        folder: for its files; they go into a folder of the format.
+        source: what is to become of it.
+        folder: for its files.
         options: of the export.
         metadata: what a file that can say something about itself should say.
         process_group: for child processes.
     """
 
     traced: "Traced"
-    file: ModelFile
+    source: Source
     folder: Path
     options: ExportOptions
     metadata: dict[str, str]
@@ -73,6 +72,7 @@ class Format:
         name: as on the command line.
         runtime: what runs it, in words.
         packages: importable names it needs, the runtime last.
+        suffixes: of a model's files.
         background: whether a conversion goes on by itself, in a process of its own.
         start: begin to convert.
         load: its files and graph to something that runs.
@@ -83,6 +83,7 @@ class Format:
     name: str
     runtime: str
     packages: tuple[str, ...]
+    suffixes: tuple[str, ...]
     background: bool
     start: Callable[[Job], Conversion]
     load: Callable[[tuple[Path, ...], GraphSpec], Runner]
@@ -93,10 +94,9 @@ class Format:
 def _start_ncnn(job):
     from converter.formats.ncnn.convert import PnnxRun
 
-    folder = make_folder(job.folder / "ncnn" / job.file.stem)
     options = job.options
     return PnnxRun(
-        *(job.traced.torchscript, job.file, folder, options.pnnx_timeout, job.process_group),
+        *(job.traced.torchscript, job.source, job.folder, options.pnnx_timeout, job.process_group),
         half=options.precision == "half",
         release=options.oldest_ncnn,
     )
@@ -124,10 +124,9 @@ def _ncnn_interface(files):
 def _start_onnx(job):
     from converter.formats.onnx.convert import OnnxConversion
 
-    path = make_folder(job.folder / "onnx") / f"{job.file.stem}.onnx"
     options = job.options
     return OnnxConversion(
-        *(job.traced.module, job.file, path, options.opset, options.simplify, job.metadata),
+        *(job.traced.module, job.source, job.folder, options.opset, options.simplify, job.metadata),
         half=options.precision == "half",
     )
 
@@ -157,6 +156,7 @@ FORMATS = {
             "ncnn",
             "ncnn on the CPU, fp32",
             ("pnnx", "ncnn"),
+            (".param", ".bin"),
             True,
             _start_ncnn,
             _load_ncnn,
@@ -167,6 +167,7 @@ FORMATS = {
             "onnx",
             "onnxruntime on the CPU",
             ("onnx", "onnxsim", "onnxruntime"),
+            (".onnx",),
             False,
             _start_onnx,
             _load_onnx,

@@ -34,6 +34,11 @@ class LoadedNetwork:
     source: str
     parameters: int
 
+    @property
+    def about(self) -> str:
+        """Who computes the reference outputs."""
+        return f"unpatched {self.methods}, {self.source}, torch on the CPU"
+
 
 def load_network(options: NetworkOptions, stride: int) -> LoadedNetwork:
     """Build the network and fill every weight of it from the checkpoint.

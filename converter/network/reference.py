@@ -1,14 +1,16 @@
 """The reference: the network's own methods, unpatched, in PyTorch on the CPU."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
 from converter.errors import ConversionError
-from converter.families.family import Family
+from converter.families.family import FAMILIES, Family
+from converter.proof.feeds import Feed
 from converter.proof.runner import check_feed
+from converter.spec.model import TrackerModels
 from converter.spec.network import TensorSpec
 
 NONE: Mapping[str, str] = {}
@@ -87,3 +89,12 @@ def _activated(answers, activations):
 def _refuse_train_mode(network):
     if any(module.training for module in network.modules()):
         raise ConversionError("the reference network is in train mode; its batch norms would answer otherwise")
+
+
+def reference_outputs(
+    network: torch.nn.Module, tracker: TrackerModels, feeds: Sequence[Feed]
+) -> tuple[dict[str, np.ndarray], ...]:
+    """What the unpatched network computes for every feed: tensors of the config by name."""
+    spec = tracker.network
+    reference = TorchReference(network, FAMILIES[spec.family], tracker.images, spec.activations)
+    return tuple(reference.infer(feed.tensors) for feed in feeds)

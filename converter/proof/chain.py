@@ -1,70 +1,121 @@
-"""What a tracking procedure asks of a model, and converted graphs that answer it."""
+"""Graphs run one after the other, fed by tensor name: alone and chained, or as a tracker calls them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
 from converter.errors import ConversionError
-from converter.proof.verify import Runner
+from converter.proof.feeds import Feed
+from converter.proof.runner import Runner
+from converter.spec.model import Model
 from converter.spec.network import GraphSpec
 
 TEMPLATE, SEARCH = "z", "x"
+Arrays = Mapping[str, np.ndarray]
 
 
-class Model(Protocol):
+@dataclass(frozen=True, eq=False)
+class Run:
+    """One run of one graph.
+
+    Attributes:
+        model: of it.
+        how: "alone" (fed from the reference) or "chained" (fed with what the graphs before it gave).
+        inputs, outputs: by meaning.
+    """
+
+    model: Model
+    how: str
+    inputs: Arrays
+    outputs: dict[str, np.ndarray]
+
+
+def chain(models: Sequence[Model], runners: Mapping[Model, Runner], feed: Feed, reference: Arrays) -> Iterator[Run]:
+    """Run every graph alone and, where it takes what another gives, chained.
+
+    Args:
+        models: of one format, in the order in which a device runs them.
+        reference: every tensor of the config for this feed, by meaning.
+
+    Raises:
+        ConversionError: from a runner.
+    """
+    exact, chained = {**reference, **feed.tensors}, dict(feed.tensors)
+    for model in models:
+        needed = [tensor for tensor in model.graph.inputs if tensor.meaning not in feed.tensors]
+        outputs = run(runners[model], model.graph, exact)
+        yield Run(model, "alone", _inputs(model, exact), outputs)
+        if needed and all(tensor.meaning in chained for tensor in needed):
+            if any(chained[tensor.meaning].shape != tensor.shape for tensor in model.graph.inputs):
+                return  # the graph before has already failed on that shape
+            outputs = run(runners[model], model.graph, chained)
+            yield Run(model, "chained", _inputs(model, chained), outputs)
+        chained |= outputs
+
+
+def _inputs(model: Model, known: Arrays) -> dict[str, np.ndarray]:
+    return {tensor.meaning: known[tensor.meaning] for tensor in model.graph.inputs}
+
+
+def run(runner: Runner, graph: GraphSpec, known: Arrays) -> dict[str, np.ndarray]:
+    """Feed a graph by meaning; its outputs come back by meaning, whatever the files call their blobs."""
+    outputs = runner.infer({tensor.name: known[tensor.meaning] for tensor in graph.inputs})
+    return {tensor.meaning: outputs[tensor.name] for tensor in graph.outputs}
+
+
+class TrackedModel(Protocol):
     """A tracker's network: shown a template once, then asked about every frame."""
 
     def template(self, z: np.ndarray, mask: np.ndarray | None = None) -> None:
         """Remember a template crop, (1, 3, T, T) float32, normalised; its mask, (1, cells), where one is known."""
 
     def track(self, x: np.ndarray, mask: np.ndarray | None = None) -> Mapping[str, np.ndarray]:
-        """The answer for a search crop, (1, 3, S, S) float32, normalised: meaning -> float32 array, NCHW."""
+        """The outputs for a search crop, (1, 3, S, S) float32, normalised: meaning -> float32 array, NCHW."""
 
 
 class GraphModel:
-    """Converted graphs, run in order: those that need the template only run with it, the others on every frame.
+    """Converted graphs as a :class:`TrackedModel`: those that need the template only run with it.
 
     Args:
-        graphs: of one split, in the order in which a device runs them.
-        runners: graph name -> loaded model.
+        models: of one format, in the order in which a device runs them.
+        runners: what they are run with.
 
     Raises:
         ConversionError: when a graph takes what no graph before it gives.
     """
 
-    def __init__(self, graphs: Sequence[GraphSpec], runners: Mapping[str, Runner]):
+    def __init__(self, models: Sequence[Model], runners: Mapping[Model, Runner]):
         self.runners = runners
-        self.once: list[GraphSpec] = []
-        self.every_frame: list[GraphSpec] = []
+        self.once: list[Model] = []
+        self.every_frame: list[Model] = []
         self.known: dict[str, np.ndarray] = {}
         with_template = {TEMPLATE, f"{TEMPLATE}_mask"}
         with_search = {*with_template, SEARCH, f"{SEARCH}_mask"}
-        for graph in graphs:
-            needed = {tensor.meaning for tensor in graph.inputs}
-            given = {tensor.meaning for tensor in graph.outputs}
+        for model in models:
+            needed = {tensor.meaning for tensor in model.graph.inputs}
+            given = {tensor.meaning for tensor in model.graph.outputs}
             if missing := sorted(needed - with_search):
-                raise ConversionError(f"graph {graph.name} takes {missing[0]!r}, which no graph before it gives")
+                raise ConversionError(f"graph {model.graph.name} takes {missing[0]!r}, which no graph before it gives")
             once = needed <= with_template
-            (self.once if once else self.every_frame).append(graph)
+            (self.once if once else self.every_frame).append(model)
             with_search |= given
             with_template |= given if once else set()
 
     def template(self, z: np.ndarray, mask: np.ndarray | None = None) -> None:
-        self.known = _answers(self.once, self.runners, shown(TEMPLATE, z, mask))
+        self.known = self._outputs(self.once, shown(TEMPLATE, z, mask))
 
     def track(self, x: np.ndarray, mask: np.ndarray | None = None) -> dict[str, np.ndarray]:
-        return _answers(self.every_frame, self.runners, {**self.known, **shown(SEARCH, x, mask)})
+        return self._outputs(self.every_frame, {**self.known, **shown(SEARCH, x, mask)})
+
+    def _outputs(self, models: Sequence[Model], known: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Everything that is known after the graphs have run."""
+        for model in models:
+            known |= run(self.runners[model], model.graph, known)
+        return known
 
 
 def shown(meaning: str, image: np.ndarray, mask: np.ndarray | None) -> dict[str, np.ndarray]:
     """A crop and, where there is one, its mask by their meanings."""
     return {meaning: image} if mask is None else {meaning: image, f"{meaning}_mask": mask}
-
-
-def _answers(graphs, runners, known):
-    """Everything known after the graphs have run; fed by blob name, known by meaning."""
-    for graph in graphs:
-        outputs = runners[graph.name].infer({tensor.name: known[tensor.meaning] for tensor in graph.inputs})
-        known |= {tensor.meaning: outputs[tensor.name] for tensor in graph.outputs}
-    return known

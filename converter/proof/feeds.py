@@ -1,7 +1,7 @@
 """Inputs to compare on: seeded noise, and crops of real pictures."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,10 @@ class Feed:
 
     name: str
     tensors: dict[str, np.ndarray]
+
+    def at(self, sizes: tuple[int, int]) -> "Feed":
+        """The same among feeds of other template and search sizes, called by its own."""
+        return replace(self, name=f"{self.name} at {sizes[0]}/{sizes[1]}")
 
 
 def noise_feeds(seed: int, count: int, images: Sequence[TensorSpec]) -> list[Feed]:

@@ -4,11 +4,18 @@ Importing this package imports no runtime.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 
 from converter.errors import ConversionError
 from converter.spec.network import TensorSpec
+
+
+class Runner(Protocol):
+    """A loaded graph: named float32 arrays in, named float32 arrays out; called by several threads at once."""
+
+    def infer(self, feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]: ...
 
 
 def check_feed(owner: str, feed: Mapping[str, np.ndarray], inputs: Sequence[TensorSpec]) -> None:

@@ -1,25 +1,21 @@
 """Converted graphs against the unpatched network: each by itself, and chained as a device runs them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from converter.errors import VerificationError
-from converter.proof.compare import TIE, Decision, OutputReport, compare, compare_decision, rounded_up
-from converter.proof.feeds import Feed
-from converter.spec.network import GraphSpec, Tolerance
+from converter.proof.chain import Run, chain
+from converter.proof.compare import Decision, OutputReport, compare, compare_decision, rounded_up
+from converter.proof.comparison import Comparison
+from converter.proof.runner import Runner
+from converter.spec.model import Model
 
 Observer = Callable[["Check", str, np.ndarray, np.ndarray], None]
 AT_ONCE = 2  # feeds: the runtimes use one thread each, and most machines have a second core
-
-
-class Runner(Protocol):
-    """A loaded graph: named float32 arrays in, named float32 arrays out; called by several threads at once."""
-
-    def infer(self, feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]: ...
 
 
 @dataclass(frozen=True)
@@ -115,74 +111,43 @@ def _figures(output):
 
 
 def verify(
-    format: str,
-    graphs: Sequence[GraphSpec],
-    runners: Mapping[str, Runner],
-    feeds: Sequence[Feed],
-    answers: Sequence[Mapping[str, np.ndarray]],
-    tolerances: Mapping[str, Tolerance],
-    decision: str,
-    observe: Observer | None = None,
-    tie: float = TIE,
+    comparison: Comparison, format: str, runners: Mapping[Model, Runner], observe: Observer | None = None
 ) -> list[Check]:
-    """Run every graph alone and, from the second on, chained, on every feed.
+    """Run every graph of a format alone and, from the second on, chained, on every feed.
 
     Args:
-        format: what to call the runners' format.
-        graphs: in the order in which a device runs them; later ones take what earlier ones give.
-        runners: graph name to loaded model.
-        feeds: inputs; ``answers`` are the reference's tensors for each.
-        tolerances: for every output; a missing one is an error, not a pass.
-        decision: name of the score map.
+        runners: of the format's models.
         observe: told every output beside its reference.
-        tie: of the decision, see :func:`converter.proof.compare.compare_decision`.
     """
-    pairs = list(zip(feeds, answers, strict=True))
+    models = comparison.tracker.of(format)
+
+    def runs(index: int) -> list[Run]:
+        return list(chain(models, runners, comparison.feeds[index], comparison.outputs[index]))
+
+    checks = []
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        found = list(pool.map(lambda pair: _checks(format, graphs, runners, *pair, tolerances, (decision, tie)), pairs))
-    for (_, answer), checks in zip(pairs, found, strict=True):
-        for check, outputs in checks if observe else ():
-            for name, array in outputs.items():
-                observe(check, name, array, answer[name])
-    return [check for checks in found for check, _ in checks]
+        for index, found in enumerate(pool.map(runs, range(len(comparison.feeds)))):
+            reference = comparison.outputs[index]
+            for run in found:
+                check = _check(comparison, comparison.feeds[index].name, run, reference)
+                checks.append(check)
+                for name, array in run.outputs.items() if observe else ():
+                    observe(check, name, array, reference[name])
+    return checks
 
 
-def _checks(format, graphs, runners, feed, answer, tolerances, decision):
-    """Of one feed: every check with its outputs."""
-    found = []
-    exact = {**answer, **feed.tensors}
-    chained = dict(feed.tensors)
-    for graph in graphs:
-        outputs = _run(runners[graph.name], graph, exact)
-        found.append((_check(format, graph, "alone", feed.name, outputs, answer, tolerances, decision), outputs))
-        needs_others = not all(tensor.meaning in feed.tensors for tensor in graph.inputs)
-        if needs_others and all(tensor.meaning in chained for tensor in graph.inputs):
-            if any(chained[tensor.meaning].shape != tensor.shape for tensor in graph.inputs):
-                break  # the graph before has already failed on that shape
-            outputs = _run(runners[graph.name], graph, chained)
-            found.append((_check(format, graph, "chained", feed.name, outputs, answer, tolerances, decision), outputs))
-        chained.update(outputs)
-    return found
-
-
-def _run(runner, graph, known):
-    """Feed a graph by meaning; the answer comes back by meaning, whatever the file calls its blobs."""
-    outputs = runner.infer({tensor.name: known[tensor.meaning] for tensor in graph.inputs})
-    return {tensor.meaning: outputs[tensor.name] for tensor in graph.outputs}
-
-
-def _check(format, graph, how, feed, outputs, answer, tolerances, decision):
-    name, tie = decision
+def _check(comparison: Comparison, feed: str, run: Run, reference: Mapping[str, np.ndarray]) -> Check:
+    name, outputs = comparison.tracker.network.decision, run.outputs
     reports = tuple(
-        compare(tensor.meaning, outputs[tensor.meaning], answer[tensor.meaning], tolerances[tensor.meaning])
-        for tensor in graph.outputs
+        compare(meaning, array, reference[meaning], comparison.tolerances[meaning])
+        for meaning, array in outputs.items()
     )
     comparable = any(report.name == name and report.problem is None for report in reports)
     return Check(
-        format=format,
-        graph=graph.name,
-        how=how,
+        format=run.model.format,
+        graph=run.model.graph.name,
+        how=run.how,
         feed=feed,
         outputs=reports,
-        decision=compare_decision(name, outputs[name], answer[name], tie) if comparable else None,
+        decision=compare_decision(name, outputs[name], reference[name], comparison.tie) if comparable else None,
     )

@@ -227,6 +227,13 @@ class NetworkSpec(Frozen):
             outputs=tuple(self.tensor_spec(tensor, dimensions) for tensor in entry.outputs),
         )
 
+    def images(self, dimensions: Dimensions) -> tuple[TensorSpec, ...]:
+        """The inputs that no graph produces: template and search crop, and their masks where the graphs take some."""
+        graphs = self.graph_specs(next(iter(self.splits)), dimensions)
+        produced = {tensor.meaning for graph in graphs for tensor in graph.outputs}
+        inputs = {tensor.meaning: tensor for graph in graphs for tensor in graph.inputs}
+        return tuple(tensor for meaning, tensor in inputs.items() if meaning not in produced)
+
     def inputs_of(self, graph: str) -> list[str]:
         """The tensors that a graph takes; its masks among them where the graphs are to have masks."""
         entry = self.graphs[graph]

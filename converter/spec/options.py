@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from converter.errors import UsageError
+from converter.errors import CheckpointError, UsageError
 from converter.spec.naming import Naming
 from converter.spec.network import (
     FORMAT_NAMES,
@@ -61,6 +61,14 @@ class NetworkOptions(Frozen):
     stride: int | None = None
     allow_pickle: bool = False
     arm: ArmOptions | None = None
+
+    def check_checkpoint(self) -> None:
+        """Raises:
+        CheckpointError: when the checkpoint is no file.
+        """
+        if self.checkpoint is not None and not self.checkpoint.is_file():
+            reason = "is a folder" if self.checkpoint.is_dir() else "no such file"
+            raise CheckpointError(f"checkpoint {self.checkpoint}: {reason}, expected a file written by torch.save")
 
 
 class ExportOptions(NetworkOptions):

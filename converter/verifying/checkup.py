@@ -1,28 +1,39 @@
-"""check(options): the models of an export, or of somebody else -> proof, and what else was asked for -> one result."""
+"""check(options): models -> network -> feeds -> reference outputs -> comparisons -> checks -> verdict."""
 
 import logging
-from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 from converter import __version__
 from converter.checks.arm.job import check_tolerances
-from converter.checks.arm.root import arm_root
+from converter.checks.arm.root import ArmRoot, arm_root
 from converter.errors import ConversionError, UsageError, VerificationError
-from converter.exporting.layout import at_sizes
-from converter.exporting.plan import StageCallback, Stages
 from converter.folder.exported import describe, file_problems
 from converter.folder.manifest import GENERATOR, GOLDEN_INDEX, SCHEMA_VERSION, tool_versions
 from converter.folder.workspace import check_target
 from converter.formats.format import FORMATS, check_runtime
 from converter.formats.isolated import IsolatedRunner
+from converter.proof.comparison import Comparison
+from converter.proof.feeds import Feed
 from converter.proof.histogram import ErrorHistograms
+from converter.proof.verify import Check, Report, verify
 from converter.report.text import listed
+from converter.spec.model import Model, TrackerModels
 from converter.spec.options import VerifyOptions
+from converter.util.stages import StageCallback, Stages
 from converter.verifying import sections
-from converter.verifying.reference import Reference, reference_at, reference_for, write_vectors
-from converter.verifying.sections import Case
-from converter.verifying.subject import Subject, subjects_of
+from converter.verifying.golden import write_vectors
+from converter.verifying.reference import (
+    Reference,
+    compared_with_golden,
+    compared_with_network,
+    network_feeds,
+    reference_of,
+)
+from converter.verifying.sections import OpenedClip
+from converter.verifying.subject import Subject, subject_of
 
 log = logging.getLogger(__name__)
 
@@ -70,38 +81,45 @@ def check(options: VerifyOptions, on_stage: StageCallback | None = None) -> dict
     with ExitStack() as running:
         with stages("models") as notes:
             opened = check_options(options)
-            subjects = subjects_of(options)
-            subject = subjects[0]
-            for format in subject.formats:
-                check_runtime(format)
-            for option, asked in (("--fp16-report", options.fp16), ("--runtime ncnn-arm64", options.arm)):
-                if asked and "ncnn" not in subject.formats:
-                    raise UsageError(f"{option} is about ncnn's half kernels, and there is no ncnn model here")
-            arm = _arm_root(options, subject)
+            subject = subject_of(options)
+            root = _checked(options, subject)
             findings = Findings(_header(options, subject), _packages(subject))
-            _check_files(options, subject, findings)
-            _check_whole(options, subjects, findings)
-            notes.append(", ".join(f"{model.format} {model.graph.name}" for model in subject.models))
+            _check_files(subject, findings)
+            _check_whole(options, subject, findings)
+            notes.append(", ".join(map(str, subject.tracker.models)))
         with stages("reference") as notes:
-            reference = reference_for(options, subject, running, opened.feed if opened else None)
-            if subjects[1:] and reference.network:
-                reference = replace(reference, feeds=[at_sizes(feed, subject.network) for feed in reference.feeds])
+            if options.checkpoint:
+                options.check_checkpoint()
+                from converter.network.load import one_thread
+
+                running.enter_context(one_thread())
+            feeds = _feeds(options, subject)
+            reference = reference_of(options, subject)
+            comparisons = _comparisons(options, subject, reference, feeds, opened)
             findings.result["reference"] = reference.about
             findings.result["resume"] = reference.checkpoint
-            others = _at_other_sizes(options, subjects[1:], reference)
-            inputs = sum(len(each.feeds) for each in (reference, *(one for _, one in others)))
-            notes.append(f"{inputs} inputs")
+            notes.append(f"{sum(len(comparison.feeds) for comparison in comparisons)} inputs")
         if options.write_golden and options.golden_from == "torch":
             with stages("golden") as notes:
-                write_vectors(options, [(subject, reference), *others])
+                write_vectors(options, subject, reference.network, comparisons, reference.about)
                 notes.append(str(options.write_golden))
+        runners = running.enter_context(isolated_runners(subject, subject.tracker))
         with stages("verify"):
-            case = Case(options, subject, reference, _runners(subject, running))
-            ran = _verify(case, others, findings)
-            _check_compared(subjects, ran, findings)
-        _more(case, [format for format in ran if format not in subject.missing], opened, findings, stages)
-        if arm:
-            _on_arm(case, arm, findings, stages)
+            ran = _verify(subject, comparisons, runners, findings)
+            _check_compared(subject, ran, findings)
+        first = comparisons[0]
+        whole = [format for format in ran if format not in subject.missing[0]]
+        for name, asked, look in (
+            ("layers", options.layers, lambda: sections.layers(subject, reference, first)),
+            ("dumps", options.dumps, lambda: sections.dumps(options, subject, reference, first, runners)),
+            ("clip", opened and whole, lambda: sections.clip(options, subject, reference, whole, opened)),
+            ("fp16", options.fp16, lambda: sections.half(subject, first, runners)),
+        ):
+            if asked:
+                with stages(name):
+                    _look(name, look, findings)
+        if root:  # every run of a graph is a stage of its own, for each takes seconds
+            _look("arm", lambda: sections.arm(options, subject, reference, first, root, stages), findings)
         _judge(findings)
         if options.reports:
             with stages(LAST_STAGE) as notes:
@@ -112,45 +130,53 @@ def check(options: VerifyOptions, on_stage: StageCallback | None = None) -> dict
     return findings.result
 
 
-def _arm_root(options, subject):
-    """What runs the emulated ARM cpu, looked at before any work; None when nobody asked for it."""
+def _checked(options: VerifyOptions, subject: Subject) -> ArmRoot | None:
+    """Refuse what cannot be run; what runs the emulated ARM cpu, where it was asked for."""
+    formats = subject.tracker.formats
+    for format in formats:
+        check_runtime(format)
+    for option, asked in (("--fp16-report", options.fp16), ("--runtime ncnn-arm64", options.arm)):
+        if asked and "ncnn" not in formats:
+            raise UsageError(f"{option} is about ncnn's half kernels, and there is no ncnn model here")
     if not options.arm:
         return None
-    check_tolerances(subject.network, options.arm.modes)
+    check_tolerances(subject.tracker.network, options.arm.modes)
     return arm_root(options.arm.root)
 
 
-def _on_arm(case, root, findings, stages):
-    """Every run of a graph is a stage of its own, for each takes seconds."""
+def _feeds(options: VerifyOptions, subject: Subject) -> list[list[Feed]]:
+    """What to run the network on, for each of the subject's trackers; nothing where golden vectors say it."""
+    return [network_feeds(options, subject, tracker) for tracker in subject.trackers] if options.checkpoint else []
+
+
+def _comparisons(
+    options: VerifyOptions,
+    subject: Subject,
+    reference: Reference,
+    feeds: Sequence[list[Feed]],
+    opened: OpenedClip | None,
+) -> list[Comparison]:
+    if reference.golden:
+        return compared_with_golden(options, subject, reference.golden)
+    crops = opened.feed(reference, subject.tracker) if opened else None
+    given = [[*feeds[0], *([crops] if crops else [])], *feeds[1:]]
+    if len(given) > 1:
+        given = [
+            [feed.at(tracker.network.sizes) for feed in each]
+            for tracker, each in zip(subject.trackers, given, strict=True)
+        ]
+    return compared_with_network(options, subject, reference, given)
+
+
+def _look(name: str, look: Callable[[], Any], findings: Findings) -> None:
+    """What was asked for beside the proof; one that cannot be carried out is a failure among the others."""
     try:
-        findings.add("arm", sections.arm(case, root, stages))
+        section = look()
     except ConversionError as error:
-        findings.problems.append(f"arm: {error}")
-
-
-def _more(case, whole, opened, findings, stages):
-    """What was asked for beside the proof; one that cannot be carried out is a failure among the others.
-
-    Args:
-        whole: the formats whose models ran and make a tracker.
-    """
-    options = case.options
-    for name, asked, look in (
-        ("layers", options.layers, lambda: sections.layers(case)),
-        ("dumps", options.dumps, lambda: sections.dumps(case)),
-        ("clip", opened and whole, lambda: sections.clip(case, whole, opened)),
-        ("fp16", options.fp16, lambda: sections.half(case)),
-    ):
-        if not asked:
-            continue
-        with stages(name):
-            try:
-                section = look()
-            except ConversionError as error:
-                findings.problems.append(f"{name}: {error}")
-                continue
-            findings.add(name, section)
-            findings.thumbnails = getattr(section, "thumbnails", findings.thumbnails)
+        findings.problems.append(f"{name}: {error}")
+        return
+    findings.add(name, section)
+    findings.thumbnails = getattr(section, "thumbnails", findings.thumbnails)
 
 
 def check_options(options: VerifyOptions) -> sections.OpenedClip | None:
@@ -176,41 +202,41 @@ def check_options(options: VerifyOptions) -> sections.OpenedClip | None:
     return sections.opened_clip(options)
 
 
-def _header(options, subject) -> dict[str, Any]:
-    manifest = subject.manifest
+def _header(options: VerifyOptions, subject: Subject) -> dict[str, Any]:
+    manifest, tracker = subject.manifest, subject.tracker
     return {
         "schema_version": SCHEMA_VERSION,
         "generator": {"name": GENERATOR, "version": __version__, "command": "lt-verify"},
         "verdict": None,
         "folder": str(options.folder) if options.folder else None,
         "arch": options.arch,
-        "path_name": subject.network.path_name,
+        "path_name": tracker.network.path_name,
         "checkpoint": manifest.checkpoint.model_dump(mode="json") if manifest else None,
         "precision": manifest.precision if manifest else None,
-        "sizes": subject.dimensions.numbers(),
-        "models": [describe(model) for model in subject.models],
+        "sizes": tracker.dimensions.numbers(),
+        "models": [describe(model, subject.folder) for model in tracker.models],
     }
 
 
-def _packages(subject):
-    return ["torch", "numpy", *(FORMATS[format].packages[-1] for format in subject.formats)]
+def _packages(subject: Subject) -> list[str]:
+    return ["torch", "numpy", *(FORMATS[format].packages[-1] for format in subject.tracker.formats)]
 
 
-def _check_files(options, subject, findings):
+def _check_files(subject: Subject, findings: Findings) -> None:
     if subject.manifest is None:
         findings.result["files"] = {"status": "no manifest", "problems": []}
         return
-    problems = file_problems(options.folder, subject.manifest)
+    problems = file_problems(subject.folder, subject.manifest)
     findings.result["files"] = {"status": "failed" if problems else "passed", "problems": problems}
     findings.problems += [f"{problem['file']} {problem['problem']}" for problem in problems]
 
 
-def _check_whole(options, subjects, findings):
+def _check_whole(options: VerifyOptions, subject: Subject, findings: Findings) -> None:
     """Whether each format has all graphs of a tracker, at every size."""
     findings.result["missing"] = missing = [
-        {"format": format, "graphs": list(graphs), "sizes": list(subject.network.sizes)}
-        for subject in subjects
-        for format, graphs in subject.missing.items()
+        {"format": format, "graphs": list(graphs), "sizes": list(tracker.network.sizes)}
+        for tracker, lacking in zip(subject.trackers, subject.missing, strict=True)
+        for format, graphs in lacking.items()
     ]
     if not options.partial:
         findings.problems += [
@@ -218,109 +244,90 @@ def _check_whole(options, subjects, findings):
             "add it, or pass --partial to verify the parts alone"
             for each in missing
         ]
-    elif options.clip and all(format in subjects[0].missing for format in subjects[0].formats):
+    elif options.clip and all(format in subject.missing[0] for format in subject.tracker.formats):
         raise UsageError(f"--clip: {listed(missing[0]['graphs'])} is missing, and parts do not track; leave it out")
 
 
-def _runners(subject, running) -> dict[tuple[str, str], IsolatedRunner]:
-    runners = {}
-    for model in subject.models:
-        runner = IsolatedRunner(model.format, model.files, model.graph)
-        running.callback(runner.stop)
-        runners[model.format, model.graph.name] = runner
-    return runners
+@contextmanager
+def isolated_runners(subject: Subject, tracker: TrackerModels) -> Iterator[dict[Model, IsolatedRunner]]:
+    """What runs the models, each in a process of its own that ends with the block."""
+    with ExitStack() as running:
+        runners = {}
+        for model in tracker.models:
+            runners[model] = IsolatedRunner(model.format, model.paths(subject.folder), model.graph)
+            running.callback(runners[model].stop)
+        yield runners
 
 
-def _at_other_sizes(options, subjects, reference) -> list[tuple[Subject, Reference]]:
-    """What is right at the sizes that the export serves besides."""
-    found = []
-    for subject in subjects:
-        answers = reference_at(reference, options, subject)
-        if answers is None:
-            log.warning(
-                "not verified at %d/%d: there are no golden vectors of it; pass --resume", *subject.network.sizes
-            )
-        else:
-            found.append((subject, answers))
-    return found
-
-
-def _verify(case, others, findings) -> list[str]:
+def _verify(
+    subject: Subject, comparisons: Sequence[Comparison], runners: Mapping[Model, IsolatedRunner], findings: Findings
+) -> list[str]:
     """The proof of the export, once more; a model that does not load or crashes has failed it.
 
     Args:
-        others: subjects and references at other sizes.
+        runners: at the first size.
 
     Returns:
         the formats whose models ran.
     """
-    from converter.proof.verify import Report
-
-    subject = case.subject
-    tolerances = subject.tolerances(case.options)
-    histograms = ErrorHistograms()
-    checks, failed = _checks(case, case.runners, tolerances, histograms, findings)
-    for other, reference in others:
-        with ExitStack() as running:
-            again = replace(case, subject=other, reference=reference)
-            found, more = _checks(again, _runners(other, running), tolerances, histograms, findings)
-            checks, failed = checks + found, failed | more
-    pairs = [(subject, case.reference), *others]
+    histograms, failed = ErrorHistograms(), set()
+    checks = _checks(comparisons[0], runners, histograms, findings, failed)
+    for comparison in comparisons[1:]:
+        with isolated_runners(subject, comparison.tracker) as others:
+            checks += _checks(comparison, others, histograms, findings, failed)
     report = Report(tuple(checks))
     if checks and not report:
         findings.problems.append(report.failure())
     findings.result["verification"] = {
         "status": "passed" if report and not failed else "failed",
-        "candidates": {name: FORMATS[name].runtime for name in subject.formats},
-        "sizes": [list(one.network.sizes) for one, _ in pairs],
-        "feeds": [feed.name for _, reference in pairs for feed in reference.feeds],
-        "tolerances": {name: tolerance.model_dump() for name, tolerance in tolerances.items()},
+        "candidates": {name: FORMATS[name].runtime for name in subject.tracker.formats},
+        "sizes": [list(comparison.tracker.network.sizes) for comparison in comparisons],
+        "feeds": [feed.name for comparison in comparisons for feed in comparison.feeds],
+        "tolerances": {name: tolerance.model_dump() for name, tolerance in comparisons[0].tolerances.items()},
         "checks": [check.as_dict() for check in checks],
     }
     findings.result["histograms"] = histograms.as_list()
-    return [format for format in subject.formats if format not in failed]
+    return [format for format in subject.tracker.formats if format not in failed]
 
 
-def _check_compared(subjects, ran, findings):
-    """A model whose answers were compared with nothing is not verified, whatever became of the others."""
+def _checks(
+    comparison: Comparison,
+    runners: Mapping[Model, IsolatedRunner],
+    histograms: ErrorHistograms,
+    findings: Findings,
+    failed: set[str],
+) -> list[Check]:
+    """The checks at one size; formats whose models did not run are added to ``failed``."""
+    checks = []
+    for format in comparison.tracker.formats:
+        try:
+            for model in comparison.tracker.of(format):
+                runners[model].load()
+            checks += verify(comparison, format, runners, histograms.observe)
+        except ConversionError as error:
+            failed.add(format)
+            if str(error) not in findings.problems:  # a file that serves several sizes fails alike at each
+                findings.problems.append(str(error))
+    return checks
+
+
+def _check_compared(subject: Subject, ran: Sequence[str], findings: Findings) -> None:
+    """A model whose outputs were compared with nothing is not verified, whatever became of the others."""
     compared = {(check["format"], check["graph"]) for check in findings.result["verification"]["checks"]}
-    models = [model for subject in subjects for model in subject.models if model.format in ran]
+    models = [model for tracker in subject.trackers for model in tracker.models if model.format in ran]
     for format, graph in dict.fromkeys((model.format, model.graph.name) for model in models):
         if (format, graph) not in compared:
             findings.problems.append(f"{format} {graph} was compared with nothing, so nothing is proved about it")
 
 
-def _checks(case, runners, tolerances, histograms, findings) -> tuple[list[Any], set[str]]:
-    """The checks at one size, and the formats whose models did not run."""
-    from converter.proof.verify import verify
-
-    subject, reference = case.subject, case.reference
-    checks, failed = [], set()
-    for format in subject.formats:
-        graphs = subject.graphs(format)
-        own = {graph.name: runners[format, graph.name] for graph in graphs}
-        try:
-            for runner in own.values():
-                runner.load()
-            checks += verify(
-                *(format, graphs, own, reference.feeds, reference.answers, tolerances),
-                *(subject.network.decision, histograms.observe, subject.tie),
-            )
-        except ConversionError as error:
-            failed.add(format)
-            if str(error) not in findings.problems:  # a file that serves several sizes fails alike at each
-                findings.problems.append(str(error))
-    return checks, failed
-
-
-def _judge(findings):
+def _judge(findings: Findings) -> None:
     result = findings.result
     result["verdict"] = "failed" if findings.problems else "passed"
     result["problems"] = findings.problems
     result["tools"] = tool_versions(findings.packages)
 
 
-def _write_reports(options, findings):
+def _write_reports(options: VerifyOptions, findings: Findings) -> None:
     from converter.report import write_report
 
     thumbnails = [("", frame, picture) for frame, picture in findings.thumbnails]

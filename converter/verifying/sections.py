@@ -1,6 +1,6 @@
 """What lt-verify does beside the proof when it is asked: layers, a clip, a device's dumps, half precision."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,27 +11,16 @@ from converter.errors import UsageError
 from converter.families.family import FAMILIES
 from converter.formats.format import FORMATS
 from converter.formats.isolated import IsolatedRunner
+from converter.proof.comparison import Comparison
 from converter.proof.feeds import Feed
+from converter.spec.model import Model, TrackerModels
 from converter.spec.options import VerifyOptions
-from converter.verifying.reference import Reference, check_golden, golden_of
+from converter.util.stages import Stages
+from converter.verifying.golden import check_golden, golden_at, golden_of, write_arm_vectors
+from converter.verifying.reference import Reference
 from converter.verifying.subject import Subject
 
-
-@dataclass(frozen=True)
-class Case:
-    """One run of lt-verify.
-
-    Attributes:
-        options: what was asked for.
-        subject: what is verified.
-        reference: what is right.
-        runners: (format, graph) to a runtime in a process of its own.
-    """
-
-    options: VerifyOptions
-    subject: Subject
-    reference: Reference
-    runners: Mapping[tuple[str, str], IsolatedRunner]
+Runners = Mapping[Model, IsolatedRunner]
 
 
 @dataclass(frozen=True)
@@ -52,36 +41,36 @@ class Walks:
         )
 
 
-def layers(case: Case) -> Walks:
+def layers(subject: Subject, reference: Reference, comparison: Comparison) -> Walks:
     """Every graph beside the network, layer by layer, on the last of the inputs (a real crop where there is one)."""
     from converter.checks.layers.walk import walk_layers
 
-    tolerances = case.subject.tolerances(case.options)
-    known = {**case.reference.answers[-1], **case.reference.feeds[-1].tensors}
+    known = {**comparison.outputs[-1], **comparison.feeds[-1].tensors}
     walks = []
-    for model in case.subject.models:
-        if any(not path.is_file() for path in model.files):
+    for model in comparison.tracker.models:
+        paths = model.paths(subject.folder)
+        if any(not path.is_file() for path in paths):
             continue
         feed = {tensor.meaning: known[tensor.meaning] for tensor in model.graph.inputs}
-        tolerance = tolerances[model.graph.outputs[0].meaning]
-        runner = IsolatedRunner(model.format, model.files, model.graph, inner=True)
+        tolerance = comparison.tolerances[model.graph.outputs[0].meaning]
+        runner = IsolatedRunner(model.format, paths, model.graph, inner=True)
         try:
-            module = case.reference.network.module
-            walks.append(walk_layers(module, model.graph, model.format, model.files, runner, feed, tolerance))
+            module = reference.network.module
+            walks.append(walk_layers(module, model.graph, model.format, paths, runner, feed, tolerance))
         finally:
             runner.stop()
     return Walks(tuple(walks))
 
 
-def torch_model(reference: Reference, subject: Subject):
+def torch_model(reference: Reference, tracker: TrackerModels):
     """The network as a tracker uses it."""
     from converter.network.reference import TorchModel
 
-    spec = subject.network
-    return TorchModel(reference.network.module, FAMILIES[spec.family], subject.images, spec.activations)
+    spec = tracker.network
+    return TorchModel(reference.network.module, FAMILIES[spec.family], tracker.images, spec.activations)
 
 
-def clip(case: Case, formats: list[str], opened: Any, on_frame: Callable[[int, int | None], None] | None = None):
+def clip(options: VerifyOptions, subject: Subject, reference: Reference, formats: Sequence[str], opened: "OpenedClip"):
     """The clip tracked with the network and with the models of some formats, in this process for a fair speed.
 
     Raises:
@@ -91,93 +80,100 @@ def clip(case: Case, formats: list[str], opened: Any, on_frame: Callable[[int, i
     from converter.checks.clip.tracks import write_tracks
     from converter.proof.chain import GraphModel
 
-    options, subject = case.options, case.subject
+    tracker = subject.tracker
     candidates = {}
     for format in formats:
-        models = [model for model in subject.models if model.format == format]
-        runners = {model.graph.name: FORMATS[format].load(model.files, model.graph) for model in models}
-        candidates[format] = GraphModel([model.graph for model in models], runners)
-    found = run_clip(
-        *(opened.clip, opened.box, torch_model(case.reference, subject), candidates),
-        *(subject.network, subject.dimensions, options.min_iou, on_frame, options.annotate),
+        models = tracker.of(format)
+        runners = {model: FORMATS[format].load(model.paths(subject.folder), model.graph) for model in models}
+        candidates[format] = GraphModel(models, runners)
+    result = run_clip(
+        *(opened.clip, opened.box, torch_model(reference, tracker), candidates),
+        *(tracker.network, tracker.dimensions, options.min_iou, None, options.annotate),
     )
     if options.tracks:
-        write_tracks(options.tracks, found)
-    return found
+        write_tracks(options.tracks, result)
+    return result
 
 
-def dumps(case: Case):
+def dumps(options: VerifyOptions, subject: Subject, reference: Reference, comparison: Comparison, runners: Runners):
     """What a device wrote beside the golden vectors."""
     from converter.checks.dumps.diagnose import diagnose_dumps
 
-    golden = golden_of(case.options, case.subject)
+    tracker = subject.tracker
+    golden = golden_of(options, subject)
     if golden is None:
         raise UsageError("--dumps wants the golden vectors that the device was given: --golden DIR, or in the export")
-    check_golden(golden, case.subject)
+    golden = golden_at(golden, tracker)
+    check_golden(golden, subject, tracker)
     names = {
         f"{model.graph.name}/{tensor.name}": tensor.meaning
-        for model in case.subject.models
+        for model in tracker.models
         for tensor in (*model.graph.inputs, *model.graph.outputs)
     }
-    tolerances = case.subject.tolerances(case.options)
-    return diagnose_dumps(case.options.dumps, golden, tolerances, case.subject.network.preprocess, _run(case), names)
+    run = _run(subject, reference, runners)
+    return diagnose_dumps(options.dumps, golden, comparison.tolerances, tracker.network.preprocess, run, names)
 
 
-def _run(case) -> Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]] | None:
+def _run(subject: Subject, reference: Reference, runners: Runners):
     """Images to every tensor: by the network, or by the models of one format where there is no checkpoint."""
     from converter.proof.chain import GraphModel
 
-    if case.reference.network:
+    tracker = subject.tracker
+    if reference.network:
         from converter.network.reference import TorchReference
 
-        module, spec = case.reference.network.module, case.subject.network
-        return TorchReference(module, FAMILIES[spec.family], case.subject.images, spec.activations).infer
-    if not case.subject.formats:
+        spec = tracker.network
+        return TorchReference(reference.network.module, FAMILIES[spec.family], tracker.images, spec.activations).infer
+    if not tracker.formats:
         return None
-    format = case.subject.formats[0]
-    if format in case.subject.missing:
+    format = tracker.formats[0]
+    if format in subject.missing[0]:
         return None
-    graphs = case.subject.graphs(format)
-    runners = {graph.name: case.runners[format, graph.name] for graph in graphs}
-    model = GraphModel(graphs, runners)
+    model = GraphModel(tracker.of(format), runners)
 
-    def run(images):
+    def run(images: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         model.template(images["z"], images.get("z_mask"))
         return model.track(images["x"], images.get("x_mask"))
 
     return run
 
 
-def half(case: Case):
+def half(subject: Subject, comparison: Comparison, runners: Runners):
     """What half precision would do to the ncnn models."""
     from converter.checks.half.analysis import fp16_report
 
-    models = [model for model in case.subject.models if model.format == "ncnn"]
+    models = comparison.tracker.of("ncnn")
     return fp16_report(
-        {model.graph.name: model.files for model in models},
+        {model.graph.name: model.paths(subject.folder) for model in models},
         [model.graph for model in models],
-        {model.graph.name: case.runners["ncnn", model.graph.name] for model in models},
-        case.reference.feeds,
-        case.reference.answers,
+        {model.graph.name: runners[model] for model in models},
+        comparison.feeds,
+        comparison.outputs,
     )
 
 
-def arm(case: Case, root: ArmRoot, stages: Callable) -> Any:
+def arm(
+    options: VerifyOptions,
+    subject: Subject,
+    reference: Reference,
+    comparison: Comparison,
+    root: ArmRoot,
+    stages: Stages,
+):
     """The ncnn models on the emulated ARM cpu; its answers become golden vectors where they are asked for."""
-    from converter.checks.arm.golden import Kept
     from converter.checks.arm.job import arm_job
-    from converter.checks.arm.run import check_arm
+    from converter.checks.arm.run import Answered, check_arm
 
-    subject, reference = case.subject, case.reference
-    models = [(model.graph, model.files) for model in subject.models if model.format == "ncnn"]
-    stride = subject.dimensions.stride
-    job = arm_job(root, case.options.arm, subject.network, stride, [(models, reference.feeds, reference.answers)])
-    kept = Kept()
-    section = check_arm(job, stages, kept)
-    if section and case.options.golden_from != "torch":
+    tracker = comparison.tracker
+    models = [(model.graph, model.paths(subject.folder)) for model in tracker.of("ncnn")]
+    groups = [(models, comparison.feeds, comparison.outputs)]
+    job = arm_job(root, options.arm, tracker.network, tracker.dimensions.stride, groups)
+    answered: list[Answered] = []
+    section = check_arm(job, stages, answered.append)
+    if section and options.golden_from != "torch":
         with stages("golden") as notes:
-            kept.write(case.options, subject, reference, section)
-            notes.append(str(case.options.write_golden))
+            write_arm_vectors(options, subject, reference.network, comparison, section, answered)
+            notes.append(str(options.write_golden))
     return section
 
 
@@ -188,12 +184,12 @@ class OpenedClip:
     clip: Any
     box: Any
 
-    def feed(self, reference: Reference, subject: Subject) -> Feed | None:
+    def feed(self, reference: Reference, tracker: TrackerModels) -> Feed | None:
         """Its first crops, to compare on."""
         from converter.checks.clip.crops import crop_feed
 
-        model = torch_model(reference, subject)
-        return crop_feed(self.clip, self.box, model, subject.network, subject.dimensions)
+        model = torch_model(reference, tracker)
+        return crop_feed(self.clip, self.box, model, tracker.network, tracker.dimensions)
 
 
 def opened_clip(options: VerifyOptions) -> OpenedClip | None:

@@ -22,11 +22,11 @@ from converter.checks.arm.root import arm_root, default_folder
 from converter.checks.arm.run import check_arm
 from converter.checks.half.masks import protect_files
 from converter.errors import DependencyError
-from converter.exporting.plan import Stages
 from converter.formats.ncnn.param import load_param
 from converter.proof.feeds import Feed, noise_feeds
 from converter.spec.config import network_for
 from converter.spec.network import ArmTolerances, Tolerance
+from converter.util.stages import Stages
 
 pytestmark = [pytest.mark.real, pytest.mark.arm]
 

@@ -92,7 +92,7 @@ def test_what_is_asked_for_reaches_the_processes(tiny_both, monkeypatch):
     done = lt_bench(tiny_both, *words, "--format", "ncnn", "--json")
     assert done.code == 0, done.err
     opened = [arguments for name, arguments in calls if name == "load_graphs"]
-    assert [(format, threads, half) for format, _, threads, half, _, _ in opened] == [("ncnn", 2, True)]
+    assert [({model.format for model in models}, *more) for _, models, *more, _, _ in opened] == [({"ncnn"}, 2, True)]
     for _, _, _, _, (z,), (x,) in opened:
         for image, size, place in ((z, 127, 0), (x, 288, 1)):
             noise = np.random.default_rng([71, 0, place]).standard_normal((1, 3, size, size)).astype(np.float32)
@@ -118,18 +118,18 @@ def test_threads_and_half_reach_the_runtimes(tiny_both):
     from converter.folder.exported import read_manifest
     from converter.spec.config import network_for
     from converter.spec.options import VerifyOptions
-    from converter.verifying.subject import subjects_of
+    from converter.verifying.subject import subject_of
 
     manifest = read_manifest(tiny_both)
     arch, network = network_for(manifest.arch, None, manifest.config())
     options = VerifyOptions(arch=arch, network=network, checkpoint=None, folder=tiny_both)
-    models = {(each.format, each.graph.name): each for each in subjects_of(options)[0].models}
-    ncnn, onnx = models["ncnn", "init"], models["onnx", "init"]
+    models = {str(model): model for model in subject_of(options).tracker.models}
+    ncnn, onnx = models["ncnn init"], models["onnx init"]
     for threads, half in ((1, False), (2, True)):
-        option = NcnnRunner(*ncnn.files, ncnn.graph, threads=threads, half=half).net.opt
+        option = NcnnRunner(*ncnn.paths(tiny_both), ncnn.graph, threads=threads, half=half).net.opt
         assert option.num_threads == threads
         assert {option.use_fp16_packed, option.use_fp16_storage, option.use_fp16_arithmetic} == {half}
-        session = OnnxRunner(*onnx.files, onnx.graph, threads=threads).session
+        session = OnnxRunner(*onnx.paths(tiny_both), onnx.graph, threads=threads).session
         assert session.get_session_options().intra_op_num_threads == threads
 
 

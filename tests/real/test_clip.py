@@ -15,7 +15,7 @@ from commands import lt_export
 from conftest import MOBILE, TINY
 from converter.checks.clip.run import run_clip
 from converter.checks.clip.tracks import write_tracks
-from converter.exporting.plan import network_dimensions
+from converter.families.dimensions import dimensions_of
 from converter.families.family import FAMILIES
 from converter.families.lighttrack.tracking import LightTrackProcedure
 from converter.families.procedures import procedure
@@ -24,6 +24,7 @@ from converter.proof.boxes import Box, overlap
 from converter.proof.chain import GraphModel
 from converter.spec.config import network_for
 from converter.spec.dimensions import Dimensions
+from converter.spec.model import Model
 from converter.spec.options import ExportOptions
 
 pytestmark = pytest.mark.real
@@ -41,7 +42,7 @@ class Setting:
     def __init__(self, checkpoint: Path, path_name: str, search_size: int):
         arch, self.spec = network_for(None, overrides={"path_name": path_name, "search_size": search_size})
         self.options = ExportOptions(arch=arch, checkpoint=checkpoint, output=Path("none"), network=self.spec)
-        self.dimensions = network_dimensions(self.options)
+        self.dimensions = dimensions_of(self.options.network)
 
     def reference(self):
         from converter.network.load import load_network
@@ -53,11 +54,11 @@ class Setting:
 
     def candidate(self, folder: Path, format: str, split: str) -> GraphModel:
         graphs = self.spec.graph_specs(split, self.dimensions)
-        files = {
-            graph.name: tuple(folder / (f"lighttrack_{graph.name}" + suffix) for suffix in SUFFIXES[format])
+        models = [
+            Model(graph, format, tuple(f"lighttrack_{graph.name}{suffix}" for suffix in SUFFIXES[format]))
             for graph in graphs
-        }
-        return GraphModel(graphs, {graph.name: FORMATS[format].load(files[graph.name], graph) for graph in graphs})
+        ]
+        return GraphModel(models, {model: FORMATS[format].load(model.paths(folder), model.graph) for model in models})
 
     def run(self, clip, box, candidates, **options):
         from converter.network.load import one_thread

@@ -11,7 +11,7 @@ from torch import nn
 from conftest import MOBILE, TINY
 from converter.checks.dumps.diagnose import diagnose_dumps
 from converter.errors import ArchitectureError, ConversionError, UsageError
-from converter.exporting.plan import network_dimensions
+from converter.families.dimensions import dimensions_of
 from converter.families.family import FAMILIES
 from converter.folder.golden import GoldenCase, golden_header, read_golden, write_golden
 from converter.network.demo import seeded_state
@@ -40,7 +40,7 @@ class Setup:
     def __init__(self, folder, path_name, state, paths, **sizes):
         arch, self.spec = network_for(None, None, {"path_name": path_name, **sizes})
         options = ExportOptions(arch=arch, checkpoint=folder, output=folder, network=self.spec)
-        dimensions = network_dimensions(options)
+        dimensions = dimensions_of(options.network)
         self.network = FAMILY.build(path_name, self.spec.template_size)
         self.network.load_state_dict(state, assign=True)
         self.network.eval()

@@ -11,7 +11,7 @@ from converter.checks.half.analysis import fp16_report
 from converter.checks.half.masks import protect_files
 from converter.checks.half.network import HalfNetwork
 from converter.errors import ConversionError, UsageError
-from converter.exporting.plan import network_dimensions
+from converter.families.dimensions import dimensions_of
 from converter.formats.ncnn.param import load_param, read_param
 from converter.formats.ncnn.runner import NcnnRunner
 from converter.formats.ncnn.slots import slots_of
@@ -28,7 +28,7 @@ def specs(**overrides):
     """The graphs that an export with these keys of the config has."""
     arch, network = network_for(None, None, overrides)
     options = ExportOptions(arch=arch, checkpoint=Path("a"), output=Path("b"), network=network)
-    return network.graph_specs("two", network_dimensions(options))
+    return network.graph_specs("two", dimensions_of(options.network))
 
 
 class Model:

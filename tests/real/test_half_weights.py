@@ -12,7 +12,7 @@ from onnx import numpy_helper
 
 from commands import lt_export, lt_verify
 from conftest import MOBILE, contents, save_seeded
-from converter.exporting.layout import setups
+from converter.exporting.plan import plan_export
 from converter.formats.ncnn.convert import pnnx_binary
 from converter.formats.ncnn.weights import load_model
 from converter.network.load import load_network
@@ -121,18 +121,18 @@ def pnnx_halves(checkpoint, folder, path_name=None):
         None, None,
     )  # fmt: skip
     options = ExportOptions(arch=choice.arch, network=choice.network, checkpoint=checkpoint, output=folder)
-    (setup,) = setups(options)
-    network = load_network(options, setup.dimensions.stride)
-    for use in setup.uses["ncnn"]:
-        place = folder / use.graph.name
+    (tracker,) = plan_export(options).trackers
+    network = load_network(options, tracker.dimensions.stride)
+    for graph in tracker.graphs("ncnn"):
+        place = folder / graph.name
         place.mkdir(parents=True)
-        (place / "model.pt").write_bytes(saved(trace(network.module, use.graph)))
-        shapes = ",".join(f"[{','.join(map(str, tensor.shape))}]f32" for tensor in use.graph.inputs)
+        (place / "model.pt").write_bytes(saved(trace(network.module, graph)))
+        shapes = ",".join(f"[{','.join(map(str, tensor.shape))}]f32" for tensor in graph.inputs)
         subprocess.run(
             [pnnx_binary(), "model.pt", f"inputshape={shapes}", "fp16=1"], cwd=place, check=True, capture_output=True
         )
         for suffix in ("param", "bin"):
-            (place / f"model.ncnn.{suffix}").rename(folder / f"{use.graph.name}.{suffix}")
+            (place / f"model.ncnn.{suffix}").rename(folder / f"{graph.name}.{suffix}")
     return folder
 
 

@@ -206,8 +206,8 @@ def test_a_real_operator_that_ncnn_lacks_is_named(tmp_path):
     import torch
 
     from converter.errors import ConversionError
-    from converter.exporting.layout import ModelFile
     from converter.formats.ncnn.convert import PnnxRun
+    from converter.formats.source import Source
     from converter.spec.network import GraphSpec, TensorSpec
 
     class Sorts(torch.nn.Module):
@@ -218,7 +218,7 @@ def test_a_real_operator_that_ncnn_lacks_is_named(tmp_path):
     torch.jit.save(torch.jit.trace(Sorts(), torch.full((1, 3, 8, 8), 0.5), check_trace=False), buffer)
     x, y = (TensorSpec(name=name, meaning=name, about="", shape=(1, 3, 8, 8)) for name in "xy")
     graph = GraphSpec(name="sorts", mode="template", inputs=(x,), outputs=(y,))
-    run = PnnxRun(buffer.getvalue(), ModelFile("ncnn", "sorts", graph), tmp_path, 60)
+    run = PnnxRun(buffer.getvalue(), Source("ncnn", "sorts", graph), tmp_path, 60)
     with pytest.raises(ConversionError, match=r"pnnx on sorts: \S*erfinv"):
         run.result()
 

@@ -8,33 +8,33 @@ import pytest
 import torch
 from stark import ARCH, HEADS, SMALL, answers, crops, graphs, network
 
-from converter.exporting.layout import ModelFile
+from converter.families.family import FAMILIES
 from converter.formats.ncnn.convert import PnnxRun
 from converter.formats.ncnn.runner import NcnnRunner
 from converter.formats.onnx.convert import OnnxConversion
 from converter.formats.onnx.runner import OnnxRunner
+from converter.formats.source import Source
 from converter.network.trace import multiply_adds, saved, trace
+from converter.proof.comparison import Comparison
 from converter.proof.feeds import Feed
 from converter.proof.verify import Report, verify
 from converter.spec.config import network_for
+from converter.spec.model import Model, TrackerModels
 from official_patches import stark_modes
 from official_patches.patching import PatchSpec, patched
 
 pytestmark = pytest.mark.real
-TOLERANCES = network_for(ARCH)[1].tolerances["fp32"]
+SPEC = network_for(ARCH)[1]
+TOLERANCES = SPEC.tolerances["fp32"]
 
 
 def ncnn_runner(traced, graph, folder):
-    folder = folder / f"ncnn_{graph.name}"
-    folder.mkdir()
-    file = ModelFile("ncnn", graph.name, graph)
-    return NcnnRunner(*PnnxRun(saved(traced), file, folder, 100).result(), graph)
+    return NcnnRunner(*PnnxRun(saved(traced), Source("ncnn", graph.name, graph), folder, 100).result(), graph)
 
 
 def onnx_runner(traced, graph, folder):
-    path = folder / f"{graph.name}.onnx"
-    OnnxConversion(traced, ModelFile("onnx", graph.name, graph), path, 11, True, {}).result()
-    return OnnxRunner(path, graph)
+    files = OnnxConversion(traced, Source("onnx", graph.name, graph), folder, 11, True, {}).result()
+    return OnnxRunner(*files, graph)
 
 
 RUNNERS = {"ncnn": ncnn_runner, "onnx": onnx_runner}
@@ -43,19 +43,14 @@ RUNNERS = {"ncnn": ncnn_runner, "onnx": onnx_runner}
 def report(built, found, feeds, folder, traced=trace):
     """Both formats against the network's own methods."""
     checks = []
-    expected = [answers(built, feed) for feed in feeds]
+    outputs = [_arrays(answers(built, feed)) for feed in feeds]
+    inputs = [Feed(f"noise {index}", _arrays(feed)) for index, feed in enumerate(feeds)]
     scripts = {graph.name: traced(built, graph) for graph in found.values()}
     for name, load in RUNNERS.items():
-        runners = {graph.name: load(scripts[graph.name], graph, folder) for graph in found.values()}
-        checks += verify(
-            name,
-            list(found.values()),
-            runners,
-            [Feed(f"noise {index}", _arrays(feed)) for index, feed in enumerate(feeds)],
-            [_arrays(answer) for answer in expected],
-            TOLERANCES,
-            "score",
-        )
+        models = tuple(Model(graph, name, ()) for graph in found.values())
+        tracker = TrackerModels(SPEC, FAMILIES["stark"].dimensions(SPEC.path_name, 128, 320), models)
+        runners = {model: load(scripts[model.graph.name], model.graph, folder) for model in models}
+        checks += verify(Comparison(tracker, tuple(inputs), tuple(outputs), TOLERANCES, 1e-5), name, runners)
     return Report(tuple(checks))
 
 

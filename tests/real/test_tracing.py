@@ -8,7 +8,7 @@ from torch import nn
 
 from conftest import MOBILE, TINY
 from converter.errors import ArchitectureError
-from converter.exporting.plan import network_dimensions
+from converter.families.dimensions import dimensions_of
 from converter.families.family import FAMILIES
 from converter.network.demo import seeded_state
 from converter.network.trace import multiply_adds, saved, trace
@@ -30,7 +30,7 @@ def network(path_name):
 def graphs(path_name, split, tmp_path, **sizes):
     arch, spec = network_for(None, None, {"path_name": path_name, **sizes})
     options = ExportOptions(arch=arch, checkpoint=tmp_path, output=tmp_path, network=spec)
-    return {graph.name: graph for graph in spec.graph_specs(split, network_dimensions(options))}
+    return {graph.name: graph for graph in spec.graph_specs(split, dimensions_of(options.network))}
 
 
 def crops(seed):

@@ -15,7 +15,7 @@ from converter.checks.arm.setup import _glibc, _make_part, _publish, setup_arm
 from converter.checks.arm.sources import derived_sources
 from converter.checks.arm.wheels import fetch_wheels, platforms, unpack_wheels, wheel_versions
 from converter.errors import DependencyError, UsageError
-from converter.exporting.plan import Stages
+from converter.util.stages import Stages
 
 POLICY = """libc6:
   Installed: (none)

@@ -220,7 +220,7 @@ def test_half_is_a_mode_of_ncnn_only():
 MANIFEST = SimpleNamespace(
     arch="LightTrackM_Subnet", path_name="back", checkpoint=SimpleNamespace(model_dump=lambda mode: {"file": "a.pth"})
 )
-SUBJECT = SimpleNamespace(manifest=MANIFEST, dimensions=Dimensions(127, 256, 16, 96, 8, 16))
+SUBJECT = SimpleNamespace(manifest=MANIFEST, tracker=SimpleNamespace(dimensions=Dimensions(127, 256, 16, 96, 8, 16)))
 BASE = {"ncnn": 0.010, "onnx": 0.020, None: 0.040}
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from comparisons import models_of
 
 from converter.errors import ConversionError
 from converter.proof.chain import GraphModel
@@ -45,8 +46,8 @@ class Recorder:
 
 def model_of(split):
     log = []
-    graphs = renamed(SPEC.graph_specs(split, DIMENSIONS))
-    return GraphModel(graphs, {graph.name: Recorder(graph, log) for graph in graphs}), log
+    models = models_of(renamed(SPEC.graph_specs(split, DIMENSIONS)))
+    return GraphModel(models, {model: Recorder(model.graph, log) for model in models}), log
 
 
 def value(number):
@@ -96,7 +97,7 @@ def test_what_a_template_graph_gives_may_feed_another_template_graph():
 
     log = []
     graphs = [graph("a", "z", "p"), graph("b", "p", "q"), graph("c", "qx", "r"), graph("d", "rz", "s")]
-    model = GraphModel(graphs, {item.name: Recorder(item, log) for item in graphs})
+    model = GraphModel(models_of(graphs), {model: Recorder(model.graph, log) for model in models_of(graphs)})
     model.template(value(1))
     model.track(value(2))
     model.track(value(3))
@@ -107,4 +108,4 @@ def test_what_a_template_graph_gives_may_feed_another_template_graph():
 def test_a_graph_that_takes_what_nobody_gives_is_refused():
     init, update = SPEC.graph_specs("two", DIMENSIONS)
     with pytest.raises(ConversionError, match="graph update takes 'zf', which no graph before it gives"):
-        GraphModel([update, init], {})
+        GraphModel(models_of([update, init]), {})

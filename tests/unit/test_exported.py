@@ -118,8 +118,8 @@ def test_models_are_those_that_run_at_the_sizes(read):
     assert (init.graph.name, update.graph.name, update.graph.mode) == ("init", "update_256", "update")
     assert [tensor.name for tensor in update.graph.inputs] == ["in_zf", "in_x"]
     assert update.graph.inputs[1].shape == (1, 3, 256, 256)
-    assert update.files == (Path("out/update_256.ncnn"),)
-    assert (update.format, update.found) == ("ncnn", "manifest")
+    assert update.files == ("update_256.ncnn",)
+    assert (update.format, update.names_from) == ("ncnn", "manifest")
 
 
 def test_one_model_of_many_sizes_has_the_shapes_of_the_size_looked_at(read):
@@ -185,7 +185,7 @@ def test_sizes_that_no_graph_is_run_with_are_refused(read, formats):
 
 def test_description_has_names_and_meanings(read):
     (init,) = models(read([entry("init", 127, 288)]), 127, 288)
-    found = describe(init)
+    found = describe(init, Path("out"))
     assert [(one["role"], one["name"], one["meaning"]) for one in found["tensors"]] == [
         ("input", "in_z", "z"),
         ("output", "in_zf", "zf"),

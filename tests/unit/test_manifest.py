@@ -1,15 +1,17 @@
 """What a manifest lists and says; whatever else the file holds is no manifest."""
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from converter import __version__
-from converter.exporting.layout import setups
-from converter.exporting.pipeline import Made, Trial
-from converter.folder.manifest import ExportedGraph, build_manifest, listed_files
+from converter.exporting.pipeline import Made
+from converter.exporting.plan import plan_export
+from converter.folder.manifest import build_manifest, listed_files
+from converter.proof.comparison import Comparison
 from converter.spec.config import network_for
 from converter.spec.naming import Naming
 from converter.spec.options import ExportOptions
@@ -95,26 +97,27 @@ def options():
     )
 
 
+INIT_FILES = ("lighttrack_init.param", "lighttrack_init.bin")
+
+
 @pytest.fixture
 def build(options, tmp_path):
     def build(about=(), **network_changes):
         changes = {"network": options.network.model_copy(update=network_changes), **dict(about)}
         chosen = options.model_copy(update=changes)
-        files = [tmp_path / name for name in ("lighttrack_init.param", "lighttrack_init.bin", "lighttrack_init.pt")]
+        files = [tmp_path / name for name in (*INIT_FILES, "lighttrack_init.pt")]
         for path in files:
             path.write_text(path.name)
         checkpoint = SimpleNamespace(file="a.pth", sha256="55", epoch=7)
         network = SimpleNamespace(
             checkpoint=checkpoint, path_name=chosen.network.path_name, source="own definition", parameters=1969397
         )
-        made_for = setups(chosen)
-        use = made_for[0].uses[chosen.formats[0]][0]
-        graphs = [
-            ExportedGraph(use.graph, use.file, tuple(files[:2]), tuple(one.network.sizes for one in made_for), 123)
-        ]
-        trials = [Trial(setup, []) for setup in made_for]
-        made = Made(trials, network, graphs, {"status": "passed"}, oldest_ncnn="20220216")
-        return build_manifest(chosen, made, files[2:], sha256, ["numpy"])
+        trackers = plan_export(chosen).trackers
+        init = replace(trackers[0].models[0], files=INIT_FILES)
+        comparisons = [Comparison(replace(tracker, models=(init,)), (), (), {}, 0.0) for tracker in trackers]
+        proof = {"status": "passed"}
+        made = Made(comparisons, network, tmp_path, {init.graph: 123}, proof, None, None, None, "20220216")
+        return build_manifest(chosen, made, files[2:], ["numpy"])
 
     return build
 

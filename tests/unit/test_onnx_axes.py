@@ -6,9 +6,10 @@ import pytest
 from onnx import TensorProto, helper
 
 from converter.errors import ConversionError
-from converter.exporting.layout import ModelFile, setups
+from converter.exporting.plan import plan_export
 from converter.formats.onnx.convert import check, free_axes, state_outputs
 from converter.formats.onnx.file import rename_values
+from converter.formats.source import Source
 from converter.spec.config import network_for
 from converter.spec.naming import Naming
 from converter.spec.network import GraphSpec, TensorSpec
@@ -23,8 +24,8 @@ def options(**changes):
 
 
 def axes_of(**changes):
-    files = dict.fromkeys(use.file for setup in setups(options(**changes)) for use in setup.uses["onnx"])
-    return {file.stem.removeprefix("lighttrack_"): free_axes(file) for file in files}
+    sources = [source for source in plan_export(options(**changes)).sources if source.format == "onnx"]
+    return {source.stem.removeprefix("lighttrack_"): free_axes(source) for source in sources}
 
 
 def test_a_model_of_one_size_has_no_open_axis():
@@ -61,7 +62,7 @@ LARGER = GRAPH.model_copy(
         key: (getattr(GRAPH, key)[0].model_copy(update={"shape": (1, 3, 16, 16)}),) for key in ("inputs", "outputs")
     }
 )
-AXES = free_axes(ModelFile("onnx", "g", GRAPH, LARGER))
+AXES = free_axes(Source("onnx", "g", GRAPH, LARGER))
 
 
 def model(given, back):

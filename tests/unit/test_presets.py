@@ -138,7 +138,7 @@ def test_preset_is_what_its_consumer_takes(name):
 
 @pytest.mark.parametrize("name", TABLE)
 def test_preset_alone_makes_an_export_that_its_consumer_loads(name, tmp_path):
-    from converter.exporting.layout import setups
+    from converter.exporting.plan import plan_export
 
     row = TABLE[name]
     choice = chosen(name)
@@ -148,8 +148,8 @@ def test_preset_alone_makes_an_export_that_its_consumer_loads(name, tmp_path):
     assert (choice.formats, choice.split, choice.opset) == ((row["format"],), row["split"], row["opset"])
     assert (choice.precision, choice.oldest_ncnn) == (row["precision"], row["ncnn"])
     assert choice.network.activations == ({"cls": "sigmoid"} if row["sigmoid"] else {})
-    made = setups(options(choice, tmp_path))
-    files = {use.file.stem: use.file.graph for use in made[0].uses[row["format"]]}
+    plan = plan_export(options(choice, tmp_path))
+    files = {source.stem: source.graph for source in plan.sources}
     found = {
         stem: ([tensor.name for tensor in graph.inputs], [tensor.name for tensor in graph.outputs])
         for stem, graph in files.items()

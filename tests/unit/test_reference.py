@@ -5,16 +5,17 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from golden_folder import HEADER, INIT, SHAPES, UPDATE, graph, inner, picture_feed, run, tensor
+from comparisons import tracker_of
+from golden_folder import HEADER, INIT, SHAPES, TOLERANCES, UPDATE, graph, inner, picture_feed, run, tensor
 
-from converter.errors import VerificationError
-from converter.exporting.layout import with_other_graphs
+from converter.errors import UsageError, VerificationError
 from converter.folder.golden import GoldenCase, read_golden, write_golden
-from converter.folder.vectors import Group
 from converter.proof.feeds import Feed
 from converter.spec.config import network_for
+from converter.spec.model import Model, with_other_graphs
 from converter.spec.options import VerifyOptions
-from converter.verifying.reference import Reference, golden_of, reference_at
+from converter.verifying.golden import golden_at, golden_of
+from converter.verifying.reference import Reference, compared_with_golden
 
 IMAGES = (tensor("z"), tensor("x"))
 LARGER = (1, 3, 24, 24)
@@ -30,6 +31,9 @@ def larger(spec):
     return spec.model_copy(update={"inputs": changed[0], "outputs": changed[1]})
 
 
+UPDATE_STRANGE = graph("update", ["x"], ["cls"]).model_copy(
+    update={"inputs": (tensor("x").model_copy(update={"shape": (1, 3, 8, 8)}),)}
+)
 UPDATE_LARGER = larger(UPDATE).model_copy(update={"name": "update_24"})
 
 
@@ -119,30 +123,49 @@ def options(golden, **changes):
     return VerifyOptions(arch="A", network=network, checkpoint=None, golden=golden.folder, **changes)
 
 
-def subject(images):
+def tracker(images):
     network = network_for(None)[1].model_copy(update={"path_name": HEADER["path_name"]})
-    model = SimpleNamespace(format="ncnn", graph=INIT)
-    return SimpleNamespace(images=images, manifest=None, network=network, models=[model])
+    return SimpleNamespace(images=images, network=network, models=[Model(INIT, "ncnn", ("a.param",))])
+
+
+def subject(*images):
+    trackers = tuple(map(tracker, images))
+    return SimpleNamespace(
+        trackers=trackers, tracker=trackers[0], manifest=None, precision="fp32", tolerances=lambda options: TOLERANCES
+    )
+
+
+def strange():
+    return IMAGES[0], IMAGES[1].model_copy(update={"shape": (1, 3, 8, 8)})
 
 
 def test_vectors_are_taken_at_the_size_looked_at_or_whole(golden):
-    assert [case.name for case in golden_of(options(golden), subject(larger_images())).cases] == ["noise_0_at_10_24"]
-    assert len(golden_of(options(golden), subject(IMAGES)).cases) == 2
-    strange = (IMAGES[0], IMAGES[1].model_copy(update={"shape": (1, 3, 8, 8)}))
-    assert len(golden_of(options(golden), subject(strange)).cases) == 3
+    everything = golden_of(options(golden), subject(IMAGES))
+    assert len(everything.cases) == 3
+    assert [case.name for case in golden_at(everything, tracker(larger_images())).cases] == ["noise_0_at_10_24"]
+    assert len(golden_at(everything, tracker(IMAGES)).cases) == 2
+    assert len(golden_at(everything, tracker(strange())).cases) == 3
     none = options(golden).model_copy(update={"golden": None})
     assert golden_of(none, subject(IMAGES)) is None
 
 
-def test_golden_vectors_at_another_size_are_the_reference_there_or_there_is_none(golden):
-    first = Reference("", [], [])
-    found = reference_at(first, options(golden), subject(larger_images()))
-    assert [feed.name for feed in found.feeds] == ["noise 0 at 10/24"]
-    assert found.answers[0]["reg"].shape == (1, 4, 12, 12)
-    assert (found.network, found.checkpoint["file"]) == (None, "a.pth")
-    assert "a made-up tracker" in found.about
-    strange = (IMAGES[0], IMAGES[1].model_copy(update={"shape": (1, 3, 8, 8)}))
-    assert reference_at(first, options(golden), subject(strange)) is None
+def test_golden_vectors_are_the_reference_at_the_sizes_that_they_are_of(golden, caplog):
+    given = subject(IMAGES, larger_images(), strange())
+    small, large = compared_with_golden(options(golden), given, golden)
+    assert (small.tracker, large.tracker) == given.trackers[:2]
+    assert [feed.name for feed in large.feeds] == ["noise 0 at 10/24"]
+    assert large.outputs[0]["reg"].shape == (1, 4, 12, 12)
+    assert "not verified at 127/288: there are no golden vectors of it" in caplog.text
+    reference = Reference(golden=golden)
+    assert (reference.network, reference.checkpoint["file"]) == (None, "a.pth")
+    assert "a made-up tracker" in reference.about
+
+
+def test_golden_vectors_of_no_size_that_is_there_are_refused(golden):
+    given = subject(strange())
+    given.tracker.models.append(Model(UPDATE_STRANGE, "ncnn", ("b.param",)))
+    with pytest.raises(UsageError, match=r"have x as .* ncnn update has it as"):
+        compared_with_golden(options(golden), given, golden)
 
 
 def test_golden_vectors_at_another_size_have_every_tensor(golden):
@@ -154,16 +177,17 @@ def test_golden_vectors_at_another_size_have_every_tensor(golden):
         if (entry["case"], entry["meaning"], entry["role"]) != ("noise_0_at_10_24", "zf", "output")
     ]
     path.write_text(json.dumps({**index, "tensors": left}))
+    given = subject(IMAGES, larger_images())
     with pytest.raises(VerificationError, match="case 'noise 0 at 10/24' has no zf, which ncnn init is compared"):
-        reference_at(Reference("", [], []), options(golden), subject(larger_images()))
+        compared_with_golden(options(golden), given, golden_of(options(golden), given))
 
 
 def group(*graphs):
-    return Group(graphs, [], [])
+    return tracker_of(graphs)
 
 
 def graphs_of(group):
-    return group.graphs
+    return group.all_graphs()
 
 
 def test_vectors_are_written_where_there_is_another_graph():

@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pytest
+from comparisons import comparison_of
 
 from converter.errors import VerificationError
 from converter.proof.compare import compare
@@ -68,10 +69,12 @@ def feed_and_answer(name="noise 0", seed=0):
     return Feed(name, {"z": z, "x": x}), {"zf": zf, "cls": cls, "reg": reg}
 
 
-def run(init=None, update=None, tolerances=TOLERANCES, graphs=(INIT, UPDATE), pairs=None):
+def run(init=None, update=None, tolerances=TOLERANCES, graphs=(INIT, UPDATE), pairs=None, tie=1e-5):
     feeds, answers = zip(*(pairs or [feed_and_answer()]), strict=True)
-    runners = {"init": init or Init(), "update": update or Update()}
-    return Report(tuple(verify("ncnn", graphs, runners, feeds, answers, tolerances, "cls")))
+    comparison = comparison_of(graphs, feeds, answers, tolerances, tie)
+    by_name = {"init": init or Init(), "update": update or Update()}
+    runners = {model: by_name[model.graph.name] for model in comparison.tracker.models}
+    return Report(tuple(verify(comparison, "ncnn", runners)))
 
 
 def verdicts(report):
@@ -159,8 +162,7 @@ def test_two_cells_are_a_tie_as_near_as_the_caller_says(tie, passed):
 
     feed, answer = feed_and_answer()
     tolerances = {**TOLERANCES, "cls": Tolerance(rtol=2)}
-    runners = {"init": Init(), "update": Update(lower_the_best)}
-    checks = verify("ncnn", (INIT, UPDATE), runners, [feed], [answer], tolerances, "cls", tie=tie)
+    checks = run(update=Update(lower_the_best), tolerances=tolerances, pairs=[(feed, answer)], tie=tie).checks
     assert [check.decision.tie for check in checks if check.decision is not None] == [passed, passed]
     assert all(checks) == passed
 
@@ -171,8 +173,7 @@ def test_output_without_a_tolerance_is_an_error():
 
 
 def test_without_feeds_nothing_is_proved():
-    checks = verify("ncnn", [INIT, UPDATE], {"init": Init(), "update": Update()}, [], [], TOLERANCES, "cls")
-    report = Report(tuple(checks))
+    report = Report(tuple(verify(comparison_of([INIT, UPDATE], [], [], TOLERANCES), "ncnn", {})))
     assert not report
     with pytest.raises(VerificationError, match="nothing was compared") as caught:
         report.raise_if_failed()
@@ -181,8 +182,8 @@ def test_without_feeds_nothing_is_proved():
 
 def test_feeds_and_answers_must_pair_up():
     feed, _ = feed_and_answer()
-    with pytest.raises(ValueError, match="zip"):
-        verify("ncnn", [INIT], {"init": Init()}, [feed], [], TOLERANCES, "cls")
+    with pytest.raises(ValueError, match="1 feeds and 0 reference outputs"):
+        comparison_of([INIT], [feed], [], TOLERANCES)
 
 
 class Renaming:

@@ -143,7 +143,7 @@ def run_setup(folder: Path | None, as_json: bool, quiet: bool) -> None:
     from converter.checks.arm.setup import setup_arm
     from converter.checks.arm.table import print_root
     from converter.cli.progress import StageLines
-    from converter.exporting.plan import Stages
+    from converter.util.stages import Stages
 
     with StageLines(quiet, last=SETUP_STAGE) as stages:
         root, built = setup_arm(folder or default_folder(), Stages(stages))

@@ -7,7 +7,7 @@ import numpy as np
 
 from converter.families.procedures import procedure
 from converter.proof.boxes import Box
-from converter.proof.chain import SEARCH, TEMPLATE, Model, shown
+from converter.proof.chain import SEARCH, TEMPLATE, TrackedModel, shown
 from converter.proof.feeds import Feed
 from converter.spec.dimensions import Dimensions
 from converter.spec.network import NetworkSpec
@@ -17,7 +17,7 @@ from converter.track.frames import Clip
 class _Remembering:
     """A model, and the crops that it was given last."""
 
-    def __init__(self, model: Model):
+    def __init__(self, model: TrackedModel):
         self._model = model
         self.crops: dict[str, np.ndarray] = {}
 
@@ -34,7 +34,7 @@ class _Remembering:
         return (image,) if mask is None else (image, mask)
 
 
-def crop_feed(clip: Clip, box: Box, model: Model, spec: NetworkSpec, dimensions: Dimensions) -> Feed | None:
+def crop_feed(clip: Clip, box: Box, model: TrackedModel, spec: NetworkSpec, dimensions: Dimensions) -> Feed | None:
     """The template of the first frame and the search crop of the second; None for a clip of one frame.
 
     Args:

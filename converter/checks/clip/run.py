@@ -15,7 +15,7 @@ from converter.errors import ConverterError, VerificationError
 from converter.families.lighttrack.tracking import Estimate
 from converter.families.procedures import procedure
 from converter.proof.boxes import Box, check_box, overlap
-from converter.proof.chain import Model
+from converter.proof.chain import TrackedModel
 from converter.spec.dimensions import Dimensions
 from converter.spec.network import NetworkSpec
 from converter.track.annotate import annotation
@@ -29,8 +29,8 @@ FrameCallback = Callable[[int, int | None], None]
 def run_clip(
     clip: Path | Clip,
     box: Box,
-    reference: Model,
-    candidates: Mapping[str, Model],
+    reference: TrackedModel,
+    candidates: Mapping[str, TrackedModel],
     spec: NetworkSpec,
     dimensions: Dimensions,
     min_iou: float = MIN_IOU,

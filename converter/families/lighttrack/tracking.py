@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from converter.errors import UsageError, VerificationError
 from converter.proof.boxes import Box
-from converter.proof.chain import Model
+from converter.proof.chain import TrackedModel
 from converter.proof.feeds import normalised
 from converter.spec.dimensions import Dimensions
 from converter.spec.network import Finite, NetworkSpec, NonNegative
@@ -82,7 +82,7 @@ class LightTrackProcedure:
             official procedure cannot work with.
     """
 
-    def __init__(self, model: Model, spec: NetworkSpec, dimensions: Dimensions):
+    def __init__(self, model: TrackedModel, spec: NetworkSpec, dimensions: Dimensions):
         self.model = model
         self.preprocess = spec.preprocess
         self.constants = constants_of(spec)

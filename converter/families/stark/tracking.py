@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from converter.errors import VerificationError
 from converter.families.lighttrack.tracking import Estimate, constants_of
 from converter.proof.boxes import Box
-from converter.proof.chain import Model
+from converter.proof.chain import TrackedModel
 from converter.proof.feeds import normalised
 from converter.spec.dimensions import Dimensions
 from converter.spec.network import Finite, NetworkSpec
@@ -66,7 +66,7 @@ class StarkProcedure:
         UsageError: for tracker constants that are missing or do not fit.
     """
 
-    def __init__(self, model: Model, spec: NetworkSpec, dimensions: Dimensions):
+    def __init__(self, model: TrackedModel, spec: NetworkSpec, dimensions: Dimensions):
         self.model = model
         self.preprocess = spec.preprocess
         self.masks = spec.masks

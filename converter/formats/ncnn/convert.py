@@ -13,12 +13,12 @@ import time
 from pathlib import Path
 
 from converter.errors import ConversionError, DependencyError
-from converter.exporting.layout import ModelFile
 from converter.formats.ncnn.param import NcnnGraph, read_param, read_table
 from converter.formats.ncnn.release import readable_by
 from converter.formats.ncnn.weights import NcnnWeights, halved, load_bin
+from converter.formats.source import Source
 from converter.spec.network import GraphSpec, TensorSpec
-from converter.util.files import write
+from converter.util.files import make_folder, write
 
 LAST_WORDS = 3
 # what pnnx writes beside the ncnn model and nobody reads: its own weights and ONNX file, two scripts
@@ -33,8 +33,8 @@ class PnnxRun:
 
     Args:
         torchscript: the traced graph, a TorchScript file.
-        file: the model to make of it.
-        folder: an empty folder for it; the finished model is written there as ``<stem>.param`` and ``.bin``.
+        source: what to make of it.
+        folder: for the finished files, and for a folder of pnnx's own.
         timeout: seconds it may take from now on.
         process_group: where to put the process, for whoever has to end it when we are gone.
         half: store weights as halves.
@@ -48,22 +48,23 @@ class PnnxRun:
     def __init__(
         self,
         torchscript: bytes,
-        file: ModelFile,
+        source: Source,
         folder: Path,
         timeout: float,
         process_group: int | None = None,
         half: bool = False,
         release: str | None = None,
     ):
-        self.graph, self.folder, self.stem = file.graph, folder, file.stem
+        self.graph, self.files = source.graph, [folder / f"{source.stem}{suffix}" for suffix in (".param", ".bin")]
+        self.folder = folder = make_folder(folder / f"{source.stem}.pnnx")
         self.half, self.release = half, release
-        self.others = (file.other or file.graph).inputs
+        self.others = (source.other or source.graph).inputs
         self.timeout, self.deadline = timeout, time.monotonic() + timeout
         write(folder / "model.pt", torchscript)
         write(folder / "log", b"")
-        command = [pnnx_binary(), "model.pt", f"inputshape={_shapes(file.graph)}", "fp16=0"]
-        if file.other:
-            command.append(f"inputshape2={_shapes(file.other)}")
+        command = [pnnx_binary(), "model.pt", f"inputshape={_shapes(source.graph)}", "fp16=0"]
+        if source.other:
+            command.append(f"inputshape2={_shapes(source.other)}")
         command += [f"{output}={os.devnull}" for output in UNREAD]
         try:
             with (folder / "log").open("ab") as log:
@@ -104,7 +105,7 @@ class PnnxRun:
         # pnnx calls blobs in0, in1, ..., out0, ... in the order of the traced function
         names = {f"in{index}": tensor.name for index, tensor in enumerate(self.graph.inputs)}
         names |= {f"out{index}": tensor.name for index, tensor in enumerate(self.graph.outputs)}
-        param, weights = self.folder / f"{self.stem}.param", self.folder / f"{self.stem}.bin"
+        param, weights = self.files
         write(param, graph.making_room(set(names.values()) - names.keys()).renamed(names).text().encode())
         if self.half:
             write(weights, halved(graph, stored).data())

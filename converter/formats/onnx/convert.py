@@ -16,7 +16,7 @@ import torch
 
 from converter import __version__
 from converter.errors import ConversionError
-from converter.exporting.layout import ModelFile
+from converter.formats.source import Source
 from converter.spec.network import GraphSpec
 from converter.util import process
 from converter.util.files import write
@@ -35,8 +35,8 @@ class OnnxConversion:
 
     Args:
         traced: the graph as TorchScript.
-        file: the model to make of it.
-        path: the ``.onnx`` file to write.
+        source: what to make of it.
+        folder: for the finished file.
         opset: 11 to 17.
         simplify: whether to run onnxsim.
         metadata: what the file says about itself, name to text.
@@ -46,14 +46,14 @@ class OnnxConversion:
     def __init__(
         self,
         traced: torch.jit.ScriptModule,
-        file: ModelFile,
-        path: Path,
+        source: Source,
+        folder: Path,
         opset: int,
         simplify: bool,
         metadata: Mapping[str, str],
         half: bool = False,
     ):
-        self.traced, self.file, self.path = traced, file, path
+        self.traced, self.source, self.path = traced, source, folder / f"{source.stem}.onnx"
         self.opset, self.simplify, self.metadata, self.half = opset, simplify, metadata, half
 
     def result(self) -> tuple[Path, ...]:
@@ -66,7 +66,7 @@ class OnnxConversion:
 
         from converter.formats.onnx.file import rename_values
 
-        graph, axes = self.file.graph, free_axes(self.file)
+        graph, axes = self.source.graph, free_axes(self.source)
         exported = onnx_from_torchscript(self.traced, graph, self.opset, axes)
         model = onnx.load_from_string(exported)
         if axes:
@@ -95,9 +95,9 @@ class OnnxConversion:
         """Nothing runs beside this process."""
 
 
-def free_axes(file: ModelFile) -> Axes:
+def free_axes(source: Source) -> Axes:
     """Where a model serves several sizes: meaning to {axis: what the size is called}."""
-    graph, other = file.graph, file.other or file.graph
+    graph, other = source.graph, source.other or source.graph
     free: Axes = {}
     tensors = zip((*graph.inputs, *graph.outputs), (*other.inputs, *other.outputs), strict=True)
     for tensor, again in tensors:

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from converter.errors import ArchitectureError, UsageError
-from converter.exporting.layout import ModelFile, at_sizes, search_sizes, setups, sizes
+from converter.exporting.plan import plan_export, search_sizes, sizes
+from converter.formats.format import FORMATS
+from converter.formats.source import Source
 from converter.proof.feeds import Feed
 from converter.spec.config import network_for
 from converter.spec.naming import Naming
@@ -31,116 +33,123 @@ def shapes(graph):
     return {tensor.name: tensor.shape for tensor in (*graph.inputs, *graph.outputs)}
 
 
-def files(made, format="ncnn"):
-    """Stem to model of every file, in order."""
-    found = dict.fromkeys(use.file for setup in made for use in setup.uses[format])
-    assert len({file.stem for file in found}) == len(found)
-    return {file.stem: file for file in found}
+def files(plan, format="ncnn"):
+    """Stem to what the files are made from, in order."""
+    sources = [source for source in plan.sources if source.format == format]
+    assert len({source.stem for source in sources}) == len(sources)
+    return {source.stem: source for source in sources}
 
 
-def run(setup, format="ncnn"):
-    return [(use.graph.name, use.file.stem) for use in setup.uses[format]]
+def run(tracker, format="ncnn"):
+    suffixes = FORMATS[format].suffixes
+    models = tracker.of(format)
+    stems = [model.files[0].removesuffix(suffixes[0]) for model in models]
+    assert [model.files for model in models] == [tuple(stem + suffix for suffix in suffixes) for stem in stems]
+    return [(model.graph.name, stem) for model, stem in zip(models, stems, strict=True)]
 
 
 def test_by_itself_an_export_is_two_models_of_one_size():
-    (setup,) = setups(options())
-    assert (setup.network.sizes, setup.uses.keys()) == ((127, 288), {"ncnn"})
-    assert run(setup) == [("init", "lighttrack_init"), ("update", "lighttrack_update")]
-    assert [(file.format, file.other) for file in files([setup]).values()] == [("ncnn", None)] * 2
-    assert all(use.graph == use.file.graph for use in setup.uses["ncnn"])
-    assert setup.graphs("ncnn") == tuple(use.graph for use in setup.uses["ncnn"])
-    assert [(image.name, image.meaning, image.shape) for image in setup.images] == [
+    plan = plan_export(options())
+    (tracker,) = plan.trackers
+    assert (tracker.network.sizes, tracker.formats) == ((127, 288), ("ncnn",))
+    assert run(tracker) == [("init", "lighttrack_init"), ("update", "lighttrack_update")]
+    assert [(file.format, file.other) for file in files(plan).values()] == [("ncnn", None)] * 2
+    assert tracker.graphs("ncnn") == tuple(source.graph for source in plan.sources)
+    assert [(image.name, image.meaning, image.shape) for image in tracker.images] == [
         ("z", "z", (1, 3, 127, 127)),
         ("x", "x", (1, 3, 288, 288)),
     ]
-    assert (setup.dimensions.template_cells, setup.dimensions.search_cells) == (8, 18)
+    assert (tracker.dimensions.template_cells, tracker.dimensions.search_cells) == (8, 18)
 
 
 def test_three_graphs_run_in_their_order():
-    (setup,) = setups(options(split="three", formats=("onnx",)))
-    assert run(setup, "onnx") == [(name, f"lighttrack_{name}") for name in ("init", "backbone", "neck_head")]
+    (tracker,) = plan_export(options(split="three", formats=("onnx",))).trackers
+    assert run(tracker, "onnx") == [(name, f"lighttrack_{name}") for name in ("init", "backbone", "neck_head")]
 
 
 def test_every_search_size_has_an_update_model_and_all_share_init():
-    made = setups(options(search_sizes=(288, 256, 320)))
-    assert [setup.network.sizes for setup in made] == [(127, 288), (127, 256), (127, 320)]
-    assert [run(setup) for setup in made] == [
+    plan = plan_export(options(search_sizes=(288, 256, 320)))
+    assert [tracker.network.sizes for tracker in plan.trackers] == [(127, 288), (127, 256), (127, 320)]
+    assert [run(tracker) for tracker in plan.trackers] == [
         [("init", "lighttrack_init"), (f"update_{size}", f"lighttrack_update_{size}")] for size in (288, 256, 320)
     ]
-    assert list(files(made)) == ["lighttrack_init", *(f"lighttrack_update_{size}" for size in (288, 256, 320))]
-    for setup, size in zip(made, (288, 256, 320), strict=True):
-        update = setup.uses["ncnn"][1]
+    assert list(files(plan)) == ["lighttrack_init", *(f"lighttrack_update_{size}" for size in (288, 256, 320))]
+    for tracker, size in zip(plan.trackers, (288, 256, 320), strict=True):
+        update = tracker.of("ncnn")[1]
         assert shapes(update.graph) == {
             "zf": (1, 96, 8, 8),
             "x": (1, 3, size, size),
             "cls": (1, 1, size // 16, size // 16),
             "reg": (1, 4, size // 16, size // 16),
         }
-        assert update.file == ModelFile("ncnn", f"lighttrack_update_{size}", update.graph)
+        assert files(plan)[f"lighttrack_update_{size}"] == Source("ncnn", f"lighttrack_update_{size}", update.graph)
         assert update.graph.mode == "update"
-        assert setup.images[1].shape == (1, 3, size, size)
-        assert setup.network.search_size == setup.dimensions.search_size == size
+        assert tracker.images[1].shape == (1, 3, size, size)
+        assert tracker.network.search_size == tracker.dimensions.search_size == size
 
 
 def test_suffixes_follow_the_names_of_the_files():
     naming = Naming(files={"init": "start", "update": "step"}, blobs={"update": {"cls": "output.1"}})
-    made = setups(options(search_sizes=(288, 256), naming=naming))
-    assert list(files(made)) == ["start", "step_288", "step_256"]
-    assert [setup.uses["ncnn"][1].graph.outputs[0].name for setup in made] == ["output.1", "output.1"]
+    plan = plan_export(options(search_sizes=(288, 256), naming=naming))
+    assert list(files(plan)) == ["start", "step_288", "step_256"]
+    assert [tracker.graphs("ncnn")[1].outputs[0].name for tracker in plan.trackers] == ["output.1", "output.1"]
 
 
 def test_three_graphs_at_two_sizes_have_two_backbones_and_two_heads():
-    made = setups(options(search_sizes=(288, 256), split="three"))
+    plan = plan_export(options(search_sizes=(288, 256), split="three"))
     parts = ("init", "backbone_288", "neck_head_288", "backbone_256", "neck_head_256")
-    assert list(files(made)) == [f"lighttrack_{part}" for part in parts]
+    assert list(files(plan)) == [f"lighttrack_{part}" for part in parts]
 
 
 def test_a_graph_that_is_the_same_at_both_sizes_is_one_model():
-    made = setups(options(search=256, search_sizes=(256, 255), split="three"))
+    plan = plan_export(options(search=256, search_sizes=(256, 255), split="three"))
     parts = ("init", "backbone_256", "neck_head", "backbone_255")
-    assert list(files(made)) == [f"lighttrack_{part}" for part in parts]
+    assert list(files(plan)) == [f"lighttrack_{part}" for part in parts]
 
 
 def test_a_size_given_twice_is_one():
     assert search_sizes(options(search_sizes=(288, 256, 288, 256))) == (288, 256)
-    (setup,) = setups(options(search_sizes=(288, 288)))
-    assert [stem for _, stem in run(setup)] == ["lighttrack_init", "lighttrack_update"]
+    (tracker,) = plan_export(options(search_sizes=(288, 288))).trackers
+    assert [stem for _, stem in run(tracker)] == ["lighttrack_init", "lighttrack_update"]
 
 
 @pytest.mark.parametrize(("size", "cells"), [(255, 16), (256, 16), (287, 18), (289, 19), (303, 19)])
 def test_cells_of_a_size_that_the_stride_does_not_divide_are_rounded_up(size, cells):
-    (setup,) = setups(options(search=size))
-    assert setup.dimensions.search_cells == cells
-    assert shapes(setup.graphs("ncnn")[1])["cls"] == (1, 1, cells, cells)
+    (tracker,) = plan_export(options(search=size)).trackers
+    assert tracker.dimensions.search_cells == cells
+    assert shapes(tracker.graphs("ncnn")[1])["cls"] == (1, 1, cells, cells)
 
 
 def test_one_model_for_every_size_of_the_config():
-    made = setups(options(dynamic_search=True))
-    assert [setup.network.sizes for setup in made] == [(127, 288), *((127, size) for size in SERVED if size != 288)]
-    assert list(files(made)) == ["lighttrack_init", "lighttrack_update"]
-    init, update = files(made).values()
+    plan = plan_export(options(dynamic_search=True))
+    assert [tracker.network.sizes for tracker in plan.trackers] == [
+        (127, 288),
+        *((127, size) for size in SERVED if size != 288),
+    ]
+    assert list(files(plan)) == ["lighttrack_init", "lighttrack_update"]
+    init, update = files(plan).values()
     assert init.other is None
     assert shapes(update.graph)["x"] == (1, 3, 288, 288)
     assert shapes(update.other)["x"] == (1, 3, 192, 192)
     assert shapes(update.other)["reg"] == (1, 4, 12, 12)
-    for setup in made:
-        size = setup.network.sizes[1]
-        assert run(setup) == [("init", "lighttrack_init"), ("update", "lighttrack_update")]
-        assert shapes(setup.uses["ncnn"][1].graph)["x"] == setup.images[1].shape == (1, 3, size, size)
+    for tracker in plan.trackers:
+        size = tracker.network.sizes[1]
+        assert run(tracker) == [("init", "lighttrack_init"), ("update", "lighttrack_update")]
+        assert shapes(tracker.graphs("ncnn")[1])["x"] == tracker.images[1].shape == (1, 3, size, size)
 
 
 def test_one_model_for_every_size_begins_with_the_users():
-    made = setups(options(search=192, dynamic_search=True))
-    assert [setup.network.sizes[1] for setup in made] == list(SERVED)
-    assert shapes(files(made)["lighttrack_update"].other)["x"] == (1, 3, 208, 208)
+    plan = plan_export(options(search=192, dynamic_search=True))
+    assert [tracker.network.sizes[1] for tracker in plan.trackers] == list(SERVED)
+    assert shapes(files(plan)["lighttrack_update"].other)["x"] == (1, 3, 208, 208)
     assert search_sizes(options(search=256, search_sizes=(256,), dynamic_search=True))[0] == 256
 
 
 def test_one_file_is_run_twice_and_takes_both_templates():
-    made = setups(options(template=128, search=256, split="one", naming=ANDROID))
-    assert [setup.network.sizes for setup in made] == [(128, 256), (127, 256)]
-    assert list(files(made)) == ["lighttrack-op"]
-    (single,) = files(made).values()
+    plan = plan_export(options(template=128, search=256, split="one", naming=ANDROID))
+    assert [tracker.network.sizes for tracker in plan.trackers] == [(128, 256), (127, 256)]
+    assert list(files(plan)) == ["lighttrack-op"]
+    (single,) = files(plan).values()
     assert (single.format, single.graph.name, single.graph.mode, single.other) == ("ncnn", "single", "single", None)
     assert shapes(single.graph) == {
         "temp": (1, 96, 8, 8),
@@ -149,8 +158,8 @@ def test_one_file_is_run_twice_and_takes_both_templates():
         "reg": (1, 4, 16, 16),
         "745": (1, 96, 16, 16),
     }
-    for setup, template in zip(made, (128, 127), strict=True):
-        init, update = setup.graphs("ncnn")
+    for tracker, template in zip(plan.trackers, (128, 127), strict=True):
+        init, update = tracker.graphs("ncnn")
         assert (init.name, init.mode, update.name, update.mode) == ("init", "template", "update", "update")
         assert shapes(init) == {"input": (1, 3, template, template), "745": (1, 96, 8, 8)}
         assert [(tensor.name, tensor.meaning) for tensor in (*init.inputs, *init.outputs)] == [
@@ -158,17 +167,16 @@ def test_one_file_is_run_twice_and_takes_both_templates():
             ("745", "zf"),
         ]
         assert shapes(update) == {name: shape for name, shape in shapes(single.graph).items() if name != "745"}
-        assert [(image.name, image.shape[-1]) for image in setup.images] == [("z", template), ("x", 256)]
+        assert [(image.name, image.shape[-1]) for image in tracker.images] == [("z", template), ("x", 256)]
 
 
 def test_one_file_without_names_is_read_at_the_search_features():
-    made = setups(options(split="one"))
-    assert [setup.network.sizes for setup in made] == [(127, 288), (128, 288)]
-    init, update = made[0].uses["ncnn"]
+    plan = plan_export(options(split="one"))
+    assert [tracker.network.sizes for tracker in plan.trackers] == [(127, 288), (128, 288)]
+    init, update = plan.trackers[0].of("ncnn")
     assert [tensor.name for tensor in (*init.graph.inputs, *init.graph.outputs)] == ["x", "xf"]
     assert [tensor.name for tensor in update.graph.inputs] == ["zf", "x"]
-    assert init.file is update.file
-    assert init.file.stem == "lighttrack_single"
+    assert init.files == update.files == ("lighttrack_single.param", "lighttrack_single.bin")
 
 
 def test_one_file_with_another_template_takes_that_one_only():
@@ -182,44 +190,44 @@ def test_one_file_whose_other_template_is_larger_than_the_search_crop():
 
 
 def test_one_file_for_every_size():
-    made = setups(options(split="one", dynamic_search=True))
-    assert [setup.network.sizes for setup in made] == [
+    plan = plan_export(options(split="one", dynamic_search=True))
+    assert [tracker.network.sizes for tracker in plan.trackers] == [
         (127, 288),
         *((127, size) for size in SERVED if size != 288),
         (128, 288),
     ]
-    (single,) = files(made).values()
+    (single,) = files(plan).values()
     assert (shapes(single.graph)["x"][-1], shapes(single.other)["x"][-1]) == (288, 192)
 
 
 def test_both_formats_at_once_have_a_split_each():
-    (setup,) = setups(options(formats=("ncnn", "onnx")))
-    assert [graph.name for graph in setup.graphs("ncnn")] == ["init", "update"]
-    assert [graph.name for graph in setup.graphs("onnx")] == ["init", "backbone", "neck_head"]
-    assert [use.file.format for use in setup.uses["onnx"]] == ["onnx"] * 3
-    assert [graph.name for graph in setup.all_graphs()] == ["init", "update", "backbone", "neck_head"]
-    assert [image.name for image in setup.images] == ["z", "x"]
+    (tracker,) = plan_export(options(formats=("ncnn", "onnx"))).trackers
+    assert [graph.name for graph in tracker.graphs("ncnn")] == ["init", "update"]
+    assert [graph.name for graph in tracker.graphs("onnx")] == ["init", "backbone", "neck_head"]
+    assert [model.format for model in tracker.of("onnx")] == ["onnx"] * 3
+    assert [graph.name for graph in tracker.all_graphs()] == ["init", "update", "backbone", "neck_head"]
+    assert [image.name for image in tracker.images] == ["z", "x"]
 
 
 def test_both_formats_at_several_sizes():
-    made = setups(options(formats=("onnx", "ncnn"), search_sizes=(288, 256)))
-    assert list(made[0].uses) == ["onnx", "ncnn"]
-    assert len(files(made, "ncnn")) == 3
-    assert len(files(made, "onnx")) == 5
-    (setup,) = setups(options(formats=("onnx", "ncnn"), split="two"))
-    assert len(setup.all_graphs()) == 2
+    plan = plan_export(options(formats=("onnx", "ncnn"), search_sizes=(288, 256)))
+    assert plan.trackers[0].formats == ("onnx", "ncnn")
+    assert len(files(plan, "ncnn")) == 3
+    assert len(files(plan, "onnx")) == 5
+    (tracker,) = plan_export(options(formats=("onnx", "ncnn"), split="two")).trackers
+    assert len(tracker.all_graphs()) == 2
 
 
 def test_feed_among_others_says_its_sizes():
     network = network_for(None)[1].at(128, 256)
     feed = Feed("noise 0", {"z": np.zeros(1)})
-    assert at_sizes(feed, network).name == "noise 0 at 128/256"
-    assert at_sizes(feed, network).tensors is feed.tensors
+    assert feed.at(network.sizes).name == "noise 0 at 128/256"
+    assert feed.at(network.sizes).tensors is feed.tensors
 
 
 def refused(error=UsageError, **changes):
     with pytest.raises(error) as caught:
-        setups(options(**changes))
+        plan_export(options(**changes))
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -245,8 +253,9 @@ def test_several_sizes_of_weights_that_are_of_one_are_refused():
 def test_dynamic_search_for_an_old_ncnn_is_refused():
     message = refused(dynamic_search=True, oldest_ncnn="20210720")
     assert message.startswith("--dynamic-search: ncnn 20210720 is too old for it, expected 20250428 or later")
-    assert len(setups(options(dynamic_search=True, oldest_ncnn="20250428"))) == len(SERVED)
-    assert len(setups(options(dynamic_search=True, oldest_ncnn="20210720", formats=("onnx",)))) == len(SERVED)
+    assert len(plan_export(options(dynamic_search=True, oldest_ncnn="20250428")).trackers) == len(SERVED)
+    old = plan_export(options(dynamic_search=True, oldest_ncnn="20210720", formats=("onnx",)))
+    assert len(old.trackers) == len(SERVED)
 
 
 @pytest.mark.parametrize("how", [{"split": "one"}, {"config": {"default_splits": {"ncnn": "one", "onnx": "three"}}}])
@@ -279,7 +288,7 @@ def test_what_the_network_cannot_be_is_refused():
 
 def test_names_are_checked_in_every_format():
     wrong = Naming(blobs={"neck_head": {"cls": "a b"}})
-    setups(options(naming=wrong))
+    plan_export(options(naming=wrong))
     assert refused(naming=wrong, formats=("ncnn", "onnx")).startswith("neck_head: 'a b' is no name for cls in onnx")
     assert refused(naming=Naming(blobs={"update": {"zf": "x"}})).startswith("update: zf and x would both be called")
 
@@ -292,7 +301,7 @@ def test_file_names_that_meet_are_refused():
         "both be the file a; choose other file names"
     )
     naming = Naming(files={"init": "a_256", "update": "a"})
-    setups(options(naming=naming))
+    plan_export(options(naming=naming))
     assert refused(naming=naming, search_sizes=(288, 256)).startswith(
         "init and update_256 would both be the file a_256"
     )

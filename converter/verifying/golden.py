@@ -1,0 +1,140 @@
+"""Golden vectors as a reference, and written on request."""
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from converter.checks.arm.run import Answered
+from converter.checks.arm.section import ArmSection
+from converter.errors import UsageError, VerificationError
+from converter.families.family import FAMILIES
+from converter.folder.golden import Golden, GoldenCase, golden_header, read_golden, write_golden
+from converter.folder.manifest import GOLDEN_INDEX, about_network
+from converter.folder.vectors import make_vectors, publish_vectors
+from converter.proof.comparison import Comparison
+from converter.spec.model import TrackerModels
+from converter.spec.options import VerifyOptions
+from converter.verifying.subject import Subject
+
+if TYPE_CHECKING:
+    from converter.network.load import LoadedNetwork
+
+GOLDEN_FOLDER = "golden"
+
+
+def golden_of(options: VerifyOptions, subject: Subject) -> Golden | None:
+    """The golden vectors that the user named, or those of the export; None when there are none."""
+    if options.golden:
+        return read_golden(options.golden)
+    recorded = subject.manifest.golden if subject.manifest else None
+    for name in (recorded, GOLDEN_FOLDER) if options.folder else ():
+        if name and (subject.folder / name / GOLDEN_INDEX).is_file():
+            return read_golden(subject.folder / name)
+    return None
+
+
+def golden_at(golden: Golden, tracker: TrackerModels) -> Golden:
+    """The vectors of a tracker's sizes; all where none fit, for :func:`check_golden` to say what they are of."""
+    fitting = golden.of_size(tracker.images)
+    return fitting if fitting.cases else golden
+
+
+def check_golden(golden: Golden, subject: Subject, tracker: TrackerModels) -> None:
+    """Refuse vectors of another network, which prove nothing about this one.
+
+    Raises:
+        UsageError: when they are of other graphs or shapes.
+        VerificationError: when they are of another checkpoint, a file was changed, or a case or a tensor is missing.
+    """
+    golden.check_files()
+    index, manifest, network = golden.index, subject.manifest, tracker.network
+    where = f"golden vectors in {golden.folder}"
+    if not golden.cases:
+        raise VerificationError(
+            f"{where}: the index lists no case, so nothing would be compared; write them anew with --write-golden"
+        )
+    family = FAMILIES[network.family]
+    if not family.covers(network.path_name, index.path_name):
+        raise UsageError(f"{where} are of {family.called} {index.path_name}, the models of {network.path_name}")
+    if manifest and index.checkpoint.get("sha256") != manifest.checkpoint.sha256:
+        raise VerificationError(
+            f"{where} are of checkpoint {index.checkpoint.get('file')}, the export is of {manifest.checkpoint.file} "
+            "(another sha256); write them anew with --write-golden"
+        )
+    _check_tensors(golden, tracker, where)
+
+
+def _check_tensors(golden: Golden, tracker: TrackerModels, where: str) -> None:
+    """Whether every case has every tensor that the models are fed with or compared on, in its shape."""
+    tensors = golden.index.tensors
+    shapes = {entry.meaning: tuple(entry.shape) for entry in tensors if entry.role != "intermediate"}
+    outputs = {(entry.case, entry.meaning) for entry in tensors if entry.role == "output"}
+    inputs = outputs | {(entry.case, entry.meaning) for entry in tensors if entry.role == "input"}
+    for model in tracker.models:
+        for tensor, listed in (
+            *((tensor, inputs) for tensor in model.graph.inputs),
+            *((tensor, outputs) for tensor in model.graph.outputs),
+        ):
+            shape = shapes.get(tensor.meaning)
+            if shape != tensor.shape:
+                listed_as = f"{tensor.meaning} as {shape}" if shape else f"no {tensor.meaning}"
+                raise UsageError(
+                    f"{where} have {listed_as}, {model} has it as {tensor.shape}; write them anew with --write-golden"
+                )
+            for case in golden.cases:
+                if (case.name, tensor.meaning) not in listed:
+                    raise VerificationError(
+                        f"{where}: case {case.title!r} has no {tensor.meaning}, which {model} is compared on; "
+                        "write them anew with --write-golden"
+                    )
+
+
+def write_vectors(
+    options: VerifyOptions,
+    subject: Subject,
+    network: "LoadedNetwork",
+    comparisons: Sequence[Comparison],
+    reference: str,
+) -> None:
+    """Golden vectors of the models' graphs on the inputs compared, into ``options.write_golden``.
+
+    Args:
+        reference: who computed the outputs, in a line.
+    """
+    with tempfile.TemporaryDirectory(prefix="lt-verify-") as folder:
+        made = Path(folder) / GOLDEN_FOLDER
+        header = _header(options, subject, network, comparisons[0], reference)
+        index = make_vectors(made, header, network.module, comparisons, subject.tracker.network.intermediates)
+        publish_vectors(options.write_golden, made, index)
+
+
+def write_arm_vectors(
+    options: VerifyOptions,
+    subject: Subject,
+    network: "LoadedNetwork",
+    comparison: Comparison,
+    section: ArmSection,
+    answered: Sequence[Answered],
+) -> None:
+    """What the emulated ARM cpu computed, graphs chained, into ``options.write_golden``; nothing from inside graphs.
+
+    A device with the same kernels should give the same to the last bits.
+    """
+    (mode,) = section.modes
+    words = f"{section.about}, {mode.mode.name} ({mode.mode.about}), graphs chained"
+    graphs = comparison.tracker.graphs("ncnn")
+    with tempfile.TemporaryDirectory(prefix="lt-verify-") as folder:
+        made = Path(folder) / GOLDEN_FOLDER
+        made.mkdir()
+        header = _header(options, subject, network, comparison, words)
+        index = write_golden(made, header, [GoldenCase(graphs, each.feed, each.tensors, {}) for each in answered])
+        publish_vectors(options.write_golden, made, index)
+
+
+def _header(
+    options: VerifyOptions, subject: Subject, network: "LoadedNetwork", comparison: Comparison, reference: str
+) -> dict[str, Any]:
+    tracker = subject.tracker
+    about = about_network(options.arch, tracker.network, tracker.dimensions, network)
+    return golden_header(about, reference, subject.precision, comparison.tolerances)
