@@ -13,7 +13,7 @@ from converter.bench.measure import PARTS, Turn
 from converter.bench.notes import notes_of
 from converter.bench.options import BenchOptions
 from converter.bench.statistics import figures, order_of
-from converter.folder.manifest import GENERATOR, SCHEMA_VERSION, tool_versions
+from converter.folder.listing import GENERATOR, SCHEMA_VERSION, tool_versions
 from converter.verifying.subject import Subject
 
 MILLISECONDS = 1e3

@@ -103,7 +103,7 @@ def bench_command(
     log_to_stderr(verbose, quiet)
     from converter.bench.options import BenchOptions
     from converter.bench.plot import check_plot
-    from converter.folder.exported import read_manifest
+    from converter.folder.manifest import read_manifest
     from converter.spec.config import network_for
     from converter.spec.options import VerifyOptions
 

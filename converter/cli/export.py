@@ -366,7 +366,7 @@ def _run(options, as_json, verbose, quiet):
     with StageLines(quiet, detailed=verbose) as stages:
         stages("start", process.age(), "Python, command line")
         try:
-            manifest = export(options, stages)
+            manifest = export(options, stages).model_dump(mode="json")
         except VerificationError as error:
             stages.stop()
             if checks := checks_of(error):

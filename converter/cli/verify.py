@@ -345,7 +345,7 @@ def _network(export, arch, config, flags):
 
     if export is None:
         return network_for(arch, config, flags)
-    from converter.folder.exported import read_manifest
+    from converter.folder.manifest import read_manifest
 
     manifest = read_manifest(export)
     recorded = {"arch": manifest.arch, **manifest.config()}

@@ -4,11 +4,11 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from converter.errors import ConversionError, UsageError, VerificationError
+from converter.exporting.made import Made
 from converter.exporting.plan import Plan, plan_export
 from converter.formats.format import FORMATS, Conversion, Job, Traced, check_dependencies
 from converter.formats.source import Source
@@ -21,6 +21,7 @@ from converter.spec.options import ExportOptions
 from converter.util.stages import StageCallback, Stages
 
 if TYPE_CHECKING:
+    from converter.folder.manifest import Manifest, VerificationEntry
     from converter.folder.workspace import Workspace
     from converter.network.load import LoadedNetwork
 
@@ -29,38 +30,7 @@ log = logging.getLogger(__name__)
 Runners = Mapping[Model, Runner]
 
 
-@dataclass(frozen=True)
-class Made:
-    """What a finished export consists of.
-
-    Attributes:
-        comparisons: one for each size, the network's own first.
-        network: with the trained weights.
-        folder: the model files are there.
-        multiply_adds: of one run of each graph.
-        verification: the proof's figures, or that there are none.
-        protected: ncnn graph to layers without half arithmetic; None where nobody asked for it.
-        arm: what the emulated ARM cpu computed; None where nobody asked for it.
-        golden: the index of the golden vectors.
-        oldest_ncnn: release that reads the ncnn models; None where there are none.
-    """
-
-    comparisons: Sequence[Comparison]
-    network: "LoadedNetwork"
-    folder: Path
-    multiply_adds: Mapping[GraphSpec, int]
-    verification: dict[str, Any]
-    protected: dict[str, tuple[str, ...]] | None
-    arm: dict[str, Any] | None
-    golden: dict[str, Any] | None
-    oldest_ncnn: str | None
-
-    @property
-    def trackers(self) -> list[TrackerModels]:
-        return [comparison.tracker for comparison in self.comparisons]
-
-
-def export(options: ExportOptions, on_stage: StageCallback | None = None) -> dict[str, Any]:
+def export(options: ExportOptions, on_stage: StageCallback | None = None) -> "Manifest":
     """Convert a checkpoint, prove the result, publish it.
 
     Args:
@@ -171,7 +141,7 @@ def _start_conversions(
 
     Those that go on by themselves come first, and of them the largest.
     """
-    from converter.folder.manifest import file_metadata
+    from converter.exporting.describe import file_metadata
     from converter.network.trace import trace
     from converter.util.files import write
 
@@ -236,14 +206,15 @@ def _comparisons(
 
 def _verify(
     options: ExportOptions, comparisons: Sequence[Comparison], runners: Runners, reference: str
-) -> dict[str, Any]:
+) -> "VerificationEntry":
+    from converter.folder.manifest import VerificationEntry
     from converter.proof.verify import Report, verify
 
     if not options.verify:
         for model, runner in runners.items():
             _probe(model, runner)
         log.warning("not verified (--no-verify): nothing says that these models answer as the network does")
-        return {"status": "unverified", "reason": "--no-verify"}
+        return VerificationEntry(status="unverified", reason="--no-verify")
     checks = [
         check
         for format in options.formats
@@ -251,15 +222,15 @@ def _verify(
         for check in verify(comparison, format, runners)
     ]
     Report(tuple(checks)).raise_if_failed()
-    return {
-        "status": "passed",
-        "reference": reference,
-        "candidates": {name: FORMATS[name].runtime for name in options.formats},
-        "seed": options.seed,
-        "feeds": [feed.name for comparison in comparisons for feed in comparison.feeds],
-        "tolerances": {name: tolerance.model_dump() for name, tolerance in comparisons[0].tolerances.items()},
-        "checks": [check.as_dict() for check in checks],
-    }
+    return VerificationEntry(
+        status="passed",
+        reference=reference,
+        candidates={name: FORMATS[name].runtime for name in options.formats},
+        seed=options.seed,
+        feeds=tuple(feed.name for comparison in comparisons for feed in comparison.feeds),
+        tolerances=dict(comparisons[0].tolerances),
+        checks=tuple(check.as_dict() for check in checks),
+    )
 
 
 def _probe(model: Model, runner: Runner) -> None:
@@ -330,24 +301,23 @@ def _on_arm(options: ExportOptions, folder: Path, comparisons: Sequence[Comparis
 def _golden(
     options: ExportOptions, network: "LoadedNetwork", comparisons: Sequence[Comparison], folder: Path
 ) -> dict[str, Any]:
-    from converter.folder.golden import golden_header
-    from converter.folder.manifest import about_network
+    from converter.folder.golden import about_network, golden_header
     from converter.folder.vectors import make_vectors
 
     first = comparisons[0]
-    about = about_network(options.arch, options.network, first.tracker.dimensions, network)
+    about = about_network(options.arch, first.tracker, network)
     header = golden_header(about, network.about, options.precision, first.tolerances)
     return make_vectors(folder, header, network.module, comparisons, options.network.intermediates)
 
 
-def _publish(options: ExportOptions, made: Made, workspace: "Workspace") -> dict[str, Any]:
-    from converter.folder.manifest import build_manifest
+def _publish(options: ExportOptions, made: Made, workspace: "Workspace") -> "Manifest":
+    from converter.exporting.describe import manifest_of
     from converter.folder.vectors import place_for, publish_vectors
 
     extra = sorted(workspace.folder.glob("*.pt"))
     packages = ["torch", "numpy", *(package for name in options.formats for package in FORMATS[name].packages)]
     place = place_for(options.golden, options.output) if options.golden else None
-    manifest = build_manifest(options, made, extra, packages, place.recorded if place else None)
+    manifest = manifest_of(options, made, extra, packages, place.recorded if place else None)
     inside = {}
     if place and place.inside:
         inside[place.inside] = workspace.folder / "golden"
@@ -355,5 +325,5 @@ def _publish(options: ExportOptions, made: Made, workspace: "Workspace") -> dict
         publish_vectors(place.target, workspace.folder / "golden", made.golden)
     names = dict.fromkeys(name for tracker in made.trackers for model in tracker.models for name in model.files)
     files = [*(workspace.folder / name for name in names), *extra]
-    workspace.publish([(path.name, path) for path in files], manifest, inside)
+    workspace.publish([(path.name, path) for path in files], manifest.model_dump(mode="json"), inside)
     return manifest

@@ -1,100 +1,17 @@
 """Reading an export back: its manifest, its models, and whether the files are still those that passed."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
-
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from typing import Any
 
 from converter.errors import UsageError, VerificationError
-from converter.folder.manifest import MANIFEST, listed_files
+from converter.folder.manifest import MANIFEST, Manifest
 from converter.folder.workspace import foreign_files
 from converter.spec.model import Model
-from converter.spec.network import FORMAT_NAMES, GraphSpec, NetworkSpec, TensorSpec, Tolerance
+from converter.spec.network import FORMAT_NAMES, GraphSpec, NetworkSpec, TensorSpec
 from converter.util.files import sha256
 
 MODEL_SUFFIXES = (".param", ".bin", ".onnx", ".pt")
-
-
-class _Read(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-
-class _File(_Read):
-    name: str
-    sha256: str
-    bytes: int
-
-
-class _Sizes(_Read):
-    template_size: int
-    search_size: int
-
-    @property
-    def pair(self) -> tuple[int, int]:
-        return self.template_size, self.search_size
-
-
-class _Graph(_Read):
-    name: str
-    mode: str | None = None
-    format: str
-    files: Annotated[tuple[_File, ...], Field(min_length=1)]
-    inputs: tuple[TensorSpec, ...]
-    outputs: tuple[TensorSpec, ...]
-    sizes: tuple[_Sizes, ...] = ()
-
-
-class _Checkpoint(_Read):
-    file: str
-    sha256: str
-    epoch: Any = None
-
-
-class _Tracker(_Sizes):
-    sizes: tuple[_Sizes, ...] = ()
-
-
-class _Format(_Read):
-    split: str | None = None
-
-
-class _Verification(_Read):
-    status: str
-    seed: int = 0
-    tolerances: dict[str, Tolerance] = {}
-
-
-class Manifest(_Read):
-    """What ``lt-verify`` needs of a ``manifest.json``; ``data`` is all of it."""
-
-    arch: str
-    path_name: str
-    checkpoint: _Checkpoint
-    precision: str
-    formats: dict[str, _Format] = {}
-    graphs: Annotated[tuple[_Graph, ...], Field(min_length=1)]
-    tracker: _Tracker
-    verification: _Verification
-    golden: str | None = None
-    data: dict[str, Any] = {}
-
-    def config(self) -> dict[str, Any]:
-        """What it says of its network, as keys of a config; the first of its sizes."""
-        inputs = [tensor for graph in self.graphs for tensor in graph.inputs]
-        outputs = [tensor for graph in self.graphs for tensor in graph.outputs]
-        return {
-            "path_name": self.path_name,
-            "template_size": self.tracker.template_size,
-            "search_size": self.tracker.search_size,
-            "masks": any(tensor.mask_of for tensor in inputs),
-            "activations": {tensor.meaning: tensor.activation for tensor in outputs if tensor.activation},
-        }
-
-    def sizes(self) -> list[tuple[int, int]]:
-        """Template and search sizes that it was verified at, the first first."""
-        return list(dict.fromkeys([self.tracker.pair, *(each.pair for each in self.tracker.sizes)]))
 
 
 def describe(model: Model, folder: Path) -> dict[str, Any]:
@@ -110,37 +27,6 @@ def describe(model: Model, folder: Path) -> dict[str, Any]:
         "names_from": model.names_from,
         "tensors": [{"role": role, **tensor.model_dump(mode="json")} for role, tensor in tensors],
     }
-
-
-def read_manifest(folder: Path) -> Manifest:
-    """The manifest of an export folder.
-
-    Raises:
-        UsageError: when the folder is none of ours.
-        VerificationError: when the manifest is damaged.
-    """
-    path = folder / MANIFEST
-    try:
-        text = path.read_bytes()
-    except OSError as error:
-        if not folder.is_dir():
-            found = "is a file" if folder.is_file() else "no such folder"
-            raise UsageError(f"export {folder}: {found}, expected a folder that lt-export wrote") from None
-        raise UsageError(
-            f"export {folder}: {MANIFEST}: {error.strerror}; for models without one pass --init and --update"
-        ) from None
-    try:
-        data = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise VerificationError(f"{path} is damaged: {' '.join(str(error).split())}") from None
-    if listed_files(data) is None:
-        raise UsageError(f"export {folder}: {MANIFEST} is none of lt-export's, or of a version unknown here")
-    try:
-        return Manifest.model_validate_json(text).model_copy(update={"data": data})
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise VerificationError(f"{path} is damaged: {where}: {first['msg']}") from None
 
 
 def models_of(
@@ -197,7 +83,7 @@ def file_problems(folder: Path, manifest: Manifest) -> list[dict[str, str]]:
     """Model files that changed, are missing, or belong to no graph: [{file, problem}]."""
     problems = []
     sizes = {file.name: file.bytes for graph in manifest.graphs for file in graph.files}
-    for name, checksum in listed_files(manifest.data).items():
+    for name, checksum in manifest.checksums().items():
         path = folder / name
         if not path.is_file():
             problems.append({"file": name, "problem": "is missing"})

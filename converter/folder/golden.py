@@ -11,19 +11,35 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pydantic import ValidationError
 
 from converter import __version__
 from converter.errors import UsageError, VerificationError
+from converter.folder.golden_index import GOLDEN_INDEX as INDEX
 from converter.folder.golden_index import HEADER, KIND, Case, GoldenIndex, GoldenTensor
-from converter.folder.manifest import GENERATOR, SCHEMA_VERSION
-from converter.folder.manifest import GOLDEN_INDEX as INDEX
+from converter.folder.listing import GENERATOR, SCHEMA_VERSION, preprocess_entry, tracker_entry
 from converter.proof.feeds import Feed
+from converter.spec.model import TrackerModels
 from converter.spec.network import GraphSpec, Preprocess, TensorSpec, Tolerance
 from converter.util.files import make_folder, write
+
+if TYPE_CHECKING:
+    from converter.network.load import LoadedNetwork
+
+
+def about_network(arch: str, tracker: TrackerModels, network: "LoadedNetwork") -> dict[str, Any]:
+    """Which network it is, how its inputs are made and what a tracker does with its outputs."""
+    checkpoint = network.checkpoint
+    return {
+        "arch": arch,
+        "path_name": network.path_name,
+        "checkpoint": {"file": checkpoint.file, "sha256": checkpoint.sha256, "epoch": checkpoint.epoch},
+        "preprocess": preprocess_entry(tracker.network.preprocess).model_dump(mode="json"),
+        "tracker": tracker_entry(tracker.network, tracker.dimensions).model_dump(mode="json"),
+    }
 
 
 def golden_header(
@@ -32,7 +48,7 @@ def golden_header(
     """What the index says before its tensors.
 
     Args:
-        about: :func:`converter.folder.manifest.about_network`.
+        about: :func:`about_network`.
         reference: who computed the vectors, in words.
     """
     table = {name: tolerance.model_dump() for name, tolerance in tolerances.items()}

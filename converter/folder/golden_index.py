@@ -2,9 +2,10 @@
 
 from typing import Any, Literal
 
-from converter.folder.manifest import GENERATOR, SCHEMA_VERSION
+from converter.folder.listing import GENERATOR, SCHEMA_VERSION
 from converter.spec.network import Frozen, Tolerance
 
+GOLDEN_INDEX = "index.json"
 KIND = "golden"
 HEADER = ("arch", "path_name", "checkpoint", "reference", "preprocess", "tracker", "precision", "tolerances")
 

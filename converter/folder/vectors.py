@@ -8,7 +8,7 @@ from typing import Any
 
 from converter.errors import UsageError
 from converter.folder.golden import GoldenCase, write_golden
-from converter.folder.manifest import GOLDEN_INDEX
+from converter.folder.golden_index import GOLDEN_INDEX
 from converter.folder.workspace import Workspace, check_target
 from converter.proof.comparison import Comparison
 from converter.spec.model import with_other_graphs

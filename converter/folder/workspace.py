@@ -22,7 +22,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from converter.errors import ConversionError, UsageError
-from converter.folder.manifest import GOLDEN_INDEX, MANIFEST, listed_files
+from converter.folder.golden_index import GOLDEN_INDEX
+from converter.folder.listing import listed_files
+from converter.folder.manifest import MANIFEST
 from converter.util.files import sha256
 
 STALE_SECONDS = 3600

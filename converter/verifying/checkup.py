@@ -11,7 +11,8 @@ from converter.checks.arm.job import check_tolerances
 from converter.checks.arm.root import ArmRoot, arm_root
 from converter.errors import ConversionError, UsageError, VerificationError
 from converter.folder.exported import describe, file_problems
-from converter.folder.manifest import GENERATOR, GOLDEN_INDEX, SCHEMA_VERSION, tool_versions
+from converter.folder.golden_index import GOLDEN_INDEX
+from converter.folder.listing import GENERATOR, SCHEMA_VERSION, tool_versions
 from converter.folder.workspace import check_target
 from converter.formats.format import FORMATS, check_runtime
 from converter.formats.isolated import IsolatedRunner

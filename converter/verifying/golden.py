@@ -9,8 +9,8 @@ from converter.checks.arm.run import Answered
 from converter.checks.arm.section import ArmSection
 from converter.errors import UsageError, VerificationError
 from converter.families.family import FAMILIES
-from converter.folder.golden import Golden, GoldenCase, golden_header, read_golden, write_golden
-from converter.folder.manifest import GOLDEN_INDEX, about_network
+from converter.folder.golden import Golden, GoldenCase, about_network, golden_header, read_golden, write_golden
+from converter.folder.golden_index import GOLDEN_INDEX
 from converter.folder.vectors import make_vectors, publish_vectors
 from converter.proof.comparison import Comparison
 from converter.spec.model import TrackerModels
@@ -136,5 +136,5 @@ def _header(
     options: VerifyOptions, subject: Subject, network: "LoadedNetwork", comparison: Comparison, reference: str
 ) -> dict[str, Any]:
     tracker = subject.tracker
-    about = about_network(options.arch, tracker.network, tracker.dimensions, network)
+    about = about_network(options.arch, tracker, network)
     return golden_header(about, reference, subject.precision, comparison.tolerances)

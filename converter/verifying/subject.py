@@ -7,7 +7,8 @@ from pathlib import Path
 
 from converter.errors import UsageError
 from converter.families.dimensions import dimensions_of
-from converter.folder.exported import Manifest, models_of, read_manifest
+from converter.folder.exported import models_of
+from converter.folder.manifest import Manifest, read_manifest
 from converter.spec.dimensions import Dimensions
 from converter.spec.model import TrackerModels
 from converter.spec.network import FORMAT_NAMES, GraphSpec, NetworkSpec, TensorSpec, Tolerance

@@ -115,7 +115,7 @@ def test_time_that_is_up_ends_the_rounds(tiny_both):
 
 
 def test_threads_and_half_reach_the_runtimes(tiny_both):
-    from converter.folder.exported import read_manifest
+    from converter.folder.manifest import read_manifest
     from converter.spec.config import network_for
     from converter.spec.options import VerifyOptions
     from converter.verifying.subject import subject_of

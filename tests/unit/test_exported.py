@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from converter.errors import UsageError, VerificationError
-from converter.folder.exported import describe, models_of, read_manifest
+from converter.folder.exported import describe, models_of
+from converter.folder.manifest import read_manifest
 from converter.spec.config import network_for
 from converter.spec.dimensions import Dimensions
 

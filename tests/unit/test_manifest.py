@@ -8,9 +8,11 @@ from types import SimpleNamespace
 import pytest
 
 from converter import __version__
+from converter.exporting.describe import manifest_of
 from converter.exporting.pipeline import Made
 from converter.exporting.plan import plan_export
-from converter.folder.manifest import build_manifest, listed_files
+from converter.folder.listing import listed_files
+from converter.folder.manifest import VerificationEntry
 from converter.proof.comparison import Comparison
 from converter.spec.config import network_for
 from converter.spec.naming import Naming
@@ -115,9 +117,9 @@ def build(options, tmp_path):
         trackers = plan_export(chosen).trackers
         init = replace(trackers[0].models[0], files=INIT_FILES)
         comparisons = [Comparison(replace(tracker, models=(init,)), (), (), {}, 0.0) for tracker in trackers]
-        proof = {"status": "passed"}
+        proof = VerificationEntry(status="passed")
         made = Made(comparisons, network, tmp_path, {init.graph: 123}, proof, None, None, None, "20220216")
-        return build_manifest(chosen, made, files[2:], ["numpy"])
+        return manifest_of(chosen, made, files[2:], ["numpy"], None).model_dump(mode="json")
 
     return build
 

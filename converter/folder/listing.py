@@ -1,0 +1,163 @@
+"""What a folder of ours says of itself in JSON: what manifests and indices of golden vectors have in common."""
+
+import json
+import platform
+from collections.abc import Iterable
+from importlib import metadata
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, JsonValue, SerializerFunctionWrapHandler, model_serializer
+
+from converter.spec.dimensions import Dimensions
+from converter.spec.network import NetworkSpec, Preprocess
+
+GENERATOR = "lighttrack-export"
+SCHEMA_VERSION = 1
+
+
+class Entry(BaseModel):
+    """A JSON object; keys that a newer release writes are left out when it is read."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class SetEntry(Entry):
+    """One of which only the keys that were set are written."""
+
+    @model_serializer(mode="wrap")
+    def _only_set(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {key: value for key, value in handler(self).items() if key in self.model_fields_set}
+
+
+class GeneratorEntry(Entry):
+    name: str
+    version: str | None = None
+
+
+class FileEntry(Entry):
+    """A file; the name is relative to the folder."""
+
+    name: str
+    sha256: str
+    bytes: int
+
+
+class CheckpointEntry(Entry):
+    """The file with the trained weights."""
+
+    file: str | None = None
+    sha256: str | None = None
+    epoch: JsonValue = None
+
+
+class UnitEntry(Entry):
+    """Mean and standard deviation on 0-1 pixels."""
+
+    mean: list[float]
+    std: list[float]
+
+
+class PreprocessEntry(Entry):
+    """The normalisation on bytes, as ncnn's ``substract_mean_normalize`` takes it, and on 0-1 pixels."""
+
+    colour_order: str
+    pixel_range: list[int]
+    mean: list[float]
+    std: list[float]
+    norm: list[float]
+    on_0_1: UnitEntry
+
+
+class SizesEntry(SetEntry):
+    """Of the crops, in pixels, and of the score map, in cells."""
+
+    template_size: int
+    search_size: int
+    score_size: int | None = None
+
+    @property
+    def pair(self) -> tuple[int, int]:
+        return self.template_size, self.search_size
+
+
+class TrackerEntry(SizesEntry):
+    """What a tracker needs besides the models; the family's own settings come as further keys."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    stride: int | None = None
+    sizes: tuple[SizesEntry, ...] = ()
+
+    @model_serializer(mode="wrap")
+    def _sizes_last(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values = {key: value for key, value in handler(self).items() if key in self.model_fields_set}
+        first = {
+            key: values.pop(key) for key in ("stride", "template_size", "search_size", "score_size") if key in values
+        }
+        last = {"sizes": values.pop("sizes")} if "sizes" in values else {}
+        return {**first, **values, **last}
+
+
+class Listing(Entry):
+    """A file that says what the files beside it are."""
+
+    schema_version: int
+    generator: GeneratorEntry
+
+    def checksums(self) -> dict[str, str]:
+        """Name -> sha256 of every file."""
+        raise NotImplementedError
+
+    def text(self) -> str:
+        return json.dumps(self.model_dump(mode="json"), indent=2, allow_nan=False) + "\n"
+
+
+def preprocess_entry(preprocess: Preprocess) -> PreprocessEntry:
+    low, high = preprocess.pixel_range
+    per_unit = 255.0 / (high - low)
+    mean = [round((value - low) * per_unit, 6) for value in preprocess.mean]
+    std = [round(value * per_unit, 6) for value in preprocess.std]
+    return PreprocessEntry(
+        colour_order=preprocess.colour_order,
+        pixel_range=[0, 255],
+        mean=mean,
+        std=std,
+        norm=[round(1.0 / value, 10) for value in std],
+        on_0_1=UnitEntry(mean=[round(value / 255, 6) for value in mean], std=[round(value / 255, 6) for value in std]),
+    )
+
+
+def tracker_entry(network: NetworkSpec, dimensions: Dimensions, **more: Any) -> TrackerEntry:
+    return TrackerEntry(
+        stride=dimensions.stride,
+        template_size=network.template_size,
+        search_size=network.search_size,
+        score_size=dimensions.search_cells,
+        **{**network.tracker, **dict.fromkeys(network.activations, "probability")},
+        **more,
+    )
+
+
+def tool_versions(packages: Iterable[str]) -> dict[str, str]:
+    """Versions of what made and checked the models."""
+    versions = {"python": platform.python_version()}
+    for name in packages:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            versions[name] = "unknown"
+    return versions
+
+
+def listed_files(data: Any) -> dict[str, str] | None:
+    """Name to sha256 of every file that a manifest or an index of golden vectors lists; None for other JSON."""
+    try:
+        if (data["generator"]["name"], data["schema_version"]) != (GENERATOR, SCHEMA_VERSION):
+            return None
+        if "files" in data:
+            files = data["files"]
+        else:
+            files = [*data["extra_files"], *(file for graph in data["graphs"] for file in graph["files"])]
+        return {file["name"]: file["sha256"] for file in files}
+    except (KeyError, TypeError):
+        return None
