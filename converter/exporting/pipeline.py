@@ -254,14 +254,9 @@ def _protect(folder: Path, comparisons: Sequence[Comparison], runners: Runners) 
     changed: dict[str, tuple[str, ...]] = {}
     for comparison in comparisons:
         models = comparison.tracker.of("ncnn")
-        paths = {model.graph.name: model.paths(folder) for model in models}
-        report = fp16_report(
-            paths,
-            [model.graph for model in models],
-            {model.graph.name: runners[model] for model in models},
-            *(comparison.feeds, comparison.outputs),
-        )
-        for name, layers in protect_files({name: param for name, (param, _) in paths.items()}, report.protect).items():
+        report = fp16_report(folder, comparison, runners)
+        params = {model.graph.name: model.paths(folder)[0] for model in models}
+        for name, layers in protect_files(params, report.protect).items():
             changed[name] = (*changed.get(name, ()), *layers)
         for line in report.advice():
             log.warning("half precision: %s", line)

@@ -142,14 +142,7 @@ def half(subject: Subject, comparison: Comparison, runners: Runners):
     """What half precision would do to the ncnn models."""
     from converter.checks.half.analysis import fp16_report
 
-    models = comparison.tracker.of("ncnn")
-    return fp16_report(
-        {model.graph.name: model.paths(subject.folder) for model in models},
-        [model.graph for model in models],
-        {model.graph.name: runners[model] for model in models},
-        comparison.feeds,
-        comparison.outputs,
-    )
+    return fp16_report(subject.folder, comparison, runners)
 
 
 def arm(

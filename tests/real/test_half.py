@@ -1,15 +1,16 @@
-"""The half-precision report on real graphs: our arithmetic against ncnn's, and networks made to overflow."""
+"""The half-precision report on real graphs: our sums against ncnn's, and networks made to overflow."""
 
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+from comparisons import comparison_of
 
 from conftest import TINY
+from converter.checks.half import sums
 from converter.checks.half.analysis import fp16_report
 from converter.checks.half.masks import protect_files
-from converter.checks.half.network import HalfNetwork
 from converter.errors import ConversionError, UsageError
 from converter.families.dimensions import dimensions_of
 from converter.formats.ncnn.param import load_param, read_param
@@ -44,8 +45,11 @@ class Model:
         return {graph.name: NcnnRunner(*self.files(graph.name), graph) for graph in self.graphs}
 
     def report(self, feeds, answers=None):
-        files = {graph.name: self.files(graph.name) for graph in self.graphs}
-        return fp16_report(files, self.graphs, self.runners(), feeds, answers or [{}] * len(feeds))
+        comparison = comparison_of(self.graphs, feeds, answers or [{}] * len(feeds), named="lighttrack_{}")
+        runners = self.runners()
+        return fp16_report(
+            self.folder, comparison, {model: runners[model.graph.name] for model in comparison.tracker.models}
+        )
 
     def answers(self, feed):
         """What both graphs give in float32, chained."""
@@ -111,34 +115,23 @@ def test_sound_network_passes(model, feeds):
     assert report.protect == {}
     assert report.not_analysed == ()
     assert report.feeds == ("noise 0",)
-    assert [len(output.errors) for output in report.outputs] == [3, 3, 3]
     assert {layer.graph for layer in report.layers} == {"init", "update"}
     assert len(report.layers) == sum(len(load_param(model.files(name)[0]).layers) for name in ("init", "update"))
-    for output in report.outputs:
-        weights, storage, arithmetic = (error.relative for error in output.errors)
-        assert 0 < weights < storage < 0.02
-        assert storage < arithmetic < 0.1
 
 
 @pytest.mark.parametrize("size", ["tiny", "mobile"])
-def test_every_layer_computes_as_ncnn_does(size, tiny_export, exported):
+def test_every_layer_with_sums_computes_as_ncnn_does(size, tiny_export, exported):
     graphs = specs(path_name=TINY) if size == "tiny" else specs()
     model = Model(tiny_export if size == "tiny" else exported[0], graphs)
     images = [tensor for graph in graphs for tensor in graph.inputs if tensor.meaning in ("z", "x")]
-    (feed,) = noise_feeds(1, 1, images)
-    known = dict(feed.tensors)
-    for graph, runner in model.runners().items():
-        network = HalfNetwork(*load_model(*model.files(graph)))
-        spec = runner.graph
-        inputs = {tensor.name: known[tensor.name] for tensor in spec.inputs}
-        blobs = [blob for layer in network.graph.layers for blob in layer.outputs]
-        float_blobs = runner.blobs(inputs, blobs)
-        assert [network.check(index, float_blobs)[1] for index in range(len(network.graph.layers))] == [
-            None for _ in network.graph.layers
-        ]
-        known |= {tensor.name: float_blobs[tensor.name][None] for tensor in spec.outputs}
+    report = model.report(noise_feeds(1, 1, images))
+    assert report.not_analysed == ()
+    with_sums = [layer for layer in report.layers if layer.sum_bound is not None]
+    assert len(with_sums) > len(report.layers) / 4
+    assert all(layer.type in SUMS for layer in with_sums)
 
 
+SUMS = ("Convolution", "ConvolutionDepthWise", "InnerProduct", "MatMul", "Gemm", "BatchNorm")
 HAND_MADE = """7767517
 {layers} {blobs}
 Input x 0 1 x
@@ -234,12 +227,16 @@ def test_every_known_layer_computes_as_ncnn_does(hand_made):
     assert [(layer.layer, layer.problem) for layer in report.not_analysed] == [("odd", "type PReLU is not known")]
     assert report.as_dict()["not_analysed"][0]["layer"] == "odd"
     assert report, report.failure()
-    for layer in report.layers:
-        weights, storage, arithmetic = (error.max_abs for error in layer.errors)
-        assert weights <= 0.01 * max(1, layer.largest)
-        assert storage <= 0.02 * max(1, layer.largest)
-        assert arithmetic <= 0.1 * max(1, layer.largest), layer
-    assert reported(report, "hand", "after").errors[1].max_abs > 0
+
+
+def test_a_layer_that_is_computed_otherwise_is_not_analysed(hand_made, monkeypatch):
+    feed = Feed("noise", {"x": np.random.default_rng(3).normal(0, 0.5, (1, 8, 14, 18)).astype(np.float32)})
+    monkeypatch.setitem(sums._FUSED, 4, lambda x: x)
+    report = hand_made.report([feed])
+    other = [layer.layer for layer in report.not_analysed]
+    assert other == ["sigmoid", "inner", "odd"]
+    assert "our arithmetic is off ncnn's by" in report.not_analysed[0].problem
+    assert report.not_analysed[0].sum_bound is None
 
 
 def test_bound_is_the_sum_of_magnitudes(hand_made):
@@ -271,7 +268,6 @@ def test_overflow_inside_one_layer_is_found_and_cured(model, feeds):
     assert report.protect == {"update": (first,)}
     assert report.leaving == ()
     assert report.failure().startswith(f"sums in half can pass 65504 inside 1 layer, first {first} of update")
-    assert [error.precision for error in report.outputs[0].errors][-1] == "half arithmetic, protected"
 
     text = model.files("update")[0].read_text().splitlines()
     init = model.files("init")[0].read_bytes()
@@ -311,7 +307,7 @@ Swish after 1 1 y out
 """
 
 
-def test_sum_that_overflows_on_its_way_is_cured_in_the_simulation(tmp_path):
+def test_sum_that_overflows_on_its_way_is_found_and_cured(tmp_path):
     """Eight channels add up to 131072, eight take it away again: the blob is small."""
     (tmp_path / "lighttrack_cancels.param").write_text(CANCELS)
     weights = np.repeat(np.float32([[8192] * 8 + [-8192] * 8]), 4, axis=0)
@@ -325,15 +321,9 @@ def test_sum_that_overflows_on_its_way_is_cured_in_the_simulation(tmp_path):
     assert report.protect == {"cancels": ("cancels",)}
     found = reported(report, "cancels", "cancels")
     assert (found.high, found.sum_bound) == (16, 2.0**18 + 16)
-    off = {error.precision: error.max_abs for error in report.outputs[0].errors}
-    assert off["half weights"] < 1e-5
-    assert off["half storage"] < 0.01
-    assert off["half arithmetic"] is None
-    assert off["half arithmetic, protected"] == off["half storage"]
     protect_files({"cancels": model.files("cancels")[0]}, report.protect)
     cured = model.report([Feed("flat", {"x": image})])
     assert cured
-    assert cured.outputs[0].errors[-1].max_abs < 0.01
 
 
 def test_blob_that_leaves_the_range_is_not_protected(model, feeds):
@@ -347,7 +337,6 @@ def test_blob_that_leaves_the_range_is_not_protected(model, feeds):
     assert report.protect == {}
     assert f"of layer {first} in update reaches" in report.failure()
     assert "set use_fp16_storage = false" in report.failure()
-    assert reported(report, "update", first).errors[1].max_abs is None
     assert protect_files({"update": model.files("update")[0]}, report.protect) == {}
 
 
@@ -389,7 +378,7 @@ def test_ranges_are_the_extremes_over_all_inputs(model, feeds):
 
 def test_nothing_to_look_at_is_wrong_usage(model, feeds):
     with pytest.raises(UsageError, match="expected ncnn models"):
-        fp16_report({}, [], {}, feeds, [{}])
+        fp16_report(model.folder, comparison_of(model.graphs, feeds, [{}], format="onnx"), {})
     with pytest.raises(UsageError, match="expected inputs"):
         model.report([])
 
@@ -400,28 +389,22 @@ def test_input_that_nothing_gives_is_named(model, feeds):
 
 
 def test_damaged_weights_are_refused(model, feeds):
-    runners = model.runners()
+    comparison = comparison_of(model.graphs, feeds, [{}], named="lighttrack_{}")
+    runners = dict.fromkeys(comparison.tracker.models, None)
     path = model.files("update")[1]
     path.write_bytes(path.read_bytes()[:-4])
-    files = {graph.name: model.files(graph.name) for graph in model.graphs}
     with pytest.raises(ConversionError, match=r"^lighttrack_update\.bin: cut off"):
-        fp16_report(files, model.graphs, runners, feeds, [{}])
+        fp16_report(model.folder, comparison, runners)
 
 
-def test_simulation_is_near_what_arm_kernels_were_measured_to_do(shared, tmp_path):
-    """../shared/design.md, trained network: max |Δ| of zf, cls, reg on ncnn's NEON kernels, and of ours within 2x."""
+def test_the_trained_tracker_is_far_from_the_edge(shared, tmp_path):
     from commands import lt_export
 
     done = lt_export("--resume", shared / "checkpoints/LightTrackM.pth", "-o", tmp_path / "out", "-q")
     assert done.code == 0, done.err
     data = np.load(shared / "golden/lighttrackm_127_288.npz")
     graphs = specs(search_size=data["x"].shape[-1], template_size=data["z"].shape[-1])
-    if tuple(next(t.shape for t in graphs[1].inputs if t.name == "x")) != data["x"].shape:
-        pytest.fail("the config's sizes are not those of the golden data")
     report = Model(tmp_path / "out", graphs).report([Feed("golden", {name: data[name] for name in ("z", "x")})])
     assert report, report.failure()
-    measured = {"zf": (0.08, 0.34), "cls": (0.008, 0.06), "reg": (0.07, 0.30)}
-    for output in report.outputs:
-        for error, arm in zip(output.errors[1:], measured[output.output], strict=True):
-            assert arm / 2 < error.max_abs < arm * 2, (output.output, error)
+    assert report.not_analysed == ()
     assert min(layer.headroom for layer in report.layers if layer.headroom) > 100

@@ -20,11 +20,8 @@ TORCH = {
     "converter.network.demo",
     "converter.network.reference",
     "converter.checks.half.analysis",
-    "converter.checks.half.arithmetic",
-    "converter.checks.half.layers",
-    "converter.checks.half.network",
-    "converter.checks.half.products",
-    "converter.checks.half.step",
+    "converter.checks.half.sums",
+    "converter.checks.half.winograd",
     "converter.checks.layers.torch_side",
     "converter.bench.torch_side",
 }

@@ -1,1 +1,1 @@
-"""What half precision on ARM does to an ncnn export: ranges that were run, errors that were simulated, masks."""
+"""What of an ncnn export does not fit into half precision on ARM: ranges of blobs, bounds of sums, masks."""

@@ -1,8 +1,7 @@
-"""What the half-precision report says; numbers only, nothing here computes or imports torch."""
+"""What the half-precision report says; numbers only; nothing here computes."""
 
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from converter.checks.half.masks import DangerousMask
@@ -12,25 +11,9 @@ SMALLEST_NORMAL = 2.0**-14
 NEAR = 4.0
 
 RUN = "ranges of the blobs: ncnn in float32 on this machine"
-SIMULATED = (
-    "sums and errors: simulated in torch after ncnn's NEON kernels, no half kernel was run; "
-    "the sums are upper bounds for these inputs, whatever the order of adding"
+BOUNDS = (
+    "sums: upper bounds for these inputs, whatever the order of adding; no half kernel was run (--runtime ncnn-arm64)"
 )
-
-
-@dataclass(frozen=True)
-class HalfError:
-    """How far a blob is off at one precision, from float32.
-
-    Attributes:
-        precision: name of the run.
-        max_abs: largest difference, None where the run gave infinity or NaN.
-        relative: its share of the float32 blob's range.
-    """
-
-    precision: str
-    max_abs: float | None
-    relative: float | None
 
 
 @dataclass(frozen=True)
@@ -43,8 +26,7 @@ class LayerReport:
         subnormal, zero: shares of its values that become subnormal or zero in half and were not.
         sum_bound: what no sum in half inside the layer exceeds; None where it makes none.
         masked: whether the file keeps it from half arithmetic.
-        problem: why it could not be simulated, or None.
-        errors: at each precision.
+        problem: why its sums are not known, or None.
     """
 
     graph: str
@@ -60,7 +42,6 @@ class LayerReport:
     sum_bound: float | None
     masked: bool
     problem: str | None
-    errors: tuple[HalfError, ...] = ()
 
     @property
     def headroom(self) -> float | None:
@@ -70,7 +51,7 @@ class LayerReport:
 
     @property
     def verdict(self) -> str:
-        """leaves (the blob), protect (a sum inside), near (the edge), unknown (not simulated) or ok."""
+        """leaves (the blob), protect (a sum inside), near (the edge), unknown (its sums) or ok."""
         if not self.largest <= LARGEST:
             return "leaves"
         if self.headroom is not None and self.headroom < 1:
@@ -80,22 +61,11 @@ class LayerReport:
         return "near" if self.headroom is not None and self.headroom < NEAR else "ok"
 
     def as_dict(self) -> dict[str, Any]:
-        found = {**asdict(self), "headroom": self.headroom, "verdict": self.verdict}
-        return _json_able({**found, "errors": [asdict(error) for error in self.errors]})
-
-
-@dataclass(frozen=True)
-class OutputHalf:
-    """One output of a graph: its range and the errors to expect, the graphs chained as on a device."""
-
-    graph: str
-    output: str
-    low: float
-    high: float
-    errors: tuple[HalfError, ...]
-
-    def as_dict(self) -> dict[str, Any]:
-        return _json_able({**asdict(self), "errors": [asdict(error) for error in self.errors]})
+        figures = {**asdict(self), "headroom": self.headroom, "verdict": self.verdict}
+        return {
+            key: None if isinstance(value, float) and not math.isfinite(value) else value
+            for key, value in figures.items()
+        }
 
 
 @dataclass(frozen=True)
@@ -105,16 +75,12 @@ class HalfReport:
     Attributes:
         feeds: names of the inputs.
         layers: of all graphs, in order.
-        outputs: of all graphs, worst over the inputs.
         masks: layers whose mask in the file corrupts memory.
-        precisions: name to what was modelled.
     """
 
     feeds: tuple[str, ...]
     layers: tuple[LayerReport, ...]
-    outputs: tuple[OutputHalf, ...]
     masks: tuple[DangerousMask, ...] = ()
-    precisions: Mapping[str, str] = field(default_factory=dict)
 
     def __bool__(self):
         return bool(self.layers) and not (self.masks or self.leaving or self.protect)
@@ -162,9 +128,8 @@ class HalfReport:
             "passed": bool(self),
             "failure": self.failure() or None,
             "run": RUN,
-            "simulated": SIMULATED,
+            "bounds": BOUNDS,
             "feeds": list(self.feeds),
-            "precisions": dict(self.precisions),
             "advice": self.advice(),
             "protect": {graph: list(names) for graph, names in self.protect.items()},
             "masks": [mask.as_dict() for mask in self.masks],
@@ -172,7 +137,6 @@ class HalfReport:
                 {"graph": layer.graph, "layer": layer.layer, "type": layer.type, "problem": layer.problem}
                 for layer in self.not_analysed
             ],
-            "outputs": [output.as_dict() for output in self.outputs],
             "layers": [layer.as_dict() for layer in self.layers],
         }
 
@@ -196,15 +160,6 @@ class HalfReport:
             first = self.not_analysed[0]
             lines.append(
                 f"not analysed: {len(self.not_analysed)} layers, first {first.layer} ({first.type}) of {first.graph}: "
-                f"{first.problem}; sums inside them and what they do to the errors are not known"
+                f"{first.problem}; how large sums inside them can be is not known"
             )
         return lines
-
-
-def _json_able(value):
-    """NaN and infinity to None, in dicts and lists."""
-    if isinstance(value, dict):
-        return {key: _json_able(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_json_able(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -19,38 +19,23 @@ WORDS = {
 
 
 def print_half(console: Console, report: Mapping[str, Any], verbose: bool = False) -> None:
-    """Errors of the outputs, the layers nearest to the edge (all when ``verbose``), and what to do.
+    """The layers nearest to the edge (all when ``verbose``), and what to do.
 
     Args:
         report: ``HalfReport.as_dict()``.
     """
     console.print(Text("half precision on ARM", "bold"))
-    console.print(_outputs(report))
     console.print(_layers(report, verbose))
     for line in report["advice"]:
         console.print(Text(line, "yellow"), soft_wrap=True)
     verdict = Text("nothing overflows", "bold green") if report["passed"] else Text(report["failure"], "bold red")
     console.print(verdict, soft_wrap=True)
-    for words in (f"run: {report['run']}", f"simulated: {report['simulated']}", f"over: {', '.join(report['feeds'])}"):
+    for words in (f"run: {report['run']}", report["bounds"], f"over: {', '.join(report['feeds'])}"):
         console.print(words, style="dim", highlight=False, soft_wrap=True)
-
-
-def _outputs(report):
-    table = _table("output", "range")
-    for precision in report["precisions"]:
-        table.add_column(f"{precision}\nmax |Δ|, of range", justify="right")
-    for output in report["outputs"]:
-        table.add_row(
-            f"{output['graph']} {output['output']}",
-            f"{_number(output['low'])} .. {_number(output['high'])}",
-            *(_error(error) for error in output["errors"]),
-        )
-    return table
 
 
 def _layers(report, verbose):
     table = _table("layer", "type", "largest |x|", "smallest |x|", "subnormal", "to zero", "sums up to", "headroom")
-    table.add_column("half arithmetic\nmax |Δ|", justify="right")
     table.add_column("")
     layers = report["layers"]
     if not verbose:
@@ -59,7 +44,6 @@ def _layers(report, verbose):
         rest = sorted((layer for layer in own if layer["headroom"] and layer not in wrong), key=_headroom)
         layers = wrong[:TOP] + rest[: max(0, TOP - len(wrong))]
     for layer in layers:
-        arithmetic = [error for error in layer["errors"] if error["precision"] == "half arithmetic"]
         table.add_row(
             f"{layer['graph']} {layer['layer']}",
             layer["type"],
@@ -69,7 +53,6 @@ def _layers(report, verbose):
             _share(layer["zero"]),
             "" if layer["sum_bound"] is None else _number(layer["sum_bound"]),
             "" if layer["headroom"] is None else f"{layer['headroom']:.3g}x",
-            _error(arithmetic[0]).partition(",")[0] if arithmetic else "",
             Text(WORDS[layer["verdict"]], STYLES[layer["verdict"]]),
         )
     return table
@@ -92,10 +75,3 @@ def _number(value):
 
 def _share(value):
     return f"{value:.1%}" if value >= 0.001 else ("<0.1%" if value else "0")
-
-
-def _error(error):
-    if error["max_abs"] is None:
-        return "overflows"
-    share = error["relative"]
-    return f"{error['max_abs']:.1e}" + ("" if share is None else f", {share:.2%}" if share >= 5e-5 else ", <0.01%")

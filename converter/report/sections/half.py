@@ -1,4 +1,4 @@
-"""Half precision on ARM: the range of every layer, what leaves half's, and the errors to expect."""
+"""Half precision on ARM: the range of every layer, and what leaves half's."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,7 +6,6 @@ from typing import Any
 from converter.report.blocks import BAD, NOTE, OK, Block, Charts, Folded, Points, Row, Section, Table, columns
 from converter.report.charts import Limit, Series, curve
 from converter.report.text import (
-    NOTHING,
     count,
     error,
     interval,
@@ -31,7 +30,7 @@ _VERDICTS = {
 
 
 def half_section(section: Mapping[str, Any]) -> Section:
-    """Errors per output, advice, and the ranges layer by layer.
+    """Advice, and the ranges layer by layer.
 
     Args:
         section: ``HalfReport.as_dict()``.
@@ -43,8 +42,6 @@ def half_section(section: Mapping[str, Any]) -> Section:
     blocks: list[Block] = [Points(tuple(_how(section)), NOTE)]
     if advice := [plain(line) for line in section.get("advice") or ()]:
         blocks.append(Points(tuple(advice), BAD if not passed else NOTE))
-    if table := _outputs(section):
-        blocks.append(table)
     graphs = list(dict.fromkeys(plain(layer.get("graph")) for layer in layers))
     for index, graph in enumerate(graphs):
         own = [layer for layer in layers if plain(layer.get("graph")) == graph]
@@ -64,39 +61,9 @@ def _summary(section, layers, passed):
 
 
 def _how(section):
-    for key, words in (("run", "Run"), ("simulated", "Simulated")):
-        if section.get(key):
-            yield f"{words}: {plain(section[key])}"
+    yield from (plain(section[key]) for key in ("run", "bounds") if section.get(key))
     if section.get("feeds"):
         yield f"Inputs: {listed(section['feeds'])}"
-    for name, about in mapping(section.get("precisions")).items():
-        yield f"{plain(name)}: {plain(about)}"
-
-
-def _outputs(section):
-    outputs = mappings(section.get("outputs"))
-    names = list(
-        dict.fromkeys(plain(one.get("precision")) for output in outputs for one in mappings(output.get("errors")))
-    )
-    rows = []
-    for output in outputs:
-        errors = {plain(one.get("precision")): one for one in mappings(output.get("errors"))}
-        cells = [_expected(errors.get(name)) for name in names]
-        place = f"{plain(output.get('graph'))} {plain(output.get('output'))}"
-        rows.append(Row((place, interval(output.get("low"), output.get("high")), *cells)))
-    if not rows:
-        return None
-    about = "Error to expect, max |Δ| from float32 and its share of the range."
-    return Table(columns("Output", ">Range", *(f">{name}" for name in names)), tuple(rows), about)
-
-
-def _expected(found):
-    if found is None:
-        return NOTHING
-    if not is_number(found.get("max_abs")):
-        return "overflows"
-    share = f" ({percent(found['relative'])})" if is_number(found.get("relative")) else ""
-    return f"{error(found['max_abs'])}{share}"
 
 
 def _drawing(key, graph, layers):
@@ -122,7 +89,6 @@ def _positive(value):
 
 
 def _ranges(layers):
-    names = list(dict.fromkeys(plain(one.get("precision")) for one in layers for one in mappings(one.get("errors"))))
     titles = (">#", "Layer", "Type", ">Range", ">Largest", ">Sum bound", ">Headroom", ">Below normal")
     rows = []
     for number, layer in enumerate(layers, 1):
@@ -132,7 +98,6 @@ def _ranges(layers):
         if layer.get("problem"):
             words = f"{words}: {layer['problem']}"
         low = (layer.get("subnormal") or 0) + (layer.get("zero") or 0)
-        errors = {plain(one.get("precision")): one.get("relative") for one in mappings(layer.get("errors"))}
         rows.append(
             Row(
                 (
@@ -144,11 +109,10 @@ def _ranges(layers):
                     plain(layer.get("sum_bound")),
                     times(layer.get("headroom")),
                     percent(low) if low else "",
-                    *(percent(errors.get(name)) for name in names),
                     words,
                 ),
                 state,
             )
         )
-    about = "Below normal: share of the values that become subnormal or zero. Errors: share of the range."
-    return Table(columns(*titles, *(f">{name}" for name in names), ""), tuple(rows), about, long=True)
+    about = "Below normal: share of the values that become subnormal or zero."
+    return Table(columns(*titles, ""), tuple(rows), about, long=True)
