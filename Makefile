@@ -20,6 +20,8 @@ mutants: setup ## the code broken on purpose, and which tests notice
 ci: test test-arm ## what has to pass
 lint: setup ## changes nothing
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/mypy
 format: setup
 	$(BIN)/ruff check --fix . && $(BIN)/ruff format .
 bench: setup ## the hand-made flow beside lt-export

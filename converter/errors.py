@@ -4,6 +4,8 @@ A message is one line: what failed, what was found, what was expected, what to d
 Anything that is not a :class:`ConverterError` is a defect of ours: the command lines say so and end with 70.
 """
 
+from typing import Any
+
 
 class ConverterError(Exception):
     """Base of every error that the command line reports in one line."""
@@ -22,7 +24,7 @@ class VerificationError(ConverterError):
 
     exit_code = 1
 
-    def __init__(self, message, report=None, result=None):
+    def __init__(self, message: str, report: Any = None, result: dict[str, Any] | None = None):
         super().__init__(message)
         self.report = report
         self.result = result

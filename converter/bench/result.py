@@ -6,7 +6,6 @@ from itertools import combinations
 from statistics import median
 from typing import Any
 
-from converter import __version__
 from converter.bench import machine
 from converter.bench.candidates import Candidate
 from converter.bench.measure import PARTS, Turn
@@ -14,6 +13,7 @@ from converter.bench.notes import notes_of
 from converter.bench.options import BenchOptions
 from converter.bench.statistics import figures, order_of
 from converter.folder.listing import GENERATOR, SCHEMA_VERSION, tool_versions
+from converter.util.version import version
 from converter.verifying.subject import Subject
 
 MILLISECONDS = 1e3
@@ -58,7 +58,7 @@ def result_of(options: BenchOptions, subject: Subject, measured: Measured) -> di
     ratios = [_ratio(*pair) for part in PARTS for pair in combinations(ranked(results, part), 2)]
     result = {
         "schema_version": SCHEMA_VERSION,
-        "generator": {"name": GENERATOR, "version": __version__, "command": "lt-bench"},
+        "generator": {"name": GENERATOR, "version": version(), "command": "lt-bench"},
         "folder": str(options.subject.folder),
         "arch": manifest.arch,
         "path_name": manifest.path_name,

@@ -15,10 +15,10 @@ from rich.console import Console
 from rich.logging import RichHandler
 from typer.exceptions import TyperException
 
-from converter import __version__
 from converter.cli.progress import interruption
 from converter.errors import ConverterError, UsageError
 from converter.util import process
+from converter.util.version import version
 
 HELP_OPTIONS = {"help_option_names": ["-h", "--help"]}
 BUG = 70  # EX_SOFTWARE of sysexits.h
@@ -33,7 +33,7 @@ def version_of(program: str):
 
     def callback(value: bool) -> None:
         if value:
-            print(f"{program} {__version__}")
+            print(f"{program} {version()}")
             raise typer.Exit
 
     return callback

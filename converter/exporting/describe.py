@@ -5,7 +5,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from converter import __version__
 from converter.exporting.made import Made
 from converter.folder.listing import (
     GENERATOR,
@@ -21,6 +20,7 @@ from converter.folder.manifest import ExportedCheckpoint, FormatEntry, GraphEntr
 from converter.spec.model import Model, TrackerModels
 from converter.spec.options import ExportOptions
 from converter.util.files import sha256
+from converter.util.version import version
 
 if TYPE_CHECKING:
     from converter.network.load import LoadedNetwork
@@ -41,7 +41,7 @@ def manifest_of(
     checkpoint = network.checkpoint
     return Manifest(
         schema_version=SCHEMA_VERSION,
-        generator=GeneratorEntry(name=GENERATOR, version=__version__),
+        generator=GeneratorEntry(name=GENERATOR, version=version()),
         arch=options.arch,
         path_name=network.path_name,
         network=network.source,

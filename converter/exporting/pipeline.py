@@ -17,7 +17,7 @@ from converter.proof.feeds import Feed
 from converter.proof.runner import Runner
 from converter.spec.model import Model, TrackerModels, with_other_graphs
 from converter.spec.network import GraphSpec
-from converter.spec.options import ExportOptions
+from converter.spec.options import ArmOptions, ExportOptions
 from converter.util.stages import StageCallback, Stages
 
 if TYPE_CHECKING:
@@ -72,14 +72,14 @@ def export(options: ExportOptions, on_stage: StageCallback | None = None) -> "Ma
         protected = None
         if options.protect_fp16:
             with stages("half") as notes:
-                protected = _protect(workspace.folder, comparisons, runners)
+                protected = _protect(workspace.folder, comparisons)
                 runners = load_models(workspace.folder, plan.trackers)
                 notes.append(f"{sum(map(len, protected.values()))} layers without half arithmetic")
         with stages("verify") as notes:
             verification = _verify(options, comparisons, runners, network.about)
             inputs = sum(map(len, feeds))
             notes.append(f"on {inputs} inputs" if inputs else "left out")
-        arm = _on_arm(options, workspace.folder, comparisons, stages) if options.arm else None
+        arm = _on_arm(options, options.arm, workspace.folder, comparisons, stages) if options.arm else None
         golden = None
         if options.golden:
             with stages("golden") as notes:
@@ -246,7 +246,7 @@ def _probe(model: Model, runner: Runner) -> None:
             )
 
 
-def _protect(folder: Path, comparisons: Sequence[Comparison], runners: Runners) -> dict[str, tuple[str, ...]]:
+def _protect(folder: Path, comparisons: Sequence[Comparison]) -> dict[str, tuple[str, ...]]:
     """Switch half arithmetic off in the ncnn layers that need it at any size, in the files."""
     from converter.checks.half.analysis import fp16_report
     from converter.checks.half.masks import protect_files
@@ -254,7 +254,8 @@ def _protect(folder: Path, comparisons: Sequence[Comparison], runners: Runners) 
     changed: dict[str, tuple[str, ...]] = {}
     for comparison in comparisons:
         models = comparison.tracker.of("ncnn")
-        report = fp16_report(folder, comparison, runners)
+        inner = FORMATS["ncnn"].load_inner
+        report = fp16_report(folder, comparison, {model: inner(model.paths(folder), model.graph) for model in models})
         params = {model.graph.name: model.paths(folder)[0] for model in models}
         for name, layers in protect_files(params, report.protect).items():
             changed[name] = (*changed.get(name, ()), *layers)
@@ -269,10 +270,13 @@ def _oldest_ncnn(folder: Path, trackers: Sequence[TrackerModels]) -> str | None:
 
     params = dict.fromkeys(model.paths(folder)[0] for tracker in trackers for model in tracker.of("ncnn"))
     releases = [oldest_release(load_param(path)) for path in params]
-    return max(releases) if releases and None not in releases else None
+    known = [release for release in releases if release is not None]
+    return max(known) if known and len(known) == len(releases) else None
 
 
-def _on_arm(options: ExportOptions, folder: Path, comparisons: Sequence[Comparison], stages: Stages) -> dict[str, Any]:
+def _on_arm(
+    options: ExportOptions, asked: ArmOptions, folder: Path, comparisons: Sequence[Comparison], stages: Stages
+) -> dict[str, Any]:
     """The ncnn models on the emulated ARM cpu, a gate of its own; one that serves several sizes at its first."""
     from converter.checks.arm.job import arm_job
     from converter.checks.arm.root import read_root
@@ -286,7 +290,7 @@ def _on_arm(options: ExportOptions, folder: Path, comparisons: Sequence[Comparis
         for comparison in with_other_graphs(comparisons, lambda each: each.tracker.graphs("ncnn"))
     ]
     stride = comparisons[0].tracker.dimensions.stride
-    job = arm_job(read_root(options.arm.root), options.arm, options.network, stride, groups)
+    job = arm_job(read_root(asked.root), asked, options.network, stride, groups)
     section = check_arm(job, stages)
     if not section:
         raise VerificationError(f"{section.failure()}; nothing was published", result={"arm": section.as_dict()})
@@ -316,7 +320,7 @@ def _publish(options: ExportOptions, made: Made, workspace: "Workspace") -> "Man
     inside = {}
     if place and place.inside:
         inside[place.inside] = workspace.folder / "golden"
-    elif place:
+    elif place and made.golden:
         publish_vectors(place.target, workspace.folder / "golden", made.golden)
     names = dict.fromkeys(name for tracker in made.trackers for model in tracker.models for name in model.files)
     files = [*(workspace.folder / name for name in names), *extra]

@@ -1,6 +1,6 @@
 """Which models an export consists of: graph by graph, for every template and search size."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from converter.errors import UsageError
@@ -160,7 +160,7 @@ def _of_one_file(
     for name in network.splits[options.split_of(format)]:
         graph, reads = network.graph_spec(name, numbers), one.reads.get(name, {})
 
-        def read(tensors: Iterable[TensorSpec], reads=reads) -> tuple[TensorSpec, ...]:
+        def read(tensors: Iterable[TensorSpec], reads: Mapping[str, str] = reads) -> tuple[TensorSpec, ...]:
             return tuple(
                 tensor.model_copy(update={"name": blobs[reads.get(tensor.meaning, tensor.meaning)]})
                 for tensor in tensors

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from converter.errors import UsageError, VerificationError
-from converter.folder.manifest import MANIFEST, Manifest
+from converter.folder.manifest import MANIFEST, GraphEntry, Manifest
 from converter.folder.workspace import foreign_files
 from converter.spec.model import Model
 from converter.spec.network import FORMAT_NAMES, GraphSpec, NetworkSpec, TensorSpec
@@ -68,7 +68,7 @@ def models_of(
     return models
 
 
-def _shaped(tensor, graph, declared, first):
+def _shaped(tensor: TensorSpec, graph: GraphEntry, declared: Mapping[str, TensorSpec], first: bool) -> TensorSpec:
     """A tensor at the sizes looked at; the manifest has its shape at the graph's first."""
     known = declared.get(tensor.meaning)
     if known is None or (first and known.shape != tensor.shape):

@@ -8,7 +8,7 @@ import hashlib
 import io
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydantic import ValidationError
 
-from converter import __version__
 from converter.errors import UsageError, VerificationError
 from converter.folder.golden_index import GOLDEN_INDEX as INDEX
 from converter.folder.golden_index import HEADER, KIND, Case, GoldenIndex, GoldenTensor
@@ -25,6 +24,7 @@ from converter.proof.feeds import Feed
 from converter.spec.model import TrackerModels
 from converter.spec.network import GraphSpec, Preprocess, TensorSpec, Tolerance
 from converter.util.files import make_folder, write
+from converter.util.version import version
 
 if TYPE_CHECKING:
     from converter.network.load import LoadedNetwork
@@ -85,21 +85,22 @@ def write_golden(folder: Path, header: Mapping[str, Any], cases: Sequence[Golden
         ConversionError: when a file cannot be written.
     """
     names = _safe_names([case.feed.name for case in cases])
-    tensors, files = [], []
+    tensors: list[dict[str, Any]] = []
+    files: list[dict[str, Any]] = []
     for title, case in zip(names, cases, strict=True):
         known = {**case.answer, **case.feed.tensors}
         for graph in case.graphs:
             entries = _graph_tensors(graph, known, case.intermediates.get(graph.name, {}))
             stems = _safe_names([name for name, *_ in entries], keep=".-")
-            for (name, role, meaning, about, array), stem in zip(entries, stems, strict=True):
+            for tensor, stem in zip(entries, stems, strict=True):
                 place = f"{title}/{graph.name}/{stem}"
-                written = _write_tensor(folder, place, array)
+                written = _write_tensor(folder, place, tensor[-1])
                 files += written.values()
-                tensors.append(_tensor_entry(title, graph.name, name, role, meaning, about, array, written))
+                tensors.append(_tensor_entry(title, graph.name, tensor, written))
     index = GoldenIndex.model_validate(
         {
             "schema_version": SCHEMA_VERSION,
-            "generator": {"name": GENERATOR, "version": __version__},
+            "generator": {"name": GENERATOR, "version": version()},
             "kind": KIND,
             **{key: header[key] for key in HEADER},
             "cases": [
@@ -120,12 +121,14 @@ def nhwc(array: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(array.transpose(0, 2, 3, 1)) if array.ndim == 4 else array
 
 
-def _about(feed):
+def _about(feed: Feed) -> str:
     drawn = re.fullmatch(r"noise \d+( at \d+/\d+)?", feed.name)
     return "seeded standard normal noise" if drawn else f"crops of {feed.name}, normalised as preprocess says"
 
 
-def _graph_tensors(graph, known, inner):
+def _graph_tensors(
+    graph: GraphSpec, known: Mapping[str, np.ndarray], inner: Mapping[str, np.ndarray]
+) -> list[tuple[str, str, str, str, np.ndarray]]:
     """(name, role, meaning, about, array) of a graph, in the order in which they come to be."""
     return [
         *((tensor.name, "input", tensor.meaning, tensor.about, known[tensor.meaning]) for tensor in graph.inputs),
@@ -134,7 +137,7 @@ def _graph_tensors(graph, known, inner):
     ]
 
 
-def _graphs(cases):
+def _graphs(cases: Sequence[GoldenCase]) -> Iterable[GraphSpec]:
     """Every graph once, by name."""
     found: dict[str, GraphSpec] = {}
     for case in cases:
@@ -143,7 +146,7 @@ def _graphs(cases):
     return found.values()
 
 
-def _graph_entry(graph, cases):
+def _graph_entry(graph: GraphSpec, cases: Sequence[GoldenCase]) -> dict[str, Any]:
     inner = dict.fromkeys(name for case in cases for name in case.intermediates.get(graph.name, {}))
     return {
         "name": graph.name,
@@ -153,7 +156,7 @@ def _graph_entry(graph, cases):
     }
 
 
-def _write_tensor(folder, place, array):
+def _write_tensor(folder: Path, place: str, array: np.ndarray) -> dict[str, dict[str, Any]]:
     """The four files of a tensor; their key in the index to their entry in its list of files."""
     make_folder((folder / place).parent)
     array = np.ascontiguousarray(array, dtype="<f4")
@@ -172,7 +175,13 @@ def _write_tensor(folder, place, array):
     return written
 
 
-def _tensor_entry(case, graph, name, role, meaning, about, array, written):
+def _tensor_entry(
+    case: str,
+    graph: str,
+    tensor: tuple[str, str, str, str, np.ndarray],
+    written: Mapping[str, Mapping[str, Any]],
+) -> dict[str, Any]:
+    name, role, meaning, about, array = tensor
     finite = bool(array.size and np.isfinite(array).all())
     return {
         "case": case,
@@ -189,7 +198,7 @@ def _tensor_entry(case, graph, name, role, meaning, about, array, written):
     }
 
 
-def _safe_names(titles, keep=""):
+def _safe_names(titles: Iterable[str], keep: str = "") -> list[str]:
     """File names made from titles, different from each other also where case is ignored."""
     taken: set[str] = set()
     names = []
@@ -287,14 +296,14 @@ class Golden:
         for file in self.index.files:
             self._bytes(file.name)
 
-    def _by_meaning(self, case, wanted):
-        entries = {}
+    def _by_meaning(self, case: Case, wanted: Callable[[GoldenTensor], bool]) -> dict[str, np.ndarray]:
+        entries: dict[str, GoldenTensor] = {}
         for entry in self.index.tensors:
             if entry.case == case.name and wanted(entry):
                 entries.setdefault(entry.meaning, entry)
         return {meaning: self.read(entry) for meaning, entry in entries.items()}
 
-    def _bytes(self, name):
+    def _bytes(self, name: str) -> bytes:
         listed = next((file for file in self.index.files if file.name == name), None)
         if listed is None or ".." in Path(name).parts or Path(name).is_absolute():
             raise self._changed(INDEX, f"names {name!r}, which is no file of these vectors")
@@ -306,7 +315,7 @@ class Golden:
             raise self._changed(name, "was changed since it was written: its sha256 is another")
         return data
 
-    def _changed(self, name, what):
+    def _changed(self, name: str, what: str) -> VerificationError:
         return VerificationError(f"golden vectors: {self.folder / name} {what}; write them anew with --golden")
 
 

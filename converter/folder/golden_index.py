@@ -2,7 +2,6 @@
 
 from typing import Any, Literal
 
-from converter.folder.listing import GENERATOR, SCHEMA_VERSION
 from converter.spec.network import Frozen, Tolerance
 
 GOLDEN_INDEX = "index.json"
@@ -11,7 +10,7 @@ HEADER = ("arch", "path_name", "checkpoint", "reference", "preprocess", "tracker
 
 
 class Generator(Frozen):
-    name: Literal[GENERATOR]
+    name: Literal["lighttrack-export"]
     version: str
 
 
@@ -64,9 +63,9 @@ class GoldenFile(Frozen):
 class GoldenIndex(Frozen):
     """``index.json``. ``tensors`` are in the order in which a device computes them."""
 
-    schema_version: Literal[SCHEMA_VERSION]
+    schema_version: Literal[1]
     generator: Generator
-    kind: Literal[KIND]
+    kind: Literal["golden"]
     arch: str
     path_name: str
     checkpoint: dict[str, Any]

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from converter.errors import ConversionError, UsageError, VerificationError
-from converter.formats.format import FORMATS
+from converter.formats.format import FORMATS, Shapes
 from converter.formats.isolated import IsolatedRunner
 from converter.spec.model import Model
 from converter.spec.network import GraphSpec, TensorSpec
@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 
 SUFFIXES = {".param": "ncnn", ".onnx": "onnx"}
 TRIAL_SECONDS = 30.0
+Sides = tuple[Shapes, Shapes]  # a file's inputs and its outputs
 
 
 @dataclass(frozen=True)
@@ -94,21 +95,23 @@ def loose_models(
     }
     template_size = min(images.get("init") or [template_size])
     declared = [size for name, sizes in images.items() if name != "init" for size in sizes]
-    first, reason = None, None
+    known: list[Model] = []
+    reason = ""
     for size in dict.fromkeys([*declared, *search_sizes]):
         specs = [spec for spec in specs_for(template_size, size) if spec.name in files]
         try:
-            return [_model(spec, *files[spec.name], sides[spec.name], renames) for spec in specs]
+            return [_tried_model(spec, *files[spec.name], sides[spec.name], renames) for spec in specs]
         except _DoesNotFit as error:
             reason = reason or str(error)
-        first = first or [_model(spec, *files[spec.name], sides[spec.name], renames, run=False) for spec in specs]
-    if all(first):
+        named = [_named_model(spec, *files[spec.name], sides[spec.name], renames) for spec in specs]
+        known = known or [model for model in named if model]
+    if len(known) == len(files):
         log.warning("%s: the names are known, so the models themselves must be wrong", reason)
-        return first
+        return known
     raise UsageError(f"{reason}; name them with --rename BLOB=MEANING, or pass --search-size")
 
 
-def _check_renames(renames, sides):
+def _check_renames(renames: Sequence[Rename], sides: Mapping[str, Sides]) -> None:
     blobs = {name: {*inputs, *outputs} for name, (inputs, outputs) in sides.items()}
     for rename in renames:
         if not any(rename.blob in names for graph, names in blobs.items() if rename.graph in (None, graph)):
@@ -122,7 +125,7 @@ class _DoesNotFit(Exception):
     """No assignment of names works at this size."""
 
 
-def _interface(format, files) -> tuple[dict[str, tuple | None], dict[str, tuple | None]]:
+def _interface(format: str, files: tuple[Path, ...]) -> Sides:
     """Names of the inputs and outputs in a model's files, with their shapes where the file says them."""
     try:
         return FORMATS[format].interface(files)
@@ -130,25 +133,49 @@ def _interface(format, files) -> tuple[dict[str, tuple | None], dict[str, tuple 
         raise VerificationError(str(error)) from None
 
 
-def _model(spec, format, files, sides, renames, run=True) -> Model | None:
-    """The model with its names, tried out; with ``run`` off, only if the names are known without a trial."""
+def _named_model(
+    spec: GraphSpec, format: str, files: tuple[Path, ...], sides: Sides, renames: Sequence[Rename]
+) -> Model | None:
+    """The model where its names are known without a trial."""
+    inputs, outputs, source = _known_names(spec, sides, renames)
+    return Model(_with_names(spec, inputs, outputs), format, _names_of(files), source) if inputs and outputs else None
+
+
+def _known_names(
+    spec: GraphSpec, sides: Sides, renames: Sequence[Rename]
+) -> tuple[dict[str, str] | None, dict[str, str] | None, str]:
+    """Meaning to blob of the inputs and of the outputs, None where it is not known; and who says so."""
+    given_inputs, given_outputs = (
+        _given(names, tensors, spec.name, renames)
+        for names, tensors in zip(sides, (spec.inputs, spec.outputs), strict=True)
+    )
+    source = "--rename" if given_inputs or given_outputs else "names"
+    return _named(spec.inputs, sides[0], given_inputs), _named(spec.outputs, sides[1], given_outputs), source
+
+
+def _tried_model(
+    spec: GraphSpec, format: str, files: tuple[Path, ...], sides: Sides, renames: Sequence[Rename]
+) -> Model:
+    """The model with its names, tried out.
+
+    Raises:
+        _DoesNotFit: when no assignment of names gives what the config declares.
+    """
     inputs, outputs = sides
     where = f"{format} {spec.name} ({files[0].name})"
-    given_inputs = _given(inputs, spec.inputs, spec.name, renames)
-    given_outputs = _given(outputs, spec.outputs, spec.name, renames)
-    found = "--rename" if given_inputs or given_outputs else "names"
-    named = _named(spec.inputs, inputs, given_inputs), _named(spec.outputs, outputs, given_outputs)
-    if not run:
-        return Model(_with_names(spec, *named), format, _names_of(files), found) if all(named) else None
+    named_inputs, named_outputs, source = _known_names(spec, sides, renames)
     if len(inputs) != len(spec.inputs) or len(outputs) < len(spec.outputs):
         raise _DoesNotFit(
             f"{where} has inputs {', '.join(inputs) or 'none'} and outputs {', '.join(outputs) or 'none'}, expected "
             f"{len(spec.inputs)} and {len(spec.outputs)}: {_names(spec.inputs)} -> {_names(spec.outputs)}"
         )
-    for names in [named[0]] if named[0] else _assignments(inputs, spec.inputs, given_inputs):
-        graph = _tried(spec, format, files, names, outputs, named[1] or given_outputs)
+    given_inputs = _given(inputs, spec.inputs, spec.name, renames)
+    given_outputs = named_outputs or _given(outputs, spec.outputs, spec.name, renames)
+    for names in [named_inputs] if named_inputs else _assignments(inputs, spec.inputs, given_inputs):
+        graph = _tried(spec, format, files, names, outputs, given_outputs)
         if graph is not None:
-            return Model(graph, format, _names_of(files), found if all(named) else "trial")
+            known = named_inputs and named_outputs
+            return Model(graph, format, _names_of(files), source if known else "trial")
     raise _DoesNotFit(
         f"{where}: with no assignment of {', '.join(inputs)} to {_names(spec.inputs)} do "
         f"{', '.join(outputs)} come out as {_names(spec.outputs)}"
@@ -160,7 +187,9 @@ def _names_of(files: Sequence[Path]) -> tuple[str, ...]:
     return tuple(map(str, files))
 
 
-def _given(names, tensors, graph, renames) -> dict[str, str]:
+def _given(
+    names: Iterable[str], tensors: Iterable[TensorSpec], graph: str, renames: Iterable[Rename]
+) -> dict[str, str]:
     """Meaning to blob, as far as the user has said it of blobs on this side of this graph."""
     meanings = {tensor.meaning for tensor in tensors}
     return {
@@ -170,14 +199,14 @@ def _given(names, tensors, graph, renames) -> dict[str, str]:
     }
 
 
-def _named(tensors, names, given) -> dict[str, str] | None:
+def _named(tensors: Iterable[TensorSpec], names: Iterable[str], given: Mapping[str, str]) -> dict[str, str] | None:
     """Meaning to blob when all of it follows from what the user said or from names that are the meaning itself."""
     found = {tensor.meaning: given.get(tensor.meaning, tensor.meaning) for tensor in tensors}
     known = len(set(found.values())) == len(found) and all(blob in names for blob in found.values())
     return found if known else None
 
 
-def _assignments(inputs, tensors: Sequence[TensorSpec], given) -> Iterator[dict[str, str]]:
+def _assignments(inputs: Shapes, tensors: Sequence[TensorSpec], given: Mapping[str, str]) -> Iterator[dict[str, str]]:
     """Every way to give the inputs to the tensors that fits what the user and the file's shapes say."""
     for blobs in itertools.permutations(inputs):
         names = dict(zip((tensor.meaning for tensor in tensors), blobs, strict=True))
@@ -186,7 +215,14 @@ def _assignments(inputs, tensors: Sequence[TensorSpec], given) -> Iterator[dict[
             yield names
 
 
-def _tried(spec, format, files, names, outputs, given) -> GraphSpec | None:
+def _tried(
+    spec: GraphSpec,
+    format: str,
+    files: tuple[Path, ...],
+    names: Mapping[str, str],
+    outputs: Iterable[str],
+    given: Mapping[str, str],
+) -> GraphSpec | None:
     """Run the graph so; its outputs are told apart by their shapes."""
     inputs = _renamed(spec.inputs, names)
     unknown = tuple(TensorSpec(name=blob, meaning=blob, about="", shape=(1,)) for blob in outputs)
@@ -214,13 +250,13 @@ def _tried(spec, format, files, names, outputs, given) -> GraphSpec | None:
     return _with_names(spec, names, found)
 
 
-def _with_names(spec, inputs, outputs) -> GraphSpec:
+def _with_names(spec: GraphSpec, inputs: Mapping[str, str], outputs: Mapping[str, str]) -> GraphSpec:
     return spec.model_copy(update={"inputs": _renamed(spec.inputs, inputs), "outputs": _renamed(spec.outputs, outputs)})
 
 
-def _renamed(tensors, names) -> tuple[TensorSpec, ...]:
+def _renamed(tensors: Iterable[TensorSpec], names: Mapping[str, str]) -> tuple[TensorSpec, ...]:
     return tuple(tensor.model_copy(update={"name": names[tensor.meaning]}) for tensor in tensors)
 
 
-def _names(tensors):
+def _names(tensors: Iterable[TensorSpec]) -> str:
     return ", ".join(f"{tensor.meaning} {'x'.join(map(str, tensor.shape))}" for tensor in tensors)

@@ -18,8 +18,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from converter.errors import ConversionError, UsageError
 from converter.folder.golden_index import GOLDEN_INDEX
@@ -87,7 +88,7 @@ def foreign_files(target: Path, marker: str = MANIFEST) -> list[str]:
     return [name for name in names if name not in own and not _own_folder(target, name, own)]
 
 
-def _listed(folder, marker):
+def _listed(folder: Path, marker: str) -> set[str] | None:
     """What a folder's marker lists, and the marker; None where there is none of ours."""
     try:
         listed = listed_files(json.loads((folder / marker).read_bytes()))
@@ -96,7 +97,7 @@ def _listed(folder, marker):
     return None if listed is None else {*listed, marker}
 
 
-def _own_folder(target, name, own):
+def _own_folder(target: Path, name: str, own: Collection[str]) -> bool:
     folder = target / name
     if folder.is_symlink() or not folder.is_dir():
         return False
@@ -118,7 +119,7 @@ class Workspace:
         process_group: for child processes, which the janitor ends when we are gone; None where there is no janitor.
     """
 
-    def __init__(self, target: Path, marker: str = MANIFEST):
+    def __init__(self, target: Path, marker: str = MANIFEST) -> None:
         self.target, self.marker = target.resolve(), marker
         self._staging = self.target.parent / f"{_hidden(self.target)}{secrets.token_hex(6)}.lt-export"
         self._missing = [path for path in (self.target.parent, *self.target.parent.parents) if not path.exists()]
@@ -134,18 +135,17 @@ class Workspace:
         self.process_group = self._janitor.pid if self._janitor else None
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         for path in (self.folder, self._staging):
             shutil.rmtree(path, ignore_errors=True)
         for path in self._missing:
             with contextlib.suppress(OSError):
                 path.rmdir()  # of those that were made for the target, only the empty ones go
         if self._janitor:
-            self._janitor.stdin.close()
-            self._janitor.wait()
+            self._janitor.communicate()  # closes its input
 
     def publish(
-        self, files: Iterable[tuple[str, Path]], manifest: dict, golden: Mapping[str, Path] | None = None
+        self, files: Iterable[tuple[str, Path]], manifest: Mapping[str, Any], golden: Mapping[str, Path] | None = None
     ) -> None:
         """Copy the files and the manifest beside the target, check the copies, exchange the folders.
 
@@ -157,10 +157,10 @@ class Workspace:
             ConversionError: when they cannot be written; the target is as before.
             UsageError: when the target has meanwhile become something else.
         """
-        trees = [("", files, manifest)]
+        trees: list[tuple[str, Iterable[tuple[str, Path]], Mapping[str, Any]]] = [("", files, manifest)]
         for name, folder in (golden or {}).items():
             index = json.loads((folder / GOLDEN_INDEX).read_bytes())
-            trees.append((f"{name}/", [(file, folder / file) for file in listed_files(index)], index))
+            trees.append((f"{name}/", [(file, folder / file) for file in listed_files(index) or {}], index))
         try:
             self.target.parent.mkdir(parents=True, exist_ok=True)
             _sweep(self.target)
@@ -173,8 +173,8 @@ class Workspace:
                 f"cannot publish to {self.target}: {error.strerror}; what was there is as before"
             ) from None
 
-    def _stage(self, prefix, sources, listing):
-        checksums = listed_files(listing)
+    def _stage(self, prefix: str, sources: Iterable[tuple[str, Path]], listing: Mapping[str, Any]) -> None:
+        checksums = listed_files(listing) or {}
         for name, source in sources:
             copy = self._staging / f"{prefix}{name}"
             copy.parent.mkdir(parents=True, exist_ok=True)
@@ -184,7 +184,7 @@ class Workspace:
         marker = GOLDEN_INDEX if prefix else self.marker
         _write(self._staging / f"{prefix}{marker}", (json.dumps(listing, indent=2) + "\n").encode())
 
-    def _exchange(self):
+    def _exchange(self) -> None:
         """Put the staging folder in the target's place; an old export ends up in the staging folder."""
         for _ in range(10):
             check_target(self.target, self.marker)
@@ -199,7 +199,7 @@ class Workspace:
         raise ConversionError(f"cannot publish to {self.target}: other exports keep replacing it")
 
 
-def _swap(new, old):
+def _swap(new: Path, old: Path) -> bool:
     """Exchange two folders in one step; where the system cannot, in two, undone when the second fails."""
     if sys.platform == "linux":
         libc = ctypes.CDLL(None, use_errno=True)
@@ -220,7 +220,7 @@ def _swap(new, old):
     return True
 
 
-def _start_janitor(*paths):
+def _start_janitor(*paths: Path) -> "subprocess.Popen[bytes] | None":
     """The shell that outlives us, or None where there can be none."""
     if os.name != "posix":
         return None
@@ -237,16 +237,16 @@ def _start_janitor(*paths):
         return None
 
 
-def _hidden(target):
+def _hidden(target: Path) -> str:
     """How the name of a folder beside the target begins; short, so that a long name stays possible."""
     return f".{target.name[:100]}."
 
 
-def _aside(staging):
+def _aside(staging: Path) -> Path:
     return staging.with_name(f"{staging.name}.old")
 
 
-def _sweep(target):
+def _sweep(target: Path) -> None:
     """Drop what runs that were killed together with their janitor left beside the target long ago."""
     for path in target.parent.glob(f"{glob.escape(_hidden(target))}*.lt-export"):
         try:
@@ -257,14 +257,14 @@ def _sweep(target):
             shutil.rmtree(path, ignore_errors=True)
 
 
-def _copy(source, copy):
+def _copy(source: Path, copy: Path) -> None:
     with source.open("rb") as reader, copy.open("wb") as writer:
         shutil.copyfileobj(reader, writer)
         writer.flush()
         os.fsync(writer.fileno())
 
 
-def _write(path, data):
+def _write(path: Path, data: bytes) -> None:
     with path.open("wb") as writer:
         writer.write(data)
         writer.flush()

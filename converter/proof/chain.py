@@ -86,7 +86,7 @@ class GraphModel:
         ConversionError: when a graph takes what no graph before it gives.
     """
 
-    def __init__(self, models: Sequence[Model], runners: Mapping[Model, Runner]):
+    def __init__(self, models: Sequence[Model], runners: Mapping[Model, Runner]) -> None:
         self.runners = runners
         self.once: list[Model] = []
         self.every_frame: list[Model] = []

@@ -9,7 +9,7 @@ import numpy as np
 from converter.spec.network import TIE, Tolerance
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class OutputReport:
     """One output against its reference; true when it passes.
 
@@ -27,18 +27,18 @@ class OutputReport:
 
     name: str
     problem: str | None
-    max_abs: float | None
-    mean_abs: float | None
-    range: float | None
-    relative: float | None
-    cosine: float | None
+    max_abs: float | None = None
+    mean_abs: float | None = None
+    range: float | None = None
+    relative: float | None = None
+    cosine: float | None = None
     atol: float
     rtol: float
-    allowed: float | None
-    needed_rtol: float | None
+    allowed: float | None = None
+    needed_rtol: float | None = None
 
-    def __bool__(self):
-        return self.problem is None and self.max_abs <= self.allowed
+    def __bool__(self) -> bool:
+        return self.max_abs is not None and self.allowed is not None and self.max_abs <= self.allowed
 
     def as_dict(self) -> dict[str, Any]:
         return {**asdict(self), "passed": bool(self)}
@@ -57,7 +57,7 @@ class Decision:
     same: bool
     tie: bool
 
-    def __bool__(self):
+    def __bool__(self) -> bool:
         return self.same or self.tie
 
     def as_dict(self) -> dict[str, Any]:
@@ -79,8 +79,7 @@ def compare(name: str, candidate: np.ndarray, reference: np.ndarray, tolerance: 
     elif bad := int(np.count_nonzero(~np.isfinite(candidate))):
         problem = f"{bad} of {candidate.size} values are NaN or infinite"
     if problem:
-        nothing = dict.fromkeys(("max_abs", "mean_abs", "range", "relative", "cosine", "allowed", "needed_rtol"))
-        return OutputReport(name=name, problem=problem, atol=tolerance.atol, rtol=tolerance.rtol, **nothing)
+        return OutputReport(name=name, problem=problem, atol=tolerance.atol, rtol=tolerance.rtol)
     a, b = candidate.astype(np.float64).ravel(), reference.astype(np.float64).ravel()
     difference = np.abs(a - b)
     max_abs, spread = float(difference.max()), float(np.ptp(b))
@@ -113,7 +112,7 @@ def compare_decision(name: str, candidate: np.ndarray, reference: np.ndarray, ti
     return next((decision for decision in found if not decision), found[0])
 
 
-def _compare_map(name, candidate, reference, allowed):
+def _compare_map(name: str, candidate: np.ndarray, reference: np.ndarray, allowed: float) -> Decision:
     cells = [np.unravel_index(int(np.argmax(scores)), scores.shape) for scores in (reference, candidate)]
     gap = float(reference[cells[0]]) - float(reference[cells[1]])
     best, found = (tuple(int(index) for index in cell[-2:]) for cell in cells)
@@ -137,14 +136,14 @@ def rounded_up(value: float) -> str:
     return text
 
 
-def _share(value, spread):
+def _share(value: float, spread: float) -> float | None:
     """value / spread, or None where the reference is constant and only an exact answer has a share (0)."""
     if spread:
         return value / spread
     return 0.0 if value == 0 else None
 
 
-def _cosine(a, b):
+def _cosine(a: np.ndarray, b: np.ndarray) -> float:
     norms = float(np.linalg.norm(a) * np.linalg.norm(b))
     if norms:
         return float(np.clip(a @ b / norms, -1.0, 1.0))

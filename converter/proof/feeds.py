@@ -42,7 +42,7 @@ def noise_feeds(seed: int, count: int, images: Sequence[TensorSpec]) -> list[Fee
     ]
 
 
-def _noise(tensor, generator):
+def _noise(tensor: TensorSpec, generator: np.random.Generator) -> np.ndarray:
     if tensor.mask_of is None:
         return generator.standard_normal(tensor.shape).astype(np.float32)
     return edge_mask(round(tensor.shape[-1] ** 0.5), generator)
@@ -54,7 +54,7 @@ def edge_mask(side: int, generator: np.random.Generator) -> np.ndarray:
     rows, columns = generator.integers(1, max(2, side // 2), 2)
     cells[:rows] = 1
     cells[:, -columns:] = 1
-    return np.rot90(cells, generator.integers(4)).reshape(1, -1).copy()
+    return np.rot90(cells, int(generator.integers(4))).reshape(1, -1).copy()
 
 
 def picture_feed(path: Path, images: Sequence[TensorSpec], preprocess: Preprocess) -> Feed:
@@ -68,8 +68,8 @@ def picture_feed(path: Path, images: Sequence[TensorSpec], preprocess: Preproces
     from PIL import Image
 
     try:
-        with Image.open(path) as picture:
-            picture = picture.convert("RGB")
+        with Image.open(path) as opened:
+            picture = opened.convert("RGB")
     except FileNotFoundError:
         raise UsageError(f"--image {path}: no such file") from None
     except Exception as error:  # Pillow's plugins raise many types on a damaged file
@@ -96,5 +96,5 @@ def normalised(pixels: np.ndarray, preprocess: Preprocess) -> np.ndarray:
     low, high = preprocess.pixel_range
     ordered = pixels if preprocess.colour_order == "RGB" else pixels[..., ::-1]
     scaled = ordered.astype(np.float32) / 255.0 * (high - low) + low
-    values = (scaled - np.float32(preprocess.mean)) / np.float32(preprocess.std)
+    values = (scaled - np.array(preprocess.mean, np.float32)) / np.array(preprocess.std, np.float32)
     return np.ascontiguousarray(values.transpose(2, 0, 1)[np.newaxis], dtype=np.float32)

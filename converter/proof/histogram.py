@@ -15,7 +15,7 @@ class ErrorHistograms:
     holds everything below, the last everything above.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._counts: dict[tuple[str, ...], np.ndarray] = {}
 
     def observe(self, check: Any, name: str, candidate: np.ndarray, reference: np.ndarray) -> None:

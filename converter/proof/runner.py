@@ -3,7 +3,7 @@
 Importing this package imports no runtime.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -16,6 +16,12 @@ class Runner(Protocol):
     """A loaded graph: named float32 arrays in, named float32 arrays out; called by several threads at once."""
 
     def infer(self, feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]: ...
+
+
+class BlobRunner(Protocol):
+    """A loaded graph that gives any of its blobs, inner ones too: float32, without the batch axis in ncnn."""
+
+    def blobs(self, feed: Mapping[str, np.ndarray], names: Iterable[str]) -> dict[str, np.ndarray]: ...
 
 
 def check_feed(owner: str, feed: Mapping[str, np.ndarray], inputs: Sequence[TensorSpec]) -> None:

@@ -38,7 +38,7 @@ class Check:
     outputs: tuple[OutputReport, ...]
     decision: Decision | None
 
-    def __bool__(self):
+    def __bool__(self) -> bool:
         return bool(self.outputs) and all(self.outputs) and (self.decision is None or bool(self.decision))
 
     def as_dict(self) -> dict[str, Any]:
@@ -59,7 +59,7 @@ class Report:
 
     checks: tuple[Check, ...]
 
-    def __bool__(self):
+    def __bool__(self) -> bool:
         return bool(self.checks) and all(self.checks)
 
     def failure(self) -> str:
@@ -70,13 +70,13 @@ class Report:
         if not failed:
             return "nothing was compared, so nothing is proved"
         wrong = [(check, output) for check in failed for output in check.outputs if not output]
-        undecided = [check for check in failed if check.decision is not None and not check.decision]
+        undecided = [(check, check.decision) for check in failed if check.decision is not None and not check.decision]
         if wrong:
             check, output = max(wrong, key=lambda pair: _excess(pair[1]))
             what = f"{output.name} {_figures(output)}"
         elif undecided:
-            check = undecided[0]
-            what = f"best cell is {check.decision.candidate}, expected {check.decision.reference}"
+            check, decision = undecided[0]
+            what = f"best cell is {decision.candidate}, expected {decision.reference}"
         else:
             check, what = failed[0], "no output was compared"
         return (
@@ -94,15 +94,15 @@ class Report:
             raise VerificationError(f"{self.failure()}; nothing was published", self)
 
 
-def _excess(output):
-    if output.problem:
+def _excess(output: OutputReport) -> float:
+    if output.max_abs is None or not output.allowed:
         return float("inf")
-    return output.max_abs / output.allowed if output.allowed else float("inf")
+    return output.max_abs / output.allowed
 
 
-def _figures(output):
-    if output.problem:
-        return output.problem
+def _figures(output: OutputReport) -> str:
+    if output.max_abs is None or output.allowed is None:
+        return output.problem or "cannot be compared"
     beside = f"--atol {output.atol:g} " if output.atol else ""
     needed = (
         f", {beside}--rtol {rounded_up(output.needed_rtol)} would have passed" if output.needed_rtol is not None else ""
@@ -131,8 +131,9 @@ def verify(
             for run in found:
                 check = _check(comparison, comparison.feeds[index].name, run, reference)
                 checks.append(check)
-                for name, array in run.outputs.items() if observe else ():
-                    observe(check, name, array, reference[name])
+                if observe:
+                    for name, array in run.outputs.items():
+                        observe(check, name, array, reference[name])
     return checks
 
 

@@ -1,11 +1,13 @@
 """From ``configs/*.yaml`` and the command line to a :class:`converter.spec.network.NetworkSpec`."""
 
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 import converter
 from converter.errors import ArchitectureError, UsageError
@@ -18,7 +20,9 @@ def config_folder() -> Path:
     return installed if installed.is_dir() else installed.parent.parent / "configs"
 
 
-def network_for(arch: str | None, config: Path | None = None, overrides: dict[str, Any] | None = None):
+def network_for(
+    arch: str | None, config: Path | None = None, overrides: Mapping[str, Any] | None = None
+) -> tuple[str, NetworkSpec]:
     """The arch to build and its config.
 
     The arch's own config is the first file that lists it; others that do are complete only beside it. What a config
@@ -64,7 +68,7 @@ def _read_folder(folder: Path) -> list[dict[str, Any]]:
     return [read_yaml(path) for path in sorted(folder.glob("*.yaml"))]
 
 
-def _explained(error, config, flags):
+def _explained(error: ErrorDetails, config: Path | None, flags: Mapping[str, Any]) -> str:
     """A pydantic error in one line, under the name by which the user gave the value."""
     key = ".".join(str(part) for part in error["loc"])
     if key in flags:
@@ -79,11 +83,11 @@ def _explained(error, config, flags):
     return f"{where}: {key}: {_decapitalised(error['msg'])}, found {error['input']!r}"
 
 
-def _decapitalised(text):
+def _decapitalised(text: str) -> str:
     return text[0].lower() + text[1:]
 
 
-def _merged(base, given):
+def _merged(base: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
     merged = dict(base)
     for key, value in given.items():
         old = merged.get(key)

@@ -1,7 +1,7 @@
 """What the blobs and files of an export are called."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pydantic import Field
@@ -62,11 +62,9 @@ def parse_rename(text: str, graphs: Iterable[str]) -> Rename:
         UsageError: for another form.
     """
     old, equals, new = text.partition("=")
-    graph, colon, rest = old.partition(":")
-    if colon and graph in graphs:
-        old = rest
-    else:
-        graph = None
+    before, colon, behind = old.partition(":")
+    graph = before if colon and before in graphs else None
+    old = behind if graph else old
     if not (equals and old and new):
         raise UsageError(f"--rename {text}: expected OLD=NEW, for example cls=output.1 or init:zf=output.1")
     return Rename(text, graph, old, new)
@@ -96,12 +94,12 @@ def renamed(naming: Naming, network: NetworkSpec, graphs: Sequence[str], renames
     return naming.model_copy(update={"blobs": after})
 
 
-def _names(naming, network, graph):
+def _names(naming: Naming, network: NetworkSpec, graph: str) -> dict[str, str]:
     meanings = (*network.inputs_of(graph), *network.graphs[graph].outputs)
     return {meaning: naming.blobs.get(graph, {}).get(meaning, meaning) for meaning in meanings}
 
 
-def _meant(rename, before):
+def _meant(rename: Rename, before: Mapping[str, Mapping[str, str]]) -> list[tuple[str, str]]:
     """(graph, tensor) of everything that a rename is about."""
     among = {graph: names for graph, names in before.items() if rename.graph in (None, graph)}
     if not among:

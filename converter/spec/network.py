@@ -1,14 +1,15 @@
 """What is to be exported: frozen descriptions, read from ``configs/*.yaml``. No torch here."""
 
 from collections.abc import Collection
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from converter.errors import UsageError
 from converter.spec.dimensions import Dimensions
 
-FORMAT_NAMES = ("ncnn", "onnx")
+FormatName = Literal["ncnn", "onnx"]
+FORMAT_NAMES: tuple[str, ...] = get_args(FormatName)
 SMALLEST_OPSET, LARGEST_OPSET = 11, 17
 SMALLEST_SIZE, LARGEST_SIZE = 16, 1024
 
@@ -97,7 +98,7 @@ class Preprocess(Frozen):
     std: Annotated[list[Annotated[Finite, Field(gt=0)]], Field(min_length=3, max_length=3)]
 
     @model_validator(mode="after")
-    def _range_is_one(self):
+    def _range_is_one(self) -> "Preprocess":
         if self.pixel_range[0] >= self.pixel_range[1]:
             raise ValueError(f"preprocess.pixel_range is {self.pixel_range}, expected a low and a higher value")
         return self
@@ -146,7 +147,7 @@ class NetworkSpec(Frozen):
     masks: bool = False
 
     @model_validator(mode="after")
-    def _names_exist(self):
+    def _names_exist(self) -> "NetworkSpec":
         known = self.tensors.keys()
         outputs = {name for graph in self.graphs.values() for name in graph.outputs}
         used = [name for graph in self.graphs.values() for name in (*graph.inputs, *graph.masks, *graph.outputs)]
@@ -208,10 +209,10 @@ class NetworkSpec(Frozen):
             split: the one that counts where the models have as many graphs of another.
         """
 
-        def lacking(name):
+        def lacking(name: str) -> list[str]:
             return [graph for graph in self.splits[name] if self.graphs[graph].mode not in modes]
 
-        def preference(name):
+        def preference(name: str) -> tuple[bool, int, bool]:
             graphs = lacking(name)
             return bool(graphs), len(graphs) - len(self.splits[name]), name != split
 
@@ -275,7 +276,7 @@ class NetworkSpec(Frozen):
         """The same network with other crops."""
         return self.model_copy(update={"template_size": template_size, "search_size": search_size})
 
-    def _shape(self, name, entry, dimensions):
+    def _shape(self, name: str, entry: TensorEntry, dimensions: Dimensions) -> tuple[int, ...]:
         numbers = dimensions.numbers()
         for size in entry.shape:
             if isinstance(size, str) and size not in numbers:

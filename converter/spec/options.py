@@ -8,9 +8,9 @@ from pydantic import Field
 from converter.errors import CheckpointError, UsageError
 from converter.spec.naming import Naming
 from converter.spec.network import (
-    FORMAT_NAMES,
     LARGEST_OPSET,
     SMALLEST_OPSET,
+    FormatName,
     Frozen,
     NetworkSpec,
     NonNegative,
@@ -96,7 +96,7 @@ class ExportOptions(NetworkOptions):
 
     checkpoint: Path
     output: Path
-    formats: Annotated[tuple[Literal[FORMAT_NAMES], ...], Field(min_length=1)] = ("ncnn",)
+    formats: Annotated[tuple[FormatName, ...], Field(min_length=1)] = ("ncnn",)
     preset: str | None = None
     naming: Naming = Naming()
     split: str | None = None
@@ -166,7 +166,7 @@ class VerifyOptions(NetworkOptions):
     loose: dict[str, Path] = Field(default_factory=dict)
     search_sizes: tuple[int, ...] = ()
     rename: tuple[str, ...] = ()
-    formats: tuple[Literal[FORMAT_NAMES], ...] = ()
+    formats: tuple[FormatName, ...] = ()
     partial: bool = False
     golden: Path | None = None
     write_golden: Path | None = None

@@ -12,7 +12,7 @@ from converter.families.family import FAMILIES
 from converter.formats.ncnn.release import FLOOR, RELEASE
 from converter.spec.config import config_folder, network_for, read_yaml
 from converter.spec.naming import Naming, parse_rename, renamed
-from converter.spec.network import FORMAT_NAMES, LARGEST_OPSET, SMALLEST_OPSET, Frozen, NetworkSpec, Size
+from converter.spec.network import LARGEST_OPSET, SMALLEST_OPSET, FormatName, Frozen, NetworkSpec, Size
 
 FileName = Annotated[str, Field(pattern=r"^\w[\w.-]{0,99}$")]
 
@@ -29,7 +29,7 @@ class Preset(Frozen):
     """
 
     about: str
-    format: Literal[FORMAT_NAMES]
+    format: FormatName
     split: str
     template_size: Size
     search_size: Size
@@ -124,7 +124,7 @@ def choose(
         network = with_blocks(network, head_blocks)
     if masks:
         network = network.with_masks()
-    if preset:
+    if preset and name:
         check_preset(name, preset, network)
     if wanted(sigmoid, "sigmoid"):
         network = network.with_probabilities()

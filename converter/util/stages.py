@@ -14,7 +14,7 @@ class Stages:
         callback: (name, seconds, note).
     """
 
-    def __init__(self, callback: StageCallback | None = None):
+    def __init__(self, callback: StageCallback | None = None) -> None:
         self._callback = callback or (lambda name, seconds, note: None)
 
     @contextmanager

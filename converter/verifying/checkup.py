@@ -6,7 +6,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from converter import __version__
 from converter.checks.arm.job import check_tolerances
 from converter.checks.arm.root import ArmRoot, arm_root
 from converter.errors import ConversionError, UsageError, VerificationError
@@ -24,6 +23,7 @@ from converter.report.text import listed
 from converter.spec.model import Model, TrackerModels
 from converter.spec.options import VerifyOptions
 from converter.util.stages import StageCallback, Stages
+from converter.util.version import version
 from converter.verifying import sections
 from converter.verifying.golden import write_vectors
 from converter.verifying.reference import (
@@ -207,7 +207,7 @@ def _header(options: VerifyOptions, subject: Subject) -> dict[str, Any]:
     manifest, tracker = subject.manifest, subject.tracker
     return {
         "schema_version": SCHEMA_VERSION,
-        "generator": {"name": GENERATOR, "version": __version__, "command": "lt-verify"},
+        "generator": {"name": GENERATOR, "version": version(), "command": "lt-verify"},
         "verdict": None,
         "folder": str(options.folder) if options.folder else None,
         "arch": options.arch,

@@ -29,7 +29,7 @@ class Walks:
 
     walks: tuple
 
-    def __bool__(self):
+    def __bool__(self) -> bool:
         return bool(self.walks) and all(self.walks)
 
     def as_dict(self) -> list[dict[str, Any]]:

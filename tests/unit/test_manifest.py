@@ -7,7 +7,6 @@ from types import SimpleNamespace
 
 import pytest
 
-from converter import __version__
 from converter.exporting.describe import manifest_of
 from converter.exporting.pipeline import Made
 from converter.exporting.plan import plan_export
@@ -17,6 +16,7 @@ from converter.proof.comparison import Comparison
 from converter.spec.config import network_for
 from converter.spec.naming import Naming
 from converter.spec.options import ExportOptions
+from converter.util.version import version
 
 GOOD = {
     "schema_version": 1,
@@ -132,7 +132,7 @@ def test_built_manifest_lists_its_own_files(build, tmp_path):
 
 def test_built_manifest_says_what_was_exported_and_from_what(build):
     manifest = build()
-    assert manifest["generator"] == {"name": "lighttrack-export", "version": __version__}
+    assert manifest["generator"] == {"name": "lighttrack-export", "version": version()}
     assert manifest["checkpoint"] == {"file": "a.pth", "sha256": "55", "epoch": 7}
     assert manifest["path_name"] == "back_04502514044521042540+cls_211000022+reg_100000111_ops_32"
     assert manifest["verification"] == {"status": "passed"}

@@ -15,7 +15,7 @@ from converter.spec.network import GraphSpec, NetworkSpec, Tolerance
 from converter.spec.options import ArmOptions
 
 Arrays = Mapping[str, np.ndarray]
-Files = tuple[Path, Path]
+Files = tuple[Path, ...]
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class ArmModel:
     """A graph and the ncnn files that it is run from, ``.param`` first."""
 
     graph: GraphSpec
-    files: tuple[Path, Path]
+    files: Files
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,8 @@
 """From ncnn graphs and inputs to a :class:`converter.checks.half.report.HalfReport`."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -14,18 +13,13 @@ from converter.checks.half.sums import NotAnalysed, Step, sums_of
 from converter.errors import ConversionError, UsageError
 from converter.formats.ncnn.weights import load_part
 from converter.proof.comparison import Comparison
+from converter.proof.runner import BlobRunner
 from converter.spec.model import Model
 
 AGREES = 1e-4
 PASSED_ON = ("Split", "Noop")
 
 Arrays = Mapping[str, np.ndarray]
-
-
-class BlobRunner(Protocol):
-    """A loaded ncnn graph that gives any of its blobs; :class:`converter.formats.ncnn.runner.NcnnRunner`."""
-
-    def blobs(self, feed: Arrays, names: Iterable[str]) -> dict[str, np.ndarray]: ...
 
 
 def fp16_report(folder: Path, comparison: Comparison, runners: Mapping[Model, BlobRunner]) -> HalfReport:

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import torch
 
-from converter import __version__
 from converter.errors import ConversionError
 from converter.formats.source import Source
 from converter.spec.network import GraphSpec
 from converter.util import process
 from converter.util.files import write
+from converter.util.version import version
 
 log = logging.getLogger(__name__)
 
@@ -235,6 +235,6 @@ def describe(model, graph: GraphSpec, metadata: Mapping[str, str]) -> None:
     """Producer and metadata, so that a lone file explains itself."""
     import onnx
 
-    model.producer_name, model.producer_version = "lighttrack-export", __version__
+    model.producer_name, model.producer_version = "lighttrack-export", version()
     tensors = {tensor.name: tensor.about for tensor in (*graph.inputs, *graph.outputs)}
     onnx.helper.set_model_props(model, {"graph": graph.name, "tensors": json.dumps(tensors), **metadata})
