@@ -34,27 +34,10 @@ class Case:
     runners: Mapping[tuple[str, str], IsolatedRunner]
 
 
-@dataclass(frozen=True)
-class Walks:
-    """The layer walks of all graphs; true when every one passed."""
-
-    walks: tuple
-
-    def __bool__(self):
-        return bool(self.walks) and all(self.walks)
-
-    def as_dict(self) -> list[dict[str, Any]]:
-        return [walk.as_dict() for walk in self.walks]
-
-    def failure(self) -> str:
-        return (
-            "; ".join(walk.failure() for walk in self.walks if not walk) or "layers: there is no model to walk through"
-        )
-
-
-def layers(case: Case) -> Walks:
+def layers(case: Case):
     """Every graph beside the network, layer by layer, on the last of the inputs (a real crop where there is one)."""
     from converter.checks.layers.walk import walk_layers
+    from converter.checks.layers.walks import Walks
 
     tolerances = case.subject.tolerances(case.options)
     known = {**case.reference.answers[-1], **case.reference.feeds[-1].tensors}
@@ -81,7 +64,7 @@ def torch_model(reference: Reference, subject: Subject):
     return TorchModel(reference.network.module, FAMILIES[spec.family], subject.images, spec.activations)
 
 
-def clip(case: Case, formats: list[str], opened: Any, on_frame: Callable[[int, int | None], None] | None = None):
+def clip(case: Case, formats: list[str], opened: Any):
     """The clip tracked with the network and with the models of some formats, in this process for a fair speed.
 
     Raises:
@@ -99,7 +82,7 @@ def clip(case: Case, formats: list[str], opened: Any, on_frame: Callable[[int, i
         candidates[format] = GraphModel([model.graph for model in models], runners)
     found = run_clip(
         *(opened.clip, opened.box, torch_model(case.reference, subject), candidates),
-        *(subject.network, subject.dimensions, options.min_iou, on_frame, options.annotate),
+        *(subject.network, subject.dimensions, options.min_iou, options.annotate),
     )
     if options.tracks:
         write_tracks(options.tracks, found)

@@ -24,6 +24,7 @@ from converter.proof.boxes import Box, overlap
 from converter.proof.chain import GraphModel
 from converter.spec.config import network_for
 from converter.spec.options import ExportOptions
+from converter.track.frames import open_clip
 
 pytestmark = pytest.mark.real
 
@@ -62,7 +63,7 @@ class Setting:
         from converter.network.load import one_thread
 
         with one_thread():
-            return run_clip(clip, box, self.reference(), candidates, self.spec, self.dimensions, **options)
+            return run_clip(open_clip(clip), box, self.reference(), candidates, self.spec, self.dimensions, **options)
 
 
 @pytest.fixture(scope="module")
@@ -152,18 +153,15 @@ START = Box(60, 40, 30, 30)
 
 
 def test_small_network_on_a_drawn_clip(small, tiny_export, drawn, tmp_path):
-    seen = []
     result = small.run(
         drawn,
         START,
         {"ncnn": small.candidate(tiny_export, "ncnn", "two")},
         annotate=tmp_path / "out.mp4",
-        on_frame=lambda index, count: seen.append((index, count)),
     )
     assert result
     assert result.candidates[0].iou_smallest > 0.999
     assert result.candidates[0].score_max < 1e-4
-    assert seen == [(index, 8) for index in range(8)]
     assert result.speed.milliseconds > 0 < result.candidates[0].speed.milliseconds
     assert (tmp_path / "out.mp4").stat().st_size > 1000
     json.dumps(result.as_dict(), allow_nan=False)
