@@ -21,7 +21,7 @@ def video(tmp_path_factory):
 
 
 def run(clip, candidates, **options):
-    options.setdefault("reference", BrightModel())
+    options = {"reference": BrightModel(), "min_iou": 0.9, **options}
     clip = clip if isinstance(clip, Clip) else open_clip(clip)
     return run_clip(clip, START, options.pop("reference"), candidates, SPEC, DIMENSIONS, **options)
 
@@ -160,7 +160,7 @@ def test_the_section_of_a_failed_run_is_json_too(video):
 
 def test_a_box_outside_the_clip_is_refused(video):
     with pytest.raises(UsageError, match="outside the frame"):
-        run_clip(open_clip(video), Box(500, 20, 10, 10), BrightModel(), {}, SPEC, DIMENSIONS)
+        run_clip(open_clip(video), Box(500, 20, 10, 10), BrightModel(), {}, SPEC, DIMENSIONS, 0.9)
 
 
 def test_time_of_the_network_is_its_own(video, monkeypatch):

@@ -27,27 +27,6 @@ def test_all_models_side_by_side(tmp_path):
     assert second == ["1", "11.0000", *box, "0.7500", "11.5000", *box, "0.5000", "0.987654", *[""] * 6]
 
 
-@pytest.mark.parametrize("model", ["reference", "ncnn", "onnx"])
-def test_one_model_alone_has_the_golden_columns(tmp_path, model):
-    write_tracks(tmp_path / "t.csv", report(ROWS), model=model)
-    header, first, second = lines(tmp_path / "t.csv")
-    assert header == ["x", "y", "w", "h", "score"]
-    x, score = ("10.0000", "0.7500") if model == "reference" else ("10.5000", "0.5000")
-    assert first == [x, "20.0000", "30.0000", "40.0000", score]
-    assert second == ([""] * 5 if model == "onnx" else [x.replace("10", "11"), *first[1:]])
-
-
-def test_a_report_without_candidates_has_the_golden_columns(tmp_path):
-    write_tracks(tmp_path / "t.csv", report([row(0), row(1)]))
-    assert lines(tmp_path / "t.csv")[0] == ["x", "y", "w", "h", "score"]
-
-
-def test_golden_header(shared, tmp_path):
-    write_tracks(tmp_path / "t.csv", report(ROWS), model="reference")
-    golden = (shared / "golden/bag_official_track.csv").read_text()
-    assert (tmp_path / "t.csv").read_text().splitlines()[0] == golden.splitlines()[0]
-
-
 def test_an_earlier_file_is_replaced_and_nothing_else_is_left(tmp_path):
     (tmp_path / "t.csv").write_text("old")
     write_tracks(tmp_path / "t.csv", report(ROWS))

@@ -20,8 +20,6 @@ from converter.spec.network import NetworkSpec
 from converter.track.annotate import annotation
 from converter.track.frames import Clip
 
-MIN_IOU = 0.9
-
 
 def run_clip(
     clip: Clip,
@@ -30,7 +28,7 @@ def run_clip(
     candidates: Mapping[str, Model],
     spec: NetworkSpec,
     dimensions: dict[str, int],
-    min_iou: float = MIN_IOU,
+    min_iou: float,
     annotate: Path | None = None,
 ) -> ClipReport:
     """Track a clip with the reference and with every candidate, frame by frame.

@@ -28,7 +28,16 @@ if TYPE_CHECKING:
 # An overlap below this is worth looking at, whatever the floor for the mean.
 NOTABLE = 0.9
 WORST = 10
-_TITLES = ("Verdict", "Model", ">Mean IoU", ">Smallest", ">In frame", ">First below", ">Score max |Δ|", ">mean |Δ|")
+_TITLES = (
+    "Verdict",
+    "Model",
+    ">Mean IoU",
+    ">Smallest",
+    ">In frame",
+    ">First below",
+    ">Score max |Δ|",
+    ">Score mean |Δ|",
+)
 
 
 def clip_section(report: "ClipReport") -> Section:
