@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,30 +20,16 @@ from converter.verifying.golden import check_golden, golden_at, golden_of, write
 from converter.verifying.reference import Reference
 from converter.verifying.subject import Subject
 
+if TYPE_CHECKING:
+    from converter.checks.layers.walks import Walks
+
 Runners = Mapping[Model, IsolatedRunner]
 
 
-@dataclass(frozen=True)
-class Walks:
-    """The layer walks of all graphs; true when every one passed."""
-
-    walks: tuple
-
-    def __bool__(self) -> bool:
-        return bool(self.walks) and all(self.walks)
-
-    def as_dict(self) -> list[dict[str, Any]]:
-        return [walk.as_dict() for walk in self.walks]
-
-    def failure(self) -> str:
-        return (
-            "; ".join(walk.failure() for walk in self.walks if not walk) or "layers: there is no model to walk through"
-        )
-
-
-def layers(subject: Subject, reference: Reference, comparison: Comparison) -> Walks:
+def layers(subject: Subject, reference: Reference, comparison: Comparison) -> "Walks":
     """Every graph beside the network, layer by layer, on the last of the inputs (a real crop where there is one)."""
     from converter.checks.layers.walk import walk_layers
+    from converter.checks.layers.walks import Walks
 
     known = {**comparison.outputs[-1], **comparison.feeds[-1].tensors}
     walks = []
@@ -88,7 +74,7 @@ def clip(options: VerifyOptions, subject: Subject, reference: Reference, formats
         candidates[format] = GraphModel(models, runners)
     result = run_clip(
         *(opened.clip, opened.box, torch_model(reference, tracker), candidates),
-        *(tracker.network, tracker.dimensions, options.min_iou, None, options.annotate),
+        *(tracker.network, tracker.dimensions, options.min_iou, options.annotate),
     )
     if options.tracks:
         write_tracks(options.tracks, result)

@@ -90,7 +90,9 @@ def row(index: int, **overlaps: float | None) -> FrameRow:
     )
 
 
-def report(rows: list[FrameRow], min_iou: float = 0.9, problem: str | None = None, **problems: str) -> ClipReport:
+def report(
+    rows: list[FrameRow], min_iou: float = 0.9, problem: str | None = None, thumbnails=(), **problems: str
+) -> ClipReport:
     """What would be said of these frames."""
     names = list(rows[0].overlaps) if rows else []
     candidates: tuple[CandidateReport, ...] = tuple(
@@ -106,4 +108,5 @@ def report(rows: list[FrameRow], min_iou: float = 0.9, problem: str | None = Non
         speed=Speed(4.0, 50.0),
         candidates=candidates,
         frames=tuple(rows),
+        thumbnails=thumbnails,
     )

@@ -1,22 +1,20 @@
 """What is said of the emulated cpu's answers: figures, decisions, NaN and infinity, and the proof of the mode."""
 
-import io
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from rich.console import Console
 
 from converter.checks.arm.decision import Head
 from converter.checks.arm.modes import MODES, mode_named
 from converter.checks.arm.probe import Proof, _arithmetic, _storage
 from converter.checks.arm.section import ArmCheck, ArmSection, BlobCounts, ModeResult
-from converter.checks.arm.table import print_arm
 from converter.checks.half.masks import DangerousMask
 from converter.errors import UsageError
 from converter.proof.compare import compare, compare_decision
-from converter.report.sections.arm import arm_section
+from converter.report.blocks import Folded, Points, Table, Text
 from converter.spec.network import Tolerance
 
 HEAD = Head("cls", "reg", True, 16, 1.0, 0.05)
@@ -173,22 +171,54 @@ def test_json_says_emulated_and_has_no_nan():
     assert found.as_dict()["modes"][0]["checks"][0]["format"] == "ncnn-arm64 fp16"
 
 
-@pytest.mark.parametrize("verbose", [False, True])
-def test_the_table_shows_figures_boxes_and_bad_layers(verbose):
+def test_the_section_shows_the_worst_input_and_folds_the_rest():
+    near, other = check(answer(box=(10.0, 20.0, 30.0, 40.2))), check(answer(box=(10.0, 20.0, 30.0, 40.5)))
+    blobs = BlobCounts("update", "noise 0", rows("conv_1"))
     found = section(
-        result(check(answer(box=(10.0, 20.0, 30.0, 40.5)))),
-        result(check(with_nan(), mode="bf16"), mode="bf16", blobs=(BlobCounts("update", "noise 0", rows("conv_1")),)),
+        result(near, replace(other, feed="noise 1")),
+        result(check(with_nan(), mode="bf16"), mode="bf16", blobs=(blobs,)),
+    ).section()
+    assert found.state == "bad"
+    assert "cls holds 2 NaN" in found.summary
+    points = "\n".join(line for block in found.blocks if isinstance(block, Points) for line in block.lines)
+    assert "box of the best cell within 0.50 pixels (allowed 1)" in points
+    assert "seen to store half and to add in half" in points
+    assert "2 NaN, 1 infinite" in points
+    assert "all finite" in points
+    decisions, outputs = (block for block in found.blocks if isinstance(block, Table))
+    assert [line.cells for line in decisions.rows] == [
+        ("ok", "fp16", "update chained", "same", "0.50", "1", "0.8808", "0.8808", "noise 1")
+    ]
+    assert [(line.cells[0], *line.cells[2:4], line.state) for line in outputs.rows] == [
+        *(("ok", "update chained", "cls", ""), ("ok", "update chained", "reg", "")),
+        *(("FAILED", "update chained", "cls", "bad"), ("ok", "update chained", "reg", "")),
+    ]
+    assert outputs.rows[1].cells[-1] == "noise 1"
+    assert outputs.rows[2].cells[-2:] == ("3", "noise 0: 3 of 36 values are NaN or infinite")
+    every_decision, every_output, bad = (block for block in found.blocks if isinstance(block, Folded))
+    assert [len(block.blocks[0].rows) for block in (every_decision, every_output)] == [2, 6]
+    assert [line.cells[0] for line in bad.blocks[0].rows] == ["conv_1"]
+    texts = [block.text for block in found.blocks if isinstance(block, Text)]
+    assert texts[0].startswith("emulated aarch64: ncnn 1.0 in qemu user mode")
+    assert texts[-1] == "bf16 update, noise 0: 1 of 3 blobs are not finite."
+
+
+def test_a_section_that_passed_names_modes_and_the_largest_move():
+    blobs = BlobCounts("update", "noise 0", rows())
+    found = section(result(check(answer(box=(10.0, 20.0, 30.0, 40.5))), blobs=(blobs,))).section()
+    assert found.state == "ok"
+    assert found.summary == (
+        "emulated aarch64 agrees with the network in fp16 on 1 input, boxes move by 0.5 pixels at most."
     )
-    console = Console(width=160, record=True, file=io.StringIO())
-    print_arm(console, found.as_dict(), verbose)
-    text = console.export_text()
-    for words in (
-        *("emulated aarch64", "ncnn-arm64 fp16 update chained", "ncnn-arm64 bf16 update chained"),
-        *("box of the best cell within 0.50 pixels (allowed 1)", "2 NaN, 1 infinite", "all finite"),
-        *("1 of 3 blobs are not finite", "conv_1", "worst of: noise 0"),
-    ):
-        assert words in text
-    assert ("conv_2" in text) == verbose
+    assert found.blocks[-1].text == "fp16 update, noise 0: all 3 blobs finite."
+    assert not any(isinstance(block, Folded) for block in found.blocks)
+    far = section(result(check(answer(cell=(2, 4)), rtol=10.0))).section()
+    assert next(block for block in far.blocks if isinstance(block, Table)).rows[0].cells[:5] == (
+        *("FAILED", "fp16", "update chained", "another", "16.00"),
+    )
+    masked = section(result(check(answer())), masks=(DangerousMask("update", "conv_88", 3, "blob"),)).section()
+    assert any("31=3 on layer conv_88" in line for block in masked.blocks[:2] for line in getattr(block, "lines", ()))
+    assert section().section().state == "bad"
 
 
 @pytest.mark.parametrize(
@@ -259,15 +289,3 @@ def test_modes_differ_in_every_switch_that_matters():
     assert len({tuple(mode.options.items()) for mode in MODES.values()}) == 4
     with pytest.raises(UsageError, match=r"--arm-mode int8: expected one of fp32, fp16s, fp16, bf16"):
         mode_named("int8")
-
-
-def test_the_report_has_a_section():
-    good = arm_section(section(result(check(answer()))).as_dict())
-    assert good.state == "ok"
-    assert "emulated aarch64" in good.summary
-    bad = arm_section(
-        section(result(check(with_nan()), blobs=(BlobCounts("update", "noise 0", rows("conv_1")),))).as_dict()
-    )
-    assert bad.state == "bad"
-    assert "cls holds 2 NaN" in bad.summary
-    assert arm_section({}).state == "bad"

@@ -114,7 +114,7 @@ def test_a_long_name_leaves_room_for_the_figures():
 
 
 def run(clip, target, **options):
-    return run_clip(clip, START, BrightModel(), {"ncnn": BrightModel(**options)}, SPEC, DIMENSIONS, annotate=target)
+    return run_clip(clip, START, BrightModel(), {"ncnn": BrightModel(**options)}, SPEC, DIMENSIONS, 0.9, target)
 
 
 def test_a_folder_of_pictures(clip, tmp_path):

@@ -1,12 +1,10 @@
-"""Tracks as CSV, and the table."""
+"""Tracks as CSV."""
 
 import csv
 
 import pytest
 from clips import report, row
-from rich.console import Console
 
-from converter.checks.clip.table import print_clip
 from converter.checks.clip.tracks import check_tracks, write_tracks
 from converter.errors import UsageError
 
@@ -29,27 +27,6 @@ def test_all_models_side_by_side(tmp_path):
     assert second == ["1", "11.0000", *box, "0.7500", "11.5000", *box, "0.5000", "0.987654", *[""] * 6]
 
 
-@pytest.mark.parametrize("model", ["reference", "ncnn", "onnx"])
-def test_one_model_alone_has_the_golden_columns(tmp_path, model):
-    write_tracks(tmp_path / "t.csv", report(ROWS), model=model)
-    header, first, second = lines(tmp_path / "t.csv")
-    assert header == ["x", "y", "w", "h", "score"]
-    x, score = ("10.0000", "0.7500") if model == "reference" else ("10.5000", "0.5000")
-    assert first == [x, "20.0000", "30.0000", "40.0000", score]
-    assert second == ([""] * 5 if model == "onnx" else [x.replace("10", "11"), *first[1:]])
-
-
-def test_a_report_without_candidates_has_the_golden_columns(tmp_path):
-    write_tracks(tmp_path / "t.csv", report([row(0), row(1)]))
-    assert lines(tmp_path / "t.csv")[0] == ["x", "y", "w", "h", "score"]
-
-
-def test_golden_header(shared, tmp_path):
-    write_tracks(tmp_path / "t.csv", report(ROWS), model="reference")
-    golden = (shared / "golden/bag_official_track.csv").read_text()
-    assert (tmp_path / "t.csv").read_text().splitlines()[0] == golden.splitlines()[0]
-
-
 def test_an_earlier_file_is_replaced_and_nothing_else_is_left(tmp_path):
     (tmp_path / "t.csv").write_text("old")
     write_tracks(tmp_path / "t.csv", report(ROWS))
@@ -65,38 +42,3 @@ def test_a_file_that_cannot_be_written_is_refused(tmp_path):
                 act(target)
     assert [path.name for path in tmp_path.iterdir()] == ["folder.csv"]
     check_tracks(tmp_path / "t.csv")
-
-
-def printed(section, verbose=False, width=80):
-    console = Console(width=width, record=True, file=None, no_color=True)
-    with console.capture() as capture:
-        print_clip(console, section, verbose)
-    return capture.get()
-
-
-def test_table_fits_a_terminal_and_says_what_passed():
-    good = [row(0, ncnn=1.0, onnx=1.0), row(1, ncnn=0.99996, onnx=0.95), row(2, ncnn=0.99998, onnx=0.75)]
-    text = printed(report(good).as_dict())
-    assert "…" not in text
-    (ncnn,) = [line.split() for line in text.splitlines() if line.startswith("ncnn")]
-    (onnx,) = [line.split() for line in text.splitlines() if line.startswith("onnx")]
-    (reference,) = [line.split() for line in text.splitlines() if line.startswith("reference")]
-    assert ncnn == ["ncnn", "0.9999", "0.9999", "1", "none", "2.5e-01", "2.5e-01", "2.0", "100.0", "ok"]
-    assert onnx == ["onnx", "0.8500", "0.7500", "2", "2", "2.5e-01", "2.5e-01", "2.0", "100.0", "FAILED"]
-    assert reference == ["reference", *["-"] * 6, "4.0", "50.0"]
-    assert "2 frames of drawn.avi, 120x90, from 30,20,16,12; a mean IoU of 0.9 passes" in text
-
-
-def test_table_names_what_stopped_a_model():
-    text = " ".join(printed(report(ROWS, onnx="frame 1: 3 of 64 values of cls are NaN").as_dict(), width=120).split())
-    assert "FAILED frame 1: 3 of 64 values of cls are NaN" in text
-    text = " ".join(printed(report(ROWS, problem="frame 2: gave up").as_dict(), width=120).split())
-    assert "FAILED frame 2: gave up" in text
-
-
-def test_verbose_lists_the_worst_frames_of_every_model():
-    rows = [row(0, ncnn=1.0), *(row(index, ncnn=1 - index / 100) for index in range(1, 31))]
-    plain, verbose = printed(report(rows).as_dict()), printed(report(rows).as_dict(), verbose=True)
-    assert verbose.startswith(plain)
-    listed = [line.split() for line in verbose[len(plain) :].splitlines() if "reference" in line]
-    assert [(line[0], line[1]) for line in listed] == [(str(n), f"{1 - n / 100:.4f}") for n in range(21, 31)]

@@ -3,13 +3,11 @@
 import device
 import numpy as np
 import pytest
-from golden_folder import PREPROCESS, TOLERANCES, UPDATE, graph, make_golden, picture, picture_feed, run
-from rich.console import Console
+from golden_folder import PREPROCESS, TOLERANCES, graph, make_golden, picture, picture_feed, run
 
 from converter.checks.dumps.diagnose import diagnose_dumps
 from converter.checks.dumps.layouts import layouts, padded_orders
 from converter.checks.dumps.reading import DumpError, read_numbers
-from converter.checks.dumps.table import print_dumps
 from converter.errors import UsageError
 
 
@@ -238,34 +236,3 @@ def test_padded_orders():
     packed[..., :2] = right[0].transpose(1, 2, 0)
     np.testing.assert_array_equal(packed.ravel()[found[36][0]], right.ravel())
     assert 18 not in found
-
-
-def printed(section, verbose=False):
-    console = Console(width=200, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
-    print_dumps(console, section, verbose)
-    return console.export_text()
-
-
-def test_table_names_tensors_causes_and_what_is_missing(golden, answer, tmp_path):
-    wrong = {"cls": device.sigmoid(answer["cls"]), "features.blocks.1": answer["xf"] * 2}
-    device.write_all(tmp_path / "bag_png" / "update", wrong)
-    (tmp_path / "log.txt").write_text("")
-    section = diagnose(tmp_path, golden).as_dict()
-    text = printed(section)
-    assert "OFF sigmoid_applied" in text
-    assert "update cls: it is a probability, a logit is expected" in text
-    assert "1 inner tensors are right" in text
-    assert "update features.blocks.1" not in text
-    assert "update features.blocks.1" in printed(section, verbose=True)
-    assert "first off in bag.png, in the order of the run: update cls" in text
-    assert "bag_png update reg" in text
-    assert "named after no tensor: log.txt" in text
-
-
-def test_table_of_right_dumps(golden, answer, tmp_path):
-    device.write_all(tmp_path / "bag_png", {"cls": answer["cls"], "reg": device.last(answer["reg"])})
-    text = printed(diagnose(tmp_path, golden).as_dict())
-    assert text.count(" ok") == 2
-    assert "OFF" not in text
-    assert "NHWC" in text
-    assert UPDATE.name in text

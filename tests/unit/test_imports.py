@@ -39,9 +39,15 @@ RUNTIMES = {
 
 
 def imported_names(source, package):
-    """Everything that a source imports, wherever in it: ``from a import b`` counts as a and a.b."""
-    names = set()
-    for node in ast.walk(ast.parse(source)):
+    """Everything that a source imports, wherever in it: ``from a import b`` counts as a and a.b.
+
+    What stands under ``if TYPE_CHECKING`` is never imported.
+    """
+    names, tree = set(), ast.parse(source)
+    tree.body = [
+        node for node in tree.body if not (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING")
+    ]
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):

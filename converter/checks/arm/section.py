@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from converter.checks.arm.blocks import arm_section
 from converter.checks.arm.decision import Best
 from converter.checks.arm.modes import Mode
 from converter.checks.arm.probe import Proof
 from converter.checks.half.masks import DangerousMask
 from converter.proof.compare import Decision, OutputReport, rounded_up
+from converter.report.blocks import Section
 
 FORMAT = "ncnn-arm64"
 
@@ -46,7 +48,7 @@ class ArmCheck:
     def failure(self) -> str:
         wrong = [output for output in self.outputs if not output]
         if wrong:
-            worst = max(wrong, key=_excess)
+            worst = max(wrong, key=self.excess)
             what = f"{worst.name} {self._figures(worst)}"
         elif self.decision is not None and not self.decision:
             what = f"best cell is {self.decision.candidate}, expected {self.decision.reference}"
@@ -55,6 +57,13 @@ class ArmCheck:
         else:
             what = "no output was compared"
         return f"{self.graph} ({self.how}, {self.feed}): {what}"
+
+    @staticmethod
+    def excess(output: OutputReport) -> float:
+        """How many times its tolerance an output is off; infinite where that cannot be said."""
+        if output.problem or not output.allowed:
+            return float("inf")
+        return output.max_abs / output.allowed
 
     def _figures(self, output):
         count = self.counts.get(output.name, {})
@@ -80,12 +89,6 @@ class ArmCheck:
             "best_box": None if self.best is None else self.best.as_dict(),
             "counts": {name: dict(count) for name, count in self.counts.items()},
         }
-
-
-def _excess(output):
-    if output.problem or not output.allowed:
-        return float("inf")
-    return output.max_abs / output.allowed
 
 
 @dataclass(frozen=True)
@@ -210,3 +213,6 @@ class ArmSection:
             "modes": [mode.as_dict() for mode in self.modes],
             "masks": [mask.as_dict() for mask in self.masks],
         }
+
+    def section(self) -> Section:
+        return arm_section(self)

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from converter.checks.clip.section import NOTABLE, clip_section
 from converter.families.lighttrack.tracking import Estimate
 from converter.proof.boxes import Box
+from converter.report.blocks import Section
 
 REFERENCE = "reference"
-# An overlap below this is worth looking at, whatever the floor for the mean.
-NOTABLE = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,14 +143,20 @@ class ClipReport:
     def __bool__(self):
         return self.problem is None and bool(self.candidates) and all(self.candidates)
 
+    @property
+    def tracked(self) -> int:
+        """Frames that the reference tracked; the first is given."""
+        return max(0, len(self.frames) - 1)
+
     def as_dict(self) -> dict[str, Any]:
+        """Without the thumbnails."""
         return {
             "passed": bool(self),
             "clip": {"name": self.clip, "width": self.size[0], "height": self.size[1], "fps": self.fps},
             "box": list(self.box.values),
             "min_iou": self.min_iou,
             "notable_iou": NOTABLE,
-            "reference": {"problem": self.problem, "tracked": max(0, len(self.frames) - 1), **self.speed.as_dict()},
+            "reference": {"problem": self.problem, "tracked": self.tracked, **self.speed.as_dict()},
             "candidates": [candidate.as_dict() for candidate in self.candidates],
             "frames": [row.as_dict() for row in self.frames],
         }
@@ -163,6 +169,9 @@ class ClipReport:
             return f"{self.clip}: no model to compare"
         failed = [candidate for candidate in self.candidates if not candidate]
         return f"{self.clip}: {'; '.join(candidate.failure() for candidate in failed)}" if failed else ""
+
+    def section(self) -> Section:
+        return clip_section(self)
 
 
 def candidate_report(

@@ -2,7 +2,7 @@
 
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack, closing
 from pathlib import Path
 
@@ -19,22 +19,17 @@ from converter.proof.chain import TrackedModel
 from converter.spec.dimensions import Dimensions
 from converter.spec.network import NetworkSpec
 from converter.track.annotate import annotation
-from converter.track.frames import Clip, open_clip
-
-MIN_IOU = 0.9
-
-FrameCallback = Callable[[int, int | None], None]
+from converter.track.frames import Clip
 
 
 def run_clip(
-    clip: Path | Clip,
+    clip: Clip,
     box: Box,
     reference: TrackedModel,
     candidates: Mapping[str, TrackedModel],
     spec: NetworkSpec,
     dimensions: Dimensions,
-    min_iou: float = MIN_IOU,
-    on_frame: FrameCallback | None = None,
+    min_iou: float,
     annotate: Path | None = None,
 ) -> ClipReport:
     """Track a clip with the reference and with every candidate, frame by frame.
@@ -42,20 +37,18 @@ def run_clip(
     A model that fails on the way is a result, not an exception; the others go on without it.
 
     Args:
-        clip: where it lies, or already opened.
+        clip: opened.
         box: around the target in the first frame.
         reference: the PyTorch network.
         candidates: name -> converted model.
         spec, dimensions: of the network.
         min_iou: the least mean overlap that passes.
-        on_frame: told (frame index, number of frames or None) after every frame.
         annotate: a video file or a folder to draw all boxes into.
 
     Raises:
-        UsageError: for a clip, a box, a config or an ``annotate`` that cannot be used.
+        UsageError: for a box, a config or an ``annotate`` that cannot be used.
         ConversionError, DependencyError: when the drawn frames cannot be written.
     """
-    clip = clip if isinstance(clip, Clip) else open_clip(clip)
     check_box(box, clip.size)
     runs = {name: _Run(model, spec, dimensions) for name, model in {REFERENCE: reference, **dict(candidates)}.items()}
     rows: list[FrameRow] = []
@@ -71,8 +64,6 @@ def run_clip(
             worst.offer(row, frame)
             if write:
                 write(painted(frame, row))
-            if on_frame:
-                on_frame(index, clip.count)
             if candidates and all(runs[name].problem for name in candidates):
                 break
     frames = tuple(rows)

@@ -26,29 +26,21 @@ def check_tracks(path: Path) -> None:
         raise UsageError(f"--tracks {path}: no permission to write to {path.parent}")
 
 
-def write_tracks(path: Path, report: ClipReport, model: str | None = None) -> None:
+def write_tracks(path: Path, report: ClipReport) -> None:
     """Write a line for every frame; boxes in pixels with four decimals, nothing where a model had stopped.
 
     Columns are ``frame``, then ``reference_x`` to ``reference_score``, then the same and ``_iou`` for every
-    candidate. For one model alone (``model``, or a report without candidates) they are ``x,y,w,h,score``.
+    candidate.
 
     Raises:
         UsageError: when the file cannot be written.
     """
-    names = [REFERENCE, *(candidate.name for candidate in report.candidates)]
-    if model is None and len(names) == 1:
-        model = REFERENCE
+    titles = [f"{REFERENCE}_{column}" for column in COLUMNS]
+    titles += [f"{candidate.name}_{column}" for candidate in report.candidates for column in (*COLUMNS, "iou")]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    if model:
-        writer.writerow(COLUMNS)
-        writer.writerows(_cells(_estimate(row, model)) for row in report.frames)
-    else:
-        titles = [
-            f"{name}_{column}" for name in names for column in (*COLUMNS, *([] if name == REFERENCE else ["iou"]))
-        ]
-        writer.writerow(["frame", *titles])
-        writer.writerows(_line(row) for row in report.frames)
+    writer.writerow(["frame", *titles])
+    writer.writerows(_line(row) for row in report.frames)
     draft = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}")
     try:
         draft.write_text(text.getvalue(), encoding="utf-8")
@@ -64,10 +56,6 @@ def _line(row):
     for name, estimate in row.candidates.items():
         cells += [*_cells(estimate), "" if estimate is None else f"{row.overlaps[name]:.6f}"]
     return cells
-
-
-def _estimate(row, name):
-    return row.reference if name == REFERENCE else row.candidates[name]
 
 
 def _cells(estimate):

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from converter.checks.dumps.causes import Cause
+from converter.checks.dumps.section import dumps_section
 from converter.proof.compare import OutputReport
+from converter.report.blocks import Section
 
 
 @dataclass(frozen=True)
@@ -127,6 +129,9 @@ class DumpsReport:
             "notes": list(self.notes),
             "runs": self.runs,
         }
+
+    def section(self) -> Section:
+        return dumps_section(self)
 
 
 def _place(tensor: TensorReport) -> Mapping[str, str]:

@@ -1,0 +1,144 @@
+"""The layer walks for people: where each goes wrong first, its neighbours, and the error from layer to layer."""
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+
+from converter.checks.layers.walk import FirstBad, LayerRow, LayerWalk
+from converter.report.blocks import BAD, NOTE, OK, Block, Charts, Folded, Row, Section, Table, Text, columns
+from converter.report.charts import Limit, Series, curve
+from converter.report.text import cosine, count, error, interval, listed
+
+TITLE = "Layer by layer"
+AROUND = 3
+WORST = 5
+_SHORT = ("Verdict", "Layer", "Type", ">max |Δ|", ">Allowed", ">Of range")
+_LONG = ("Verdict", ">#", "Layer", "Type", "In the network", ">max |Δ|", ">Allowed", ">Of range", ">Cosine", ">Range")
+
+Numbered = tuple[int, LayerRow]
+
+
+def layers_section(walks: Sequence[LayerWalk]) -> Section:
+    """Every graph that was walked."""
+    if not walks:
+        return Section("layers", TITLE, BAD, "No graph was walked.")
+    failed = [walk for walk in walks if not walk]
+    if failed:
+        first = [f"{_name(walk)} {walk.first_bad.layer}" if walk.first_bad else _name(walk) for walk in failed]
+        summary = f"Something is wrong in {len(failed)} of {count(len(walks), 'graph')}, first at: {listed(first)}."
+    else:
+        matched, total = sum(walk.matched for walk in walks), sum(walk.total for walk in walks)
+        summary = f"No layer is to blame: {matched} of {count(total, 'layer')} matched with the network's."
+    blocks = [block for index, walk in enumerate(walks) for block in _blocks(f"l{index}", walk)]
+    return Section("layers", TITLE, BAD if failed else OK, summary, tuple(blocks))
+
+
+def _blocks(key: str, walk: LayerWalk) -> Iterator[Block]:
+    if not walk:
+        yield Text(f"{_finding(walk)}.", BAD)
+    yield Text(_counts(walk))
+    if not walk.rows:
+        return
+    name, numbered = _name(walk), list(enumerate(walk.rows, 1))
+    if near := _around(numbered, walk.first_bad):
+        yield Table(columns(*_SHORT), tuple(_short(row, walk.first_bad) for _, row in near))
+    yield Charts((_drawing(key, walk),))
+    worst = sorted((one for one in numbered if _share(one[1])), key=lambda one: -_share(one[1]))[:WORST]
+    if worst:
+        table = _table(sorted(worst, key=lambda one: one[0]), walk.first_bad, "Nearest to the tolerance, or beyond it.")
+        yield Folded(f"{name}: the {count(len(worst), 'worst layer')}", (table,))
+    yield Folded(f"{name}: all {count(len(numbered), 'layer')}", (_table(numbered, walk.first_bad),), brief=False)
+
+
+def _name(walk: LayerWalk) -> str:
+    return f"{walk.format} {walk.graph}"
+
+
+def _finding(walk: LayerWalk) -> str:
+    first = walk.first_bad
+    if first is None:
+        return walk.failure()
+    where = " ".join(part for part in (first.module, first.operation) if part)
+    inside = f", in the network {where}" if where else ""
+    return f"{_name(walk)}: first wrong layer is {first.layer} ({first.type}{inside}): {first.reason}"
+
+
+def _counts(walk: LayerWalk) -> str:
+    beyond = sum(not row for row in walk.rows)
+    parts = [f"{walk.matched} of {count(walk.total, 'layer')} matched"]
+    parts += [f"{beyond} beyond the tolerance"] if beyond else []
+    parts += [f"{count(walk.rounding, 'layer')} beyond the tolerance through rounding alone"] if walk.rounding else []
+    return f"{_name(walk)}: {'; '.join(parts)}."
+
+
+def _around(numbered: list[Numbered], first: FirstBad | None) -> list[Numbered]:
+    """The blamed layer among its neighbours; where it computes nothing, the first that is beyond the tolerance."""
+    if first is None:
+        return []
+    places = [index for index, (_, row) in enumerate(numbered) if row.layer == first.layer]
+    places += [index for index, (_, row) in enumerate(numbered) if not row]
+    return numbered[max(0, places[0] - AROUND) : places[0] + AROUND + 1] if places else []
+
+
+def _share(row: LayerRow) -> float:
+    """Of the tolerance; infinite where the layer gives nothing that can be compared."""
+    if row.problem:
+        return 0.0 if row else math.inf
+    if row.max_abs is None or row.allowed is None:
+        return 0.0
+    return row.max_abs / row.allowed if row.allowed else (math.inf if row.max_abs else 0.0)
+
+
+def _limit(row: LayerRow) -> float | None:
+    """The tolerance as a share of the reference's range."""
+    if row.allowed is None or row.minimum is None or row.maximum is None or row.maximum <= row.minimum:
+        return None
+    return row.allowed / (row.maximum - row.minimum)
+
+
+def _drawing(key: str, walk: LayerWalk) -> tuple[str, ...]:
+    rows, first = walk.rows, walk.first_bad
+    relative = tuple(row.relative for row in rows)
+    limit = tuple(_limit(row) for row in rows)
+    place = next((index for index, row in enumerate(rows) if first and row.layer == first.layer), None)
+    mark = None if first is None or place is None else (place, f"{first.layer}: first wrong")
+    largest = max((value for value in relative if value is not None), default=None)
+    about = (
+        f"Largest difference of each layer as a share of its range, {count(len(rows), 'layer')} in the order of the "
+        f"file; the largest is {error(largest)}. "
+    )
+    about += f"The first wrong layer is {first.layer}." if first else "No layer is to blame."
+    failed = frozenset(index for index, row in enumerate(rows) if not row)
+    lines = [Series("|Δ| / range, layer by layer", relative, failed)]
+    limits = [Limit("tolerance", limit)] if any(limit) else []
+    return curve(key, f"{_name(walk)}: error from layer to layer", about, lines, limits, mark)
+
+
+def _verdict(row: LayerRow, first: FirstBad | None) -> tuple[str, str]:
+    """In words, and the row's state."""
+    if first and row.layer == first.layer:
+        return "first wrong", BAD
+    if not row:
+        return row.problem or "beyond", BAD
+    if row.problem:
+        return f"made up for by later layers: {row.problem}", NOTE
+    return ("ok", "") if row.matched else ("not matched", NOTE)
+
+
+def _short(row: LayerRow, first: FirstBad | None) -> Row:
+    verdict, state = _verdict(row, first)
+    return Row((verdict, row.layer, row.type, *map(error, (row.max_abs, row.allowed, row.relative))), state)
+
+
+def _table(numbered: Iterable[Numbered], first: FirstBad | None, about: str = "") -> Table:
+    rows = []
+    for number, row in numbered:
+        verdict, state = _verdict(row, first)
+        cells = (
+            *(verdict, str(number), row.layer, row.type),
+            ": ".join(part for part in (row.module, row.operation) if part),
+            *map(error, (row.max_abs, row.allowed, row.relative)),
+            cosine(row.cosine),
+            interval(row.minimum, row.maximum),
+        )
+        rows.append(Row(cells, state))
+    return Table(columns(*_LONG), tuple(rows), about, long=True)
