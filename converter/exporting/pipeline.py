@@ -79,7 +79,7 @@ def export(options: ExportOptions, on_stage: StageCallback | None = None) -> "Ma
             verification = _verify(options, comparisons, runners, network.about)
             inputs = sum(map(len, feeds))
             notes.append(f"on {inputs} inputs" if inputs else "left out")
-        arm = _on_arm(options, options.arm, workspace.folder, comparisons, stages) if options.arm else None
+        arm = _on_arm(options.arm, workspace.folder, comparisons, stages) if options.arm else None
         golden = None
         if options.golden:
             with stages("golden") as notes:
@@ -113,8 +113,8 @@ def _checked(options: ExportOptions) -> Plan:
         if given and "ncnn" not in options.formats:
             raise UsageError(f"{option} is about ncnn models; add --format ncnn")
     if options.arm:
-        from converter.checks.arm.job import check_tolerances
         from converter.checks.arm.root import arm_root
+        from converter.checks.arm.tolerances import check_tolerances
 
         arm_root(options.arm.root)
         check_tolerances(options.network, options.arm.modes)
@@ -274,24 +274,13 @@ def _oldest_ncnn(folder: Path, trackers: Sequence[TrackerModels]) -> str | None:
     return max(known) if known and len(known) == len(releases) else None
 
 
-def _on_arm(
-    options: ExportOptions, asked: ArmOptions, folder: Path, comparisons: Sequence[Comparison], stages: Stages
-) -> dict[str, Any]:
+def _on_arm(asked: ArmOptions, folder: Path, comparisons: Sequence[Comparison], stages: Stages) -> dict[str, Any]:
     """The ncnn models on the emulated ARM cpu, a gate of its own; one that serves several sizes at its first."""
-    from converter.checks.arm.job import arm_job
     from converter.checks.arm.root import read_root
-    from converter.checks.arm.run import check_arm
+    from converter.checks.arm.run import ArmRun, check_arm
 
-    groups = [
-        (
-            [(model.graph, model.paths(folder)) for model in comparison.tracker.of("ncnn")],
-            *(comparison.feeds, comparison.outputs),
-        )
-        for comparison in with_other_graphs(comparisons, lambda each: each.tracker.graphs("ncnn"))
-    ]
-    stride = comparisons[0].tracker.dimensions.stride
-    job = arm_job(read_root(asked.root), asked, options.network, stride, groups)
-    section = check_arm(job, stages)
+    others = with_other_graphs(comparisons, lambda each: each.tracker.graphs("ncnn"))
+    section = check_arm(ArmRun(read_root(asked.root), asked, folder, others), stages)
     if not section:
         raise VerificationError(f"{section.failure()}; nothing was published", result={"arm": section.as_dict()})
     return section.as_dict()

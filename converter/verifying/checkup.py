@@ -6,8 +6,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from converter.checks.arm.job import check_tolerances
 from converter.checks.arm.root import ArmRoot, arm_root
+from converter.checks.arm.tolerances import check_tolerances
 from converter.errors import ConversionError, UsageError, VerificationError
 from converter.folder.exported import describe, file_problems
 from converter.folder.golden_index import GOLDEN_INDEX

@@ -140,15 +140,10 @@ def arm(
     stages: Stages,
 ):
     """The ncnn models on the emulated ARM cpu; its answers become golden vectors where they are asked for."""
-    from converter.checks.arm.job import arm_job
-    from converter.checks.arm.run import Answered, check_arm
+    from converter.checks.arm.run import Answered, ArmRun, check_arm
 
-    tracker = comparison.tracker
-    models = [(model.graph, model.paths(subject.folder)) for model in tracker.of("ncnn")]
-    groups = [(models, comparison.feeds, comparison.outputs)]
-    job = arm_job(root, options.arm, tracker.network, tracker.dimensions.stride, groups)
     answered: list[Answered] = []
-    section = check_arm(job, stages, answered.append)
+    section = check_arm(ArmRun(root, options.arm, subject.folder, [comparison]), stages, answered.append)
     if section and options.golden_from != "torch":
         with stages("golden") as notes:
             write_arm_vectors(options, subject, reference.network, comparison, section, answered)

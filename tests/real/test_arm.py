@@ -13,19 +13,25 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from comparisons import models_of
 from test_half import Model, reported, scalable_pair, specs
 
 from commands import Finished, command, environment, lt_export, lt_verify
 from conftest import TINY
-from converter.checks.arm.job import ArmGroup, ArmJob, ArmModel
+from converter.checks.arm.modes import DEFAULT_CPU
+from converter.checks.arm.process import TIMEOUT
 from converter.checks.arm.root import arm_root, default_folder
-from converter.checks.arm.run import check_arm
+from converter.checks.arm.run import ArmRun, check_arm
 from converter.checks.half.masks import protect_files
 from converter.errors import DependencyError
+from converter.families.dimensions import dimensions_of
 from converter.formats.ncnn.param import load_param
+from converter.proof.comparison import Comparison
 from converter.proof.feeds import Feed, noise_feeds
 from converter.spec.config import network_for
+from converter.spec.model import TrackerModels
 from converter.spec.network import ArmTolerances, Tolerance
+from converter.spec.options import ArmOptions
 from converter.util.stages import Stages
 
 pytestmark = [pytest.mark.real, pytest.mark.arm]
@@ -70,10 +76,12 @@ def on_arm(root, model, feeds, *modes, answers=None, **more):
     _, network = network_for(None, None, SMALL)
     wide = ArmTolerances(tolerances=dict.fromkeys(network.tensors, Tolerance(rtol=0.4)), box_pixels=2.0, score=0.1)
     network = network.model_copy(update={"arm": dict.fromkeys(network.arm, wide)})
-    models = [ArmModel(graph, model.files(graph.name)) for graph in model.graphs]
+    tracker = TrackerModels(network, dimensions_of(network), models_of(model.graphs, named="lighttrack_{}"))
     answers = answers or [model.answers(feed) for feed in feeds]
-    job = ArmJob(root, [ArmGroup(models, feeds, answers)], network, 8, modes or ("fp16",), **more)
-    return check_arm(job, Stages())
+    comparison = Comparison(tracker, tuple(feeds), tuple(answers), {}, 1e-5)
+    given = {"cpu": DEFAULT_CPU, "inputs": 1, "blobs": False, "timeout": TIMEOUT, **more}
+    options = ArmOptions(root=Path("unused"), modes=modes or ("fp16",), **given)
+    return check_arm(ArmRun(root, options, model.folder, [comparison]), Stages())
 
 
 def result_of(done: Finished):

@@ -25,7 +25,7 @@ class ArmRunner:
         ConversionError: when ncnn does not load the files, or has no such blobs.
     """
 
-    def __init__(self, process: ArmProcess, files: tuple[Path, Path], graph: GraphSpec):
+    def __init__(self, process: ArmProcess, files: tuple[Path, ...], graph: GraphSpec):
         self.process, self.files, self.graph = process, files, graph
         self.name = str(files[0].absolute())
         found, _ = process.call("load", name=self.name, param=self.name, weights=str(files[1].absolute()))

@@ -1,0 +1,47 @@
+"""What is run on the emulated ARM cpu: the inputs and tolerances that were asked for."""
+
+from pathlib import Path
+
+import pytest
+from comparisons import NETWORK, comparison_of
+
+from converter.checks.arm.run import ArmRun
+from converter.checks.arm.tolerances import allowed_in, check_tolerances
+from converter.errors import UsageError
+from converter.proof.feeds import Feed
+from converter.spec.network import Tolerance
+from converter.spec.options import ArmOptions
+
+
+def run_of(**options):
+    given = {"root": Path("root"), "modes": ("fp16", "fp32"), "cpu": "max", "inputs": 2, "blobs": True, "timeout": 5.0}
+    feeds = [Feed(name, {}) for name in ("noise 0", "noise 1", "picture")]
+    comparison = comparison_of([], feeds, [{"name": feed.name} for feed in feeds])
+    return ArmRun(None, ArmOptions(**{**given, **options}), Path(), [comparison] * 2)
+
+
+def inputs(run):
+    return run.inputs_of(run.comparisons[0])
+
+
+def test_the_last_inputs_are_run_which_are_real_pictures():
+    assert [(feed.name, outputs["name"]) for feed, outputs in inputs(run_of())] == [
+        *(("noise 1", "noise 1"), ("picture", "picture"))
+    ]
+    assert [feed.name for feed, _ in inputs(run_of(inputs=1))] == ["picture"]
+    assert len(inputs(run_of(inputs=9))) == 3
+
+
+def test_one_tolerance_replaces_those_of_every_output_and_mode():
+    assert allowed_in(NETWORK, "fp16", None) is NETWORK.arm["fp16"]
+    assert NETWORK.arm.keys() == {"fp32", "fp16s", "fp16", "bf16"}
+    for name, mode in NETWORK.arm.items():
+        allowed = allowed_in(NETWORK, name, 0.5)
+        assert allowed.tolerances == dict.fromkeys(("z", "x", "zf", "xf", "cls", "reg"), Tolerance(rtol=0.5))
+        assert allowed.box_pixels == mode.box_pixels
+
+
+def test_a_mode_without_tolerances_is_refused():
+    check_tolerances(NETWORK, ["fp16", "bf16"])
+    with pytest.raises(UsageError, match="arm has no 'int8'"):
+        check_tolerances(NETWORK, ["fp16", "int8"])
