@@ -9,10 +9,16 @@ LEFT, RIGHT = "left", "right"
 
 @dataclass(frozen=True)
 class Column:
-    """A column; ``align`` is left for words and right for figures."""
+    """A column.
+
+    Attributes:
+        align: left for words and right for figures.
+        priority: 0 is always shown; on a narrow terminal the column with the highest number is left out first.
+    """
 
     title: str
     align: str = LEFT
+    priority: int = 0
 
 
 @dataclass(frozen=True)
