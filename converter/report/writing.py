@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from converter.errors import ConversionError, UsageError
+from converter.report.html import html_of
+from converter.report.markdown import markdown_of
 from converter.report.page import report_of
-from converter.report.rendering import html_of, markdown_of
 from converter.report.sections.clip import Thumbnails
 
 LANGUAGES = {".html": html_of, ".htm": html_of, ".md": markdown_of}

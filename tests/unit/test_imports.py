@@ -33,7 +33,7 @@ RUNTIMES = {
     "onnxsim": {"converter.formats.onnx.convert"},
     "onnxruntime": {"converter.formats.onnx.runner"},
     "cv2": {"converter.util.opencv"},
-    "jinja2": {"converter.report.rendering"},
+    "jinja2": {"converter.report.templating"},
     "matplotlib": {"converter.bench.plot"},
 }
 

@@ -9,8 +9,9 @@ from xml.etree import ElementTree
 import pytest
 from report_results import JPEG, PNG, check, clip, dumps, full, half, layers, output, result
 
+from converter.report.html import html_of
+from converter.report.markdown import markdown_of, markdown_text
 from converter.report.page import report_of
-from converter.report.rendering import html_of, markdown_of, markdown_text
 from converter.report.text import cosine, error, interval, listed, overlap, percent, plain, times, upper
 
 NASTY = """<img src=x onerror="a()"> & 'it' | `code` *bold* [x](y) @team\nnext"""

@@ -1,27 +1,21 @@
-"""From a Report to HTML or Markdown, with the templates beside this module."""
+"""From a Report to Markdown."""
 
 import re
-from functools import cache
+from collections.abc import Iterable
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from converter.report.blocks import BAD, NOTE, OK, OPEN, RIGHT, Report, Table
+from converter.report.blocks import BAD, RIGHT, Report, Table
+from converter.report.templating import render
 
 # Rows of a long table that a pull request is spared.
 MOST_ROWS = 40
-STATES = {OK: "passed", BAD: "failed", NOTE: "", OPEN: "not checked"}
 _SPECIAL = re.compile(r"([\\`*_\[\]~|#!])")
-
-
-def html_of(report: Report) -> str:
-    """A whole page that needs nothing else."""
-    return _environment().get_template("page.html.j2").render(report=report, states=STATES)
 
 
 def markdown_of(report: Report) -> str:
     """GitHub's Markdown, short enough for a comment."""
-    text = _environment().get_template("summary.md.j2").render(report=report, states=STATES)
+    text = render("summary.md.j2", report, {"md": markdown_text, "md_table": markdown_table})
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 
@@ -49,23 +43,5 @@ def markdown_table(table: Table) -> Markup:
     return Markup("\n".join(lines))
 
 
-def _line(cells):
+def _line(cells: Iterable[str]) -> str:
     return f"| {' | '.join(cells)} |"
-
-
-def _kind(block):
-    return type(block).__name__.lower()
-
-
-@cache
-def _environment():
-    environment = Environment(
-        loader=PackageLoader("converter.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters.update(md=markdown_text, md_table=markdown_table, kind=_kind)
-    return environment
