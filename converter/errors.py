@@ -19,12 +19,12 @@ class VerificationError(ConverterError):
     Args:
         message: the one-line verdict.
         report: the :class:`converter.proof.verify.Report` behind it.
-        result: everything that ``lt-verify`` found, as it goes into its JSON.
+        result: everything that was found; ``as_dict()`` is its JSON object.
     """
 
     exit_code = 1
 
-    def __init__(self, message: str, report: Any = None, result: dict[str, Any] | None = None):
+    def __init__(self, message: str, report: Any = None, result: Any = None):
         super().__init__(message)
         self.report = report
         self.result = result

@@ -12,6 +12,7 @@ from converter.bench.measure import PARTS, Turn
 from converter.bench.notes import notes_of
 from converter.bench.options import BenchOptions
 from converter.bench.statistics import figures, order_of
+from converter.folder.exported import FileProblem
 from converter.folder.listing import GENERATOR, SCHEMA_VERSION, tool_versions
 from converter.util.version import version
 from converter.verifying.subject import Subject
@@ -28,7 +29,7 @@ class Measured:
         left_out: who was asked for and has no such mode.
         turns: of every candidate, a turn of every round.
         not_finite: label -> outputs that were not finite.
-        problems: of files: [{file, problem}].
+        problems: of files.
         loads: load average before and after, None where the system does not tell.
         warm_up: runs of each part that were not counted, at most.
     """
@@ -37,7 +38,7 @@ class Measured:
     left_out: Sequence[Candidate]
     turns: Sequence[Sequence[Mapping[str, Turn]]]
     not_finite: Mapping[str, Sequence[str]]
-    problems: Sequence[Mapping[str, str]]
+    problems: Sequence[FileProblem]
     loads: tuple[float | None, float | None]
     warm_up: int
 
@@ -82,7 +83,10 @@ def result_of(options: BenchOptions, subject: Subject, measured: Measured) -> di
             "seconds": options.seconds,
             "seed": options.seed,
         },
-        "files": {"status": "failed" if measured.problems else "passed", "problems": list(measured.problems)},
+        "files": {
+            "status": "failed" if measured.problems else "passed",
+            "problems": [problem.as_dict() for problem in measured.problems],
+        },
         "results": results,
         "left_out": [_about(candidate) for candidate in measured.left_out],
         "ratios": ratios,

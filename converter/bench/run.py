@@ -10,7 +10,7 @@ from converter.bench.measure import measure
 from converter.bench.options import BenchOptions
 from converter.bench.result import Measured, result_of
 from converter.errors import UsageError
-from converter.folder.exported import file_problems
+from converter.folder.exported import FileProblem, file_problems
 from converter.formats.format import check_runtime
 from converter.formats.isolated import WorkerProcess
 from converter.util.files import sha256
@@ -87,18 +87,18 @@ def _subject(options) -> Subject:
     return subject
 
 
-def _look_at_files(options, subject) -> list[dict[str, str]]:
+def _look_at_files(options, subject) -> list[FileProblem]:
     """What is wrong with the files that will be measured; changed ones are measured all the same.
 
     Raises:
         UsageError: when one is missing.
     """
     used = {name for model in subject.tracker.models for name in model.files}
-    problems = [each for each in file_problems(options.subject.folder, subject.manifest) if each["file"] in used]
+    problems = [each for each in file_problems(options.subject.folder, subject.manifest) if each.file in used]
     for each in problems:
-        if not (options.subject.folder / each["file"]).is_file():
-            raise UsageError(f"export {options.subject.folder}: {each['file']} is missing; export again")
-        log.warning("%s %s: what is measured is not what was verified", each["file"], each["problem"])
+        if not (options.subject.folder / each.file).is_file():
+            raise UsageError(f"export {options.subject.folder}: {each.file} is missing; export again")
+        log.warning("%s %s: what is measured is not what was verified", each.file, each.problem)
     return problems
 
 

@@ -122,17 +122,12 @@ def invoke(app: typer.Typer, program: str, arguments: Sequence[str]) -> int:
         return _report(program, line, BUG, as_json)
 
 
-def checks_of(error: ConverterError) -> list[dict[str, Any]]:
-    """The figures behind a failed verification."""
-    report = getattr(error, "report", None)
-    return [check.as_dict() for check in report.checks] if report is not None else []
+def _findings(error: ConverterError) -> tuple[Any, Any]:
+    """What is behind a failed verification: a report, or more."""
+    return getattr(error, "report", None), getattr(error, "result", None)
 
 
-def _findings(error):
-    return checks_of(error), getattr(error, "result", None)
-
-
-def _report(program, message, code, as_json, checks=(), result=None):
+def _report(program: str, message: str, code: int, as_json: bool, report: Any = None, result: Any = None) -> int:
     """The one line on stderr; on stdout, where JSON was asked for, the same as JSON."""
     if os.environ.get("LT_DEBUG"):
         import traceback
@@ -141,8 +136,10 @@ def _report(program, message, code, as_json, checks=(), result=None):
     line = " ".join(message.split())
     if as_json:
         answer = {"exit_code": code, "message": line.removeprefix("error: ")}
-        whole = {**result, "error": answer} if result else {"error": {**answer, "checks": list(checks)}}
+        checks = [check.as_dict() for check in report.checks] if report is not None else []
+        found = result.as_dict() if result is not None else {}
+        whole = {**found, "error": answer} if found else {"error": {**answer, "checks": checks}}
         with suppress(OSError):  # where stdout cannot be written, stderr says so
-            print(json.dumps(whole, indent=2 if result else None))
+            print(json.dumps(whole, indent=2 if found else None))
     print(f"{program}: {line}", file=sys.stderr)
     return code

@@ -1,6 +1,5 @@
 """``lt-export``: parse, build ExportOptions, call, print."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -20,7 +19,6 @@ from converter.checks.arm.command import (
 )
 from converter.cli.command import (
     HELP_OPTIONS,
-    checks_of,
     finite,
     format_names,
     invoke,
@@ -358,28 +356,27 @@ def export_command(
 
 
 def _run(options, as_json, verbose, quiet):
-    from converter.checks.arm.table import print_arm
-    from converter.cli.summary import print_checks, print_summary
+    from converter.cli.show import show_export
     from converter.exporting.pipeline import export
+    from converter.proof.section import proof_section
+    from converter.report.terminal import print_section
 
-    table = summary_console(as_json)
+    console = summary_console(as_json)
     with StageLines(quiet, detailed=verbose) as stages:
         stages("start", process.age(), "Python, command line")
         try:
-            manifest = export(options, stages).model_dump(mode="json")
+            exported = export(options, stages)
         except VerificationError as error:
             stages.stop()
-            if checks := checks_of(error):
-                print_checks(table, checks, verbose)
-            if arm := (error.result or {}).get("arm"):
-                print_arm(table, arm, verbose)
+            if error.report is not None:
+                print_section(console, proof_section(error.report.checks), verbose)
+            if error.result is not None:
+                print_section(console, error.result.arm.section(), verbose)
             raise
     if as_json:
-        print(json.dumps(manifest, indent=2))
+        print(exported.manifest.text(), end="")
     elif not quiet:
-        if manifest["arm"]:
-            print_arm(table, manifest["arm"], verbose)
-        print_summary(table, manifest, options.output, verbose)
+        show_export(console, exported, options.output, verbose)
     stages.close(process.age())
 
 

@@ -372,7 +372,7 @@ def _search_sizes(export, network, template_size, search_size) -> tuple[int, ...
 
 
 def _run(options, as_json, verbose, quiet):
-    from converter.cli.findings import print_result
+    from converter.cli.show import show_result
     from converter.verifying.checkup import LAST_STAGE, check
 
     console = summary_console(as_json)
@@ -381,13 +381,13 @@ def _run(options, as_json, verbose, quiet):
             result = check(options, stages)
         except VerificationError as error:
             stages.stop()
-            if error.result:
-                print_result(console, error.result, verbose)
+            if error.result is not None:
+                show_result(console, error.result, verbose)
             raise
     if as_json:
-        print(json.dumps(result, indent=2))
+        print(json.dumps(result.as_dict(), indent=2))
     elif not quiet:
-        print_result(console, result, verbose)
+        show_result(console, result, verbose)
 
 
 def call(arguments: Sequence[str]) -> int:

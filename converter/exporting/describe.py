@@ -59,7 +59,7 @@ def manifest_of(
         tracker=tracker_entry(options.network, trackers[0].dimensions, sizes=tuple(map(_sizes, trackers))),
         tools=tool_versions(packages),
         verification=made.verification,
-        arm=made.arm,
+        arm=made.arm.as_dict() if made.arm else None,
     )
 
 

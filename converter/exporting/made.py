@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from converter.folder.manifest import VerificationEntry
+from converter.checks.arm.section import ArmSection
+from converter.folder.manifest import Manifest, VerificationEntry
 from converter.proof.comparison import Comparison
+from converter.proof.verify import Report
 from converter.spec.model import TrackerModels
 from converter.spec.network import GraphSpec
 
@@ -23,7 +25,7 @@ class Made:
         network: with the trained weights.
         folder: the model files are there.
         multiply_adds: of one run of each graph.
-        verification: the proof's figures, or that there are none.
+        verification: the proof's figures, or that there are none; ``report`` is what they are of.
         protected: ncnn graph to layers without half arithmetic; None where nobody asked for it.
         arm: what the emulated ARM cpu computed; None where nobody asked for it.
         golden: the index of the golden vectors.
@@ -35,11 +37,37 @@ class Made:
     folder: Path
     multiply_adds: Mapping[GraphSpec, int]
     verification: VerificationEntry
+    report: Report | None
     protected: dict[str, tuple[str, ...]] | None
-    arm: dict[str, Any] | None
+    arm: ArmSection | None
     golden: dict[str, Any] | None
     oldest_ncnn: str | None
 
     @property
     def trackers(self) -> list[TrackerModels]:
         return [comparison.tracker for comparison in self.comparisons]
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A published export.
+
+    Attributes:
+        manifest: of the folder.
+        report: every comparison; None without proof.
+        arm: what the emulated ARM cpu computed; None where nobody asked for it.
+    """
+
+    manifest: Manifest
+    report: Report | None
+    arm: ArmSection | None
+
+
+@dataclass(frozen=True)
+class ArmFailure:
+    """Models that did not pass on the emulated ARM cpu, for a :class:`converter.errors.VerificationError`."""
+
+    arm: ArmSection
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"arm": self.arm.as_dict()}

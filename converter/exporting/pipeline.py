@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from converter.errors import ConversionError, UsageError, VerificationError
-from converter.exporting.made import Made
+from converter.exporting.made import ArmFailure, Exported, Made
 from converter.exporting.plan import Plan, plan_export
 from converter.formats.format import FORMATS, Conversion, Job, Traced, check_dependencies
 from converter.formats.source import Source
@@ -21,16 +21,18 @@ from converter.spec.options import ArmOptions, ExportOptions
 from converter.util.stages import StageCallback, Stages
 
 if TYPE_CHECKING:
+    from converter.checks.arm.section import ArmSection
     from converter.folder.manifest import Manifest, VerificationEntry
     from converter.folder.workspace import Workspace
     from converter.network.load import LoadedNetwork
+    from converter.proof.verify import Report
 
 log = logging.getLogger(__name__)
 
 Runners = Mapping[Model, Runner]
 
 
-def export(options: ExportOptions, on_stage: StageCallback | None = None) -> "Manifest":
+def export(options: ExportOptions, on_stage: StageCallback | None = None) -> Exported:
     """Convert a checkpoint, prove the result, publish it.
 
     Args:
@@ -38,7 +40,7 @@ def export(options: ExportOptions, on_stage: StageCallback | None = None) -> "Ma
         on_stage: told when a stage begins and ends.
 
     Returns:
-        The manifest of the published folder.
+        What was published.
 
     Raises:
         ConverterError: one of its kinds; nothing was published and the target is as before.
@@ -76,7 +78,8 @@ def export(options: ExportOptions, on_stage: StageCallback | None = None) -> "Ma
                 runners = load_models(workspace.folder, plan.trackers)
                 notes.append(f"{sum(map(len, protected.values()))} layers without half arithmetic")
         with stages("verify") as notes:
-            verification = _verify(options, comparisons, runners, network.about)
+            report = _verify(options, comparisons, runners)
+            verification = _described(options, comparisons, report, network.about)
             inputs = sum(map(len, feeds))
             notes.append(f"on {inputs} inputs" if inputs else "left out")
         arm = _on_arm(options.arm, workspace.folder, comparisons, stages) if options.arm else None
@@ -87,10 +90,10 @@ def export(options: ExportOptions, on_stage: StageCallback | None = None) -> "Ma
                 notes.append(str(options.golden))
         with stages("publish") as notes:
             oldest_ncnn = _oldest_ncnn(workspace.folder, plan.trackers)
-            results = (verification, protected, arm, golden, oldest_ncnn)
+            results = (verification, report, protected, arm, golden, oldest_ncnn)
             manifest = _publish(options, Made(comparisons, network, workspace.folder, counts, *results), workspace)
             notes.append(str(options.output))
-    return manifest
+    return Exported(manifest, report, arm)
 
 
 def _checked(options: ExportOptions) -> Plan:
@@ -204,24 +207,37 @@ def _comparisons(
     ]
 
 
-def _verify(
-    options: ExportOptions, comparisons: Sequence[Comparison], runners: Runners, reference: str
-) -> "VerificationEntry":
-    from converter.folder.manifest import VerificationEntry
+def _verify(options: ExportOptions, comparisons: Sequence[Comparison], runners: Runners) -> "Report | None":
+    """Every comparison; None without proof.
+
+    Raises:
+        VerificationError: when one failed.
+    """
     from converter.proof.verify import Report, verify
 
     if not options.verify:
         for model, runner in runners.items():
             _probe(model, runner)
         log.warning("not verified (--no-verify): nothing says that these models answer as the network does")
-        return VerificationEntry(status="unverified", reason="--no-verify")
+        return None
     checks = [
         check
         for format in options.formats
         for comparison in comparisons
         for check in verify(comparison, format, runners)
     ]
-    Report(tuple(checks)).raise_if_failed()
+    report = Report(tuple(checks))
+    report.raise_if_failed()
+    return report
+
+
+def _described(
+    options: ExportOptions, comparisons: Sequence[Comparison], report: "Report | None", reference: str
+) -> "VerificationEntry":
+    from converter.folder.manifest import VerificationEntry
+
+    if report is None:
+        return VerificationEntry(status="unverified", reason="--no-verify")
     return VerificationEntry(
         status="passed",
         reference=reference,
@@ -229,7 +245,7 @@ def _verify(
         seed=options.seed,
         feeds=tuple(feed.name for comparison in comparisons for feed in comparison.feeds),
         tolerances=dict(comparisons[0].tolerances),
-        checks=tuple(check.as_dict() for check in checks),
+        checks=tuple(check.as_dict() for check in report.checks),
     )
 
 
@@ -274,7 +290,7 @@ def _oldest_ncnn(folder: Path, trackers: Sequence[TrackerModels]) -> str | None:
     return max(known) if known and len(known) == len(releases) else None
 
 
-def _on_arm(asked: ArmOptions, folder: Path, comparisons: Sequence[Comparison], stages: Stages) -> dict[str, Any]:
+def _on_arm(asked: ArmOptions, folder: Path, comparisons: Sequence[Comparison], stages: Stages) -> "ArmSection":
     """The ncnn models on the emulated ARM cpu, a gate of its own; one that serves several sizes at its first."""
     from converter.checks.arm.root import read_root
     from converter.checks.arm.run import ArmRun, check_arm
@@ -282,8 +298,8 @@ def _on_arm(asked: ArmOptions, folder: Path, comparisons: Sequence[Comparison], 
     others = with_other_graphs(comparisons, lambda each: each.tracker.graphs("ncnn"))
     section = check_arm(ArmRun(read_root(asked.root), asked, folder, others), stages)
     if not section:
-        raise VerificationError(f"{section.failure()}; nothing was published", result={"arm": section.as_dict()})
-    return section.as_dict()
+        raise VerificationError(f"{section.failure()}; nothing was published", result=ArmFailure(section))
+    return section
 
 
 def _golden(

@@ -1,6 +1,7 @@
 """Reading an export back: its manifest, its models, and whether the files are still those that passed."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +15,25 @@ from converter.util.files import sha256
 MODEL_SUFFIXES = (".param", ".bin", ".onnx", ".pt")
 
 
-def describe(model: Model, folder: Path) -> dict[str, Any]:
+@dataclass(frozen=True)
+class FileProblem:
+    """A file in an export folder that is not as its manifest says."""
+
+    file: str
+    problem: str
+
+    def as_dict(self) -> dict[str, str]:
+        return {"file": self.file, "problem": self.problem}
+
+
+def describe(model: Model, folder: Path, checksums: Mapping[Path, str | None]) -> dict[str, Any]:
     """A model for the result's JSON: files with checksums, blobs with meanings."""
     tensors = [("input", tensor) for tensor in model.graph.inputs]
     tensors += [("output", tensor) for tensor in model.graph.outputs]
     return {
         "name": model.graph.name,
         "format": model.format,
-        "files": [
-            {"name": str(path), "sha256": sha256(path) if path.is_file() else None} for path in model.paths(folder)
-        ],
+        "files": [{"name": str(path), "sha256": checksums[path]} for path in model.paths(folder)],
         "names_from": model.names_from,
         "tensors": [{"role": role, **tensor.model_dump(mode="json")} for role, tensor in tensors],
     }
@@ -79,19 +89,19 @@ def _shaped(tensor: TensorSpec, graph: GraphEntry, declared: Mapping[str, Tensor
     return tensor.model_copy(update={"shape": known.shape})
 
 
-def file_problems(folder: Path, manifest: Manifest) -> list[dict[str, str]]:
-    """Model files that changed, are missing, or belong to no graph: [{file, problem}]."""
+def file_problems(folder: Path, manifest: Manifest) -> list[FileProblem]:
+    """Model files that changed, are missing, or belong to no graph."""
     problems = []
     sizes = {file.name: file.bytes for graph in manifest.graphs for file in graph.files}
     for name, checksum in manifest.checksums().items():
         path = folder / name
         if not path.is_file():
-            problems.append({"file": name, "problem": "is missing"})
+            problems.append(FileProblem(name, "is missing"))
         elif sha256(path) != checksum:
             found, listed = path.stat().st_size, sizes.get(name)
             grown = f": {found} bytes, the manifest says {listed}" if listed not in (None, found) else ""
-            problems.append({"file": name, "problem": f"has changed since the export{grown}"})
+            problems.append(FileProblem(name, f"has changed since the export{grown}"))
     for name in foreign_files(folder):
         if Path(name).suffix in MODEL_SUFFIXES:
-            problems.append({"file": name, "problem": "is no part of the export"})
+            problems.append(FileProblem(name, "is no part of the export"))
     return problems

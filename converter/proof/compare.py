@@ -125,17 +125,6 @@ def _compare_map(name: str, candidate: np.ndarray, reference: np.ndarray, allowe
     )
 
 
-def rounded_up(value: float) -> str:
-    """Two digits, never less than the value: a tolerance that is typed in again has to pass."""
-    if not value:
-        return "0"
-    unit = 10.0 ** (math.floor(math.log10(value)) - 1)
-    digits = math.floor(value / unit)
-    while float(text := f"{digits * unit:.1e}") < value:
-        digits += 1
-    return text
-
-
 def _share(value: float, spread: float) -> float | None:
     """value / spread, or None where the reference is constant and only an exact answer has a share (0)."""
     if spread:

@@ -1,6 +1,6 @@
 """How errors are spread: decades of |difference| as a share of the reference's range."""
 
-from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ class ErrorHistograms:
     """
 
     def __init__(self) -> None:
-        self._counts: dict[tuple[str, ...], np.ndarray] = {}
+        self._counts: dict[tuple[str, str, str, str], np.ndarray] = {}
 
     def observe(self, check: Any, name: str, candidate: np.ndarray, reference: np.ndarray) -> None:
         """Take in one output; one of another shape is left out, and a value that is not finite is above."""
@@ -30,16 +30,20 @@ class ErrorHistograms:
         key = (check.format, check.graph, check.how, name)
         self._counts[key] = self._counts.get(key, 0) + counts
 
-    def as_list(self) -> list[dict[str, Any]]:
-        return list(self._rows())
+    def rows(self) -> tuple["Histogram", ...]:
+        return tuple(Histogram(*key, SMALLEST, tuple(counts.tolist())) for key, counts in self._counts.items())
 
-    def _rows(self) -> Iterator[dict[str, Any]]:
-        for (format, graph, how, name), counts in self._counts.items():
-            yield {
-                "format": format,
-                "graph": graph,
-                "how": how,
-                "output": name,
-                "first_decade": SMALLEST,
-                "counts": counts.tolist(),
-            }
+
+@dataclass(frozen=True)
+class Histogram:
+    """How the errors of one output are spread; ``counts`` begin with the decade ``first_decade`` of |Δ| / range."""
+
+    format: str
+    graph: str
+    how: str
+    output: str
+    first_decade: int
+    counts: tuple[int, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        return {**asdict(self), "counts": list(self.counts)}

@@ -9,9 +9,10 @@ import numpy as np
 
 from converter.errors import VerificationError
 from converter.proof.chain import Run, chain
-from converter.proof.compare import Decision, OutputReport, compare, compare_decision, rounded_up
+from converter.proof.compare import Decision, OutputReport, compare, compare_decision
 from converter.proof.comparison import Comparison
 from converter.proof.runner import Runner
+from converter.report.text import rounded_up
 from converter.spec.model import Model
 
 Observer = Callable[["Check", str, np.ndarray, np.ndarray], None]

@@ -4,8 +4,6 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from converter.proof.compare import rounded_up
-
 NOTHING = "–"
 
 
@@ -33,6 +31,17 @@ def error(value: Any) -> str:
 def upper(value: Any) -> str:
     """Two digits, never less than the value."""
     return rounded_up(value) if is_number(value) and value >= 0 else NOTHING
+
+
+def rounded_up(value: float) -> str:
+    """Two digits, never less than the value: a tolerance that is typed in again has to pass."""
+    if not value:
+        return "0"
+    unit = 10.0 ** (math.floor(math.log10(value)) - 1)
+    digits = math.floor(value / unit)
+    while float(text := f"{digits * unit:.1e}") < value:
+        digits += 1
+    return text
 
 
 def cosine(value: Any) -> str:

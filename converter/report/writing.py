@@ -3,16 +3,12 @@
 import contextlib
 import os
 import secrets
-from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from converter.errors import ConversionError, UsageError
+from converter.report.blocks import Report
 from converter.report.html import html_of
 from converter.report.markdown import markdown_of
-from converter.report.page import report_of
-from converter.report.sections.clip import Thumbnails
 
 LANGUAGES = {".html": html_of, ".htm": html_of, ".md": markdown_of}
 
@@ -40,27 +36,23 @@ def check_report_path(path: Path) -> None:
         raise UsageError(f"--report {path}: no permission to write to {folder}")
 
 
-def write_report(path: Path, result: Mapping[str, Any], thumbnails: Thumbnails = ()) -> None:
-    """Write the result of lt-verify as a page or as Markdown.
+def write_report(path: Path, report: Report) -> None:
+    """Write a report as a page or as Markdown.
 
     The file appears whole or not at all; an earlier one stays until then.
 
     Args:
-        path: ends in .html, .htm or .md.
-        result: as ``lt-verify --json`` prints it, passed or failed.
-        thumbnails: (model or "", frame index, JPEG or PNG) for the page; Markdown has no pictures.
+        path: ends in .html, .htm or .md; Markdown has no pictures.
 
     Raises:
         UsageError: as :func:`check_report_path`.
         ConversionError: when it cannot be written.
     """
     check_report_path(path)
-    written = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
-    text = LANGUAGES[path.suffix.lower()](report_of(result, thumbnails, written))
-    _replace(path, text.encode("utf-8", "replace"))
+    _replace(path, LANGUAGES[path.suffix.lower()](report).encode("utf-8", "replace"))
 
 
-def _replace(path, data):
+def _replace(path: Path, data: bytes) -> None:
     target = path.resolve()
     aside = target.with_name(f".{target.name[:80]}.{secrets.token_hex(4)}.part")
     try:

@@ -1,17 +1,17 @@
 """check(options): models -> network -> feeds -> reference outputs -> comparisons -> checks -> verdict."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
-from typing import Any
+from datetime import UTC, datetime
+from pathlib import Path
 
 from converter.checks.arm.root import ArmRoot, arm_root
 from converter.checks.arm.tolerances import check_tolerances
 from converter.errors import ConversionError, UsageError, VerificationError
-from converter.folder.exported import describe, file_problems
+from converter.folder.exported import file_problems
 from converter.folder.golden_index import GOLDEN_INDEX
-from converter.folder.listing import GENERATOR, SCHEMA_VERSION, tool_versions
+from converter.folder.listing import tool_versions
 from converter.folder.workspace import check_target
 from converter.formats.format import FORMATS, check_runtime
 from converter.formats.isolated import IsolatedRunner
@@ -22,10 +22,11 @@ from converter.proof.verify import Check, Report, verify
 from converter.report.text import listed
 from converter.spec.model import Model, TrackerModels
 from converter.spec.options import VerifyOptions
+from converter.util.files import sha256
 from converter.util.stages import StageCallback, Stages
-from converter.util.version import version
 from converter.verifying import sections
 from converter.verifying.golden import write_vectors
+from converter.verifying.page import report_of
 from converter.verifying.reference import (
     Reference,
     compared_with_golden,
@@ -33,6 +34,7 @@ from converter.verifying.reference import (
     network_feeds,
     reference_of,
 )
+from converter.verifying.result import CheckResult, Missing, Verification, VerifyResult
 from converter.verifying.sections import OpenedClip
 from converter.verifying.subject import Subject, subject_of
 
@@ -41,30 +43,7 @@ log = logging.getLogger(__name__)
 LAST_STAGE = "report"
 
 
-@dataclass
-class Findings:
-    """What has been found so far.
-
-    Attributes:
-        result: the JSON object, section by section.
-        problems: what failed, a phrase each; the verdict is "passed" when there are none.
-        packages: whose versions belong to it.
-        thumbnails: (frame, picture) of the clip's worst frames, for the report.
-    """
-
-    result: dict[str, Any]
-    packages: list[str]
-    problems: list[str] = field(default_factory=list)
-    thumbnails: tuple = ()
-
-    def add(self, name: str, section: Any) -> None:
-        """Take in a section: true when it passed, with as_dict() and failure()."""
-        self.result[name] = section.as_dict()
-        if not section:
-            self.problems.append(section.failure())
-
-
-def check(options: VerifyOptions, on_stage: StageCallback | None = None) -> dict[str, Any]:
+def check(options: VerifyOptions, on_stage: StageCallback | None = None) -> VerifyResult:
     """Verify models, and write what was asked for.
 
     Args:
@@ -72,7 +51,7 @@ def check(options: VerifyOptions, on_stage: StageCallback | None = None) -> dict
         on_stage: told when a stage begins and ends.
 
     Returns:
-        The result, as ``lt-verify --json`` prints it; its verdict is "passed".
+        The result, which has no problems.
 
     Raises:
         VerificationError: with the same result, when anything that was asked for failed.
@@ -84,9 +63,11 @@ def check(options: VerifyOptions, on_stage: StageCallback | None = None) -> dict
             opened = check_options(options)
             subject = subject_of(options)
             root = _checked(options, subject)
-            findings = Findings(_header(options, subject), _packages(subject))
-            _check_files(subject, findings)
-            _check_whole(options, subject, findings)
+            files = file_problems(subject.folder, subject.manifest) if subject.manifest else []
+            problems = [f"{each.file} {each.problem}" for each in files]
+            missing = _missing(subject)
+            problems += _lacking(options, subject, missing)
+            checksums = _checksums(subject)
             notes.append(", ".join(map(str, subject.tracker.models)))
         with stages("reference") as notes:
             if options.checkpoint:
@@ -97,8 +78,6 @@ def check(options: VerifyOptions, on_stage: StageCallback | None = None) -> dict
             feeds = _feeds(options, subject)
             reference = reference_of(options, subject)
             comparisons = _comparisons(options, subject, reference, feeds, opened)
-            findings.result["reference"] = reference.about
-            findings.result["resume"] = reference.checkpoint
             notes.append(f"{sum(len(comparison.feeds) for comparison in comparisons)} inputs")
         if options.write_golden and options.golden_from == "torch":
             with stages("golden") as notes:
@@ -106,10 +85,11 @@ def check(options: VerifyOptions, on_stage: StageCallback | None = None) -> dict
                 notes.append(str(options.write_golden))
         runners = running.enter_context(isolated_runners(subject, subject.tracker))
         with stages("verify"):
-            ran = _verify(subject, comparisons, runners, findings)
-            _check_compared(subject, ran, findings)
+            verification = _verify(subject, comparisons, runners, problems)
         first = comparisons[0]
+        ran = [format for format in subject.tracker.formats if format not in verification.failed]
         whole = [format for format in ran if format not in subject.missing[0]]
+        checks: dict[str, CheckResult] = {}
         for name, asked, look in (
             ("layers", options.layers, lambda: sections.layers(subject, reference, first)),
             ("dumps", options.dumps, lambda: sections.dumps(options, subject, reference, first, runners)),
@@ -118,17 +98,30 @@ def check(options: VerifyOptions, on_stage: StageCallback | None = None) -> dict
         ):
             if asked:
                 with stages(name):
-                    _look(name, look, findings)
+                    _look(name, look, checks, problems)
         if root:  # every run of a graph is a stage of its own, for each takes seconds
-            _look("arm", lambda: sections.arm(options, subject, reference, first, root, stages), findings)
-        _judge(findings)
+            _look("arm", lambda: sections.arm(options, subject, reference, first, root, stages), checks, problems)
+        result = VerifyResult(
+            arch=options.arch,
+            export=options.folder,
+            subject=subject,
+            files=tuple(files),
+            checksums=checksums,
+            missing=missing,
+            reference=reference.about,
+            weights=reference.checkpoint,
+            verification=verification,
+            checks=checks,
+            problems=tuple(problems),
+            tools=tool_versions(_packages(subject)),
+        )
         if options.reports:
             with stages(LAST_STAGE) as notes:
-                _write_reports(options, findings)
+                _write_reports(options, result)
                 notes.append(", ".join(map(str, options.reports)))
-    if findings.problems:
-        raise VerificationError("; ".join(findings.problems), result=findings.result)
-    return findings.result
+    if not result:
+        raise VerificationError("; ".join(result.problems), result=result)
+    return result
 
 
 def _checked(options: VerifyOptions, subject: Subject) -> ArmRoot | None:
@@ -169,15 +162,15 @@ def _comparisons(
     return compared_with_network(options, subject, reference, given)
 
 
-def _look(name: str, look: Callable[[], Any], findings: Findings) -> None:
+def _look(name: str, look: Callable[[], CheckResult], checks: dict[str, CheckResult], problems: list[str]) -> None:
     """What was asked for beside the proof; one that cannot be carried out is a failure among the others."""
     try:
-        section = look()
+        checks[name] = look()
     except ConversionError as error:
-        findings.problems.append(f"{name}: {error}")
+        problems.append(f"{name}: {error}")
         return
-    findings.add(name, section)
-    findings.thumbnails = getattr(section, "thumbnails", findings.thumbnails)
+    if not checks[name]:
+        problems.append(checks[name].failure())
 
 
 def check_options(options: VerifyOptions) -> sections.OpenedClip | None:
@@ -192,7 +185,7 @@ def check_options(options: VerifyOptions) -> sections.OpenedClip | None:
     if options.layers and options.checkpoint is None:
         raise UsageError("--layers walks through the network: pass --resume CHECKPOINT")
     if options.reports:
-        from converter.report import check_report_path
+        from converter.report.writing import check_report_path
 
         for path in options.reports:
             check_report_path(path)
@@ -203,50 +196,36 @@ def check_options(options: VerifyOptions) -> sections.OpenedClip | None:
     return sections.opened_clip(options)
 
 
-def _header(options: VerifyOptions, subject: Subject) -> dict[str, Any]:
-    manifest, tracker = subject.manifest, subject.tracker
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "generator": {"name": GENERATOR, "version": version(), "command": "lt-verify"},
-        "verdict": None,
-        "folder": str(options.folder) if options.folder else None,
-        "arch": options.arch,
-        "path_name": tracker.network.path_name,
-        "checkpoint": manifest.checkpoint.model_dump(mode="json") if manifest else None,
-        "precision": manifest.precision if manifest else None,
-        "sizes": tracker.dimensions.numbers(),
-        "models": [describe(model, subject.folder) for model in tracker.models],
-    }
-
-
 def _packages(subject: Subject) -> list[str]:
     return ["torch", "numpy", *(FORMATS[format].packages[-1] for format in subject.tracker.formats)]
 
 
-def _check_files(subject: Subject, findings: Findings) -> None:
-    if subject.manifest is None:
-        findings.result["files"] = {"status": "no manifest", "problems": []}
-        return
-    problems = file_problems(subject.folder, subject.manifest)
-    findings.result["files"] = {"status": "failed" if problems else "passed", "problems": problems}
-    findings.problems += [f"{problem['file']} {problem['problem']}" for problem in problems]
+def _checksums(subject: Subject) -> dict[Path, str | None]:
+    """sha256 of every file of the models, None where it is missing."""
+    paths = dict.fromkeys(path for model in subject.tracker.models for path in model.paths(subject.folder))
+    return {path: sha256(path) if path.is_file() else None for path in paths}
 
 
-def _check_whole(options: VerifyOptions, subject: Subject, findings: Findings) -> None:
-    """Whether each format has all graphs of a tracker, at every size."""
-    findings.result["missing"] = missing = [
-        {"format": format, "graphs": list(graphs), "sizes": list(tracker.network.sizes)}
+def _missing(subject: Subject) -> tuple[Missing, ...]:
+    """What each format lacks of a tracker's graphs, at every size."""
+    return tuple(
+        Missing(format, graphs, tracker.network.sizes)
         for tracker, lacking in zip(subject.trackers, subject.missing, strict=True)
         for format, graphs in lacking.items()
-    ]
+    )
+
+
+def _lacking(options: VerifyOptions, subject: Subject, missing: Sequence[Missing]) -> list[str]:
+    """Missing graphs as problems, unless the parts are to be verified alone."""
     if not options.partial:
-        findings.problems += [
-            f"{listed(each['graphs'])} of {each['format']} is missing, and without it this is no tracker; "
+        return [
+            f"{listed(each.graphs)} of {each.format} is missing, and without it this is no tracker; "
             "add it, or pass --partial to verify the parts alone"
             for each in missing
         ]
-    elif options.clip and all(format in subject.missing[0] for format in subject.tracker.formats):
-        raise UsageError(f"--clip: {listed(missing[0]['graphs'])} is missing, and parts do not track; leave it out")
+    if options.clip and all(format in subject.missing[0] for format in subject.tracker.formats):
+        raise UsageError(f"--clip: {listed(missing[0].graphs)} is missing, and parts do not track; leave it out")
+    return []
 
 
 @contextmanager
@@ -261,42 +240,40 @@ def isolated_runners(subject: Subject, tracker: TrackerModels) -> Iterator[dict[
 
 
 def _verify(
-    subject: Subject, comparisons: Sequence[Comparison], runners: Mapping[Model, IsolatedRunner], findings: Findings
-) -> list[str]:
+    subject: Subject, comparisons: Sequence[Comparison], runners: Mapping[Model, IsolatedRunner], problems: list[str]
+) -> Verification:
     """The proof of the export, once more; a model that does not load or crashes has failed it.
 
     Args:
         runners: at the first size.
-
-    Returns:
-        the formats whose models ran.
+        problems: are added to.
     """
-    histograms, failed = ErrorHistograms(), set()
-    checks = _checks(comparisons[0], runners, histograms, findings, failed)
+    histograms, failed = ErrorHistograms(), set[str]()
+    checks = _checks(comparisons[0], runners, histograms, failed, problems)
     for comparison in comparisons[1:]:
         with isolated_runners(subject, comparison.tracker) as others:
-            checks += _checks(comparison, others, histograms, findings, failed)
+            checks += _checks(comparison, others, histograms, failed, problems)
     report = Report(tuple(checks))
     if checks and not report:
-        findings.problems.append(report.failure())
-    findings.result["verification"] = {
-        "status": "passed" if report and not failed else "failed",
-        "candidates": {name: FORMATS[name].runtime for name in subject.tracker.formats},
-        "sizes": [list(comparison.tracker.network.sizes) for comparison in comparisons],
-        "feeds": [feed.name for comparison in comparisons for feed in comparison.feeds],
-        "tolerances": {name: tolerance.model_dump() for name, tolerance in comparisons[0].tolerances.items()},
-        "checks": [check.as_dict() for check in checks],
-    }
-    findings.result["histograms"] = histograms.as_list()
-    return [format for format in subject.tracker.formats if format not in failed]
+        problems.append(report.failure())
+    problems += _not_compared(subject, checks, failed)
+    return Verification(
+        report=report,
+        failed=frozenset(failed),
+        candidates={name: FORMATS[name].runtime for name in subject.tracker.formats},
+        sizes=tuple(comparison.tracker.network.sizes for comparison in comparisons),
+        feeds=tuple(feed.name for comparison in comparisons for feed in comparison.feeds),
+        tolerances=comparisons[0].tolerances,
+        histograms=histograms.rows(),
+    )
 
 
 def _checks(
     comparison: Comparison,
     runners: Mapping[Model, IsolatedRunner],
     histograms: ErrorHistograms,
-    findings: Findings,
     failed: set[str],
+    problems: list[str],
 ) -> list[Check]:
     """The checks at one size; formats whose models did not run are added to ``failed``."""
     checks = []
@@ -307,30 +284,26 @@ def _checks(
             checks += verify(comparison, format, runners, histograms.observe)
         except ConversionError as error:
             failed.add(format)
-            if str(error) not in findings.problems:  # a file that serves several sizes fails alike at each
-                findings.problems.append(str(error))
+            if str(error) not in problems:  # a file that serves several sizes fails alike at each
+                problems.append(str(error))
     return checks
 
 
-def _check_compared(subject: Subject, ran: Sequence[str], findings: Findings) -> None:
+def _not_compared(subject: Subject, checks: Sequence[Check], failed: Collection[str]) -> list[str]:
     """A model whose outputs were compared with nothing is not verified, whatever became of the others."""
-    compared = {(check["format"], check["graph"]) for check in findings.result["verification"]["checks"]}
-    models = [model for tracker in subject.trackers for model in tracker.models if model.format in ran]
-    for format, graph in dict.fromkeys((model.format, model.graph.name) for model in models):
-        if (format, graph) not in compared:
-            findings.problems.append(f"{format} {graph} was compared with nothing, so nothing is proved about it")
+    compared = {(check.format, check.graph) for check in checks}
+    models = [model for tracker in subject.trackers for model in tracker.models if model.format not in failed]
+    names = dict.fromkeys((model.format, model.graph.name) for model in models)
+    return [
+        f"{format} {graph} was compared with nothing, so nothing is proved about it"
+        for format, graph in names
+        if (format, graph) not in compared
+    ]
 
 
-def _judge(findings: Findings) -> None:
-    result = findings.result
-    result["verdict"] = "failed" if findings.problems else "passed"
-    result["problems"] = findings.problems
-    result["tools"] = tool_versions(findings.packages)
+def _write_reports(options: VerifyOptions, result: VerifyResult) -> None:
+    from converter.report.writing import write_report
 
-
-def _write_reports(options: VerifyOptions, findings: Findings) -> None:
-    from converter.report import write_report
-
-    thumbnails = [("", frame, picture) for frame, picture in findings.thumbnails]
+    report = report_of(result, f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC")
     for path in options.reports:
-        write_report(path, findings.result, thumbnails)
+        write_report(path, report)

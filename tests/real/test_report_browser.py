@@ -6,12 +6,14 @@ import os
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from report_results import JPEG, full, result
+from report_results import full, result
 
-from converter.report import write_report
+from converter.report.writing import write_report
+from converter.verifying.page import report_of
 
 pytestmark = pytest.mark.real
 
@@ -80,16 +82,20 @@ def with_long_names():
     """Names without a place to break them, as other people's tools write them."""
     found = full(False)
     long = "onnx__Conv_0123456789_" * 8
-    found["folder"] = f"/exports/{long}"
-    found["problems"].append(f"{long} has changed")
-    found["models"][0]["files"][0]["name"] = f"{long}.param"
-    found["models"][0]["tensors"][0]["name"] = long
-    row = found["layers"][0]["rows"][7]
-    row["layer"] = found["layers"][0]["first_bad"]["layer"] = long
-    found["dumps"]["tensors"][0]["file"] = found["clip"]["clip"]["name"] = long
-    found["histograms"][0]["output"] = long
-    found["clip"]["candidates"][0]["problem"] = f"frame 39: {long}"
-    return found
+    (walk,) = found.checks["layers"].walks
+    rows = tuple(replace(row, layer=long) for row in walk.rows)
+    walks = replace(
+        found.checks["layers"], walks=(replace(walk, rows=rows, first_bad=replace(walk.first_bad, layer=long)),)
+    )
+    others = {"layers": walks, "clip": replace(found.checks["clip"], clip=long)}
+    files = {Path(f"{long}.param"): "ab12" * 16}
+    return replace(
+        found,
+        export=Path(f"/exports/{long}"),
+        problems=(*found.problems, f"{long} has changed"),
+        checksums=files,
+        checks={**found.checks, **others},
+    )
 
 
 RESULTS = {"passed": full(), "failed": full(False), "long": with_long_names(), "short": result()}
@@ -97,9 +103,8 @@ RESULTS = {"passed": full(), "failed": full(False), "long": with_long_names(), "
 
 @pytest.mark.parametrize("name", RESULTS)
 def test_page_fits_a_phone_and_a_desk(browser, tmp_path, name):
-    thumbnails = [("ncnn", 3, JPEG)] if "clip" in RESULTS[name] else []
     page = tmp_path / "report.html"
-    write_report(page, RESULTS[name], thumbnails)
+    write_report(page, report_of(RESULTS[name], "today"))
     closed, opened = seen(browser, tmp_path, page)
     for width, found in zip((PHONE, DESK) * 2, closed + opened, strict=True):
         assert found["heading"] == ("Verified" if name in ("passed", "short") else "Not verified")
@@ -110,14 +115,14 @@ def test_page_fits_a_phone_and_a_desk(browser, tmp_path, name):
         assert found["cut"] == []
         assert found["drawings"] >= 3
         assert found["letters"] >= 8, "the letters of a drawing are too small to read"
-        assert found["pictures"] == len(thumbnails)
+        assert found["pictures"] == (0 if name == "short" else 2)
     assert [found["rows"] for found in closed] == [0, 0]
     assert min(found["rows"] for found in opened) > 5
 
 
 def test_details_are_open_in_print(browser, tmp_path):
     page, target = tmp_path / "report.html", tmp_path / "report.pdf"
-    write_report(page, full())
+    write_report(page, report_of(full(), "today"))
     closed = tmp_path / "closed.html"
     closed.write_text(page.read_text(encoding="utf-8").replace("details::details-content", "details::none"), "utf-8")
     sizes = []

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from converter.proof.compare import compare, compare_decision, rounded_up
+from converter.proof.compare import compare, compare_decision
+from converter.report.text import rounded_up
 from converter.spec.network import Tolerance
 
 EXACT = Tolerance()

@@ -186,7 +186,7 @@ def test_sizes_that_no_graph_is_run_with_are_refused(read, formats):
 
 def test_description_has_names_and_meanings(read):
     (init,) = models(read([entry("init", 127, 288)]), 127, 288)
-    found = describe(init, Path("out"))
+    found = describe(init, Path("out"), {Path("out/init.ncnn"): None})
     assert [(one["role"], one["name"], one["meaning"]) for one in found["tensors"]] == [
         ("input", "in_z", "z"),
         ("output", "in_zf", "zf"),

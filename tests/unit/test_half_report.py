@@ -10,7 +10,7 @@ from rich.console import Console
 
 from converter.checks.half.masks import DangerousMask
 from converter.checks.half.report import HalfReport, LayerReport
-from converter.checks.half.table import print_half
+from converter.report.terminal import print_section
 
 
 def layer(name="conv", graph="update", largest=10.0, bound=40.0, masked=False, problem=None, kind="Convolution"):
@@ -37,7 +37,7 @@ def report(*layers, **others):
 
 def printed(found, verbose=False):
     console = Console(file=io.StringIO(), width=200)
-    print_half(console, found.as_dict(), verbose)
+    print_section(console, found.section(), verbose)
     return console.file.getvalue()
 
 
@@ -71,7 +71,7 @@ def test_report_without_overflow_passes():
     found = report(layer(), layer("other", bound=None))
     assert found
     assert (found.failure(), found.advice(), found.protect, found.not_analysed) == ("", [], {}, ())
-    assert "nothing overflows" in printed(found)
+    assert "Nothing leaves ±65504" in printed(found)
 
 
 def test_report_of_nothing_does_not_pass():
@@ -137,8 +137,8 @@ def test_dict_is_json_and_says_what_was_run():
     assert "no half kernel was run" in again["bounds"]
     assert "upper bounds" in again["bounds"]
     text = printed(found)
-    assert "blob overflows" in text
-    assert "not finite" in text
+    assert "leaves the range" in text
+    assert "∞" in text
     assert again["run"] in text
     assert again["bounds"] in text
 
@@ -150,4 +150,4 @@ def test_table_shows_the_riskiest_and_verbose_all():
     assert [f"conv_{index} " in short for index in range(20)] == [False] * 16 + [True] * 4
     assert "update split" not in short
     assert "update bad" in short
-    assert all(f"update {one.layer} " in long for one in layers)
+    assert all(f"  {one.layer} " in long for one in layers)

@@ -118,7 +118,7 @@ def build(options, tmp_path):
         init = replace(trackers[0].models[0], files=INIT_FILES)
         comparisons = [Comparison(replace(tracker, models=(init,)), (), (), {}, 0.0) for tracker in trackers]
         proof = VerificationEntry(status="passed")
-        made = Made(comparisons, network, tmp_path, {init.graph: 123}, proof, None, None, None, "20220216")
+        made = Made(comparisons, network, tmp_path, {init.graph: 123}, proof, None, None, None, None, "20220216")
         return manifest_of(chosen, made, files[2:], ["numpy"], None).model_dump(mode="json")
 
     return build

@@ -6,25 +6,26 @@ import sys
 from importlib.resources import files
 
 import pytest
-from report_results import JPEG, full, result
+from report_results import full, result
 
 import converter.report.writing as writing
 from converter.errors import ConversionError, UsageError
-from converter.report import check_report_path, write_report
+from converter.report.writing import check_report_path, write_report
+from converter.verifying.page import report_of
 
 
 @pytest.mark.parametrize(("name", "start"), [("a.html", "<!DOCTYPE html>"), ("a.HTM", "<!DOCTYPE"), ("a.md", "## ✅")])
 def test_name_says_the_language(tmp_path, name, start):
     path = tmp_path / name
     check_report_path(path)
-    write_report(path, full(), [("ncnn", 3, JPEG)])
+    write_report(path, report_of(full(), "today"))
     assert path.read_text(encoding="utf-8").startswith(start)
     assert [one.name for one in tmp_path.iterdir()] == [name]
 
 
 @pytest.mark.parametrize("name", ["report.pdf", "report", "report.html.gz", ".md", "html"])
 def test_other_names_are_refused(tmp_path, name):
-    for attempt in (check_report_path, lambda path: write_report(path, result())):
+    for attempt in (check_report_path, lambda path: write_report(path, report_of(result(), "today"))):
         with pytest.raises(UsageError) as caught:
             attempt(tmp_path / name)
         assert str(caught.value) == f"--report {tmp_path / name}: expected .html or .md"
@@ -55,14 +56,14 @@ def test_folder_without_permission_is_refused(tmp_path, monkeypatch):
 
 def test_relative_path_is_one_of_the_current_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    write_report(writing.Path("a.md"), result())
+    write_report(writing.Path("a.md"), report_of(result(), "today"))
     assert (tmp_path / "a.md").is_file()
 
 
 def test_earlier_report_is_replaced_and_a_link_stays_one(tmp_path):
     (tmp_path / "real.md").write_text("old")
     (tmp_path / "link.md").symlink_to("real.md")
-    write_report(tmp_path / "link.md", result())
+    write_report(tmp_path / "link.md", report_of(result(), "today"))
     assert (tmp_path / "link.md").is_symlink()
     assert (tmp_path / "real.md").read_text().startswith("## ✅")
 
@@ -77,14 +78,14 @@ def test_earlier_report_outlives_a_failure(tmp_path, monkeypatch, fails):
 
     monkeypatch.setattr(*((writing.Path, "write_bytes") if fails == "write_bytes" else (os, "replace")), full_disk)
     with pytest.raises(ConversionError, match="No space left on device") as caught:
-        write_report(path, result())
+        write_report(path, report_of(result(), "today"))
     assert "\n" not in str(caught.value)
     assert path.read_text() == "old"
     assert [one.name for one in tmp_path.iterdir()] == ["a.html"]
 
 
 def test_words_that_no_encoding_has_are_written_as_question_marks(tmp_path):
-    write_report(tmp_path / "a.html", result(arch="broken \udcff name"))
+    write_report(tmp_path / "a.html", report_of(result(arch="broken \udcff name"), "today"))
     assert "broken ? name" in (tmp_path / "a.html").read_text(encoding="utf-8")
 
 

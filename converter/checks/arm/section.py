@@ -9,8 +9,9 @@ from converter.checks.arm.decision import Best
 from converter.checks.arm.modes import Mode
 from converter.checks.arm.probe import Proof
 from converter.checks.half.masks import DangerousMask
-from converter.proof.compare import Decision, OutputReport, rounded_up
+from converter.proof.compare import Decision, OutputReport
 from converter.report.blocks import Section
+from converter.report.text import rounded_up
 
 FORMAT = "ncnn-arm64"
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from converter.checks.half.limits import SMALLEST_NORMAL
 from converter.checks.half.masks import computes_in_float, dangerous_masks
-from converter.checks.half.report import SMALLEST_NORMAL, HalfReport, LayerReport
+from converter.checks.half.report import HalfReport, LayerReport
 from converter.checks.half.sums import NotAnalysed, Step, sums_of
 from converter.errors import ConversionError, UsageError
 from converter.formats.ncnn.weights import load_part

@@ -4,16 +4,10 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from converter.checks.half.limits import BOUNDS, LARGEST, NEAR, RUN
 from converter.checks.half.masks import DangerousMask
-
-LARGEST = 65504.0
-SMALLEST_NORMAL = 2.0**-14
-NEAR = 4.0
-
-RUN = "ranges of the blobs: ncnn in float32 on this machine"
-BOUNDS = (
-    "sums: upper bounds for these inputs, whatever the order of adding; no half kernel was run (--runtime ncnn-arm64)"
-)
+from converter.checks.half.section import half_section
+from converter.report.blocks import Section
 
 
 @dataclass(frozen=True)
@@ -122,6 +116,9 @@ class HalfReport:
                 f"first {names[0]} of {graph}: export with --protect-fp16"
             )
         return "" if self else "no layer was looked at"
+
+    def section(self) -> Section:
+        return half_section(self)
 
     def as_dict(self) -> dict[str, Any]:
         return {

@@ -1,0 +1,75 @@
+"""What the commands print at the end: sections, then the verdict."""
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from converter.exporting.made import Exported
+from converter.folder.manifest import GraphEntry, Manifest
+from converter.proof.section import proof_section
+from converter.report.terminal import print_section
+from converter.report.text import listed
+from converter.spec.network import TensorSpec
+from converter.verifying.page import OPTIONAL, names_section, verdict_line
+from converter.verifying.result import VerifyResult
+
+LISTED = 6  # inputs, by name
+
+
+def show_result(console: Console, result: VerifyResult, verbose: bool = False) -> None:
+    """The result of lt-verify."""
+    for problem in result.files:
+        console.print(Text(f"{problem.file} {problem.problem}", "bold red"), soft_wrap=True)
+    if names := names_section(result):
+        print_section(console, names, verbose)
+    verification = result.verification
+    if verification.report.checks:
+        print_section(console, proof_section(verification.report.checks), verbose)
+        _print_inputs(console, result.reference, verification.feeds)
+    for key in OPTIONAL:
+        if key in result.checks:
+            print_section(console, result.checks[key].section(), verbose)
+    _print_verdict(console, verdict_line(result), "" if not result else "yellow" if result.missing else "green")
+    if not verification and "layers" not in result.checks:
+        console.print("--layers names the first layer that is wrong", style="dim")
+
+
+def show_export(console: Console, exported: Exported, folder: Path, verbose: bool = False) -> None:
+    """What an export holds, and the figures of its proof."""
+    manifest = exported.manifest
+    if exported.report:
+        print_section(console, proof_section(exported.report.checks), verbose)
+        _print_inputs(console, manifest.verification.reference or "", manifest.verification.feeds)
+    if exported.arm:
+        print_section(console, exported.arm.section(), verbose)
+    for graph in manifest.graphs:
+        _print_graph(console, graph)
+    _print_verdict(console, *_export_verdict(manifest, folder))
+
+
+def _export_verdict(manifest: Manifest, folder: Path) -> tuple[str, str]:
+    if manifest.verification.status == "passed":
+        return f"verified {manifest.arch} in {folder}", "green"
+    return f"NOT VERIFIED (--no-verify): {manifest.arch} in {folder} was compared with nothing", "yellow"
+
+
+def _print_graph(console: Console, graph: GraphEntry) -> None:
+    shapes = f"{_shapes(graph.inputs)} -> {_shapes(graph.outputs)}"
+    files = "  ".join(f"{file.name} {file.bytes / 1e6:.2f} MB" for file in graph.files)
+    console.print(f"{graph.format} {graph.name:<9} {shapes}", highlight=False, soft_wrap=True)
+    console.print(f"{'':<14} {files}", highlight=False, soft_wrap=True)
+
+
+def _shapes(tensors: tuple[TensorSpec, ...]) -> str:
+    return ", ".join(f"{tensor.name} {'x'.join(map(str, tensor.shape))}" for tensor in tensors)
+
+
+def _print_inputs(console: Console, reference: str, feeds: tuple[str, ...]) -> None:
+    inputs = listed(feeds) if len(feeds) <= LISTED else f"{len(feeds)} inputs, {feeds[0]} to {feeds[-1]}"
+    console.print(f"compared with {reference}, on {inputs}", style="dim", highlight=False, soft_wrap=True)
+
+
+def _print_verdict(console: Console, line: str, colour: str) -> None:
+    """Its first words stand out."""
+    console.print(Text(line, f"bold {colour or 'red'}"), soft_wrap=True)

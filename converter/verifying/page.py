@@ -1,0 +1,231 @@
+"""The result of lt-verify as a report: the verdict first, then section by section what it rests on."""
+
+from collections.abc import Mapping
+from pathlib import PurePath
+
+from converter.checks.clip.report import ClipReport
+from converter.proof.section import badness, proof_section
+from converter.report.blocks import BAD, NOTE, OK, Block, Folded, Points, Report, Row, Section, Table, Text, columns
+from converter.report.text import count, error, listed, overlap, percent, plain, shape
+from converter.spec.network import Tolerance
+from converter.util.version import version
+from converter.verifying.result import VerifyResult
+
+# What a run is asked for besides the outputs, in the order of the report: key, what it would have told.
+OPTIONAL = {
+    "clip": "On the clip (--clip): whether the converted models follow the target as the network does",
+    "layers": "Layer by layer (--layers): where errors arise inside the graphs",
+    "dumps": "Dumps of a device (--dumps): whether a device computes the same",
+    "fp16": "Half precision (--fp16-report): whether half storage and arithmetic on ARM are safe",
+    "arm": "Emulated ARM (--runtime ncnn-arm64): whether ncnn's half kernels compute the same",
+}
+NAMES_FROM = {
+    "manifest": "as in the manifest",
+    "names": "named so in the file",
+    "trial": "found by trying",
+    "--rename": "given with --rename",
+}
+
+
+def report_of(result: VerifyResult, written: str) -> Report:
+    """Everything that a result says, in the order in which a reviewer wants it.
+
+    Args:
+        written: when.
+    """
+    verdict = verdict_of(result)
+    return Report(
+        title=f"{verdict}: {_title(result)}",
+        passed=bool(result),
+        verdict=verdict,
+        sentence=_passed(result) if result else _failed(result),
+        problems=result.problems,
+        not_checked=_not_checked(result),
+        facts=_facts(result),
+        sections=sections_of(result),
+        written=written,
+    )
+
+
+def verdict_of(result: VerifyResult) -> str:
+    """In one to three words: of a proof that failed, of models without some, of a device that differs from them."""
+    if result:
+        return "Verified in part" if result.missing else "Verified"
+    return "Device differs" if _only_device(result) else "Not verified"
+
+
+def verdict_line(result: VerifyResult) -> str:
+    """The verdict and what it is about."""
+    subject = subject_of(result)
+    if result and result.missing:
+        return f"verified in part: {listed(_graphs(result))} of {subject}; {_lacking(result)} is missing"
+    if result:
+        return f"verified {subject}"
+    if _only_device(result):
+        return f"DEVICE DIFFERS: the models of {subject} are verified, what the device wrote is not what they compute"
+    return f"NOT VERIFIED {subject}"
+
+
+def subject_of(result: VerifyResult) -> str:
+    """The models, and where they are."""
+    models = result.subject.tracker.models
+    files = ", ".join(str(path) for model in models for path in model.paths(result.subject.folder))
+    return f"{result.arch} in {result.export or files}"
+
+
+def sections_of(result: VerifyResult) -> list[Section]:
+    """In the order of the report."""
+    verification = result.verification
+    checks = [result.checks[key] for key in OPTIONAL if key in result.checks]
+    return [
+        _compared(result),
+        proof_section(verification.report.checks, verification.histograms),
+        *(check.section() for check in checks),
+        _files(result),
+        _versions(result),
+    ]
+
+
+def names_section(result: VerifyResult) -> Section | None:
+    """What the blobs of models without a manifest were taken for; None where a manifest says it."""
+    guessed = [model for model in result.subject.tracker.models if model.names_from != "manifest"]
+    if not guessed:
+        return None
+    names = listed(map(str, guessed))
+    summary = f"{names}: no manifest says what the blobs are. Check them before you rely on the figures."
+    return Section("names", "Names", NOTE, summary, (_blobs(result),))
+
+
+def _only_device(result: VerifyResult) -> bool:
+    """Whether nothing but the dumps of a device has failed."""
+    dumps = result.checks.get("dumps")
+    return bool(result.verification) and dumps is not None and not dumps and list(result.problems) == [dumps.failure()]
+
+
+def _title(result: VerifyResult) -> str:
+    return f"{result.arch} in {result.export.name}" if result.export else f"{result.arch}, {listed(_graphs(result))}"
+
+
+def _lacking(result: VerifyResult) -> str:
+    """The graphs that a whole tracker has besides."""
+    return listed(dict.fromkeys(f"{each.format} {graph}" for each in result.missing for graph in each.graphs))
+
+
+def _graphs(result: VerifyResult) -> list[str]:
+    return [str(model) for model in result.subject.tracker.models]
+
+
+def _passed(result: VerifyResult) -> str:
+    checks = result.verification.report.checks
+    worst = max((badness(output) for check in checks for output in check.outputs), default=None)
+    used = f"; the largest error is {percent(worst)} of what is allowed" if worst is not None else ""
+    parts = []
+    if result.missing:
+        parts.append(f"Only {listed(_graphs(result))} of the tracker; {_lacking(result)} is missing.")
+    formats = listed(result.subject.tracker.formats)
+    parts.append(f"The {formats} models answer as the reference does in {count(len(checks), 'comparison')}{used}.")
+    clip = result.checks.get("clip")
+    if isinstance(clip, ClipReport):
+        means = [candidate.iou_mean for candidate in clip.candidates if candidate.iou_mean is not None]
+        if means:
+            parts.append(f"On the clip the mean overlap with its boxes is {overlap(min(means))} or more.")
+    return " ".join(parts)
+
+
+def _failed(result: VerifyResult) -> str:
+    if _only_device(result):
+        return "The models answer as the reference does, and the device does not answer as they do."
+    subject = "this model" if len(_graphs(result)) == 1 else "these models"
+    return f"Do not deploy {subject}: {count(len(result.problems), 'problem')} found."
+
+
+def _not_checked(result: VerifyResult) -> list[str]:
+    lines = [f"The whole tracker: {_lacking(result)} is missing"] if result.missing else []
+    if not result.verification.report.checks:
+        lines.append("Outputs: no output was compared with the reference")
+    lines += [text for key, text in OPTIONAL.items() if key not in result.checks]
+    if result.subject.manifest is None:
+        lines.append("Checksums: no manifest, so nothing says that these are the files that were exported")
+    return lines
+
+
+def _facts(result: VerifyResult) -> list[tuple[str, str]]:
+    manifest, network = result.subject.manifest, result.subject.tracker.network
+    models = str(result.export) if result.export else listed(path.name for path in result.checksums)
+    facts = [("Models", models), ("Network", result.arch), ("Path name", network.path_name)]
+    if manifest:
+        checkpoint = manifest.checkpoint
+        epoch = f", epoch {plain(checkpoint.epoch)}" if checkpoint.epoch is not None else ""
+        facts += [("Exported from", f"{checkpoint.file}{epoch}"), ("Precision", manifest.precision)]
+    return [*facts, ("Template, search", f"{network.template_size}, {network.search_size} pixels")]
+
+
+def _compared(result: VerifyResult) -> Section:
+    """The two sides, and every model's blobs with what they were taken for."""
+    verification, models = result.verification, result.subject.tracker.models
+    rows = (
+        Row(("Models", listed(f"{name}: {runtime}" for name, runtime in verification.candidates.items()))),
+        Row(("Reference", result.reference)),
+        Row(("Inputs", listed(verification.feeds) or "none")),
+        Row(("Tolerances", _tolerances(verification.tolerances))),
+    )
+    blocks: list[Block] = [Table(columns("", ""), rows)]
+    if names := names_section(result):
+        blocks.append(Text(names.summary, NOTE))
+    blocks.append(Folded("Blobs: what every input and output was taken for", (_blobs(result),)))
+    summary = f"{count(len(models), 'graph')} against {result.reference}"
+    return Section("compared", "What was compared with what", NOTE, summary, tuple(blocks))
+
+
+def _tolerances(tolerances: Mapping[str, Tolerance]) -> str:
+    """Outputs of one tolerance together."""
+    groups: dict[str, list[str]] = {}
+    for name, tolerance in tolerances.items():
+        beside = f"{error(tolerance.atol)} + " if tolerance.atol else ""
+        groups.setdefault(f"{beside}{error(tolerance.rtol)} of the range", []).append(name)
+    return "; ".join(f"{listed(names)}: {text}" for text, names in groups.items()) or "none"
+
+
+def _blobs(result: VerifyResult) -> Table:
+    rows = [
+        Row(
+            (
+                *(str(model), role, tensor.name),
+                f"{tensor.meaning}, {tensor.about}" if tensor.about else tensor.meaning,
+                *(shape(tensor.shape), NAMES_FROM[model.names_from]),
+            ),
+            "" if model.names_from == "manifest" else NOTE,
+        )
+        for model in result.subject.tracker.models
+        for role, tensors in (("input", model.graph.inputs), ("output", model.graph.outputs))
+        for tensor in tensors
+    ]
+    return Table(columns("Graph", "", "Blob", "Taken for", "Shape", "Name"), tuple(rows))
+
+
+def _files(result: VerifyResult) -> Section:
+    """Whether the files are those of the manifest, and what they are."""
+    problems = tuple(f"{problem.file} {problem.problem}" for problem in result.files)
+    if problems:
+        state, summary = BAD, f"{count(len(problems), 'file')} not as the manifest says."
+    elif result.subject.manifest:
+        state, summary = OK, "Every file is the one that the manifest lists."
+    else:
+        state = NOTE
+        summary = "There is no manifest to hold the files against; these are the checksums of what was verified."
+    rows = [Row((path.name, plain(checksum))) for path, checksum in result.checksums.items()]
+    if manifest := result.subject.manifest:
+        rows.append(Row((f"{manifest.checkpoint.file} (in the manifest)", manifest.checkpoint.sha256)))
+    if result.weights.get("sha256"):
+        name = PurePath(plain(result.weights.get("file"))).name
+        rows.append(Row((f"{name} (the reference's weights)", plain(result.weights["sha256"]))))
+    blocks: list[Block] = [Points(problems, BAD)] if problems else []
+    blocks.append(Table(columns("File", "SHA-256"), tuple(rows), raw=True))
+    return Section("files", "Files and checksums", state, summary, tuple(blocks))
+
+
+def _versions(result: VerifyResult) -> Section:
+    """Who wrote it, and with what."""
+    own = ("lighttrack-export", version())
+    rows = tuple(map(Row, (own, *result.tools.items())))
+    return Section("versions", "Versions", NOTE, " ".join(own), (Table(columns("Tool", "Version"), rows),))

@@ -1,0 +1,140 @@
+"""What lt-verify found: typed to the end, made into JSON once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from converter.folder.exported import FileProblem, describe
+from converter.folder.listing import GENERATOR, SCHEMA_VERSION
+from converter.proof.histogram import Histogram
+from converter.proof.verify import Report
+from converter.report.blocks import Section
+from converter.spec.network import Tolerance
+from converter.util.version import version
+from converter.verifying.subject import Subject
+
+
+class CheckResult(Protocol):
+    """Of what was asked for beside the proof; true when it passed."""
+
+    def __bool__(self) -> bool: ...
+
+    def failure(self) -> str:
+        """Why it did not, in a line."""
+
+    def as_dict(self) -> Any:
+        """For the JSON."""
+
+    def section(self) -> Section:
+        """For people."""
+
+
+@dataclass(frozen=True)
+class Missing:
+    """Graphs that a format lacks for a whole tracker at one template and search size."""
+
+    format: str
+    graphs: tuple[str, ...]
+    sizes: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What the comparisons said, and nothing else.
+
+    Attributes:
+        report: every comparison.
+        failed: formats whose models did not run.
+        candidates: format -> what ran it.
+        sizes, feeds: that were compared on.
+        histograms: of the errors.
+    """
+
+    report: Report
+    failed: frozenset[str]
+    candidates: Mapping[str, str]
+    sizes: tuple[tuple[int, int], ...]
+    feeds: tuple[str, ...]
+    tolerances: Mapping[str, Tolerance]
+    histograms: tuple[Histogram, ...]
+
+    def __bool__(self) -> bool:
+        return bool(self.report) and not self.failed
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "status": "passed" if self else "failed",
+            "candidates": dict(self.candidates),
+            "sizes": [list(sizes) for sizes in self.sizes],
+            "feeds": list(self.feeds),
+            "tolerances": {name: tolerance.model_dump() for name, tolerance in self.tolerances.items()},
+            "checks": [check.as_dict() for check in self.report.checks],
+        }
+
+
+@dataclass(frozen=True)
+class VerifyResult:
+    """Everything that one run found.
+
+    Attributes:
+        arch: of the network.
+        export: the folder, when it is an export.
+        subject: what was verified.
+        files: model files that are not as the manifest says.
+        checksums: path -> sha256 of the models' files before they were run, None for a missing one.
+        missing: graphs of the tracker that are not there.
+        reference: who computed the right outputs; ``weights`` are those behind it.
+        checks: what was asked for besides, by the name of its JSON key.
+        problems: what failed, a phrase each.
+        tools: versions.
+    """
+
+    arch: str
+    export: Path | None
+    subject: Subject
+    files: tuple[FileProblem, ...]
+    checksums: Mapping[Path, str | None]
+    missing: tuple[Missing, ...]
+    reference: str
+    weights: Mapping[str, str | None]
+    verification: Verification
+    checks: Mapping[str, CheckResult]
+    problems: tuple[str, ...]
+    tools: Mapping[str, str]
+
+    def __bool__(self) -> bool:
+        return not self.problems
+
+    @property
+    def files_status(self) -> str:
+        if self.subject.manifest is None:
+            return "no manifest"
+        return "failed" if self.files else "passed"
+
+    def as_dict(self) -> dict[str, Any]:
+        """As ``lt-verify --json`` prints it."""
+        manifest, tracker = self.subject.manifest, self.subject.tracker
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "generator": {"name": GENERATOR, "version": version(), "command": "lt-verify"},
+            "verdict": "passed" if self else "failed",
+            "folder": str(self.export) if self.export else None,
+            "arch": self.arch,
+            "path_name": tracker.network.path_name,
+            "checkpoint": manifest.checkpoint.model_dump(mode="json") if manifest else None,
+            "precision": manifest.precision if manifest else None,
+            "sizes": tracker.dimensions.numbers(),
+            "models": [describe(model, self.subject.folder, self.checksums) for model in tracker.models],
+            "files": {"status": self.files_status, "problems": [problem.as_dict() for problem in self.files]},
+            "missing": [
+                {"format": each.format, "graphs": list(each.graphs), "sizes": list(each.sizes)} for each in self.missing
+            ],
+            "reference": self.reference,
+            "resume": dict(self.weights),
+            "verification": self.verification.as_dict(),
+            "histograms": [histogram.as_dict() for histogram in self.verification.histograms],
+            **{name: check.as_dict() for name, check in self.checks.items()},
+            "problems": list(self.problems),
+            "tools": dict(self.tools),
+        }
