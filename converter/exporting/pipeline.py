@@ -143,7 +143,7 @@ def _start_conversions(
     """
     from converter.exporting.describe import file_metadata
     from converter.network.trace import trace
-    from converter.util.files import write
+    from converter.util.atomic import write
 
     metadata = file_metadata(options, network)
     by_graph: dict[GraphSpec, list[Source]] = {}

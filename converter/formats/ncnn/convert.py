@@ -18,7 +18,7 @@ from converter.formats.ncnn.release import readable_by
 from converter.formats.ncnn.weights import NcnnWeights, halved, load_bin
 from converter.formats.source import Source
 from converter.spec.network import GraphSpec, TensorSpec
-from converter.util.files import make_folder, write
+from converter.util.atomic import make_folder, write
 
 LAST_WORDS = 3
 # what pnnx writes beside the ncnn model and nobody reads: its own weights and ONNX file, two scripts
