@@ -16,7 +16,7 @@ from benchmarks import plot
 from benchmarks.figures import compare_runs, warnings_about
 from benchmarks.flows import COMPARED, FLOWS, FlowError, alternate, available, run, same_weights
 from benchmarks.machine import describe
-from benchmarks.measure import INTERVAL, MEMORY, PAUSE, PROC
+from benchmarks.measure import INTERVAL, MEMORY, PAUSE
 from benchmarks.report import pair_line, sentence, table
 
 
@@ -40,8 +40,6 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         parser.error(f"--resume {parsed.resume}: no such file")
     if parsed.plot and not plot.matplotlib_is_there():
         parser.error("--plot needs matplotlib, which is not installed: pip install matplotlib")
-    if not PROC.joinpath("self", "statm").exists():
-        parser.error("peak memory is read from /proc, which this system does not have")
     return parsed
 
 

@@ -2,21 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from statistics import median
 from typing import Any
 
 from benchmarks.measure import Run
+from converter.bench.statistics import Figures, figures
 
 ENOUGH_PAIRS = 5
-
-
-@dataclass(frozen=True)
-class Spread:
-    """Median, smallest and largest of some numbers; in the numbers' own unit."""
-
-    median: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True)
@@ -24,15 +15,15 @@ class Comparison:
     """A quantity of flow A and of flow B, run alternately.
 
     Attributes:
-        a, b: each flow's own spread, in the quantity's unit.
+        a, b: each flow's own figures, in the quantity's unit.
         ratios: B / A of the runs that belong together, in order.
-        ratio: their spread.
+        ratio: their figures.
     """
 
-    a: Spread
-    b: Spread
+    a: Figures
+    b: Figures
     ratios: tuple[float, ...]
-    ratio: Spread
+    ratio: Figures
 
     @property
     def doubtful(self) -> bool:
@@ -43,15 +34,6 @@ class Comparison:
         return {**asdict(self), "ratios": list(self.ratios), "doubtful": self.doubtful}
 
 
-def spread(values: Sequence[float]) -> Spread:
-    """Median, smallest and largest.
-
-    Raises:
-        ValueError: when there are no values.
-    """
-    return Spread(median(values), min(values), max(values))
-
-
 def compare(a: Sequence[float], b: Sequence[float]) -> Comparison:
     """Runs of A and of B; those at the same place were run one after the other.
 
@@ -59,7 +41,7 @@ def compare(a: Sequence[float], b: Sequence[float]) -> Comparison:
         ValueError: when there are none, or not equally many of both.
     """
     ratios = tuple(second / first for first, second in zip(a, b, strict=True))
-    return Comparison(spread(a), spread(b), ratios, spread(ratios))
+    return Comparison(figures(a), figures(b), ratios, figures(ratios))
 
 
 def compare_runs(a: Sequence[Run], b: Sequence[Run]) -> dict[str, Comparison]:

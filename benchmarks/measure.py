@@ -1,7 +1,4 @@
-"""One command, run to its end: wall time, CPU time, and peak memory with everything that it starts.
-
-Linux only: memory is read from /proc.
-"""
+"""One command, run to its end: wall time, CPU time, and peak memory with everything that it starts."""
 
 import os
 import subprocess
@@ -13,12 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-PROC = Path("/proc")
+import psutil
+
 INTERVAL = 0.05  # seconds between two looks at the memory, at least
 # the pause after a look is this many times the CPU time of the look, so that looking costs 1/10 of a core at most
 PAUSE = 10
 # Pss splits a page between the processes that share it; a plain sum of Rss counts it once for each of them
-MEMORY = "PSS" if (PROC / "self" / "smaps_rollup").exists() else "RSS"
+MEMORY = "PSS" if psutil.LINUX else "RSS"
 MEGABYTE = 1e6
 
 
@@ -51,7 +49,8 @@ def measured(command: Sequence[str], cwd: Path | None = None, env: Mapping[str, 
         process = subprocess.Popen(
             command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
         )
-        sampling = pool.submit(_peak, process.pid, done, memory_of(process.pid))
+        watched = psutil.Process(process.pid)
+        sampling = pool.submit(_peak, watched, done, memory_of(watched))
         try:
             # wait4, as no other way tells the CPU time of this command alone
             _, status, usage = os.wait4(process.pid, 0)
@@ -75,7 +74,7 @@ def measured(command: Sequence[str], cwd: Path | None = None, env: Mapping[str, 
         )
 
 
-def _peak(pid, done, first):
+def _peak(process: psutil.Process, done: threading.Event, first: int) -> tuple[int, int]:
     """Largest memory of a process and its descendants, in bytes, and the number of samples, until ``done``.
 
     Args:
@@ -84,39 +83,24 @@ def _peak(pid, done, first):
     peak, samples = first, 1
     while not done.is_set():
         start = time.thread_time()
-        peak = max(peak, sum(memory_of(each) for each in (pid, *descendants(pid))))
+        peak = max(peak, memory_with_descendants(process))
         samples += 1
         done.wait(max(INTERVAL, PAUSE * (time.thread_time() - start)))
     return peak, samples
 
 
-def descendants(pid: int) -> list[int]:
-    """Children of a process, their children, and so on; without those whose parent has ended."""
-    children: dict[int, list[int]] = {}
-    for entry in os.scandir(PROC):
-        if entry.name.isdigit():
-            try:
-                stat = (PROC / entry.name / "stat").read_text(errors="replace")
-            except OSError:  # it has just ended
-                continue
-            # pid (name) state parent ...; a name may hold blanks and brackets
-            parent = int(stat.rpartition(")")[2].split()[1])
-            children.setdefault(parent, []).append(int(entry.name))
-    found, pending = [], [pid]
-    while pending:
-        own = children.get(pending.pop(), [])
-        found += own
-        pending += own
-    return found
-
-
-def memory_of(pid: int) -> int:
+def memory_of(process: psutil.Process) -> int:
     """Bytes of resident memory (see MEMORY) of one process; 0 when it has ended."""
-    folder = PROC / str(pid)
     try:
-        if MEMORY == "RSS":
-            return int((folder / "statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-        lines = (folder / "smaps_rollup").read_text().splitlines()
-    except OSError:
+        return process.memory_full_info().pss if MEMORY == "PSS" else process.memory_info().rss
+    except psutil.Error:
         return 0
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:")), 0)
+
+
+def memory_with_descendants(process: psutil.Process) -> int:
+    """The same of a process and of its live descendants, summed."""
+    try:
+        started = process.children(recursive=True)
+    except psutil.Error:
+        started = []
+    return sum(memory_of(each) for each in (process, *started))

@@ -1,8 +1,9 @@
 """The figures in words, for a terminal."""
 
-from benchmarks.figures import Comparison, Spread
+from benchmarks.figures import Comparison
 from benchmarks.flows import COMPARED, FLOWS
 from benchmarks.measure import MEGABYTE, MEMORY, Run
+from converter.bench.statistics import Figures
 
 QUANTITIES = (
     ("seconds", "wall time, s", 1.0, "{:.1f}"),
@@ -33,8 +34,8 @@ def table(comparisons: dict[str, Comparison], first: str = "A", second: str = "B
     return lines
 
 
-def _cell(spread: Spread, unit, form):
-    median, low, high = (form.format(value / unit) for value in (spread.median, spread.low, spread.high))
+def _cell(figures: Figures, unit, form):
+    median, low, high = (form.format(value / unit) for value in (figures.median, figures.low, figures.high))
     return f"{median} ({low}–{high})"
 
 

@@ -1,6 +1,5 @@
 """The figures as a picture."""
 
-import os
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 from converter.bench.measure import PARTS
 from converter.errors import ConversionError, DependencyError, UsageError
+from converter.util.atomic import obstacle, replacing
 
 SUFFIXES = (".png", ".svg")
 COLOURS = {"torch": "#c44e52", "ncnn": "#2a6fa8", "onnxruntime": "#5a9e6f"}
@@ -25,8 +25,7 @@ def check_plot(path: Path) -> None:
     """
     if path.suffix.lower() not in SUFFIXES:
         raise UsageError(f"--plot {path}: expected {' or '.join(SUFFIXES)}")
-    folder = path.absolute().parent
-    if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+    if path.is_dir() or obstacle(path):
         raise UsageError(f"--plot {path}: expected a file in a folder that exists and can be written to")
     try:
         there = find_spec("matplotlib") is not None
@@ -63,7 +62,8 @@ def draw(path: Path, result: Mapping[str, Any]) -> None:
         fontsize=11,
     )
     try:
-        figure.savefig(path, dpi=130)
+        with replacing(path) as draft:
+            figure.savefig(draft, dpi=130)
     except OSError as error:
         raise ConversionError(f"cannot write {path}: {error.strerror}") from None
 

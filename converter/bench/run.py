@@ -13,7 +13,7 @@ from converter.errors import UsageError
 from converter.folder.exported import FileProblem, file_problems
 from converter.formats.format import check_runtime
 from converter.formats.isolated import WorkerProcess
-from converter.util.files import sha256
+from converter.util.atomic import sha256
 from converter.util.stages import StageCallback, Stages
 from converter.verifying.subject import Subject, subject_of
 

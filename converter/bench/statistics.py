@@ -14,7 +14,7 @@ class Figures:
     """Some numbers in short, in their own unit.
 
     Attributes:
-        median, low: the latter is the smallest.
+        median, low, high: the latter two are the smallest and the largest.
         p10, p90: a tenth lies below the one and above the other.
         count: of the numbers.
     """
@@ -23,6 +23,7 @@ class Figures:
     p10: float
     p90: float
     low: float
+    high: float
     count: int
 
 
@@ -51,7 +52,14 @@ def figures(values: Sequence[float]) -> Figures:
     """Raises:
     ValueError: when there are no values.
     """
-    return Figures(median(values), percentile(values, 0.1), percentile(values, 0.9), min(values), len(values))
+    return Figures(
+        median=median(values),
+        p10=percentile(values, 0.1),
+        p90=percentile(values, 0.9),
+        low=min(values),
+        high=max(values),
+        count=len(values),
+    )
 
 
 def percentile(values: Sequence[float], share: float) -> float:

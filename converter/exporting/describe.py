@@ -19,7 +19,7 @@ from converter.folder.listing import (
 from converter.folder.manifest import ExportedCheckpoint, FormatEntry, GraphEntry, Manifest
 from converter.spec.model import Model, TrackerModels
 from converter.spec.options import ExportOptions
-from converter.util.files import sha256
+from converter.util.atomic import sha256
 from converter.util.version import version
 
 if TYPE_CHECKING:

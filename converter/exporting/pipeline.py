@@ -10,20 +10,21 @@ from typing import TYPE_CHECKING, Any
 from converter.errors import ConversionError, UsageError, VerificationError
 from converter.exporting.made import ArmFailure, Exported, Made
 from converter.exporting.plan import Plan, plan_export
+from converter.folder.workspace import Workspace, check_target
 from converter.formats.format import FORMATS, Conversion, Job, Traced, check_dependencies
 from converter.formats.source import Source
 from converter.proof.comparison import Comparison
-from converter.proof.feeds import Feed
+from converter.proof.feeds import Feed, noise_feeds, picture_feed
 from converter.proof.runner import Runner
 from converter.spec.model import Model, TrackerModels, with_other_graphs
 from converter.spec.network import GraphSpec
 from converter.spec.options import ArmOptions, ExportOptions
+from converter.util.atomic import write
 from converter.util.stages import StageCallback, Stages
 
 if TYPE_CHECKING:
     from converter.checks.arm.section import ArmSection
     from converter.folder.manifest import Manifest, VerificationEntry
-    from converter.folder.workspace import Workspace
     from converter.network.load import LoadedNetwork
     from converter.proof.verify import Report
 
@@ -48,8 +49,6 @@ def export(options: ExportOptions, on_stage: StageCallback | None = None) -> Exp
     stages = Stages(on_stage)
     with ExitStack() as running:
         with stages("check"):
-            from converter.folder.workspace import Workspace
-
             plan = _checked(options)
             feeds = [_feeds(options, tracker, len(plan.trackers) > 1) for tracker in plan.trackers]
             workspace = running.enter_context(Workspace(options.output))
@@ -98,8 +97,6 @@ def export(options: ExportOptions, on_stage: StageCallback | None = None) -> Exp
 
 def _checked(options: ExportOptions) -> Plan:
     """Everything that can be refused is refused here, before torch is imported."""
-    from converter.folder.workspace import check_target
-
     plan = plan_export(options)
     check_target(options.output)
     if options.golden:
@@ -128,8 +125,6 @@ def _checked(options: ExportOptions) -> Plan:
 
 def _feeds(options: ExportOptions, tracker: TrackerModels, several_sizes: bool) -> list[Feed]:
     """What to compare on; nothing where nothing is compared."""
-    from converter.proof.feeds import noise_feeds, picture_feed
-
     if not options.verify:
         return []
     noise = noise_feeds(options.seed, options.network.noise_feeds, tracker.images)
@@ -138,7 +133,7 @@ def _feeds(options: ExportOptions, tracker: TrackerModels, several_sizes: bool) 
 
 
 def _start_conversions(
-    options: ExportOptions, network: "LoadedNetwork", plan: Plan, workspace: "Workspace", running: ExitStack
+    options: ExportOptions, network: "LoadedNetwork", plan: Plan, workspace: Workspace, running: ExitStack
 ) -> dict[Source, Conversion]:
     """Trace every graph once and start its conversions as soon as it is traced.
 
@@ -146,7 +141,6 @@ def _start_conversions(
     """
     from converter.exporting.describe import file_metadata
     from converter.network.trace import trace
-    from converter.util.files import write
 
     metadata = file_metadata(options, network)
     by_graph: dict[GraphSpec, list[Source]] = {}
@@ -314,7 +308,7 @@ def _golden(
     return make_vectors(folder, header, network.module, comparisons, options.network.intermediates)
 
 
-def _publish(options: ExportOptions, made: Made, workspace: "Workspace") -> "Manifest":
+def _publish(options: ExportOptions, made: Made, workspace: Workspace) -> "Manifest":
     from converter.exporting.describe import manifest_of
     from converter.folder.vectors import place_for, publish_vectors
 

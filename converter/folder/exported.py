@@ -10,7 +10,7 @@ from converter.folder.manifest import MANIFEST, GraphEntry, Manifest
 from converter.folder.workspace import foreign_files
 from converter.spec.model import Model
 from converter.spec.network import FORMAT_NAMES, GraphSpec, NetworkSpec, TensorSpec
-from converter.util.files import sha256
+from converter.util.atomic import sha256
 
 MODEL_SUFFIXES = (".param", ".bin", ".onnx", ".pt")
 

@@ -23,7 +23,7 @@ from converter.folder.listing import GENERATOR, SCHEMA_VERSION, preprocess_entry
 from converter.proof.feeds import Feed
 from converter.spec.model import TrackerModels
 from converter.spec.network import GraphSpec, Preprocess, TensorSpec, Tolerance
-from converter.util.files import make_folder, write
+from converter.util.atomic import make_folder, write
 from converter.util.version import version
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from converter.folder.golden_index import GOLDEN_INDEX
 from converter.folder.workspace import Workspace, check_target
 from converter.proof.comparison import Comparison
 from converter.spec.model import with_other_graphs
-from converter.util.files import make_folder
+from converter.util.atomic import make_folder
 
 
 @dataclass(frozen=True)

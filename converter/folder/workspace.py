@@ -6,8 +6,6 @@ the new one, never a mixture. A small shell process waits beside us and cleans u
 dies without a word (``kill -9``, out of memory).
 """
 
-import contextlib
-import ctypes
 import errno
 import glob
 import json
@@ -15,7 +13,6 @@ import os
 import secrets
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Collection, Iterable, Mapping
@@ -26,7 +23,14 @@ from converter.errors import ConversionError, UsageError
 from converter.folder.golden_index import GOLDEN_INDEX
 from converter.folder.listing import listed_files
 from converter.folder.manifest import MANIFEST
-from converter.util.files import sha256
+from converter.util.atomic import (
+    aside_of,
+    missing_parents,
+    obstacle,
+    put_in_place,
+    remove_empty,
+    sha256,
+)
 
 STALE_SECONDS = 3600
 # Waits for our end, ends what is left of pnnx, puts back an old export that was moved aside, tidies up.
@@ -69,11 +73,8 @@ def check_target(target: Path, marker: str = MANIFEST, option: str = "--output")
                 f"{option} {target}: holds {foreign[0]!r}, which no export wrote; "
                 "nothing was touched: move it away or choose another folder"
             )
-    parent = next(path for path in (target.parent, *target.parent.parents) if path.exists())
-    if not parent.is_dir():
-        raise UsageError(f"{option} {target}: {parent} is not a folder")
-    if not os.access(parent, os.W_OK | os.X_OK):
-        raise UsageError(f"{option} {target}: no permission to write to {parent}")
+    if reason := obstacle(target, parents=True):
+        raise UsageError(f"{option} {target}: {reason}")
 
 
 def foreign_files(target: Path, marker: str = MANIFEST) -> list[str]:
@@ -122,7 +123,7 @@ class Workspace:
     def __init__(self, target: Path, marker: str = MANIFEST) -> None:
         self.target, self.marker = target.resolve(), marker
         self._staging = self.target.parent / f"{_hidden(self.target)}{secrets.token_hex(6)}.lt-export"
-        self._missing = [path for path in (self.target.parent, *self.target.parent.parents) if not path.exists()]
+        self._missing = missing_parents(self.target)
 
     def __enter__(self) -> "Workspace":
         try:
@@ -131,16 +132,14 @@ class Workspace:
             raise ConversionError(
                 f"cannot make a temporary folder: {error.strerror}; free some space or set TMPDIR"
             ) from None
-        self._janitor = _start_janitor(self.target, _aside(self._staging), self._staging, self.folder, *self._missing)
+        self._janitor = _start_janitor(self.target, aside_of(self._staging), self._staging, self.folder, *self._missing)
         self.process_group = self._janitor.pid if self._janitor else None
         return self
 
     def __exit__(self, *_: object) -> None:
         for path in (self.folder, self._staging):
             shutil.rmtree(path, ignore_errors=True)
-        for path in self._missing:
-            with contextlib.suppress(OSError):
-                path.rmdir()  # of those that were made for the target, only the empty ones go
+        remove_empty(self._missing)
         if self._janitor:
             self._janitor.communicate()  # closes its input
 
@@ -167,7 +166,7 @@ class Workspace:
             self._staging.mkdir()
             for prefix, sources, listing in trees:
                 self._stage(prefix, sources, listing)
-            self._exchange()
+            put_in_place(self._staging, self.target, lambda: check_target(self.target, self.marker))
         except OSError as error:
             raise ConversionError(
                 f"cannot publish to {self.target}: {error.strerror}; what was there is as before"
@@ -183,41 +182,6 @@ class Workspace:
                 raise ConversionError(f"cannot publish to {self.target}: the copy of {name} came out different")
         marker = GOLDEN_INDEX if prefix else self.marker
         _write(self._staging / f"{prefix}{marker}", (json.dumps(listing, indent=2) + "\n").encode())
-
-    def _exchange(self) -> None:
-        """Put the staging folder in the target's place; an old export ends up in the staging folder."""
-        for _ in range(10):
-            check_target(self.target, self.marker)
-            try:
-                os.rename(self._staging, self.target)  # onto nothing or an empty folder
-                return
-            except OSError:
-                if not self.target.is_dir():
-                    raise
-            if _swap(self._staging, self.target):
-                return
-        raise ConversionError(f"cannot publish to {self.target}: other exports keep replacing it")
-
-
-def _swap(new: Path, old: Path) -> bool:
-    """Exchange two folders in one step; where the system cannot, in two, undone when the second fails."""
-    if sys.platform == "linux":
-        libc = ctypes.CDLL(None, use_errno=True)
-        at_working_folder, exchange = -100, 2
-        if hasattr(libc, "renameat2"):
-            if libc.renameat2(at_working_folder, os.fsencode(new), at_working_folder, os.fsencode(old), exchange) == 0:
-                return True
-            if ctypes.get_errno() == errno.ENOENT:  # somebody has moved the target; look again
-                return False
-    aside = _aside(new)
-    os.rename(old, aside)
-    try:
-        os.rename(new, old)
-    except OSError:
-        os.rename(aside, old)
-        raise
-    os.rename(aside, new)
-    return True
 
 
 def _start_janitor(*paths: Path) -> "subprocess.Popen[bytes] | None":
@@ -240,10 +204,6 @@ def _start_janitor(*paths: Path) -> "subprocess.Popen[bytes] | None":
 def _hidden(target: Path) -> str:
     """How the name of a folder beside the target begins; short, so that a long name stays possible."""
     return f".{target.name[:100]}."
-
-
-def _aside(staging: Path) -> Path:
-    return staging.with_name(f"{staging.name}.old")
 
 
 def _sweep(target: Path) -> None:

@@ -3,22 +3,21 @@
 ncnn checks little of what it is told; a damaged ``.param`` can end the process that loads it.
 """
 
-import contextlib
 import pickle
-import signal
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
 from converter.errors import ConversionError
 from converter.formats.forks import Fork, start_fork
 from converter.spec.network import GraphSpec
+from converter.util.child import Child, ChildEnded
 from converter.util.process import python_environment, python_module
 
 TIMEOUT = 60.0
@@ -36,7 +35,7 @@ class WorkerProcess:
 
     def __init__(self, module: str, what: str, timeout: float, opening: tuple[str, tuple]):
         self.module, self.what, self.timeout, self.opening = module, what, timeout, opening
-        self._process: subprocess.Popen | Fork | None = None
+        self._child: Child | None = None
         self._one_call = threading.Lock()  # feeds are compared two at once
 
     def open(self) -> Any:
@@ -46,71 +45,58 @@ class WorkerProcess:
             ConverterError: from the call.
             ConversionError: when the process crashes or hangs.
         """
-        if self._process is not None:
+        if self._child is not None:
             return None
-        self._start()
+        self._child = Child(self._new_process)
         name, arguments = self.opening
-        return self._ask(name, *arguments)
+        return self._ask(self._child, name, *arguments)
 
     def call(self, name: str, *arguments: Any) -> Any:
         """What the other side answers; raises as :meth:`open`."""
         with self._one_call:
             self.open()
-            return self._ask(name, *arguments)
+            return self._ask(self._child, name, *arguments)
 
     def stop(self) -> None:
         """End the process."""
-        if self._process is not None:
-            self._process.kill()
-            for pipe in (self._process.stdin, self._process.stdout):
-                with contextlib.suppress(OSError):  # what it did not read any more
-                    pipe.close()
-            self._process.wait()
-            self._process = None
-            self._log.close()
+        if self._child is not None:
+            self._child.stop()
+            self._child = None
 
-    def _start(self):
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115 closed by stop()
-        self._process = self._new_process()
-
-    def _new_process(self) -> "subprocess.Popen | Fork":
+    def _new_process(self, log: IO[bytes]) -> "subprocess.Popen | Fork":
         return subprocess.Popen(
             python_module(self.module),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=self._log,
+            stderr=log,
             env=python_environment(),
         )
 
-    def _ask(self, call: str, *arguments: Any) -> Any:
-        process, late = self._process, threading.Event()
-        timer = threading.Timer(self.timeout, lambda: (late.set(), process.kill()))
-        timer.start()
+    def _ask(self, child: Child, call: str, *arguments: Any) -> Any:
         try:
-            pickle.dump((call, arguments), process.stdin)
-            process.stdin.flush()
-            answer = pickle.load(process.stdout)
-        except (OSError, EOFError, pickle.UnpicklingError):
-            raise self._died(call, late.is_set()) from None
-        finally:
-            timer.cancel()
+            answer = child.ask(partial(_exchange, (call, arguments)), self.timeout)
+        except ChildEnded as ended:
+            self.stop()
+            doing = "loading the model" if call == self.opening[0] else "running the model"
+            if ended.late:
+                how = f"{doing} took longer than {self.timeout:g} s and was ended"
+            else:
+                how = f"the process {doing} {ended.how}"
+            raise ConversionError(f"{self.what}: {how}") from None
         if isinstance(answer, Exception):
             if call == self.opening[0]:
                 self.stop()
             raise answer
         return answer
 
-    def _died(self, call, late):
-        code = self._process.wait()
-        self._log.seek(0)
-        said = self._log.read().decode(errors="replace").split("\n")
-        self.stop()
-        doing = "loading the model" if call == self.opening[0] else "running the model"
-        if late:
-            return ConversionError(f"{self.what}: {doing} took longer than {self.timeout:g} s and was ended")
-        ended = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
-        last = " | ".join([line.strip() for line in said if line.strip()][-2:])
-        return ConversionError(f"{self.what}: the process {doing} {ended}" + (f"; it said: {last}" if last else ""))
+
+def _exchange(question: tuple[str, tuple], stdin: IO[bytes], stdout: IO[bytes]) -> Any:
+    pickle.dump(question, stdin)
+    stdin.flush()
+    try:
+        return pickle.load(stdout)
+    except pickle.UnpicklingError:  # half an answer
+        raise EOFError from None
 
 
 class IsolatedRunner(WorkerProcess):
@@ -132,8 +118,8 @@ class IsolatedRunner(WorkerProcess):
         opening = "load_inner" if inner else "load", (format, tuple(path.absolute() for path in files), graph)
         super().__init__("converter.formats.worker", what, timeout, opening)
 
-    def _new_process(self):
-        return start_fork(self.format, self._log) if sys.platform == "linux" else super()._new_process()
+    def _new_process(self, log: IO[bytes]) -> "subprocess.Popen | Fork":
+        return start_fork(self.format, log) if sys.platform == "linux" else super()._new_process(log)
 
     def load(self) -> None:
         """Start the process and load the model, if that has not been done.

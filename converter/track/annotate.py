@@ -1,10 +1,6 @@
 """Drawn frames as a video or as a folder of pictures, put in place when all of them are written."""
 
-import contextlib
-import os
 import re
-import secrets
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +9,7 @@ import numpy as np
 
 from converter.errors import ConversionError, DependencyError, UsageError
 from converter.track.frames import PICTURES, Clip
+from converter.util.atomic import missing_parents, obstacle, remove_empty, replacing
 from converter.util.opencv import opencv
 
 CODECS = {".mp4": "mp4v", ".avi": "MJPG"}
@@ -50,11 +47,8 @@ def check_annotate(target: Path, clip: Clip) -> None:
     source = clip.path if clip.path.exists() else clip.path.parent
     if target.exists() and target.samefile(source):
         raise UsageError(f"--annotate {target}: is the clip itself")
-    parent = next(path for path in (target.absolute().parent, *target.absolute().parent.parents) if path.exists())
-    if not parent.is_dir():
-        raise UsageError(f"--annotate {target}: {parent} is not a folder")
-    if not os.access(parent, os.W_OK | os.X_OK):
-        raise UsageError(f"--annotate {target}: no permission to write to {parent}")
+    if reason := obstacle(target, parents=True):
+        raise UsageError(f"--annotate {target}: {reason}")
 
 
 def foreign_files(folder: Path) -> str | None:
@@ -78,29 +72,23 @@ def annotation(target: Path, clip: Clip) -> Iterator[Write]:
         ConversionError: when the frames cannot be written.
     """
     check_annotate(target, clip)
-    place = target.resolve()
-    made = [path for path in (place.parent, *place.parent.parents) if not path.exists()]
-    draft = place.with_name(f".{place.stem[:100]}.{secrets.token_hex(4)}{place.suffix}")
-    writer = _Video(draft, target, clip.fps) if target.suffix.lower() in CODECS else _Pictures(draft)
-    published = False
+    made = missing_parents(target.resolve())
     try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        yield writer.write
-        if writer.count:
-            writer.finish()
-            _put_in_place(draft, place)
-            published = True
+        target.resolve().parent.mkdir(parents=True, exist_ok=True)
+        with replacing(target) as draft:
+            writer = _Video(draft, target, clip.fps) if target.suffix.lower() in CODECS else _Pictures(draft)
+            try:
+                yield writer.write
+                if writer.count:
+                    writer.finish()
+            finally:
+                writer.close()
     except OSError as error:
         raise ConversionError(
             f"--annotate {target}: cannot write {error.filename or target}: {error.strerror}"
         ) from None
     finally:
-        writer.close()
-        _remove(draft)
-        if not published:
-            for path in made:
-                with contextlib.suppress(OSError):
-                    path.rmdir()
+        remove_empty(made)
 
 
 class _Video:
@@ -164,28 +152,6 @@ class _Pictures:
 
     def close(self):
         pass
-
-
-def _put_in_place(draft, place):
-    """A file replaces a file in one step; a folder goes where an old one was moved aside."""
-    if not place.is_dir():
-        os.replace(draft, place)
-        return
-    aside = draft.with_name(f"{draft.name}.old")
-    os.rename(place, aside)
-    try:
-        os.rename(draft, place)
-    except OSError:
-        os.rename(aside, place)
-        raise
-    shutil.rmtree(aside, ignore_errors=True)
-
-
-def _remove(draft):
-    if draft.is_dir():
-        shutil.rmtree(draft, ignore_errors=True)
-    else:
-        draft.unlink(missing_ok=True)
 
 
 def _marked(path):

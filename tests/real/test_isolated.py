@@ -101,7 +101,7 @@ def test_a_process_that_dies_is_an_error_and_is_replaced(runner, say, what, word
 def test_no_process_is_left(runner, say):
     say("answer")
     runner.infer(FEED)
-    number = runner._process.pid
+    number = runner._child.process.pid
     assert alive(number)
     runner.stop()
     assert not alive(number)
@@ -129,7 +129,7 @@ def test_a_worker_does_not_outlive_its_client(say, tmp_path):
         "from test_isolated import *\n"
         "runner = IsolatedRunner('ncnn', (Path('model.param'),), GRAPH)\n"
         "runner.load()\n"
-        "print(runner._process._server.process.pid, runner._process.pid, flush=True)\n"
+        "print(runner._child.process._server.process.pid, runner._child.process.pid, flush=True)\n"
         "import time; time.sleep(60)\n"
     )
     path = os.pathsep.join([str(Path(__file__).parent), str(tmp_path), str(ROOT), str(ROOT / "tests")])
@@ -147,13 +147,13 @@ def test_a_worker_does_not_outlive_its_client(say, tmp_path):
 def test_a_server_that_was_killed_is_replaced(runner, say):
     say("answer")
     runner.load()
-    server = runner._process._server.process
+    server = runner._child.process._server.process
     server.kill()
     server.wait()
     assert runner.infer(FEED)["z"].tolist() == [[2.0, 2.0]]  # the worker goes on without it
     runner.stop()
     assert runner.infer(FEED)["z"].tolist() == [[2.0, 2.0]]
-    assert runner._process._server.process is not server
+    assert runner._child.process._server.process is not server
 
 
 def test_files_that_do_not_load_are_refused_by_the_runtime_itself(tmp_path, monkeypatch):
@@ -164,4 +164,4 @@ def test_files_that_do_not_load_are_refused_by_the_runtime_itself(tmp_path, monk
     for _ in range(2):
         with pytest.raises(ConversionError, match=r"ncnn does not load a\.param"):
             runner.load()
-    assert runner._process is None
+    assert runner._child is None

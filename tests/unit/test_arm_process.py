@@ -129,7 +129,7 @@ def test_the_emulator_gets_the_cpu_the_options_and_nothing_of_our_environment(pr
 def test_an_emulator_that_misbehaves_is_one_failure_and_stays_so(process, code, words):
     one = process(f"{STARTS}\n{code}")
     one.start()
-    child = one._process
+    child = one._child.process
     for _ in range(2):
         with pytest.raises(ConversionError, match=rf"^emulated aarch64 fp16: .*{words}"):
             one.call("call")
@@ -165,7 +165,7 @@ def test_an_emulator_that_is_no_program_is_named(tmp_path):
 def test_stop_leaves_no_process_and_can_be_repeated(process):
     one = process(f"{STARTS}\nimport time; time.sleep(60)")
     one.start()
-    child = one._process
+    child = one._child.process
     one.stop()
     assert child.returncode == -signal.SIGKILL
     one.stop()
@@ -191,7 +191,7 @@ def test_killing_us_ends_the_emulator(tmp_path):
         "import sys, time; from pathlib import Path\n"
         "from converter.checks.arm.process import ArmProcess; from converter.checks.arm.root import read_root\n"
         "one = ArmProcess(read_root(Path(sys.argv[1])), 'max', {}, 'a'); one.start()\n"
-        "print(one._process.pid, flush=True); time.sleep(60)"
+        "print(one._child.process.pid, flush=True); time.sleep(60)"
     )
     with subprocess.Popen([sys.executable, "-c", parent, str(tmp_path / "root")], stdout=subprocess.PIPE) as us:
         child = int(us.stdout.readline())

@@ -8,7 +8,7 @@ from arm_root import ELF, hand_made, program
 
 from converter.checks.arm.root import Record, arm_root, default_folder
 from converter.errors import DependencyError
-from converter.util.files import sha256
+from converter.util.atomic import sha256
 
 HELLO = {"machine": "aarch64", "python": "3.11.2", "numpy": "2", "ncnn": "1", "half_arithmetic": True}
 

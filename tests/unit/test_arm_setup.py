@@ -11,7 +11,7 @@ from arm_root import ELF, hand_made, program
 from converter.checks.arm import setup, wheels
 from converter.checks.arm.commands import reason, run
 from converter.checks.arm.packages import candidates
-from converter.checks.arm.setup import _glibc, _make_part, _publish, setup_arm
+from converter.checks.arm.setup import _glibc, _make_part, setup_arm
 from converter.checks.arm.sources import derived_sources
 from converter.checks.arm.wheels import fetch_wheels, platforms, unpack_wheels, wheel_versions
 from converter.errors import DependencyError, UsageError
@@ -280,7 +280,7 @@ def test_what_killed_builds_left_is_removed(tmp_path):
     dead, alive = int(done.stdout), os.getppid()
     for name in (
         f".arm64.{dead}.part",
-        f".arm64.{dead}.old.part",
+        f".arm64.{dead}.part.old",
         f".arm64.{alive}.part",
         ".arm64.x.part",
         ".b.1.part",
@@ -290,16 +290,6 @@ def test_what_killed_builds_left_is_removed(tmp_path):
     assert part.name == f".arm64.{os.getpid()}.part"
     left = {path.name for path in tmp_path.iterdir()} - {part.name}
     assert left == {f".arm64.{alive}.part", ".arm64.x.part", ".b.1.part"}
-
-
-def test_new_root_takes_the_place_of_the_old_one(tmp_path):
-    target, part = tmp_path / "arm64", tmp_path / ".arm64.1.part"
-    for folder, name in ((target, "old"), (part, "new")):
-        folder.mkdir()
-        (folder / name).write_text("")
-    _publish(part, target)
-    assert [path.name for path in tmp_path.iterdir()] == ["arm64"]
-    assert [path.name for path in target.iterdir()] == ["new"]
 
 
 def test_full_disk_is_said(tmp_path, bin, monkeypatch):

@@ -1,19 +1,22 @@
 """The benchmark's arithmetic, refusals and memory sampler; no test looks at how long something takes."""
 
 import json
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from benchmarks import measure, plot
 from benchmarks.export import main, parse
-from benchmarks.figures import Spread, compare, compare_runs, spread, warnings_about
+from benchmarks.figures import compare, compare_runs, warnings_about
 from benchmarks.flows import FLOWS, Flow, alternate, available, same_weights
 from benchmarks.machine import describe
-from benchmarks.measure import MEGABYTE, Run, descendants, measured, memory_of
+from benchmarks.measure import MEGABYTE, Run, measured, memory_of, memory_with_descendants
 from benchmarks.report import sentence, table
+from converter.bench.statistics import figures
 
 MB = 1 << 20
 # written, not only reserved: memory that was never touched is not resident
@@ -54,16 +57,17 @@ def checkpoint(tmp_path):
 
 @pytest.mark.parametrize(
     ("values", "expected"),
-    [([3.0], Spread(3, 3, 3)), ([5, 1, 2], Spread(2, 1, 5)), ([4, 1, 2, 100], Spread(3, 1, 100))],
+    [([3.0], (3, 3, 3)), ([5, 1, 2], (2, 1, 5)), ([4, 1, 2, 100], (3, 1, 100))],
 )
-def test_spread_is_median_smallest_and_largest(values, expected):
-    assert spread(values) == expected
+def test_figures_have_median_smallest_and_largest(values, expected):
+    found = figures(values)
+    assert (found.median, found.low, found.high) == expected
 
 
 def test_ratios_are_of_the_runs_that_belong_together():
     found = compare([10, 20, 40], [5, 30, 10])
     assert found.ratios == (0.5, 1.5, 0.25)
-    assert found.ratio == Spread(0.5, 0.25, 1.5)
+    assert found.ratio == figures([0.5, 0.25, 1.5])
     assert (found.a.median, found.b.median) == (20, 10)
 
 
@@ -161,9 +165,10 @@ def test_memory_falls_back_to_rss(monkeypatch):
 
 
 def test_process_that_has_ended_has_no_memory_and_no_descendants():
-    beyond = 1 << 22  # the largest process id that Linux gives is one less
-    assert memory_of(beyond) == 0
-    assert descendants(beyond) == []
+    with subprocess.Popen(python("")) as child:
+        ended = psutil.Process(child.pid)
+    assert memory_of(ended) == 0
+    assert memory_with_descendants(ended) == 0
 
 
 def test_cpu_time_includes_children():

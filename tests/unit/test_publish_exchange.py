@@ -15,6 +15,7 @@ from place import Place
 from converter.errors import ConversionError, UsageError
 from converter.folder import workspace as publish
 from converter.folder.workspace import Workspace, foreign_files
+from converter.util import atomic
 
 CHILD = """
 import subprocess, sys, time
@@ -78,7 +79,7 @@ def system(monkeypatch):
             return code
 
         calls = []
-        monkeypatch.setattr(publish, "sys", SimpleNamespace(platform="linux"))
+        monkeypatch.setattr(atomic, "sys", SimpleNamespace(platform="linux"))
         monkeypatch.setattr(ctypes, "CDLL", lambda *_, **__: SimpleNamespace(renameat2=renameat2))
         return calls
 
@@ -89,7 +90,7 @@ def system(monkeypatch):
 def no_exchange(request, system, monkeypatch):
     system(-1, error=22)
     if request.param == "another system":
-        monkeypatch.setattr(publish, "sys", SimpleNamespace(platform="darwin"))
+        monkeypatch.setattr(atomic, "sys", SimpleNamespace(platform="darwin"))
     elif request.param == "old libc":
         monkeypatch.setattr(ctypes, "CDLL", lambda *_, **__: SimpleNamespace())
 
@@ -113,7 +114,7 @@ def test_exchange_is_one_system_call_where_there_is_one(place, system):
     place.write(old, place.old)
     before = place.contents()
     calls = system(0)
-    assert publish._swap(new, old)
+    assert atomic.exchange(new, old)
     assert calls == [(-100, os.fsencode(new), -100, os.fsencode(old), 2)]
     assert place.contents() == before
 
@@ -122,7 +123,7 @@ def test_exchange_with_a_target_that_has_gone_is_none(place, system):
     place.write(place.folder / "new", place.new)
     before = place.contents()
     system(-1, error=2)
-    assert not publish._swap(place.folder / "new", place.out)
+    assert not atomic.exchange(place.folder / "new", place.out)
     assert place.contents() == before
 
 
@@ -130,7 +131,7 @@ def test_target_that_keeps_going_away_ends_in_an_error(place, system):
     place.write_old_export()
     before = place.contents()
     system(-1, error=2)
-    with pytest.raises(ConversionError, match="other exports keep replacing it"):
+    with pytest.raises(ConversionError, match="other runs keep replacing it"):
         place.export()
     assert place.contents() == before
 
@@ -172,7 +173,7 @@ def hang(*_):
 
 with publish.Workspace(Path(sys.argv[1])) as workspace:
     workspace._staging.mkdir()
-    os.rename(workspace.target, publish._aside(workspace._staging))
+    os.rename(workspace.target, publish.aside_of(workspace._staging))
     hang()
 """
 

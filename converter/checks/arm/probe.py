@@ -14,7 +14,7 @@ import numpy as np
 
 from converter.checks.arm.modes import Mode
 from converter.checks.arm.process import ArmProcess
-from converter.util.files import write
+from converter.util.atomic import write
 
 CHANNELS, SIDE, PLACES = 1024, 4, 8
 FACTOR = 16.0

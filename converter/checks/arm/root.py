@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from converter.errors import DependencyError
-from converter.util.files import sha256
+from converter.util.atomic import sha256
 
 RECORD = "arm-root.json"
 SYSTEM, PACKAGES = "system", "python"

@@ -1,6 +1,5 @@
 """Building an ARM root: fetched, unpacked and tried in a folder beside, then put in place in one step."""
 
-import contextlib
 import logging
 import os
 import re
@@ -26,7 +25,7 @@ from converter.checks.arm.process import ArmProcess
 from converter.checks.arm.root import PACKAGES, QEMU, RECORD, SYSTEM, ArmRoot, Record, arm_root, qemu_on_path
 from converter.checks.arm.wheels import fetch_wheels, unpack_wheels, wheel_versions
 from converter.errors import ConversionError, DependencyError, UsageError
-from converter.util.files import sha256
+from converter.util.atomic import put_in_place, sha256
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +65,7 @@ def setup_arm(folder: Path, stages: StageFactory) -> tuple[ArmRoot, bool]:
     part = _make_part(folder)
     try:
         _build(part, versions, stages)
-        _publish(part, folder)
+        put_in_place(part, folder)
     except OSError as error:
         raise cannot_write(folder, error) from None
     finally:
@@ -98,7 +97,7 @@ def _make_part(folder):
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         for name in os.listdir(folder.parent):
-            left = re.fullmatch(rf"\.{re.escape(folder.name)}\.(\d+)(\.old)?\.part", name)
+            left = re.fullmatch(rf"\.{re.escape(folder.name)}\.(\d+)\.part(\.old)?", name)
             if left and not _alive(int(left[1])):
                 shutil.rmtree(folder.with_name(name), ignore_errors=True)
         part.mkdir()
@@ -190,19 +189,3 @@ def _contents(folder):
         elif path.is_file():
             files.append((name, path.stat().st_size, sha256(path)))
     return files, links
-
-
-def _publish(part, folder):
-    """The finished folder in place of what is there, which may be another run's by now."""
-    aside = part.with_name(part.name.removesuffix(".part") + ".old.part")
-    for attempt in range(3):
-        with contextlib.suppress(FileNotFoundError):
-            os.rename(folder, aside)
-        try:
-            os.rename(part, folder)
-            break
-        except OSError:
-            if attempt == 2:
-                raise
-        finally:
-            shutil.rmtree(aside, ignore_errors=True)

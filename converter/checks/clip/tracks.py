@@ -2,12 +2,11 @@
 
 import csv
 import io
-import os
-import secrets
 from pathlib import Path
 
 from converter.checks.clip.report import REFERENCE, ClipReport
 from converter.errors import UsageError
+from converter.util.atomic import obstacle, replacing
 
 COLUMNS = ("x", "y", "w", "h", "score")
 
@@ -20,10 +19,8 @@ def check_tracks(path: Path) -> None:
     """
     if path.is_dir():
         raise UsageError(f"--tracks {path}: is a folder, expected a CSV file to write")
-    if not path.parent.is_dir():
-        raise UsageError(f"--tracks {path}: no folder {path.parent}")
-    if not os.access(path.parent, os.W_OK | os.X_OK):
-        raise UsageError(f"--tracks {path}: no permission to write to {path.parent}")
+    if reason := obstacle(path):
+        raise UsageError(f"--tracks {path}: {reason}")
 
 
 def write_tracks(path: Path, report: ClipReport) -> None:
@@ -41,14 +38,11 @@ def write_tracks(path: Path, report: ClipReport) -> None:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["frame", *titles])
     writer.writerows(_line(row) for row in report.frames)
-    draft = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}")
     try:
-        draft.write_text(text.getvalue(), encoding="utf-8")
-        os.replace(draft, path)
+        with replacing(path) as draft:
+            draft.write_text(text.getvalue(), encoding="utf-8")
     except OSError as error:
         raise UsageError(f"--tracks {path}: {error.strerror}") from None
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def _line(row):

@@ -12,7 +12,7 @@ from typing import Any
 
 from converter.errors import ConversionError
 from converter.formats.ncnn.param import Layer, NcnnGraph, load_param
-from converter.util.files import write
+from converter.util.atomic import write
 
 MASK = 31
 NO_HALF_ARITHMETIC, NO_HALF_STORAGE = 1, 2

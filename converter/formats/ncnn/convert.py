@@ -18,7 +18,8 @@ from converter.formats.ncnn.release import readable_by
 from converter.formats.ncnn.weights import NcnnWeights, halved, load_bin
 from converter.formats.source import Source
 from converter.spec.network import GraphSpec, TensorSpec
-from converter.util.files import make_folder, write
+from converter.util.atomic import make_folder, write
+from converter.util.child import last_words
 
 LAST_WORDS = 3
 # what pnnx writes beside the ncnn model and nobody reads: its own weights and ONNX file, two scripts
@@ -167,11 +168,10 @@ class PnnxRun:
     def _failed(self, what):
         if shutil.disk_usage(self.folder).free < FULL_DISK:
             what = f"the disk is full, {what}"
-        words = (self.folder / "log").read_text(errors="replace").split("\n")
-        said = [word.strip() for word in words if word.strip()]
+        said = (self.folder / "log").read_text(errors="replace")
         # "ignore <operator> ..." is how pnnx mentions what it could not convert
-        telling = [line for line in said if line.startswith("ignore ")] or said
-        last = " | ".join(telling[-LAST_WORDS:])
+        telling = "\n".join(line for line in said.split("\n") if line.strip().startswith("ignore ")) or said
+        last = last_words(telling, LAST_WORDS)
         return ConversionError(f"pnnx on {self.graph.name}: {what}; it said: {last or 'nothing'}")
 
 

@@ -18,7 +18,7 @@ from converter.errors import ConversionError
 from converter.formats.source import Source
 from converter.spec.network import GraphSpec
 from converter.util import process
-from converter.util.files import write
+from converter.util.atomic import write
 from converter.util.version import version
 
 log = logging.getLogger(__name__)

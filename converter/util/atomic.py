@@ -1,0 +1,156 @@
+"""Files and folders that are written whole or not at all, and whether they can be written."""
+
+import contextlib
+import ctypes
+import errno
+import hashlib
+import os
+import secrets
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from converter.errors import ConversionError
+
+ATTEMPTS = 10
+
+
+def write(path: Path, data: bytes) -> None:
+    """Write a file of a working folder; a full disk is a failed conversion.
+
+    Raises:
+        ConversionError: naming the file and the reason.
+    """
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        raise ConversionError(f"cannot write {path}: {error.strerror}; free some space or set TMPDIR") from None
+
+
+def make_folder(path: Path) -> Path:
+    """A folder with its parents; one that is there already is taken.
+
+    Raises:
+        ConversionError: naming the folder and the reason.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConversionError(f"cannot make {path}: {error.strerror}; free some space or set TMPDIR") from None
+    return path
+
+
+def sha256(path: Path) -> str:
+    """Hexadecimal digest of a file."""
+    with path.open("rb") as reader:
+        return hashlib.file_digest(reader, "sha256").hexdigest()
+
+
+def obstacle(target: Path, parents: bool = False) -> str | None:
+    """Why no file or folder can be written at a path; None when one can.
+
+    Args:
+        parents: the folders above it are going to be made.
+    """
+    above = target.absolute().parents
+    folder = next(path for path in above if path.exists()) if parents else target.parent
+    if not folder.exists():
+        return f"no folder {folder}; make it first"
+    if not folder.is_dir():
+        return f"{folder} is not a folder"
+    return None if os.access(folder, os.W_OK | os.X_OK) else f"no permission to write to {folder}"
+
+
+def missing_parents(target: Path) -> list[Path]:
+    """The folders above a path that are not there, the deepest first."""
+    return [path for path in target.absolute().parents if not path.exists()]
+
+
+def remove_empty(folders: list[Path]) -> None:
+    """Remove folders that were made for a result, where nothing came to be in them."""
+    for folder in folders:
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+
+
+@contextmanager
+def replacing(target: Path) -> Iterator[Path]:
+    """A path beside the target, for the block to write a file or a folder to; it takes the target's place at the end.
+
+    When the block fails or writes nothing, what was there stays. A link is followed, so that it stays one.
+
+    Raises:
+        OSError: when the two cannot be exchanged.
+    """
+    place = target.resolve()
+    draft = place.with_name(f".{place.stem[:80]}.{secrets.token_hex(4)}{place.suffix}")
+    try:
+        yield draft
+        if draft.exists():
+            put_in_place(draft, place)
+    finally:
+        with contextlib.suppress(OSError):
+            remove(draft)
+
+
+def remove(path: Path) -> None:
+    """Remove a file, or a folder with what is in it, as far as it is there and can be removed."""
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def put_in_place(draft: Path, place: Path, check: Callable[[], None] = lambda: None) -> None:
+    """Put a file or a folder where another may be; an old folder ends up in the draft's place.
+
+    Args:
+        draft: in the same folder as ``place``.
+        check: raises when what is there must not be replaced; called before every attempt.
+
+    Raises:
+        OSError: when that fails; what was there is as before.
+    """
+    for _ in range(ATTEMPTS):
+        check()
+        try:
+            os.replace(draft, place)  # a folder: onto nothing or an empty folder
+            return
+        except OSError:
+            if not (draft.is_dir() and place.is_dir()):
+                raise
+        if exchange(draft, place):
+            return
+    raise OSError(errno.EBUSY, "other runs keep replacing it")
+
+
+def exchange(new: Path, old: Path) -> bool:
+    """Exchange two folders in one step; where the system cannot, in two, undone when the second fails.
+
+    Returns:
+        false when somebody has moved the old one meanwhile.
+    """
+    if sys.platform == "linux":
+        libc = ctypes.CDLL(None, use_errno=True)
+        at_working_folder, swap = -100, 2
+        if hasattr(libc, "renameat2"):
+            if libc.renameat2(at_working_folder, os.fsencode(new), at_working_folder, os.fsencode(old), swap) == 0:
+                return True
+            if ctypes.get_errno() == errno.ENOENT:
+                return False
+    aside = aside_of(new)
+    os.rename(old, aside)
+    try:
+        os.rename(new, old)
+    except OSError:
+        os.rename(aside, old)
+        raise
+    os.rename(aside, new)
+    return True
+
+
+def aside_of(draft: Path) -> Path:
+    """Where an old folder is for a moment where the system cannot exchange two in one step."""
+    return draft.with_name(f"{draft.name}.old")

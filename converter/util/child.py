@@ -1,0 +1,114 @@
+"""A child process that is asked over its pipes: each answer within its time, and how the process ended in words."""
+
+import contextlib
+import signal
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import IO, Protocol, TypeVar
+
+GRACE = 5.0  # seconds to end, for a process that has closed its pipe
+LOG_TAIL = 8192  # bytes
+
+Answer = TypeVar("Answer")
+
+
+class Process(Protocol):
+    """What is used of :class:`subprocess.Popen`."""
+
+    @property
+    def stdin(self) -> IO[bytes] | None: ...
+
+    @property
+    def stdout(self) -> IO[bytes] | None: ...
+
+    def kill(self) -> None: ...
+
+    def wait(self) -> int: ...
+
+
+class ChildEnded(Exception):
+    """A process did not answer.
+
+    Attributes:
+        late: whether it was ended because its time was over.
+        how: it ended otherwise, with its last words: "was ended by SIGSEGV; it said: ...".
+    """
+
+    def __init__(self, late: bool, how: str) -> None:
+        super().__init__(how)
+        self.late, self.how = late, how
+
+
+class Child:
+    """A process and what it writes to stderr.
+
+    Args:
+        start: starts it, with pipes as stdin and stdout; told the file for stderr.
+    """
+
+    def __init__(self, start: Callable[[IO[bytes]], Process]) -> None:
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 closed by stop()
+        try:
+            self.process = start(self._log)
+        except BaseException:
+            self._log.close()
+            raise
+
+    def ask(self, exchange: Callable[[IO[bytes], IO[bytes]], Answer], seconds: float) -> Answer:
+        """One question and its answer.
+
+        Args:
+            exchange: writes to the process's stdin and reads from its stdout; OSError or EOFError when it has ended.
+            seconds: after which the process is ended.
+
+        Raises:
+            ChildEnded: when it has.
+        """
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        with self._killed_after(seconds) as late, contextlib.suppress(OSError, EOFError):
+            return exchange(self.process.stdin, self.process.stdout)
+        raise ChildEnded(late.is_set(), self._end())
+
+    def stop(self) -> None:
+        """End the process."""
+        self.process.kill()
+        for pipe in (self.process.stdin, self.process.stdout):
+            if pipe is not None:
+                with contextlib.suppress(OSError):  # what it did not read any more
+                    pipe.close()
+        self.process.wait()
+        self._log.close()
+
+    @contextmanager
+    def _killed_after(self, seconds: float) -> Iterator[threading.Event]:
+        late = threading.Event()
+
+        def kill() -> None:
+            late.set()
+            self.process.kill()
+
+        timer = threading.Timer(seconds, kill)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield late
+        finally:
+            timer.cancel()
+
+    def _end(self) -> str:
+        with self._killed_after(GRACE) as late:
+            code = self.process.wait()
+        if late.is_set():
+            return "stopped answering"
+        ended = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
+        self._log.seek(0)
+        said = last_words(self._log.read()[-LOG_TAIL:].decode(errors="replace"), 2)
+        return f"{ended}; it said: {said}" if said else ended
+
+
+def last_words(text: str, lines: int) -> str:
+    """The last lines of what a process said that are not blank, on one."""
+    return " | ".join([line.strip() for line in text.split("\n") if line.strip()][-lines:])
