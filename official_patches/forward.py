@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 from torch import nn
 
-from official_patches import modes, stark_modes
-from official_patches.folding import folded_norms
+from official_patches.lighttrack import modes as lighttrack
+from official_patches.lighttrack.folding import folded_norms
 from official_patches.patching import PatchSpec
+from official_patches.stark import modes as stark
 
 
 def forward_mode(network: nn.Module, mode: str, activations: Sequence[str | None] = ()) -> PatchSpec:
@@ -27,10 +28,10 @@ def for_trace(network: nn.Module, mode: str) -> tuple[PatchSpec, ...]:
     Raises:
         UnknownNetworkError: for a network that cannot be traced.
     """
-    if _family(mode) is stark_modes:
-        return stark_modes.for_trace(network, mode)
-    return (*folded_norms(network, mode), *modes.without_unused(network, mode))
+    if _family(mode) is stark:
+        return stark.for_trace(network, mode)
+    return (*folded_norms(network, mode), *lighttrack.without_unused(network, mode))
 
 
 def _family(mode):
-    return stark_modes if mode in stark_modes.MODES else modes
+    return stark if mode in stark.MODES else lighttrack

@@ -6,7 +6,7 @@ from pathlib import Path
 from torch import nn
 
 from official_patches.checkout import build_official
-from official_patches.stark_checkout import OFFICIAL_HEAD, build_official_stark
+from official_patches.stark.checkout import OFFICIAL_HEAD, build_official_stark
 
 Own = Callable[[], nn.Module]
 

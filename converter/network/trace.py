@@ -17,7 +17,7 @@ from converter.network.module_patterns import matching_names
 from converter.proof.feeds import Feed
 from converter.spec.network import GraphSpec
 from official_patches.forward import for_trace, forward_mode
-from official_patches.modes import UnknownNetworkError
+from official_patches.lighttrack.modes import UnknownNetworkError
 from official_patches.patching import patched
 
 log = logging.getLogger(__name__)

@@ -314,7 +314,7 @@ def test_a_config_file_sets_what_it_names(tiny, tmp_path):
 @pytest.mark.parametrize("output_block", ["10", "20", "30"])
 @pytest.mark.usefixtures("pnnx_runs")
 def test_networks_whose_output_block_has_no_skip(output_block, tmp_path):
-    """pnnx itself crashes on these in some runs; see official_patches/folding.py."""
+    """pnnx itself crashes on these in some runs; see official_patches/lighttrack/folding.py."""
     from conftest import save_seeded
 
     path_name = TINY.removesuffix("10") + output_block

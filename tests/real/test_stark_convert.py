@@ -20,8 +20,8 @@ from converter.proof.feeds import Feed
 from converter.proof.verify import Report, verify
 from converter.spec.config import network_for
 from converter.spec.model import Model, TrackerModels
-from official_patches import stark_modes
 from official_patches.patching import PatchSpec, patched
+from official_patches.stark import modes
 
 pytestmark = pytest.mark.real
 SPEC = network_for(ARCH)[1]
@@ -91,7 +91,7 @@ def as_it_stands(self, zv, zk, x):
     memory = self.transformer(queries, torch.cat([keys, queries]), torch.cat([feat, search["feat"]]))
     cells = self.box_head.feat_sz
     maps = memory.permute(1, 2, 0).contiguous().view(1, -1, cells, cells)
-    return stark_modes.located(self.box_head, self.box_head.conv_tower(maps))
+    return modes.located(self.box_head, self.box_head.conv_tower(maps))
 
 
 def traced_as_it_stands(built, graph):

@@ -15,7 +15,7 @@ from converter.families.stark.variant import Variant, parse_variant, recognise
 from official_patches.checkout import CheckoutError, build_official
 from official_patches.forward import for_trace, forward_mode
 from official_patches.patching import patched
-from official_patches.stark_checkout import build_official_stark
+from official_patches.stark.checkout import build_official_stark
 
 pytestmark = pytest.mark.real
 POSITIONS = 2 * (8 + 20) * 64  # numbers of the position embeddings, which a trace has as constants

@@ -14,7 +14,7 @@ from converter.network.demo import seeded_state
 from converter.network.trace import multiply_adds, saved, trace
 from converter.spec.config import network_for
 from converter.spec.options import ExportOptions
-from official_patches.folding import fold, folded_norms
+from official_patches.lighttrack.folding import fold, folded_norms
 from official_patches.patching import patched
 
 pytestmark = pytest.mark.real

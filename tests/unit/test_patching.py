@@ -7,7 +7,15 @@ import pytest
 import torch
 from torch import nn
 
-from official_patches.modes import ACTIVATIONS, MODES, PARTS, UNUSED, UnknownNetworkError, forward_mode, without_unused
+from official_patches.lighttrack.modes import (
+    ACTIVATIONS,
+    MODES,
+    PARTS,
+    UNUSED,
+    UnknownNetworkError,
+    forward_mode,
+    without_unused,
+)
 from official_patches.patching import PatchSpec, patched
 
 

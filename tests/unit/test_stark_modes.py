@@ -7,10 +7,10 @@ from torch import nn
 
 from converter.families.stark.repvgg import FrozenNorm, RepVGGBlock
 from official_patches.forward import for_trace, forward_mode
-from official_patches.fusing import FusionError, checked, fused, fused_blocks
-from official_patches.modes import UnknownNetworkError
+from official_patches.lighttrack.modes import UnknownNetworkError
 from official_patches.patching import patched
-from official_patches.stark_modes import MODES
+from official_patches.stark.fusing import FusionError, checked, fused, fused_blocks
+from official_patches.stark.modes import MODES
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from converter.checks.layers.kinds import Primitive, Window
 from converter.errors import ArchitectureError
 from converter.spec.network import GraphSpec
 from official_patches.forward import forward_mode
-from official_patches.modes import UnknownNetworkError
+from official_patches.lighttrack.modes import UnknownNetworkError
 from official_patches.patching import patched
 
 _NORMS = {"native_batch_norm", "_native_batch_norm_legit_no_training", "cudnn_batch_norm", "batch_norm"}

@@ -14,9 +14,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from official_patches.fusing import FusionError, fused_blocks
-from official_patches.modes import UnknownNetworkError, activated
+from official_patches.lighttrack.modes import UnknownNetworkError, activated
 from official_patches.patching import PatchSpec
+from official_patches.stark.fusing import FusionError, fused_blocks
 
 PARTS = {
     "": ("backbone", "bottleneck", "transformer", "box_head", "pos_emb_x", "pos_emb_z0"),
