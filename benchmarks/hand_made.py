@@ -39,7 +39,7 @@ def build(path_name: str, template_size: int, search_size: int) -> torch.nn.Modu
     root = os.environ.get("LIGHTTRACK_ROOT")
     if not root:
         return FAMILIES["lighttrack"].build(path_name, template_size).to_empty(device="cpu")
-    from official_patches.checkout import build_official
+    from official_patches.lighttrack.checkout import build_official
 
     return build_official(
         Path(root).absolute(),

@@ -11,7 +11,7 @@ from converter.families.family import FAMILIES, Family
 from converter.network.checkpoint import Checkpoint, load_strictly, read_checkpoint
 from converter.spec.options import NetworkOptions
 from official_patches.checkout import CheckoutError, UnknownArchError
-from official_patches.official import BUILDERS, own_parts
+from official_patches.patching import patches_of
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def _official(options, path_name, stride, own):
             f"official checkout {options.official}: no folder 'lib' in it, expected the official tree"
         )
     try:
-        return BUILDERS[spec.family](
+        return patches_of(spec.family).build(
             options.official.absolute(),
             options.arch,
             path_name=path_name,
@@ -111,7 +111,7 @@ def _official(options, path_name, stride, own):
 
 
 def _source(spec, path_name):
-    ours = own_parts(spec.family, path_name)
+    ours = patches_of(spec.family).own_parts(path_name)
     return f"official checkout with our {ours}" if ours else "official checkout"
 
 

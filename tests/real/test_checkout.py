@@ -12,7 +12,8 @@ import torch
 
 from commands import lt_export
 from conftest import TINY
-from official_patches.checkout import CheckoutError, UnknownArchError, build_official
+from official_patches.checkout import CheckoutError, UnknownArchError
+from official_patches.lighttrack.checkout import build_official
 
 pytestmark = pytest.mark.real
 

@@ -17,7 +17,7 @@ from converter.spec.network import GraphSpec, TensorSpec
 pytestmark = pytest.mark.real
 
 TENSOR = TensorSpec(name="z", meaning="z", about="", shape=(1, 2))
-GRAPH = GraphSpec(name="init", mode="template", inputs=(TENSOR,), outputs=(TENSOR,))
+GRAPH = GraphSpec(name="init", family="lighttrack", mode="template", inputs=(TENSOR,), outputs=(TENSOR,))
 FEED = {"z": np.ones((1, 2), np.float32)}
 
 WORKER = """

@@ -12,7 +12,7 @@ import torch
 from converter.families.family import FAMILIES
 from converter.families.lighttrack.path_name import recognise
 from converter.network.demo import seeded_state
-from official_patches.checkout import build_official
+from official_patches.lighttrack.checkout import build_official
 
 pytestmark = pytest.mark.real
 FAMILY = FAMILIES["lighttrack"]
