@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from converter.errors import ArchitectureError, DependencyError
-from converter.families.family import FAMILIES, Family
+from converter.families.family import Family, family_names, family_of
 from converter.network.checkpoint import Checkpoint, load_strictly, read_checkpoint
 from converter.spec.options import NetworkOptions
 from official_patches.checkout import CheckoutError, UnknownArchError
@@ -47,7 +47,7 @@ def load_network(options: NetworkOptions, stride: int) -> LoadedNetwork:
         CheckpointError, ArchitectureError, DependencyError
     """
     spec = options.network
-    family = FAMILIES[spec.family]
+    family = family_of(spec.family)
     checkpoint = _without_ignored(read_checkpoint(options.checkpoint, options.allow_pickle), family)
     path_name = family.settle(spec.path_name, _shapes(checkpoint.state))
 
@@ -118,7 +118,7 @@ def _source(spec, path_name):
 def _fitting(family: Family, spec, shapes) -> str | None:
     """The options that ask for the network of these weights, when it really has these keys and shapes."""
     asked = spec.sizes
-    for other in (family, *(each for each in FAMILIES.values() if each is not family)):
+    for other in (family, *(each for each in map(family_of, family_names()) if each is not family)):
         used = {key: shape for key, shape in shapes.items() if not other.ignores(key)}
         name = other.recognise(used)
         if name is None:

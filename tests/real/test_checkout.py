@@ -52,8 +52,8 @@ def checkout(tmp_path):
     (models / "models.py").write_text(NETWORK)
     (models / "parts.py").write_text(
         "def build(path_name, template_size):\n"
-        "    from converter.families.family import FAMILIES\n"
-        "    return FAMILIES['lighttrack'].build(path_name, template_size).to_empty(device='cpu')\n"
+        "    from converter.families.family import family_of\n"
+        "    return family_of('lighttrack').build(path_name, template_size).to_empty(device='cpu')\n"
     )
     helper = tmp_path / "checkout/extra_package"
     helper.mkdir()

@@ -8,7 +8,7 @@ import pytest
 import torch
 from stark import ARCH, HEADS, SMALL, answers, crops, graphs, network
 
-from converter.families.family import FAMILIES
+from converter.families.family import family_of
 from converter.formats.ncnn.convert import PnnxRun
 from converter.formats.ncnn.runner import NcnnRunner
 from converter.formats.onnx.convert import OnnxConversion
@@ -48,7 +48,7 @@ def report(built, found, feeds, folder, traced=trace):
     scripts = {graph.name: traced(built, graph) for graph in found.values()}
     for name, load in RUNNERS.items():
         models = tuple(Model(graph, name, ()) for graph in found.values())
-        tracker = TrackerModels(SPEC, FAMILIES["stark"].dimensions(SPEC.path_name, 128, 320), models)
+        tracker = TrackerModels(SPEC, family_of("stark").dimensions(SPEC.path_name, 128, 320), models)
         runners = {model: load(scripts[model.graph.name], model.graph, folder) for model in models}
         checks += verify(Comparison(tracker, tuple(inputs), tuple(outputs), TOLERANCES, 1e-5), name, runners)
     return Report(tuple(checks))
