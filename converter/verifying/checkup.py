@@ -13,7 +13,7 @@ from converter.folder.exported import describe, file_problems
 from converter.folder.golden_index import GOLDEN_INDEX
 from converter.folder.listing import GENERATOR, SCHEMA_VERSION, tool_versions
 from converter.folder.workspace import check_target
-from converter.formats.format import FORMATS, check_runtime
+from converter.formats.format import check_runtime, format_of
 from converter.formats.isolated import IsolatedRunner
 from converter.proof.comparison import Comparison
 from converter.proof.feeds import Feed
@@ -220,7 +220,7 @@ def _header(options: VerifyOptions, subject: Subject) -> dict[str, Any]:
 
 
 def _packages(subject: Subject) -> list[str]:
-    return ["torch", "numpy", *(FORMATS[format].packages[-1] for format in subject.tracker.formats)]
+    return ["torch", "numpy", *(format_of(format).packages[-1] for format in subject.tracker.formats)]
 
 
 def _check_files(subject: Subject, findings: Findings) -> None:
@@ -281,7 +281,7 @@ def _verify(
         findings.problems.append(report.failure())
     findings.result["verification"] = {
         "status": "passed" if report and not failed else "failed",
-        "candidates": {name: FORMATS[name].runtime for name in subject.tracker.formats},
+        "candidates": {name: format_of(name).runtime for name in subject.tracker.formats},
         "sizes": [list(comparison.tracker.network.sizes) for comparison in comparisons],
         "feeds": [feed.name for comparison in comparisons for feed in comparison.feeds],
         "tolerances": {name: tolerance.model_dump() for name, tolerance in comparisons[0].tolerances.items()},

@@ -9,7 +9,7 @@ import numpy as np
 from converter.checks.arm.root import ArmRoot
 from converter.errors import UsageError
 from converter.families.family import family_of
-from converter.formats.format import FORMATS
+from converter.formats.format import format_of
 from converter.formats.isolated import IsolatedRunner
 from converter.proof.comparison import Comparison
 from converter.proof.feeds import Feed
@@ -70,7 +70,7 @@ def clip(options: VerifyOptions, subject: Subject, reference: Reference, formats
     candidates = {}
     for format in formats:
         models = tracker.of(format)
-        runners = {model: FORMATS[format].load(model.paths(subject.folder), model.graph) for model in models}
+        runners = {model: format_of(format).load(model.paths(subject.folder), model.graph) for model in models}
         candidates[format] = GraphModel(models, runners)
     result = run_clip(
         *(opened.clip, opened.box, torch_model(reference, tracker), candidates),

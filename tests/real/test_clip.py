@@ -18,7 +18,7 @@ from converter.checks.clip.tracks import write_tracks
 from converter.families.dimensions import dimensions_of
 from converter.families.family import family_of
 from converter.families.lighttrack.tracking import LightTrackProcedure
-from converter.formats.format import FORMATS
+from converter.formats.format import format_of
 from converter.proof.boxes import Box, overlap
 from converter.proof.chain import GraphModel
 from converter.spec.config import network_for
@@ -58,7 +58,7 @@ class Setting:
             Model(graph, format, tuple(f"lighttrack_{graph.name}{suffix}" for suffix in SUFFIXES[format]))
             for graph in graphs
         ]
-        return GraphModel(models, {model: FORMATS[format].load(model.paths(folder), model.graph) for model in models})
+        return GraphModel(models, {model: format_of(format).load(model.paths(folder), model.graph) for model in models})
 
     def run(self, clip, box, candidates, **options):
         from converter.network.load import one_thread
