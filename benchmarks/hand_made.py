@@ -16,7 +16,7 @@ from pathlib import Path
 import pnnx
 import torch
 
-from converter.families.family import FAMILIES
+from converter.families.family import family_of
 from converter.families.lighttrack.path_name import parse_path_name
 
 MOBILE = "back_04502514044521042540+cls_211000022+reg_100000111_ops_32"
@@ -38,8 +38,8 @@ def build(path_name: str, template_size: int, search_size: int) -> torch.nn.Modu
     """The network without its trained weights."""
     root = os.environ.get("LIGHTTRACK_ROOT")
     if not root:
-        return FAMILIES["lighttrack"].build(path_name, template_size).to_empty(device="cpu")
-    from official_patches.checkout import build_official
+        return family_of("lighttrack").build(path_name, template_size).to_empty(device="cpu")
+    from official_patches.lighttrack.checkout import build_official
 
     return build_official(
         Path(root).absolute(),

@@ -7,7 +7,7 @@ import numpy as np
 
 from converter.checks.clip.report import CandidateReport, ClipReport, FrameRow, Speed, candidate_report
 from converter.errors import ConversionError
-from converter.families.lighttrack.tracking import Estimate
+from converter.families.family import Estimate
 from converter.proof.boxes import Box
 from converter.spec.config import network_for
 from converter.spec.dimensions import Dimensions

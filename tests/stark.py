@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from converter.families.family import FAMILIES
+from converter.families.family import family_of
 from converter.families.stark.variant import parse_variant
 from converter.spec.config import network_for
 
 ARCH = "STARK_Lightning"
-FAMILY = FAMILIES["stark"]
+FAMILY = family_of("stark")
 HEADS = ("rep_v2", "dsconv_v3_2", "dsconv_v3_3", "dsconv_v3_4", "dsconv_v3_5", "dsconv_v3_6")
 SMALL = {"template_size": 64, "search_size": 128}
 

@@ -7,7 +7,7 @@ import torch
 
 from converter.bench.measure import PARTS
 from converter.bench.timed import TimedModel
-from converter.families.family import FAMILIES
+from converter.families.family import family_of
 from converter.network.load import load_network
 from converter.network.reference import TorchModel
 from converter.spec.network import TensorSpec
@@ -40,6 +40,6 @@ def timed_network(
     torch.set_num_threads(threads)
     network = load_network(options, stride)
     model = _InferenceModel(
-        network.module, FAMILIES[options.network.family], tuple(images), options.network.activations
+        network.module, family_of(options.network.family), tuple(images), options.network.activations
     )
     return TimedModel(model, {part: {} for part in PARTS}, z, x)

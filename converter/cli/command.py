@@ -86,9 +86,9 @@ def official_root(given: Path | None, network: Any) -> Path | None:
     Args:
         network: the config.
     """
-    from converter.families.family import FAMILIES
+    from converter.families.family import family_names, family_of
 
-    named = os.environ.get(FAMILIES[network.family].root) if network.family in FAMILIES else None
+    named = os.environ.get(family_of(network.family).root) if network.family in family_names() else None
     return given or (Path(named) if named else None)
 
 

@@ -11,7 +11,7 @@ from converter.errors import ConversionError, UsageError, VerificationError
 from converter.exporting.made import ArmFailure, Exported, Made
 from converter.exporting.plan import Plan, plan_export
 from converter.folder.workspace import Workspace, check_target
-from converter.formats.format import FORMATS, Conversion, Job, Traced, check_dependencies
+from converter.formats.format import Conversion, Job, Traced, check_dependencies, format_of
 from converter.formats.source import Source
 from converter.proof.comparison import Comparison
 from converter.proof.feeds import Feed, noise_feeds, picture_feed
@@ -151,7 +151,7 @@ def _start_conversions(
         traced = Traced(trace(network.module, graph))
         for source in by_graph[graph]:
             job = Job(traced, source, workspace.folder, options, metadata, workspace.process_group)
-            conversion = FORMATS[source.format].start(job)
+            conversion = format_of(source.format).start(job)
             running.callback(conversion.stop)
             conversions[source] = conversion
         if options.keep_torchscript:
@@ -160,7 +160,7 @@ def _start_conversions(
 
 
 def _in_background(sources: Sequence[Source]) -> bool:
-    return any(FORMATS[source.format].background for source in sources)
+    return any(format_of(source.format).background for source in sources)
 
 
 def _input_size(graph: GraphSpec) -> int:
@@ -169,7 +169,7 @@ def _input_size(graph: GraphSpec) -> int:
 
 def _finish(conversions: Mapping[Source, Conversion]) -> None:
     """Wait for all files; what this process has to do itself comes before waiting for others."""
-    for source in sorted(conversions, key=lambda source: FORMATS[source.format].background):
+    for source in sorted(conversions, key=lambda source: format_of(source.format).background):
         start = time.perf_counter()
         conversions[source].result()
         log.debug("%s %s: %.2f s", source.format, source.graph.name, time.perf_counter() - start)
@@ -178,7 +178,7 @@ def _finish(conversions: Mapping[Source, Conversion]) -> None:
 def load_models(folder: Path, trackers: Sequence[TrackerModels]) -> dict[Model, Runner]:
     """Every model in this process, once. Loading is part of the proof that the files are sound."""
     models = dict.fromkeys(model for tracker in trackers for model in tracker.models)
-    return {model: FORMATS[model.format].load(model.paths(folder), model.graph) for model in models}
+    return {model: format_of(model.format).load(model.paths(folder), model.graph) for model in models}
 
 
 def _multiply_adds(network: "LoadedNetwork", plan: Plan) -> dict[GraphSpec, int]:
@@ -235,7 +235,7 @@ def _described(
     return VerificationEntry(
         status="passed",
         reference=reference,
-        candidates={name: FORMATS[name].runtime for name in options.formats},
+        candidates={name: format_of(name).runtime for name in options.formats},
         seed=options.seed,
         feeds=tuple(feed.name for comparison in comparisons for feed in comparison.feeds),
         tolerances=dict(comparisons[0].tolerances),
@@ -264,7 +264,7 @@ def _protect(folder: Path, comparisons: Sequence[Comparison]) -> dict[str, tuple
     changed: dict[str, tuple[str, ...]] = {}
     for comparison in comparisons:
         models = comparison.tracker.of("ncnn")
-        inner = FORMATS["ncnn"].load_inner
+        inner = format_of("ncnn").load_inner
         report = fp16_report(folder, comparison, {model: inner(model.paths(folder), model.graph) for model in models})
         params = {model.graph.name: model.paths(folder)[0] for model in models}
         for name, layers in protect_files(params, report.protect).items():
@@ -313,7 +313,7 @@ def _publish(options: ExportOptions, made: Made, workspace: Workspace) -> "Manif
     from converter.folder.vectors import place_for, publish_vectors
 
     extra = sorted(workspace.folder.glob("*.pt"))
-    packages = ["torch", "numpy", *(package for name in options.formats for package in FORMATS[name].packages)]
+    packages = ["torch", "numpy", *(package for name in options.formats for package in format_of(name).packages)]
     place = place_for(options.golden, options.output) if options.golden else None
     manifest = manifest_of(options, made, extra, packages, place.recorded if place else None)
     inside = {}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from converter.errors import UsageError
 from converter.families.dimensions import dimensions_of
-from converter.formats.format import FORMATS
+from converter.formats.format import format_of
 from converter.formats.ncnn.release import SHAPE_EXPRESSIONS
 from converter.formats.source import Source
 from converter.spec.dimensions import Dimensions
@@ -49,7 +49,7 @@ def plan_export(options: ExportOptions) -> Plan:
 
 
 def _model(graph: GraphSpec, source: Source) -> Model:
-    files = tuple(f"{source.stem}{suffix}" for suffix in FORMATS[source.format].suffixes)
+    files = tuple(f"{source.stem}{suffix}" for suffix in format_of(source.format).suffixes)
     return Model(graph, source.format, files)
 
 

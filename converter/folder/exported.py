@@ -68,7 +68,7 @@ def models_of(
             tuple(_shaped(tensor, graph, declared, first) for tensor in tensors)
             for tensors in (graph.inputs, graph.outputs)
         )
-        spec = GraphSpec(name=graph.name, mode=mode, inputs=inputs, outputs=outputs)
+        spec = GraphSpec(name=graph.name, family=network.family, mode=mode, inputs=inputs, outputs=outputs)
         models.append(Model(spec, graph.format, tuple(file.name for file in graph.files)))
     if not models:
         listed = sorted({graph.format for graph in manifest.graphs})

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from converter.errors import ConversionError, UsageError, VerificationError
-from converter.formats.format import FORMATS, Shapes
+from converter.formats.format import Shapes, format_of
 from converter.formats.isolated import IsolatedRunner
 from converter.spec.model import Model
 from converter.spec.network import GraphSpec, TensorSpec
@@ -128,7 +128,7 @@ class _DoesNotFit(Exception):
 def _interface(format: str, files: tuple[Path, ...]) -> Sides:
     """Names of the inputs and outputs in a model's files, with their shapes where the file says them."""
     try:
-        return FORMATS[format].interface(files)
+        return format_of(format).interface(files)
     except ConversionError as error:
         raise VerificationError(str(error)) from None
 

@@ -177,12 +177,12 @@ class Server:
 
 def main() -> None:
     """``python -m converter.formats.forks FORMAT``, its client on stdin."""
-    from converter.formats.format import FORMATS
+    from converter.formats.format import format_of
     from converter.formats.worker import main as work
 
     send_nothing()
     with contextlib.suppress(ImportError):  # a worker says better what is missing
-        import_module(FORMATS[sys.argv[1]].packages[-1])
+        import_module(format_of(sys.argv[1]).packages[-1])
     with socket.socket(fileno=os.dup(0)) as client:
         Server(client, work).serve()
 

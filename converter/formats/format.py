@@ -1,16 +1,20 @@
-"""The formats an export can have: how a graph is converted to each, and what runs the result.
+"""The formats an export can have, found by name: how a graph is converted to each, and what runs the result.
 
-The only place that tells formats apart; nothing here imports a runtime before it is used.
+Importing one does not import its runtime; converting to it and loading it does.
 """
 
-from collections.abc import Callable
+import pkgutil
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
-from converter.errors import DependencyError
+from converter import formats
+from converter.errors import DependencyError, UsageError
 from converter.formats.source import Source
 from converter.proof.runner import Runner
 from converter.spec.network import GraphSpec
@@ -56,7 +60,7 @@ class Job:
         process_group: for child processes.
     """
 
-    traced: "Traced"
+    traced: Traced
     source: Source
     folder: Path
     options: ExportOptions
@@ -72,11 +76,15 @@ class Format:
         name: as on the command line.
         runtime: what runs it, in words.
         packages: importable names it needs, the runtime last.
-        suffixes: of a model's files.
+        suffixes: of a model's files, that of the one to name first.
+        split: into which graphs, where the config does not say.
+        legal: pattern of the names that tensors can have in its files.
+        rule: the same in words.
         background: whether a conversion goes on by itself, in a process of its own.
         start: begin to convert.
         load: its files and graph to something that runs.
         load_inner: likewise, to what gives any of its blobs, also of a damaged graph.
+        needed: (options) -> which of the packages an export takes.
         interface: its files to the inputs and the outputs found in them, name to shape (None where the file is silent).
     """
 
@@ -84,98 +92,33 @@ class Format:
     runtime: str
     packages: tuple[str, ...]
     suffixes: tuple[str, ...]
+    split: str
+    legal: re.Pattern[str]
+    rule: str
     background: bool
     start: Callable[[Job], Conversion]
     load: Callable[[tuple[Path, ...], GraphSpec], Runner]
     load_inner: Callable[[tuple[Path, ...], GraphSpec], Any]
     interface: Callable[[tuple[Path, ...]], tuple[Shapes, Shapes]]
+    needed: Callable[[ExportOptions], tuple[str, ...]]
 
 
-def _start_ncnn(job):
-    from converter.formats.ncnn.convert import PnnxRun
-
-    options = job.options
-    return PnnxRun(
-        *(job.traced.torchscript, job.source, job.folder, options.pnnx_timeout, job.process_group),
-        half=options.precision == "half",
-        release=options.oldest_ncnn,
-    )
+def format_names() -> list[str]:
+    """The folders beside this file."""
+    return [module.name for module in pkgutil.iter_modules(formats.__path__) if module.ispkg]
 
 
-def _load_ncnn(files, graph):
-    from converter.formats.ncnn.runner import NcnnRunner
+def format_of(name: str) -> Format:
+    """The format ``FORMAT`` of the folder with that name.
 
-    return NcnnRunner(*files, graph)
-
-
-def _load_inner_ncnn(files, graph):
-    from converter.formats.ncnn.runner import NcnnRunner
-
-    return NcnnRunner(*files, graph, any_outputs=True)
-
-
-def _ncnn_interface(files):
-    from converter.formats.ncnn.param import load_param
-
-    graph = load_param(files[0])
-    return graph.input_shapes(), dict.fromkeys(graph.output_blobs())
-
-
-def _start_onnx(job):
-    from converter.formats.onnx.convert import OnnxConversion
-
-    options = job.options
-    return OnnxConversion(
-        *(job.traced.module, job.source, job.folder, options.opset, options.simplify, job.metadata),
-        half=options.precision == "half",
-    )
-
-
-def _load_onnx(files, graph):
-    from converter.formats.onnx.runner import OnnxRunner
-
-    return OnnxRunner(*files, graph)
-
-
-def _load_inner_onnx(files, graph):
-    from converter.formats.onnx.runner import OnnxBlobs
-
-    return OnnxBlobs(*files, graph)
-
-
-def _onnx_interface(files):
-    from converter.formats.onnx.runner import onnx_interface
-
-    return onnx_interface(*files)
-
-
-FORMATS = {
-    format.name: format
-    for format in (
-        Format(
-            "ncnn",
-            "ncnn on the CPU, fp32",
-            ("pnnx", "ncnn"),
-            (".param", ".bin"),
-            True,
-            _start_ncnn,
-            _load_ncnn,
-            _load_inner_ncnn,
-            _ncnn_interface,
-        ),
-        Format(
-            "onnx",
-            "onnxruntime on the CPU",
-            ("onnx", "onnxsim", "onnxruntime"),
-            (".onnx",),
-            False,
-            _start_onnx,
-            _load_onnx,
-            _load_inner_onnx,
-            _onnx_interface,
-        ),
-    )
-}
+    Raises:
+        UsageError: when there is none.
+    """
+    known = format_names()
+    if name not in known:
+        raise UsageError(f"--format {name}: expected one of {', '.join(known)}")
+    found: Format = import_module(f"{formats.__name__}.{name}").FORMAT
+    return found
 
 
 def check_dependencies(options: ExportOptions) -> None:
@@ -184,9 +127,8 @@ def check_dependencies(options: ExportOptions) -> None:
     Raises:
         DependencyError: naming what is missing and how to install it.
     """
-    unused = () if options.simplify else ("onnxsim",)
-    for format in (FORMATS[name] for name in options.formats):
-        _check_packages(format.name, [name for name in ("torch", *format.packages) if name not in unused])
+    for name in options.formats:
+        _check_packages(name, ["torch", *format_of(name).needed(options)])
 
 
 def check_runtime(format: str) -> None:
@@ -195,17 +137,17 @@ def check_runtime(format: str) -> None:
     Raises:
         DependencyError: as :func:`check_dependencies`.
     """
-    _check_packages(format, [FORMATS[format].packages[-1]])
+    _check_packages(format, [format_of(format).packages[-1]])
 
 
-def _check_packages(format, needed):
+def _check_packages(format: str, needed: Sequence[str]) -> None:
     missing = [package for package in needed if not _installed(package)]
     if missing:
         names, command = " and ".join(missing), f"pip install {' '.join(missing)}"
         raise DependencyError(f"--format {format} needs {names}, not installed here: {command}")
 
 
-def _installed(package):
+def _installed(package: str) -> bool:
     try:
         return find_spec(package) is not None
     except (ImportError, ValueError):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from converter.errors import ConverterError
-from converter.formats.format import FORMATS
+from converter.formats.format import format_of
 
 
 def answer_calls(openers: Mapping[str, Callable[..., Any]]) -> None:
@@ -43,8 +43,8 @@ def main() -> None:
     """``python -m converter.formats.worker``; ends when its input does."""
     answer_calls(
         {
-            "load": lambda format, files, graph: FORMATS[format].load(files, graph),
-            "load_inner": lambda format, files, graph: FORMATS[format].load_inner(files, graph),
+            "load": lambda format, files, graph: format_of(format).load(files, graph),
+            "load_inner": lambda format, files, graph: format_of(format).load_inner(files, graph),
         }
     )
 

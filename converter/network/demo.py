@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from converter.families.family import FAMILIES
+from converter.families.family import family_of
 from converter.network.load import one_thread
 from converter.spec.config import network_for
 
@@ -26,7 +26,7 @@ def seeded_state(path_name: str, template_size: int = 127, search_size: int = 28
     Returns:
         official state-dict key -> tensor
     """
-    family = FAMILIES["lighttrack"]
+    family = family_of("lighttrack")
     network = family.build(path_name, template_size).to_empty(device="cpu")
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad(), one_thread():

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 import torch
 
 from converter.errors import ArchitectureError, DependencyError
-from converter.families.family import FAMILIES, Family
+from converter.families.family import Family, family_names, family_of
 from converter.network.checkpoint import Checkpoint, load_strictly, read_checkpoint
 from converter.spec.options import NetworkOptions
 from official_patches.checkout import CheckoutError, UnknownArchError
-from official_patches.official import BUILDERS, own_parts
+from official_patches.patching import patches_of
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def load_network(options: NetworkOptions, stride: int) -> LoadedNetwork:
         CheckpointError, ArchitectureError, DependencyError
     """
     spec = options.network
-    family = FAMILIES[spec.family]
+    family = family_of(spec.family)
     checkpoint = _without_ignored(read_checkpoint(options.checkpoint, options.allow_pickle), family)
     path_name = family.settle(spec.path_name, _shapes(checkpoint.state))
 
@@ -95,7 +95,7 @@ def _official(options, path_name, stride, own):
             f"official checkout {options.official}: no folder 'lib' in it, expected the official tree"
         )
     try:
-        return BUILDERS[spec.family](
+        return patches_of(spec.family).build(
             options.official.absolute(),
             options.arch,
             path_name=path_name,
@@ -111,14 +111,14 @@ def _official(options, path_name, stride, own):
 
 
 def _source(spec, path_name):
-    ours = own_parts(spec.family, path_name)
+    ours = patches_of(spec.family).own_parts(path_name)
     return f"official checkout with our {ours}" if ours else "official checkout"
 
 
 def _fitting(family: Family, spec, shapes) -> str | None:
     """The options that ask for the network of these weights, when it really has these keys and shapes."""
     asked = spec.sizes
-    for other in (family, *(each for each in FAMILIES.values() if each is not family)):
+    for other in (family, *(each for each in map(family_of, family_names()) if each is not family)):
         used = {key: shape for key, shape in shapes.items() if not other.ignores(key)}
         name = other.recognise(used)
         if name is None:

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from converter.errors import ConversionError
-from converter.families.family import FAMILIES, Family
+from converter.families.family import Family, family_of
 from converter.proof.feeds import Feed
 from converter.proof.runner import check_feed
 from converter.spec.model import TrackerModels
@@ -96,5 +96,5 @@ def reference_outputs(
 ) -> tuple[dict[str, np.ndarray], ...]:
     """What the unpatched network computes for every feed: tensors of the config by name."""
     spec = tracker.network
-    reference = TorchReference(network, FAMILIES[spec.family], tracker.images, spec.activations)
+    reference = TorchReference(network, family_of(spec.family), tracker.images, spec.activations)
     return tuple(reference.infer(feed.tensors) for feed in feeds)

@@ -16,9 +16,7 @@ from converter.errors import ArchitectureError, ConversionError
 from converter.network.module_patterns import matching_names
 from converter.proof.feeds import Feed
 from converter.spec.network import GraphSpec
-from official_patches.forward import for_trace, forward_mode
-from official_patches.modes import UnknownNetworkError
-from official_patches.patching import patched
+from official_patches.patching import PatchSpec, UnknownNetworkError, patched, patches_of
 
 log = logging.getLogger(__name__)
 
@@ -74,13 +72,13 @@ def saved(traced: torch.jit.ScriptModule) -> bytes:
     return buffer.getvalue()
 
 
-def _mode(network, graph):
-    return forward_mode(network, graph.mode, [tensor.activation for tensor in graph.outputs])
+def _mode(network: torch.nn.Module, graph: GraphSpec) -> PatchSpec:
+    return patches_of(graph.family).forward_mode(network, graph.mode, [tensor.activation for tensor in graph.outputs])
 
 
-def _traced(network, graph):
+def _traced(network: torch.nn.Module, graph: GraphSpec) -> tuple[PatchSpec, ...]:
     """The mode, and what else a trace has in place."""
-    return (_mode(network, graph), *for_trace(network, graph.mode))
+    return (_mode(network, graph), *patches_of(graph.family).for_trace(network, graph.mode))
 
 
 class _MultiplyAdds(TorchFunctionMode):

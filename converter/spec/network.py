@@ -47,9 +47,10 @@ class TensorSpec(Frozen):
 
 
 class GraphSpec(Frozen):
-    """One exported graph: the forward mode that is traced, its inputs and outputs in order."""
+    """One exported graph: the forward mode of its family that is traced, its inputs and outputs in order."""
 
     name: str
+    family: str
     mode: str
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
@@ -223,6 +224,7 @@ class NetworkSpec(Frozen):
         entry = self.graphs[name]
         return GraphSpec(
             name=name,
+            family=self.family,
             mode=entry.mode,
             inputs=tuple(self.tensor_spec(tensor, dimensions) for tensor in self.inputs_of(name)),
             outputs=tuple(self.tensor_spec(tensor, dimensions) for tensor in entry.outputs),

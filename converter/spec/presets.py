@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError
 
 from converter.errors import UsageError
-from converter.families.family import FAMILIES
+from converter.families.family import family_of
 from converter.formats.ncnn.release import FLOOR, RELEASE
 from converter.spec.config import config_folder, network_for, read_yaml
 from converter.spec.naming import Naming, parse_rename, renamed
@@ -150,7 +150,7 @@ def with_blocks(network: NetworkSpec, blocks: int) -> NetworkSpec:
     Raises:
         UsageError: when it has no such choice.
     """
-    named = FAMILIES[network.family].with_blocks
+    named = family_of(network.family).with_blocks
     if named is None:
         raise UsageError(f"--head-blocks {blocks}: the head of {', '.join(network.archs)} has no choice of blocks")
     return network.model_copy(update={"path_name": named(network.path_name, blocks)})

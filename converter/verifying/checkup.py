@@ -13,7 +13,7 @@ from converter.folder.exported import file_problems
 from converter.folder.golden_index import GOLDEN_INDEX
 from converter.folder.listing import tool_versions
 from converter.folder.workspace import check_target
-from converter.formats.format import FORMATS, check_runtime
+from converter.formats.format import check_runtime, format_of
 from converter.formats.isolated import IsolatedRunner
 from converter.proof.comparison import Comparison
 from converter.proof.feeds import Feed
@@ -197,7 +197,7 @@ def check_options(options: VerifyOptions) -> sections.OpenedClip | None:
 
 
 def _packages(subject: Subject) -> list[str]:
-    return ["torch", "numpy", *(FORMATS[format].packages[-1] for format in subject.tracker.formats)]
+    return ["torch", "numpy", *(format_of(format).packages[-1] for format in subject.tracker.formats)]
 
 
 def _checksums(subject: Subject) -> dict[Path, str | None]:
@@ -260,7 +260,7 @@ def _verify(
     return Verification(
         report=report,
         failed=frozenset(failed),
-        candidates={name: FORMATS[name].runtime for name in subject.tracker.formats},
+        candidates={name: format_of(name).runtime for name in subject.tracker.formats},
         sizes=tuple(comparison.tracker.network.sizes for comparison in comparisons),
         feeds=tuple(feed.name for comparison in comparisons for feed in comparison.feeds),
         tolerances=comparisons[0].tolerances,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from converter.checks.arm.run import Answered
 from converter.checks.arm.section import ArmSection
 from converter.errors import UsageError, VerificationError
-from converter.families.family import FAMILIES
+from converter.families.family import family_of
 from converter.folder.golden import Golden, GoldenCase, about_network, golden_header, read_golden, write_golden
 from converter.folder.golden_index import GOLDEN_INDEX
 from converter.folder.vectors import make_vectors, publish_vectors
@@ -54,7 +54,7 @@ def check_golden(golden: Golden, subject: Subject, tracker: TrackerModels) -> No
         raise VerificationError(
             f"{where}: the index lists no case, so nothing would be compared; write them anew with --write-golden"
         )
-    family = FAMILIES[network.family]
+    family = family_of(network.family)
     if not family.covers(network.path_name, index.path_name):
         raise UsageError(f"{where} are of {family.called} {index.path_name}, the models of {network.path_name}")
     if manifest and index.checkpoint.get("sha256") != manifest.checkpoint.sha256:

@@ -8,8 +8,8 @@ import numpy as np
 
 from converter.checks.arm.root import ArmRoot
 from converter.errors import UsageError
-from converter.families.family import FAMILIES
-from converter.formats.format import FORMATS
+from converter.families.family import family_of
+from converter.formats.format import format_of
 from converter.formats.isolated import IsolatedRunner
 from converter.proof.comparison import Comparison
 from converter.proof.feeds import Feed
@@ -53,7 +53,7 @@ def torch_model(reference: Reference, tracker: TrackerModels):
     from converter.network.reference import TorchModel
 
     spec = tracker.network
-    return TorchModel(reference.network.module, FAMILIES[spec.family], tracker.images, spec.activations)
+    return TorchModel(reference.network.module, family_of(spec.family), tracker.images, spec.activations)
 
 
 def clip(options: VerifyOptions, subject: Subject, reference: Reference, formats: Sequence[str], opened: "OpenedClip"):
@@ -70,7 +70,7 @@ def clip(options: VerifyOptions, subject: Subject, reference: Reference, formats
     candidates = {}
     for format in formats:
         models = tracker.of(format)
-        runners = {model: FORMATS[format].load(model.paths(subject.folder), model.graph) for model in models}
+        runners = {model: format_of(format).load(model.paths(subject.folder), model.graph) for model in models}
         candidates[format] = GraphModel(models, runners)
     result = run_clip(
         *(opened.clip, opened.box, torch_model(reference, tracker), candidates),
@@ -109,7 +109,7 @@ def _run(subject: Subject, reference: Reference, runners: Runners):
         from converter.network.reference import TorchReference
 
         spec = tracker.network
-        return TorchReference(reference.network.module, FAMILIES[spec.family], tracker.images, spec.activations).infer
+        return TorchReference(reference.network.module, family_of(spec.family), tracker.images, spec.activations).infer
     if not tracker.formats:
         return None
     format = tracker.formats[0]

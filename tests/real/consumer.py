@@ -7,7 +7,7 @@ import torch
 
 from commands import lt_export
 from conftest import TINY
-from converter.families.family import FAMILIES
+from converter.families.family import family_of
 
 
 def export(checkpoint, target, *options, path_name=TINY):
@@ -44,7 +44,7 @@ def images(template, search):
 
 
 def answers(checkpoint, z, x, path_name=TINY):
-    network = FAMILIES["lighttrack"].build(path_name, z.shape[-1])
+    network = family_of("lighttrack").build(path_name, z.shape[-1])
     network.load_state_dict(torch.load(checkpoint, weights_only=True)["state_dict"], assign=True)
     with torch.no_grad():
         network.eval().template(torch.from_numpy(z))

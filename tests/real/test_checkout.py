@@ -12,7 +12,8 @@ import torch
 
 from commands import lt_export
 from conftest import TINY
-from official_patches.checkout import CheckoutError, UnknownArchError, build_official
+from official_patches.checkout import CheckoutError, UnknownArchError
+from official_patches.lighttrack.checkout import build_official
 
 pytestmark = pytest.mark.real
 
@@ -51,8 +52,8 @@ def checkout(tmp_path):
     (models / "models.py").write_text(NETWORK)
     (models / "parts.py").write_text(
         "def build(path_name, template_size):\n"
-        "    from converter.families.family import FAMILIES\n"
-        "    return FAMILIES['lighttrack'].build(path_name, template_size).to_empty(device='cpu')\n"
+        "    from converter.families.family import family_of\n"
+        "    return family_of('lighttrack').build(path_name, template_size).to_empty(device='cpu')\n"
     )
     helper = tmp_path / "checkout/extra_package"
     helper.mkdir()

@@ -16,10 +16,9 @@ from conftest import MOBILE, TINY
 from converter.checks.clip.run import run_clip
 from converter.checks.clip.tracks import write_tracks
 from converter.families.dimensions import dimensions_of
-from converter.families.family import FAMILIES
+from converter.families.family import family_of
 from converter.families.lighttrack.tracking import LightTrackProcedure
-from converter.families.procedures import procedure
-from converter.formats.format import FORMATS
+from converter.formats.format import format_of
 from converter.proof.boxes import Box, overlap
 from converter.proof.chain import GraphModel
 from converter.spec.config import network_for
@@ -51,7 +50,7 @@ class Setting:
 
         network = load_network(self.options, self.dimensions.stride).module
         init, update = self.spec.graph_specs("two", self.dimensions)
-        return TorchModel(network, FAMILIES[self.spec.family], (init.inputs[0], update.inputs[1]))
+        return TorchModel(network, family_of(self.spec.family), (init.inputs[0], update.inputs[1]))
 
     def candidate(self, folder: Path, format: str, split: str) -> GraphModel:
         graphs = self.spec.graph_specs(split, self.dimensions)
@@ -59,7 +58,7 @@ class Setting:
             Model(graph, format, tuple(f"lighttrack_{graph.name}{suffix}" for suffix in SUFFIXES[format]))
             for graph in graphs
         ]
-        return GraphModel(models, {model: FORMATS[format].load(model.paths(folder), model.graph) for model in models})
+        return GraphModel(models, {model: format_of(format).load(model.paths(folder), model.graph) for model in models})
 
     def run(self, clip, box, candidates, **options):
         from converter.network.load import one_thread
@@ -271,7 +270,7 @@ def test_the_procedure_is_the_official_code(official, monkeypatch, box):
     with isolated(official) as load:
         tracker = load("lib.tracker.lighttrack").Lighttrack(types.SimpleNamespace(stride=16, dataset="VOT2019"))
         theirs, ours = Official(7, 16), Scripted(7, 16)
-        mine = procedure(ours, spec, dimensions)
+        mine = family_of(spec.family).procedure(ours, spec, dimensions)
         assert isinstance(mine, LightTrackProcedure)
         state = tracker.init(frames[0], np.array(box.centre), np.array([box.w, box.h]), theirs)
         mine.start(frames[0], box)

@@ -13,7 +13,7 @@ from PIL import Image
 
 from commands import lt_export
 from conftest import MOBILE, TINY, contents
-from converter.families.family import FAMILIES
+from converter.families.family import family_of
 from converter.spec.config import config_folder
 
 pytestmark = pytest.mark.real
@@ -34,7 +34,7 @@ def run_ncnn(folder, name, inputs, outputs):
 
 
 def torch_answers(checkpoint, path_name, z, x):
-    network = FAMILIES["lighttrack"].build(path_name, z.shape[-1])
+    network = family_of("lighttrack").build(path_name, z.shape[-1])
     network.load_state_dict(torch.load(checkpoint, weights_only=True)["state_dict"], assign=True)
     network.eval()
     with torch.no_grad():
@@ -314,7 +314,7 @@ def test_a_config_file_sets_what_it_names(tiny, tmp_path):
 @pytest.mark.parametrize("output_block", ["10", "20", "30"])
 @pytest.mark.usefixtures("pnnx_runs")
 def test_networks_whose_output_block_has_no_skip(output_block, tmp_path):
-    """pnnx itself crashes on these in some runs; see official_patches/folding.py."""
+    """pnnx itself crashes on these in some runs; see official_patches/lighttrack/folding.py."""
     from conftest import save_seeded
 
     path_name = TINY.removesuffix("10") + output_block

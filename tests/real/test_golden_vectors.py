@@ -12,7 +12,7 @@ from conftest import MOBILE, TINY
 from converter.checks.dumps.diagnose import diagnose_dumps
 from converter.errors import ArchitectureError, ConversionError, UsageError
 from converter.families.dimensions import dimensions_of
-from converter.families.family import FAMILIES
+from converter.families.family import family_of
 from converter.folder.golden import GoldenCase, golden_header, read_golden, write_golden
 from converter.network.demo import seeded_state
 from converter.network.reference import TorchReference
@@ -26,7 +26,7 @@ sys.path.append(str(Path(__file__).parent.parent / "unit"))
 import device
 
 pytestmark = pytest.mark.real
-FAMILY = FAMILIES["lighttrack"]
+FAMILY = family_of("lighttrack")
 AS_PIXELS = Preprocess(colour_order="RGB", pixel_range=[0.0, 255.0], mean=[0.0] * 3, std=[1.0] * 3)
 
 

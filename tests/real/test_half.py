@@ -218,7 +218,9 @@ def hand_made(tmp_path):
     weights.write_bytes(data)
     outputs = tuple(TensorSpec(name=name, meaning=name, about="", shape=(1,)) for name in table.output_blobs())
     image = TensorSpec(name="x", meaning="x", about="", shape=(1, 8, 14, 18))
-    return Model(tmp_path, (GraphSpec(name="hand", mode="hand", inputs=(image,), outputs=outputs),))
+    return Model(
+        tmp_path, (GraphSpec(name="hand", family="lighttrack", mode="hand", inputs=(image,), outputs=outputs),)
+    )
 
 
 def test_every_known_layer_computes_as_ncnn_does(hand_made):
@@ -314,7 +316,7 @@ def test_sum_that_overflows_on_its_way_is_found_and_cured(tmp_path):
     (tmp_path / "lighttrack_cancels.bin").write_bytes(b"\0\0\0\0" + weights.tobytes())
     image = TensorSpec(name="x", meaning="x", about="", shape=(1, 16, 3, 3))
     out = TensorSpec(name="out", meaning="out", about="", shape=(1, 4, 3, 3))
-    model = Model(tmp_path, (GraphSpec(name="cancels", mode="", inputs=(image,), outputs=(out,)),))
+    model = Model(tmp_path, (GraphSpec(name="cancels", family="lighttrack", mode="", inputs=(image,), outputs=(out,)),))
     image = np.full((1, 16, 3, 3), 2, np.float32)
     image[0, 0] += 2**-9
     report = model.report([Feed("flat", {"x": image})])

@@ -17,13 +17,13 @@ from converter.spec.network import GraphSpec, TensorSpec
 pytestmark = pytest.mark.real
 
 TENSOR = TensorSpec(name="z", meaning="z", about="", shape=(1, 2))
-GRAPH = GraphSpec(name="init", mode="template", inputs=(TENSOR,), outputs=(TENSOR,))
+GRAPH = GraphSpec(name="init", family="lighttrack", mode="template", inputs=(TENSOR,), outputs=(TENSOR,))
 FEED = {"z": np.ones((1, 2), np.float32)}
 
 WORKER = """
 import os, signal, sys, time
 from dataclasses import replace
-from converter.formats import format as formats
+from converter.formats import ncnn
 from converter.errors import ConversionError
 
 class Runner:
@@ -45,7 +45,7 @@ class Runner:
     def blobs(self, feed, names):
         return {{name: feed["z"] for name in names}}
 
-formats.FORMATS["ncnn"] = replace(formats.FORMATS["ncnn"], load=lambda files, graph: Runner())
+ncnn.FORMAT = replace(ncnn.FORMAT, load=lambda files, graph: Runner())
 """
 
 

@@ -10,7 +10,7 @@ from damage import INSERTED, Ncnn, Onnx, as_others_write_it
 from commands import lt_export
 from conftest import MOBILE, TINY
 from converter.checks.layers.walk import walk_layers
-from converter.families.family import FAMILIES
+from converter.families.family import family_of
 from converter.formats.ncnn.param import read_param
 from converter.network.checkpoint import load_strictly, read_checkpoint
 from converter.network.load import one_thread
@@ -20,7 +20,7 @@ from converter.spec.config import network_for
 from converter.spec.network import Tolerance
 
 pytestmark = pytest.mark.real
-FAMILY = FAMILIES["lighttrack"]
+FAMILY = family_of("lighttrack")
 TOLERANCE = Tolerance(rtol=1e-4)
 
 
@@ -276,7 +276,7 @@ def test_onnx_model_without_names_and_not_simplified_is_matched(tracker, tiny, t
 
 
 def test_own_network_and_official_one_are_walked_alike(tracker, official, tiny, tiny_export):
-    from official_patches.checkout import build_official
+    from official_patches.lighttrack.checkout import build_official
 
     network = build_official(
         official, "LightTrackM_Subnet", path_name=TINY, template_size=127, search_size=288, stride=8

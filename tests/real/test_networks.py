@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 import torch
 
-from converter.families.family import FAMILIES
+from converter.families.family import family_of
 from converter.families.lighttrack.path_name import recognise
 from converter.network.demo import seeded_state
-from official_patches.checkout import build_official
+from official_patches.lighttrack.checkout import build_official
 
 pytestmark = pytest.mark.real
-FAMILY = FAMILIES["lighttrack"]
+FAMILY = family_of("lighttrack")
 
 
 def load(path):

@@ -13,7 +13,7 @@ import torch
 
 from commands import lt_export
 from conftest import MOBILE, TINY, contents, hide, save_seeded
-from converter.families.family import FAMILIES
+from converter.families.family import family_of
 
 pytestmark = pytest.mark.real
 SPLITS = {"three": ["backbone", "init", "neck_head"], "two": ["init", "update"]}
@@ -45,7 +45,7 @@ def inputs(template=127, search=288):
 
 
 def torch_answers(checkpoint, path_name, z, x):
-    network = FAMILIES["lighttrack"].build(path_name, z.shape[-1])
+    network = family_of("lighttrack").build(path_name, z.shape[-1])
     network.load_state_dict(torch.load(checkpoint, weights_only=True)["state_dict"], assign=True)
     with torch.no_grad():
         network.eval().template(torch.from_numpy(z))

@@ -36,7 +36,7 @@ def graph(inputs, outputs):
             TensorSpec(name=name, meaning=meaning, about="", shape=SHAPES[meaning]) for name, meaning in names.items()
         )
 
-    return GraphSpec(name="part", mode="m", inputs=tensors(inputs), outputs=tensors(outputs))
+    return GraphSpec(name="part", family="lighttrack", mode="m", inputs=tensors(inputs), outputs=tensors(outputs))
 
 
 INIT = graph({"input": "z"}, {"745": "zf"})

@@ -217,7 +217,7 @@ def test_a_real_operator_that_ncnn_lacks_is_named(tmp_path):
     buffer = io.BytesIO()
     torch.jit.save(torch.jit.trace(Sorts(), torch.full((1, 3, 8, 8), 0.5), check_trace=False), buffer)
     x, y = (TensorSpec(name=name, meaning=name, about="", shape=(1, 3, 8, 8)) for name in "xy")
-    graph = GraphSpec(name="sorts", mode="template", inputs=(x,), outputs=(y,))
+    graph = GraphSpec(name="sorts", family="lighttrack", mode="template", inputs=(x,), outputs=(y,))
     run = PnnxRun(buffer.getvalue(), Source("ncnn", "sorts", graph), tmp_path, 60)
     with pytest.raises(ConversionError, match=r"pnnx on sorts: \S*erfinv"):
         run.result()

@@ -8,7 +8,7 @@ import pytest
 import torch
 from stark import ARCH, HEADS, SMALL, answers, crops, graphs, network
 
-from converter.families.family import FAMILIES
+from converter.families.family import family_of
 from converter.formats.ncnn.convert import PnnxRun
 from converter.formats.ncnn.runner import NcnnRunner
 from converter.formats.onnx.convert import OnnxConversion
@@ -20,8 +20,8 @@ from converter.proof.feeds import Feed
 from converter.proof.verify import Report, verify
 from converter.spec.config import network_for
 from converter.spec.model import Model, TrackerModels
-from official_patches import stark_modes
 from official_patches.patching import PatchSpec, patched
+from official_patches.stark import modes
 
 pytestmark = pytest.mark.real
 SPEC = network_for(ARCH)[1]
@@ -48,7 +48,7 @@ def report(built, found, feeds, folder, traced=trace):
     scripts = {graph.name: traced(built, graph) for graph in found.values()}
     for name, load in RUNNERS.items():
         models = tuple(Model(graph, name, ()) for graph in found.values())
-        tracker = TrackerModels(SPEC, FAMILIES["stark"].dimensions(SPEC.path_name, 128, 320), models)
+        tracker = TrackerModels(SPEC, family_of("stark").dimensions(SPEC.path_name, 128, 320), models)
         runners = {model: load(scripts[model.graph.name], model.graph, folder) for model in models}
         checks += verify(Comparison(tracker, tuple(inputs), tuple(outputs), TOLERANCES, 1e-5), name, runners)
     return Report(tuple(checks))
@@ -91,7 +91,7 @@ def as_it_stands(self, zv, zk, x):
     memory = self.transformer(queries, torch.cat([keys, queries]), torch.cat([feat, search["feat"]]))
     cells = self.box_head.feat_sz
     maps = memory.permute(1, 2, 0).contiguous().view(1, -1, cells, cells)
-    return stark_modes.located(self.box_head, self.box_head.conv_tower(maps))
+    return modes.located(self.box_head, self.box_head.conv_tower(maps))
 
 
 def traced_as_it_stands(built, graph):

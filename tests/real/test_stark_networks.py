@@ -12,10 +12,11 @@ from stark import FAMILY, HEADS, answers, crops, fill, graphs, network, off, sha
 from conftest import MOBILE
 from converter.families.stark.heads import corner_head
 from converter.families.stark.variant import Variant, parse_variant, recognise
-from official_patches.checkout import CheckoutError, build_official
-from official_patches.forward import for_trace, forward_mode
+from official_patches.checkout import CheckoutError
+from official_patches.lighttrack.checkout import build_official
 from official_patches.patching import patched
-from official_patches.stark_checkout import build_official_stark
+from official_patches.stark.checkout import build_official_stark
+from official_patches.stark.modes import for_trace, forward_mode
 
 pytestmark = pytest.mark.real
 POSITIONS = 2 * (8 + 20) * 64  # numbers of the position embeddings, which a trace has as constants

@@ -9,16 +9,16 @@ from torch import nn
 from conftest import MOBILE, TINY
 from converter.errors import ArchitectureError
 from converter.families.dimensions import dimensions_of
-from converter.families.family import FAMILIES
+from converter.families.family import family_of
 from converter.network.demo import seeded_state
 from converter.network.trace import multiply_adds, saved, trace
 from converter.spec.config import network_for
 from converter.spec.options import ExportOptions
-from official_patches.folding import fold, folded_norms
+from official_patches.lighttrack.folding import fold, folded_norms
 from official_patches.patching import patched
 
 pytestmark = pytest.mark.real
-FAMILY = FAMILIES["lighttrack"]
+FAMILY = family_of("lighttrack")
 
 
 def network(path_name):

@@ -43,6 +43,7 @@ def tensor(meaning, name=None):
 def graph(name, inputs, outputs, **names):
     return GraphSpec(
         name=name,
+        family="lighttrack",
         mode=name,
         inputs=tuple(tensor(meaning, names.get(meaning)) for meaning in inputs),
         outputs=tuple(tensor(meaning, names.get(meaning)) for meaning in outputs),

@@ -10,7 +10,7 @@ from converter.checks.clip.draw import COLOURS, painted
 from converter.checks.clip.report import FrameRow
 from converter.checks.clip.run import run_clip
 from converter.errors import ConversionError, DependencyError, UsageError
-from converter.families.lighttrack.tracking import Estimate
+from converter.families.family import Estimate
 from converter.proof.boxes import Box
 from converter.track.annotate import annotation, check_annotate, foreign_files
 from converter.track.frames import open_clip

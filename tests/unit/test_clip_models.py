@@ -93,7 +93,13 @@ def test_what_a_template_graph_gives_may_feed_another_template_graph():
         return TensorSpec(name=name, meaning=name, about=name, shape=(1,))
 
     def graph(name, inputs, outputs):
-        return GraphSpec(name=name, mode=name, inputs=tuple(map(tensor, inputs)), outputs=tuple(map(tensor, outputs)))
+        return GraphSpec(
+            name=name,
+            family="lighttrack",
+            mode=name,
+            inputs=tuple(map(tensor, inputs)),
+            outputs=tuple(map(tensor, outputs)),
+        )
 
     log = []
     graphs = [graph("a", "z", "p"), graph("b", "p", "q"), graph("c", "qx", "r"), graph("d", "rz", "s")]

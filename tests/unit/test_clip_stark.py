@@ -8,8 +8,7 @@ from clips import frame
 from stark import ARCH, FAMILY, SMALL
 
 from converter.errors import UsageError, VerificationError
-from converter.families.lighttrack.tracking import constants_of
-from converter.families.procedures import procedure
+from converter.families.family import constants_of, family_of
 from converter.families.stark.tracking import Constants, StarkProcedure, certainty, clipped, crop
 from converter.proof.boxes import Box
 from converter.spec.config import network_for
@@ -113,7 +112,7 @@ class Scripted:
 
 def test_crops_are_factors_of_the_box():
     model = Scripted()
-    tracker = procedure(model, SPEC, DIMENSIONS)
+    tracker = family_of(SPEC.family).procedure(model, SPEC, DIMENSIONS)
     assert tracker.start(frame(0), START).box == START
     tracker.step(frame(1))
     (z,), (x,) = model.shown
@@ -199,4 +198,4 @@ def test_every_constant_comes_from_the_config(name):
 
 
 def test_the_procedure_is_found_by_the_family():
-    assert isinstance(procedure(Scripted(), SPEC, DIMENSIONS), StarkProcedure)
+    assert isinstance(family_of(SPEC.family).procedure(Scripted(), SPEC, DIMENSIONS), StarkProcedure)

@@ -7,18 +7,17 @@ import pytest
 from clips import DIMENSIONS, SPEC, START, BrightModel, frame
 
 from converter.errors import UsageError, VerificationError
-from converter.families.family import FAMILIES
+from converter.families.family import constants_of, family_of
 from converter.families.lighttrack.tracking import (
+    Constants,
     LightTrackProcedure,
     change_penalties,
-    constants_of,
     context_side,
     crop,
     grid,
     score_cells,
     sigmoid,
 )
-from converter.families.procedures import PROCEDURES, procedure
 from converter.proof.boxes import Box
 from converter.spec.dimensions import Dimensions
 
@@ -169,7 +168,7 @@ def next_box(answer, box, size, constants):
 
 @pytest.mark.parametrize("seed", range(12))
 def test_step_is_what_a_plain_computation_gives(seed):
-    constants, answer = constants_of(SPEC), random_answer(seed)
+    constants, answer = constants_of(SPEC, Constants), random_answer(seed)
     model = Scripted(answer)
     tracker = LightTrackProcedure(model, SPEC, DIMENSIONS)
     tracker.start(frame(0), START)
@@ -204,7 +203,7 @@ def test_crops_are_cut_around_the_last_box_and_normalised_as_the_config_says(box
 
 
 def test_a_moving_target_is_followed():
-    tracker = procedure(BrightModel(), SPEC, DIMENSIONS)
+    tracker = family_of(SPEC.family).procedure(BrightModel(), SPEC, DIMENSIONS)
     tracker.start(frame(0), START)
     for index in range(1, 40):
         estimate = tracker.step(frame(index))
@@ -272,30 +271,21 @@ def test_a_search_size_that_the_official_code_cannot_use_is_refused():
 def test_constants_that_do_not_fit_are_refused(change, words):
     spec = SPEC.model_copy(update={"tracker": {**SPEC.tracker, **change}})
     with pytest.raises(UsageError, match=words):
-        constants_of(spec)
+        constants_of(spec, Constants)
 
 
 @pytest.mark.parametrize("name", ["penalty_k", "lr", "window_influence", "context_amount", "smallest_side"])
 def test_every_constant_comes_from_the_config(name):
     spec = SPEC.model_copy(update={"tracker": {key: value for key, value in SPEC.tracker.items() if key != name}})
     with pytest.raises(UsageError, match=f"tracker.{name}: field required"):
-        constants_of(spec)
+        constants_of(spec, Constants)
 
 
 def test_constants_are_the_official_ones():
-    assert constants_of(SPEC).model_dump() == {
+    assert constants_of(SPEC, Constants).model_dump() == {
         "penalty_k": 0.007,
         "lr": 0.616,
         "window_influence": 0.225,
         "context_amount": 0.5,
         "smallest_side": 10,
     }
-
-
-def test_every_family_has_a_procedure():
-    assert PROCEDURES.keys() == FAMILIES.keys()
-
-
-def test_a_family_without_a_procedure_is_refused():
-    with pytest.raises(UsageError, match="family 'other' has no tracking procedure"):
-        procedure(BrightModel(), SPEC.model_copy(update={"family": "other"}), DIMENSIONS)

@@ -119,7 +119,7 @@ BinaryOp k 1 1 f g 0=3 1=1 2=6
     assert window == Window(8, 3, 1, (5, 3), (2, 2), (1, 1), (2, 1, 2, 1))
 
 
-GRAPH = GraphSpec(name="init", mode="template", inputs=(), outputs=())
+GRAPH = GraphSpec(name="init", family="lighttrack", mode="template", inputs=(), outputs=())
 
 
 def test_files_that_cannot_be_read_are_reported(tmp_path):

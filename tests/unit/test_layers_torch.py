@@ -36,6 +36,7 @@ class Net(nn.Module):
 
 GRAPH = GraphSpec(
     name="init",
+    family="lighttrack",
     mode="template",
     inputs=(TensorSpec(name="in0", meaning="z", about="", shape=(1, 3, 8, 8)),),
     outputs=(TensorSpec(name="out0", meaning="zf", about="", shape=(1, 4, 1, 1)),),

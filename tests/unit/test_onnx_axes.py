@@ -53,6 +53,7 @@ def test_open_axes_are_of_the_meaning_whatever_the_file_calls_it():
 
 GRAPH = GraphSpec(
     name="g",
+    family="lighttrack",
     mode="template",
     inputs=(TensorSpec(name="a", meaning="x", about="", shape=(1, 3, 8, 8)),),
     outputs=(TensorSpec(name="b", meaning="xf", about="", shape=(1, 3, 8, 8)),),

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from official_patches.modes import ACTIVATIONS, MODES, PARTS, UNUSED, UnknownNetworkError, forward_mode, without_unused
-from official_patches.patching import PatchSpec, patched
+from official_patches.lighttrack.modes import MODES, PARTS, UNUSED, for_trace, forward_mode
+from official_patches.patching import ACTIVATIONS, PatchSpec, UnknownNetworkError, patched
 
 
 class Base:
@@ -192,7 +192,7 @@ FUSED = "fusor(neck.z(Z),neck.x({}))"
 )
 def test_forward_mode_composes_the_official_parts(mode, arguments, answer, calls):
     network = Network()
-    with patched(forward_mode(network, mode), *without_unused(network, mode)):
+    with patched(forward_mode(network, mode), *for_trace(network, mode)):
         assert network.forward(*arguments) == answer
     assert network.calls == calls
     assert network.forward() == "training loss"
@@ -267,7 +267,7 @@ def test_forward_mode_leaves_other_instances_alone():
 def test_what_a_mode_never_calls_is_out_of_the_way(mode, left):
     network = Network()
     before = {part: getattr(network, part) for part in PARTS}
-    with patched(*without_unused(network, mode)):
+    with patched(*for_trace(network, mode)):
         assert [part for part in PARTS if getattr(network, part) == before[part]] == left
     assert {part: getattr(network, part) for part in PARTS} == before
 

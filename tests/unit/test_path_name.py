@@ -3,12 +3,12 @@
 import pytest
 
 from converter.errors import ArchitectureError, UsageError
-from converter.families.family import FAMILIES
+from converter.families.family import family_of
 from converter.families.lighttrack.path_name import Tower, parse_path_name, recognise
 from converter.spec.dimensions import Dimensions
 
 MOBILE = "back_04502514044521042540+cls_211000022+reg_100000111_ops_32"
-LIGHTTRACK = FAMILIES["lighttrack"]
+LIGHTTRACK = family_of("lighttrack")
 
 
 def name_with(back="04502514044521042540", cls="211000022", reg="100000111", ops="32"):

@@ -7,7 +7,7 @@ import pytest
 
 from converter.errors import ArchitectureError, UsageError
 from converter.exporting.plan import plan_export, search_sizes, sizes
-from converter.formats.format import FORMATS
+from converter.formats.format import format_of
 from converter.formats.source import Source
 from converter.proof.feeds import Feed
 from converter.spec.config import network_for
@@ -41,7 +41,7 @@ def files(plan, format="ncnn"):
 
 
 def run(tracker, format="ncnn"):
-    suffixes = FORMATS[format].suffixes
+    suffixes = format_of(format).suffixes
     models = tracker.of(format)
     stems = [model.files[0].removesuffix(suffixes[0]) for model in models]
     assert [model.files for model in models] == [tuple(stem + suffix for suffix in suffixes) for stem in stems]

@@ -6,11 +6,9 @@ from stark import SMALL, answers, crops, fill, graphs, network, off, share
 from torch import nn
 
 from converter.families.stark.repvgg import FrozenNorm, RepVGGBlock
-from official_patches.forward import for_trace, forward_mode
-from official_patches.fusing import FusionError, checked, fused, fused_blocks
-from official_patches.modes import UnknownNetworkError
-from official_patches.patching import patched
-from official_patches.stark_modes import MODES
+from official_patches.patching import UnknownNetworkError, patched
+from official_patches.stark.fusing import FusionError, checked, fused, fused_blocks
+from official_patches.stark.modes import MODES, for_trace, forward_mode
 
 
 @pytest.fixture(scope="module")

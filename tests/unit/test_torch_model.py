@@ -8,12 +8,12 @@ import torch
 
 from conftest import TINY
 from converter.errors import ConversionError
-from converter.families.family import FAMILIES
+from converter.families.family import family_of
 from converter.network.demo import seeded_state
 from converter.network.reference import TorchModel, TorchReference
 from converter.spec.config import network_for
 
-FAMILY = FAMILIES["lighttrack"]
+FAMILY = family_of("lighttrack")
 SIZES = {"template_size": 32, "search_size": 64}
 
 

@@ -5,7 +5,7 @@ from contextlib import closing
 
 import numpy as np
 
-from converter.families.procedures import procedure
+from converter.families.family import family_of
 from converter.proof.boxes import Box
 from converter.proof.chain import SEARCH, TEMPLATE, TrackedModel, shown
 from converter.proof.feeds import Feed
@@ -41,7 +41,7 @@ def crop_feed(clip: Clip, box: Box, model: TrackedModel, spec: NetworkSpec, dime
         model: the network; what it remembers of a template is lost.
     """
     remembering = _Remembering(model)
-    tracker = procedure(remembering, spec, dimensions)
+    tracker = family_of(spec.family).procedure(remembering, spec, dimensions)
     with closing(clip.frames()) as frames:
         tracker.start(next(frames), box)
         second = next(frames, None)

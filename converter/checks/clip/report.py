@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from converter.checks.clip.section import NOTABLE, clip_section
-from converter.families.lighttrack.tracking import Estimate
+from converter.families.family import Estimate
 from converter.proof.boxes import Box
 from converter.report.blocks import Section
 

@@ -12,8 +12,7 @@ from converter.checks.clip.draw import painted
 from converter.checks.clip.report import REFERENCE, ClipReport, FrameRow, Speed, candidate_report
 from converter.checks.clip.worst import WorstFrames
 from converter.errors import ConverterError, VerificationError
-from converter.families.lighttrack.tracking import Estimate
-from converter.families.procedures import procedure
+from converter.families.family import Estimate, family_of
 from converter.proof.boxes import Box, check_box, overlap
 from converter.proof.chain import TrackedModel
 from converter.spec.dimensions import Dimensions
@@ -93,7 +92,7 @@ class _Run:
     def __init__(self, model, spec, dimensions):
         self.problem: str | None = None
         self._model = _Timed(model)
-        self._procedure = procedure(self._model, spec, dimensions)
+        self._procedure = family_of(spec.family).procedure(self._model, spec, dimensions)
         self._seconds: list[float] = []
 
     def follow(self, index: int, frame: np.ndarray, box: Box) -> Estimate | None:

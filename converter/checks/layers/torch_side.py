@@ -13,9 +13,7 @@ from converter.checks.layers.graphs import Operation, Recording
 from converter.checks.layers.kinds import Primitive, Window
 from converter.errors import ArchitectureError
 from converter.spec.network import GraphSpec
-from official_patches.forward import forward_mode
-from official_patches.modes import UnknownNetworkError
-from official_patches.patching import patched
+from official_patches.patching import UnknownNetworkError, patched, patches_of
 
 _NORMS = {"native_batch_norm", "_native_batch_norm_legit_no_training", "cudnn_batch_norm", "batch_norm"}
 _MATMULS = {"bmm", "mm", "matmul"}
@@ -42,7 +40,8 @@ def record(network: torch.nn.Module, graph: GraphSpec, feed: Mapping[str, np.nda
         ArchitectureError: when the network lacks the parts the mode needs.
     """
     try:
-        mode = forward_mode(network, graph.mode, [tensor.activation for tensor in graph.outputs])
+        activations = [tensor.activation for tensor in graph.outputs]
+        mode = patches_of(graph.family).forward_mode(network, graph.mode, activations)
     except UnknownNetworkError as error:
         raise ArchitectureError(str(error)) from None
     inputs = [torch.from_numpy(np.array(feed[tensor.meaning])) for tensor in graph.inputs]

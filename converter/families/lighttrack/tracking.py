@@ -8,12 +8,13 @@ and its score says how fast the size follows.
 
 import math
 from dataclasses import dataclass, replace
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from converter.errors import UsageError, VerificationError
+from converter.families.family import Estimate, constants_of
 from converter.proof.boxes import Box
 from converter.proof.chain import TrackedModel
 from converter.proof.feeds import normalised
@@ -47,14 +48,6 @@ class Constants(BaseModel):
     smallest_side: Annotated[Finite, Field(gt=0)]
 
 
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """Where a tracker sees the target, and how sure it is (0 to 1)."""
-
-    box: Box
-    score: float
-
-
 @dataclass(frozen=True)
 class State:
     """Between two frames.
@@ -85,7 +78,7 @@ class LightTrackProcedure:
     def __init__(self, model: TrackedModel, spec: NetworkSpec, dimensions: Dimensions):
         self.model = model
         self.preprocess = spec.preprocess
-        self.constants = constants_of(spec)
+        self.constants = constants_of(spec, Constants)
         self.logits = "cls" not in spec.activations
         self.template_size = dimensions.template_size
         self.search_size = dimensions.search_size
@@ -172,23 +165,6 @@ class LightTrackProcedure:
             for old, new in zip(self.state.sides, proposed, strict=True)
         ]
         return centre, sides, float(scores[best])
-
-
-def constants_of(spec: NetworkSpec, kind: type[BaseModel] = Constants) -> Any:
-    """The config's section ``tracker``.
-
-    Args:
-        kind: what a procedure takes from it.
-
-    Raises:
-        UsageError: naming the first key that is missing or has a value that does not fit.
-    """
-    try:
-        return kind.model_validate(spec.tracker)
-    except ValidationError as problem:
-        error = problem.errors()[0]
-        found = "" if error["type"] == "missing" else f", found {error['input']!r}"
-        raise UsageError(f"config: tracker.{error['loc'][0]}: {error['msg'].lower()}{found}") from None
 
 
 def score_cells(search_size: int, stride: int) -> int:

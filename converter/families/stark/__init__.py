@@ -1,0 +1,34 @@
+"""STARK-Lightning: one transformer layer, and a corner head of several kinds."""
+
+from typing import Any
+
+from converter.families.family import Family
+from converter.families.stark import calls, variant
+from converter.families.stark.tracking import StarkProcedure
+
+
+def _build(name: str, template_size: int, search_size: int) -> Any:
+    from converter.families.stark.network import build
+
+    return build(variant.parse_variant(name), template_size, search_size)
+
+
+FAMILY = Family(
+    dimensions=variant.dimensions,
+    build=_build,
+    reference=calls.reference,
+    template=calls.template,
+    track=calls.track,
+    recognise=variant.recognise,
+    procedure=StarkProcedure,
+    arch="STARK_Lightning",
+    root="STARK_ROOT",
+    settle=variant.settle,
+    ignores=variant.ignores,
+    covers=variant.covers,
+    sizes=variant.sizes,
+    words=variant.words,
+    with_blocks=variant.with_blocks,
+    called="corner head",
+    methods="forward_backbone() and forward_transformer()",
+)

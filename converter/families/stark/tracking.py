@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from converter.errors import VerificationError
-from converter.families.lighttrack.tracking import Estimate, constants_of
+from converter.families.family import Estimate, constants_of
 from converter.proof.boxes import Box
 from converter.proof.chain import TrackedModel
 from converter.proof.feeds import normalised

@@ -1,0 +1,61 @@
+"""ONNX: one file a graph, run by onnxruntime."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from converter.formats.format import Conversion, Format, Job, Shapes
+from converter.proof.runner import Runner
+from converter.spec.network import GraphSpec
+from converter.spec.options import ExportOptions
+
+PACKAGES = ("onnx", "onnxsim", "onnxruntime")
+
+
+def _start(job: Job) -> Conversion:
+    from converter.formats.onnx.convert import OnnxConversion
+
+    options = job.options
+    return OnnxConversion(
+        *(job.traced.module, job.source, job.folder, options.opset, options.simplify, job.metadata),
+        half=options.precision == "half",
+    )
+
+
+def _load(files: tuple[Path, ...], graph: GraphSpec) -> Runner:
+    from converter.formats.onnx.runner import OnnxRunner
+
+    return OnnxRunner(*files, graph)
+
+
+def _load_inner(files: tuple[Path, ...], graph: GraphSpec) -> Any:
+    from converter.formats.onnx.runner import OnnxBlobs
+
+    return OnnxBlobs(*files, graph)
+
+
+def _interface(files: tuple[Path, ...]) -> tuple[Shapes, Shapes]:
+    from converter.formats.onnx.runner import onnx_interface
+
+    return onnx_interface(*files)
+
+
+def _needed(options: ExportOptions) -> tuple[str, ...]:
+    return PACKAGES if options.simplify else tuple(name for name in PACKAGES if name != "onnxsim")
+
+
+FORMAT = Format(
+    name="onnx",
+    runtime="onnxruntime on the CPU",
+    packages=PACKAGES,
+    suffixes=(".onnx",),
+    split="two",
+    legal=re.compile(r"[!#-<>-~]+"),  # as ncnn, without a limit
+    rule="printable ASCII without blank, quote or =",
+    background=False,
+    start=_start,
+    load=_load,
+    load_inner=_load_inner,
+    interface=_interface,
+    needed=_needed,
+)

@@ -6,20 +6,15 @@ They act on anything that has the parts of the official ``Super_model_DP_retrain
 a deployed graph needs them as inputs and outputs instead.
 """
 
-import types
 from collections.abc import Sequence
 
-import torch
 from torch import nn
 
-from official_patches.patching import PatchSpec
+from official_patches.lighttrack.folding import folded_norms
+from official_patches.patching import PatchSpec, UnknownNetworkError, answering, without
 
 PARTS = ("features", "neck", "feature_fusor", "head")
 METHODS = ("template", "track")
-
-
-class UnknownNetworkError(TypeError):
-    """The network does not have the parts that a forward mode is written for."""
 
 
 def template(self, z):
@@ -52,16 +47,13 @@ def single(self, zf, x):
 MODES = {mode.__name__: mode for mode in (template, backbone, update, neck_head, single)}
 # the parts that a mode does without
 UNUSED = {"template": PARTS[1:], "backbone": PARTS[1:], "update": (), "neck_head": PARTS[:1], "single": ()}
-ACTIVATIONS = {None: lambda output: output, "sigmoid": torch.sigmoid}
 
 
-def forward_mode(network, mode: str, activations: Sequence[str | None] = ()) -> PatchSpec:
+def forward_mode(network: nn.Module, mode: str, activations: Sequence[str | None] = ()) -> PatchSpec:
     """The patch that makes ``network`` answer as ``mode`` when it is called; for :func:`patching.patched`.
 
-    It binds the instance, not the class: other instances and the class keep their own forward.
-
     Args:
-        activations: of the mode's outputs, in their order; keys of ``ACTIVATIONS``.
+        activations: of the mode's outputs, in their order.
 
     Raises:
         UnknownNetworkError: for an unknown mode or a network without the official parts.
@@ -74,28 +66,10 @@ def forward_mode(network, mode: str, activations: Sequence[str | None] = ()) -> 
         raise UnknownNetworkError(
             f"{kind} has no {missing[0]!r}, expected the parts of Super_model_DP_retrain: {', '.join(PARTS + METHODS)}"
         )
-    return PatchSpec(
-        owner=network,
-        attribute="forward",
-        replacement=types.MethodType(activated(MODES[mode], activations), network),
-        reason=f"trace {kind} as {mode}: its own forward computes a training loss",
-    )
+    reason = f"trace {kind} as {mode}: its own forward computes a training loss"
+    return answering(network, MODES[mode], activations, reason)
 
 
-def activated(mode, activations):
-    """A mode whose outputs go through activations, in their order."""
-    if not any(activations):
-        return mode
-
-    def activated(self, *inputs):
-        outputs = mode(self, *inputs)
-        outputs = outputs if isinstance(outputs, tuple) else (outputs,)
-        applied = tuple(ACTIVATIONS[name](output) for name, output in zip(activations, outputs, strict=True))
-        return applied if len(applied) > 1 else applied[0]
-
-    return activated
-
-
-def without_unused(network, mode: str) -> tuple[PatchSpec, ...]:
-    """Patches that take the parts that a mode never calls out of its trace, which takes all that is there."""
-    return tuple(PatchSpec(network, part, nn.Identity(), f"{mode} does not call it") for part in UNUSED[mode])
+def for_trace(network: nn.Module, mode: str) -> tuple[PatchSpec, ...]:
+    """What else to put in place for a trace: two batch norms as one, and parts out of it that it never calls."""
+    return (*folded_norms(network, mode), *without(network, UNUSED[mode], mode))

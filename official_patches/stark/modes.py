@@ -7,16 +7,14 @@ Here tokens are (batch, tokens, channels), attention is matrix products, and the
 ``transpose(1, 2)`` and a reshape.
 """
 
-import types
 from collections.abc import Sequence
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from official_patches.fusing import FusionError, fused_blocks
-from official_patches.modes import UnknownNetworkError, activated
-from official_patches.patching import PatchSpec
+from official_patches.patching import PatchSpec, UnknownNetworkError, answering, without
+from official_patches.stark.fusing import FusionError, fused_blocks
 
 PARTS = {
     "": ("backbone", "bottleneck", "transformer", "box_head", "pos_emb_x", "pos_emb_z0"),
@@ -132,12 +130,8 @@ def forward_mode(network: nn.Module, mode: str, activations: Sequence[str | None
     if mode not in MODES:
         raise UnknownNetworkError(f"unknown forward mode {mode!r}, known are {', '.join(MODES)}")
     check_parts(network)
-    return PatchSpec(
-        owner=network,
-        attribute="forward",
-        replacement=types.MethodType(activated(MODES[mode], activations), network),
-        reason=f"trace {type(network).__name__} as {mode}: its own forward converts to ncnn and answers wrongly",
-    )
+    reason = f"trace {type(network).__name__} as {mode}: its own forward converts to ncnn and answers wrongly"
+    return answering(network, MODES[mode], activations, reason)
 
 
 def for_trace(network: nn.Module, mode: str) -> tuple[PatchSpec, ...]:
@@ -148,7 +142,7 @@ def for_trace(network: nn.Module, mode: str) -> tuple[PatchSpec, ...]:
         UnknownNetworkError: for blocks that cannot be fused.
     """
     unused = UNUSED[mode]
-    patches = [PatchSpec(network, part, nn.Identity(), f"{mode} does not call it") for part in unused]
+    patches = [*without(network, unused, mode)]
     for part in ("pos_emb_x", "pos_emb_z0"):
         if part not in unused:
             patches.append(PatchSpec(network, part, _Constant(getattr(network, part)), "a position is a constant"))
