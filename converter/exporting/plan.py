@@ -39,7 +39,8 @@ def plan_export(options: ExportOptions) -> Plan:
     made = {format: _made(options, format, dimensions) for format in options.formats}
     for format, of_sizes in made.items():
         sources = dict.fromkeys(source for of_size in of_sizes for _, source in of_size)
-        check_names(format, [(source.stem, source.graph) for source in sources])
+        form = format_of(format)
+        check_names(format, form.legal, form.rule, [(source.stem, source.graph) for source in sources])
     trackers = tuple(
         TrackerModels(network, numbers, tuple(_model(*each) for of_sizes in made.values() for each in of_sizes[index]))
         for index, (network, numbers) in enumerate(zip(networks, dimensions, strict=True))

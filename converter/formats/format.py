@@ -77,7 +77,6 @@ class Format:
         runtime: what runs it, in words.
         packages: importable names it needs, the runtime last.
         suffixes: of a model's files, that of the one to name first.
-        split: into which graphs, where the config does not say.
         legal: pattern of the names that tensors can have in its files.
         rule: the same in words.
         background: whether a conversion goes on by itself, in a process of its own.
@@ -92,7 +91,6 @@ class Format:
     runtime: str
     packages: tuple[str, ...]
     suffixes: tuple[str, ...]
-    split: str
     legal: re.Pattern[str]
     rule: str
     background: bool

@@ -9,13 +9,6 @@ from pydantic import Field
 from converter.errors import UsageError
 from converter.spec.network import Frozen, GraphSpec, NetworkSpec, TensorSpec
 
-# ncnn reads a name as a word of at most 255 bytes, and we quote texts as pnnx does; ONNX knows no limit
-LEGAL = {"ncnn": re.compile(r"[!#-<>-~]{1,255}"), "onnx": re.compile(r"[!#-<>-~]+")}
-RULES = {
-    "ncnn": "1 to 255 characters of printable ASCII without blank, quote or =",
-    "onnx": "printable ASCII without blank, quote or =",
-}
-
 
 class Naming(Frozen):
     """Names that differ from the config's.
@@ -112,10 +105,11 @@ def _meant(rename: Rename, before: Mapping[str, Mapping[str, str]]) -> list[tupl
     return by_name or by_meaning
 
 
-def check_names(format: str, files: Iterable[tuple[str, GraphSpec]]) -> None:
+def check_names(format: str, legal: re.Pattern[str], rule: str, files: Iterable[tuple[str, GraphSpec]]) -> None:
     """Refuse names that a format does not take, or that two tensors or files share.
 
     Args:
+        legal, rule: what it takes, as a pattern and in words.
         files: name without extension and what is converted, of every file once.
 
     Raises:
@@ -125,10 +119,9 @@ def check_names(format: str, files: Iterable[tuple[str, GraphSpec]]) -> None:
     for stem, graph in files:
         taken: dict[str, str] = {}
         for tensor in (*graph.inputs, *graph.outputs):
-            if not LEGAL[format].fullmatch(tensor.name):
+            if not legal.fullmatch(tensor.name):
                 raise UsageError(
-                    f"{graph.name}: {tensor.name[:60]!r} is no name for {tensor.meaning} in {format}, "
-                    f"expected {RULES[format]}"
+                    f"{graph.name}: {tensor.name[:60]!r} is no name for {tensor.meaning} in {format}, expected {rule}"
                 )
             if (other := taken.setdefault(tensor.name, tensor.meaning)) != tensor.meaning:
                 raise UsageError(

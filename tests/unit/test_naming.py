@@ -3,9 +3,10 @@
 import pytest
 
 from converter.errors import UsageError
+from converter.formats.format import format_names, format_of
 from converter.spec.config import network_for
 from converter.spec.dimensions import Dimensions
-from converter.spec.naming import LEGAL, Naming, Rename, check_names, parse_rename, renamed
+from converter.spec.naming import Naming, Rename, check_names, parse_rename, renamed
 
 DIMENSIONS = Dimensions(template_size=127, search_size=288, stride=16, channels=96, template_cells=8, search_cells=18)
 NETWORK = network_for(None)[1]
@@ -166,8 +167,12 @@ def test_known_names_are_those_of_the_preset():
         after("score=a", naming=PRESET)
 
 
+def checked_files(format, files):
+    check_names(format, format_of(format).legal, format_of(format).rule, files)
+
+
 def checked(format, graph=UPDATE, **renames):
-    check_names(format, [("a", Naming(blobs={graph.name: renames}).named(graph))])
+    checked_files(format, [("a", Naming(blobs={graph.name: renames}).named(graph))])
 
 
 @pytest.mark.parametrize("format", ["ncnn", "onnx"])
@@ -198,7 +203,7 @@ def test_ncnn_reads_255_bytes_of_a_name():
     checked("onnx", cls="x" * 256)
     with pytest.raises(UsageError, match=r"^update: 'x{60}' is no name for cls in ncnn, expected 1 to 255 characters"):
         checked("ncnn", cls="x" * 256)
-    assert LEGAL.keys() == {"ncnn", "onnx"}
+    assert format_names() == ["ncnn", "onnx"]
 
 
 @pytest.mark.parametrize(
@@ -217,13 +222,13 @@ def test_one_name_for_two_tensors_of_a_graph_is_refused(renames, words):
 
 def test_names_of_different_graphs_and_of_different_case_may_be_equal():
     checked("ncnn", cls="CLS", reg="cls")
-    check_names("ncnn", [("a", PRESET.named(INIT)), ("b", PRESET.named(UPDATE))])
+    checked_files("ncnn", [("a", PRESET.named(INIT)), ("b", PRESET.named(UPDATE))])
 
 
 @pytest.mark.parametrize("second", ["model", "Model", "MODEL"])
 def test_one_file_name_for_two_graphs_is_refused_whatever_its_case(second):
     with pytest.raises(UsageError) as caught:
-        check_names("ncnn", [("model", INIT), (second, UPDATE)])
+        checked_files("ncnn", [("model", INIT), (second, UPDATE)])
     assert str(caught.value) == f"init and update would both be the file {second}; choose other file names"
 
 
@@ -231,4 +236,4 @@ def test_every_file_is_looked_at():
     bad = Naming(blobs={"init": {"z": ""}})
     for files in ([("a", bad.named(INIT)), ("b", UPDATE)], [("b", UPDATE), ("a", bad.named(INIT))]):
         with pytest.raises(UsageError, match=r"^init: '' is no name for z"):
-            check_names("ncnn", files)
+            checked_files("ncnn", files)

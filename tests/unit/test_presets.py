@@ -4,6 +4,7 @@ import pytest
 import yaml
 
 from converter.errors import UsageError
+from converter.formats.format import format_of
 from converter.spec import presets
 from converter.spec.config import config_folder, network_for
 from converter.spec.dimensions import Dimensions
@@ -395,4 +396,5 @@ def test_names_of_presets_are_legal_in_both_formats():
         choice = chosen(name)
         graphs = [choice.network.graph_spec(graph, dimensions) for graph in choice.network.converted(choice.split)]
         for format in ("ncnn", "onnx"):
-            check_names(format, [(choice.naming.stem(graph.name), choice.naming.named(graph)) for graph in graphs])
+            files = [(choice.naming.stem(graph.name), choice.naming.named(graph)) for graph in graphs]
+            check_names(format, format_of(format).legal, format_of(format).rule, files)

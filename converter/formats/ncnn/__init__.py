@@ -46,7 +46,6 @@ FORMAT = Format(
     runtime="ncnn on the CPU, fp32",
     packages=PACKAGES,
     suffixes=(".param", ".bin"),
-    split="two",
     legal=re.compile(r"[!#-<>-~]{1,255}"),  # read as a word of at most 255 bytes; pnnx quotes texts
     rule="1 to 255 characters of printable ASCII without blank, quote or =",
     background=True,

@@ -49,7 +49,6 @@ FORMAT = Format(
     runtime="onnxruntime on the CPU",
     packages=PACKAGES,
     suffixes=(".onnx",),
-    split="two",
     legal=re.compile(r"[!#-<>-~]+"),  # as ncnn, without a limit
     rule="printable ASCII without blank, quote or =",
     background=False,
