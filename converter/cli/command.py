@@ -92,6 +92,24 @@ def official_root(given: Path | None, network: Any) -> Path | None:
     return given or (Path(named) if named else None)
 
 
+def path_name_of(arch: str | None, config: Path | None, path_name: str | None, head_blocks: int | None) -> str | None:
+    """The path name asked for: the one given, with so many blocks in its head where those are given.
+
+    Raises:
+        UsageError: when the network has no choice of blocks.
+    """
+    if head_blocks is None:
+        return path_name
+    from converter.families.family import FAMILIES
+    from converter.spec.config import network_for
+
+    _, network = network_for(arch, config, {"path_name": path_name})
+    with_blocks = FAMILIES[network.family].with_blocks
+    if with_blocks is None:
+        raise UsageError(f"--head-blocks {head_blocks}: the head of {', '.join(network.archs)} has no choice of blocks")
+    return with_blocks(network.path_name, head_blocks)
+
+
 def run(call: Callable[[Sequence[str]], int]) -> None:
     """Run a command line with the words of this process, and end the process with its code."""
     interruption.listen()

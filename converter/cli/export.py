@@ -28,6 +28,7 @@ from converter.cli.command import (
     new_app,
     official_root,
     option,
+    path_name_of,
     run,
     summary_console,
     version_of,
@@ -309,28 +310,33 @@ def export_command(
     """Entry of the command; what it does is in ABOUT, what each option means beside it."""
     log_to_stderr(verbose, quiet)
     from converter.spec.options import ExportOptions
-    from converter.spec.presets import choose
+    from converter.spec.presets import Wanted, choose
 
-    formats = format_names(format)
-    sizes = {"path_name": path_name, "template_size": template_size, "search_size": search_size}
-    choice = choose(preset, arch, config, sizes, formats, split, opset, sigmoid, half, oldest_ncnn, head_blocks, masks)
-    if "onnx" not in choice.formats and (opset is not None or no_simplify):
+    wanted = Wanted(
+        preset=preset,
+        arch=arch,
+        config=config,
+        path_name=path_name_of(arch, config, path_name, head_blocks),
+        template_size=template_size,
+        search_sizes=tuple(search_size or ()),
+        formats=format_names(format),
+        split=split,
+        opset=opset,
+        sigmoid=sigmoid,
+        half=half,
+        oldest_ncnn=oldest_ncnn,
+        masks=masks,
+        renames=tuple(rename or ()),
+    )
+    chosen = choose(wanted)
+    if "onnx" not in chosen.formats and (opset is not None or no_simplify):
         raise UsageError(f"{'--no-simplify' if opset is None else '--opset'} is about ONNX models; add --format onnx")
     options = ExportOptions(
-        arch=choice.arch,
+        **dict(chosen),
         checkpoint=resume,
-        output=output or Path("exports") / choice.arch,
-        network=choice.network,
-        official=official_root(official, choice.network),
-        preset=preset,
-        formats=choice.formats,
-        split=choice.split,
-        search_sizes=choice.search_sizes,
+        output=output or Path("exports") / chosen.arch,
+        official=official_root(official, chosen.network),
         dynamic_search=dynamic_search,
-        opset=_opset(choice.opset),
-        precision=choice.precision,
-        oldest_ncnn=choice.oldest_ncnn,
-        naming=choice.named(rename or ()),
         simplify=not no_simplify,
         stride=stride,
         atol=finite("--atol", atol),
@@ -388,16 +394,6 @@ def _only_arm(runtimes):
         if name != RUNTIME:
             raise UsageError(f"--runtime {name}: expected {RUNTIME}; what runs a --format on this machine always runs")
     return runtimes
-
-
-def _opset(number):
-    from converter.spec.network import LARGEST_OPSET, SMALLEST_OPSET
-
-    if number is None:
-        return SMALLEST_OPSET
-    if not SMALLEST_OPSET <= number <= LARGEST_OPSET:
-        raise UsageError(f"--opset {number}: expected {SMALLEST_OPSET} to {LARGEST_OPSET}")
-    return number
 
 
 def call(arguments: Sequence[str]) -> int:
