@@ -18,7 +18,7 @@ from converter.proof.runner import Runner
 from converter.spec.model import Model, TrackerModels, with_other_graphs
 from converter.spec.network import GraphSpec
 from converter.spec.options import ArmOptions, ExportOptions
-from converter.util.stages import StageCallback, Stages
+from converter.util.stages import Progress, Stages
 
 if TYPE_CHECKING:
     from converter.folder.manifest import Manifest, VerificationEntry
@@ -30,12 +30,12 @@ log = logging.getLogger(__name__)
 Runners = Mapping[Model, Runner]
 
 
-def export(options: ExportOptions, on_stage: StageCallback | None = None) -> "Manifest":
+def export(options: ExportOptions, progress: Progress | None = None) -> "Manifest":
     """Convert a checkpoint, prove the result, publish it.
 
     Args:
         options: what to export; see :class:`converter.spec.options.ExportOptions`.
-        on_stage: told when a stage begins and ends.
+        progress: told when a stage begins and ends.
 
     Returns:
         The manifest of the published folder.
@@ -43,7 +43,7 @@ def export(options: ExportOptions, on_stage: StageCallback | None = None) -> "Ma
     Raises:
         ConverterError: one of its kinds; nothing was published and the target is as before.
     """
-    stages = Stages(on_stage)
+    stages = Stages(progress)
     with ExitStack() as running:
         with stages("check"):
             from converter.folder.workspace import Workspace

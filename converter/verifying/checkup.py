@@ -22,7 +22,7 @@ from converter.proof.verify import Check, Report, verify
 from converter.report.text import listed
 from converter.spec.model import Model, TrackerModels
 from converter.spec.options import VerifyOptions
-from converter.util.stages import StageCallback, Stages
+from converter.util.stages import Progress, Stages
 from converter.util.version import version
 from converter.verifying import sections
 from converter.verifying.golden import write_vectors
@@ -64,12 +64,12 @@ class Findings:
             self.problems.append(section.failure())
 
 
-def check(options: VerifyOptions, on_stage: StageCallback | None = None) -> dict[str, Any]:
+def check(options: VerifyOptions, progress: Progress | None = None) -> dict[str, Any]:
     """Verify models, and write what was asked for.
 
     Args:
         options: see :class:`converter.spec.options.VerifyOptions`.
-        on_stage: told when a stage begins and ends.
+        progress: told when a stage begins and ends.
 
     Returns:
         The result, as ``lt-verify --json`` prints it; its verdict is "passed".
@@ -78,7 +78,7 @@ def check(options: VerifyOptions, on_stage: StageCallback | None = None) -> dict
         VerificationError: with the same result, when anything that was asked for failed.
         ConverterError: of another kind when it could not be verified.
     """
-    stages = Stages(on_stage)
+    stages = Stages(progress)
     with ExitStack() as running:
         with stages("models") as notes:
             opened = check_options(options)
