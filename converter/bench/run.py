@@ -14,7 +14,7 @@ from converter.folder.exported import FileProblem, file_problems
 from converter.formats.format import check_runtime
 from converter.formats.isolated import WorkerProcess
 from converter.util.atomic import sha256
-from converter.util.stages import StageCallback, Stages
+from converter.util.stages import Progress, Stages
 from converter.verifying.subject import Subject, subject_of
 
 log = logging.getLogger(__name__)
@@ -35,11 +35,11 @@ class Entrant:
         return self.worker.call("turn", runs)
 
 
-def bench(options: BenchOptions, on_stage: StageCallback | None = None) -> dict[str, Any]:
+def bench(options: BenchOptions, progress: Progress | None = None) -> dict[str, Any]:
     """Measure an export.
 
     Args:
-        on_stage: told when a stage begins and ends.
+        progress: told when a stage begins and ends.
 
     Returns:
         The result, as ``lt-bench --json`` prints it.
@@ -47,7 +47,7 @@ def bench(options: BenchOptions, on_stage: StageCallback | None = None) -> dict[
     Raises:
         ConverterError: when the export, the checkpoint or a runtime cannot be used.
     """
-    stages = Stages(on_stage)
+    stages = Stages(progress)
     load_before = machine.load_average()
     with ExitStack() as running:
         with stages("models") as notes:
@@ -69,7 +69,10 @@ def bench(options: BenchOptions, on_stage: StageCallback | None = None) -> dict[
                 not_finite[candidate.label] = entrant.worker.call("warm_up", WARM_UP, WARM_UP_SECONDS)
             notes.append(f"{len(candidates)} candidates, warmed up")
         with stages(LAST_STAGE) as notes:
-            turns = measure(entrants, options.rounds, options.runs, options.seconds, options.seed)
+            turns = measure(
+                *(entrants, options.rounds, options.runs, options.seconds, options.seed),
+                on_round=lambda done: stages.progress.step(done, options.rounds),
+            )
             notes.append(f"{len(turns[0])} rounds of {options.runs} runs")
     loads = (load_before, machine.load_average())
     return result_of(options, subject, Measured(candidates, left_out, turns, not_finite, problems, loads, WARM_UP))

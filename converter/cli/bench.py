@@ -2,25 +2,29 @@
 
 import json
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 
 from converter.cli.command import (
     HELP_OPTIONS,
+    Session,
     format_names,
     invoke,
     log_to_stderr,
     new_app,
     official_root,
-    option,
     run,
     summary_console,
-    version_of,
 )
-from converter.cli.progress import StageLines
+from converter.cli.options import checks, models, output
+from converter.cli.options import network as network_options
+from converter.cli.progress import Interruption, StageLines
 
+if TYPE_CHECKING:
+    from converter.bench.options import BenchOptions
+
+T = TypeVar("T")
 PROGRAM = "lt-bench"
 
 app = new_app()
@@ -35,69 +39,29 @@ EPILOG = (
     "4 something could not be run or written, 5 missing or unusable dependency, 70 a bug of ours. "
     "LT_DEBUG=1 adds the traceback."
 )
-WHAT, HOW, OUTPUT = "What to measure", "How", "Output"
 
 
 @app.command(help=ABOUT, epilog=EPILOG, context_settings=HELP_OPTIONS)
 def bench_command(
-    export: Annotated[Path, typer.Argument(metavar="EXPORT", help="Folder that lt-export wrote.", show_default=False)],
-    resume: Annotated[
-        Path | None,
-        option(*("--resume", "-r"), panel=WHAT, metavar="FILE", help="Its checkpoint; without it, torch is left out."),
-    ] = None,
-    format: Annotated[
-        list[str] | None, option(panel=WHAT, metavar="NAME", help="Only ncnn, or only onnx, of an export with both.")
-    ] = None,
-    threads: Annotated[
-        list[int] | None, option(panel=WHAT, metavar="N", help="How many; repeatable (default: 1 and 2).")
-    ] = None,
-    precision: Annotated[
-        list[str] | None, option(panel=WHAT, metavar="NAME", help="fp32 or half; repeatable (default: both).")
-    ] = None,
-    official: Annotated[
-        Path | None,
-        option(
-            panel=WHAT,
-            metavar="DIR",
-            help="Build the network from this official checkout instead of our own definition "
-            "(default: what LIGHTTRACK_ROOT or, for STARK-Lightning, STARK_ROOT names).",
-        ),
-    ] = None,
-    config: Annotated[Path | None, option(panel=WHAT, metavar="FILE", help="As for lt-export.")] = None,
-    allow_pickle: Annotated[
-        bool, option("--allow-pickle", panel=WHAT, help="Read checkpoints that run code while they load.")
-    ] = False,
-    rounds: Annotated[
-        int | None, option(panel=HOW, metavar="N", help="In each, everybody has one turn (default: 20).")
-    ] = None,
-    runs: Annotated[
-        int | None, option(panel=HOW, metavar="N", help="Of init and of update that are timed in a turn (default: 3).")
-    ] = None,
-    seconds: Annotated[
-        float | None,
-        option(panel=HOW, metavar="X", help="Begin no round that would end later than this (default: 120)."),
-    ] = None,
-    seed: Annotated[int, option(panel=HOW, metavar="N", min=0, help="Of the order of the turns, and the input.")] = 0,
-    plot: Annotated[
-        Path | None, option(panel=OUTPUT, metavar="FILE", help="Draw the figures, as .png or .svg.")
-    ] = None,
-    per_graph: Annotated[
-        bool, option("--per-graph", panel=OUTPUT, help="List the times of single graphs too.")
-    ] = False,
-    as_json: Annotated[
-        bool, option("--json", panel=OUTPUT, help="Print the result to stdout as JSON and nothing else.")
-    ] = False,
-    verbose: Annotated[
-        bool,
-        option("--verbose", "-v", panel=OUTPUT, help="Single graphs, every doubtful order, and debug messages."),
-    ] = False,
-    quiet: Annotated[bool, option("--quiet", "-q", panel=OUTPUT, help="Print errors and warnings only.")] = False,
-    version: Annotated[
-        bool,
-        option(
-            "--version", panel=OUTPUT, callback=version_of(PROGRAM), is_eager=True, help="Print the version and exit."
-        ),
-    ] = False,
+    context: typer.Context,
+    export: models.Export,
+    resume: network_options.ResumeIfAny = None,
+    format: models.Formats = None,
+    threads: checks.Threads = None,
+    precision: checks.Precisions = None,
+    official: network_options.Official = None,
+    config: network_options.Config = None,
+    allow_pickle: network_options.AllowPickle = False,
+    rounds: checks.Rounds = None,
+    runs: checks.Runs = None,
+    seconds: checks.Seconds = None,
+    seed: checks.OrderSeed = 0,
+    plot: output.Plot = None,
+    per_graph: output.PerGraph = False,
+    as_json: output.Json = False,
+    verbose: output.Verbose = False,
+    quiet: output.Quiet = False,
+    version: output.Version = False,
 ) -> None:
     """Entry of the command; what it does is in ABOUT, what each option means beside it."""
     log_to_stderr(verbose, quiet)
@@ -119,37 +83,37 @@ def bench_command(
         folder=export,
         formats=formats,
     )
-    given = {"rounds": rounds, "runs": runs, "seconds": seconds}
+    given: dict[str, Any] = {"rounds": rounds, "runs": runs, "seconds": seconds}
     given |= {"threads": _each_once(threads), "precisions": _each_once(precision)}
     given = {name: value for name, value in given.items() if value is not None}
     options = BenchOptions(subject=subject, seed=seed, plot=plot, **given)
     if plot:
         check_plot(plot)
-    _run(options, as_json, per_graph or verbose, verbose, quiet)
+    _run(options, context.obj, per_graph or verbose, verbose, quiet)
 
 
-def _each_once(values):
+def _each_once(values: Sequence[T] | None) -> tuple[T, ...] | None:
     return tuple(dict.fromkeys(values)) if values else None
 
 
-def _run(options, as_json, per_graph, verbose, quiet):
+def _run(options: "BenchOptions", session: Session, per_graph: bool, verbose: bool, quiet: bool) -> None:
     from converter.bench.plot import draw
     from converter.bench.run import LAST_STAGE, bench
     from converter.bench.table import print_bench
 
-    with StageLines(quiet, last=LAST_STAGE) as stages:
-        result = bench(options, stages)
+    with StageLines(session.interruption, quiet, last=LAST_STAGE) as progress:
+        result = bench(options, progress)
     if options.plot:
         draw(options.plot, result)
-    if as_json:
+    if session.as_json:
         print(json.dumps(result, indent=2))
     elif not quiet:
-        print_bench(summary_console(as_json), result, per_graph, verbose)
+        print_bench(summary_console(session.as_json), result, per_graph, verbose)
 
 
-def call(arguments: Sequence[str]) -> int:
+def call(arguments: Sequence[str], interruption: Interruption | None = None) -> int:
     """``lt-bench`` with these words; its exit code."""
-    return invoke(app, PROGRAM, arguments)
+    return invoke(app, PROGRAM, arguments, interruption)
 
 
 def main() -> None:

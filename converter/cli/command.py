@@ -5,20 +5,25 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
 import typer
 from rich.console import Console
 from rich.logging import RichHandler
+from typer.core import TyperCommand
 from typer.exceptions import TyperException
+from typer.main import get_command
 
-from converter.cli.progress import interruption
+from converter.cli.progress import Interruption
 from converter.errors import ConverterError, UsageError
 from converter.util import process
-from converter.util.version import version
+
+if TYPE_CHECKING:
+    from converter.spec.network import FormatName, NetworkSpec
 
 HELP_OPTIONS = {"help_option_names": ["-h", "--help"]}
 BUG = 70  # EX_SOFTWARE of sysexits.h
@@ -28,31 +33,28 @@ def new_app() -> typer.Typer:
     return typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
 
 
-def version_of(program: str):
-    """The callback of ``--version``."""
+@dataclass
+class Session:
+    """One call of a command; its function has it as the context's ``obj``.
 
-    def callback(value: bool) -> None:
-        if value:
-            print(f"{program} {version()}")
-            raise typer.Exit
+    Attributes:
+        interruption: what a signal to the process becomes.
+        as_json: whether ``--json`` was asked for.
+    """
 
-    return callback
-
-
-def option(*names: str, panel: str, help: str, metavar: str | None = None, **more: Any) -> Any:
-    """An option of a command line, listed under a heading of its ``--help``."""
-    return typer.Option(*names, metavar=metavar, help=help, rich_help_panel=panel, **more)
+    interruption: Interruption
+    as_json: bool = False
 
 
 def log_to_stderr(verbose: bool, quiet: bool) -> None:
-    """Warnings and worse; everything of ours with ``verbose``, errors only with ``quiet``.
+    """Warnings and worse; everything of ours with ``verbose``.
 
     Raises:
         UsageError: for both at once.
     """
     if verbose and quiet:
         raise UsageError("--verbose and --quiet contradict each other; pass one of them")
-    level = logging.DEBUG if verbose else logging.ERROR if quiet else logging.WARNING
+    level = logging.DEBUG if verbose else logging.WARNING
     handler = RichHandler(console=Console(stderr=True), show_time=False, show_path=False)
     logging.basicConfig(level=logging.WARNING, handlers=[handler], format="%(message)s", force=True)
     for name in ("converter", "official_patches"):
@@ -70,64 +72,103 @@ def finite(option: str, value: float | None) -> float | None:
     return value
 
 
-def format_names(names: list[str] | None) -> tuple[str, ...]:
+def format_names(names: Sequence[str] | None) -> "tuple[FormatName, ...]":
     """What ``--format`` was given, each once; empty when it was not."""
     from converter.spec.network import FORMAT_NAMES
 
     for name in names or ():
         if name not in FORMAT_NAMES:
             raise UsageError(f"--format {name}: expected one of {', '.join(FORMAT_NAMES)}")
-    return tuple(dict.fromkeys(names or ()))
+    return cast("tuple[FormatName, ...]", tuple(dict.fromkeys(names or ())))
 
 
-def official_root(given: Path | None, network: Any) -> Path | None:
-    """The official checkout to build a network from: what was given, or what the family's variable names.
-
-    Args:
-        network: the config.
-    """
+def official_root(given: Path | None, network: "NetworkSpec") -> Path | None:
+    """The official checkout to build a network from: what was given, or what the family's variable names."""
     from converter.families.family import family_names, family_of
 
     named = os.environ.get(family_of(network.family).root) if network.family in family_names() else None
     return given or (Path(named) if named else None)
 
 
-def run(call: Callable[[Sequence[str]], int]) -> None:
+def path_name_of(arch: str | None, config: Path | None, path_name: str | None, head_blocks: int | None) -> str | None:
+    """The path name asked for: the one given, with so many blocks in its head where those are given.
+
+    Raises:
+        UsageError: when the network has no choice of blocks.
+    """
+    if head_blocks is None:
+        return path_name
+    from converter.families.family import family_of
+    from converter.spec.config import network_for
+
+    _, network = network_for(arch, config, {"path_name": path_name})
+    with_blocks = family_of(network.family).with_blocks
+    if with_blocks is None:
+        raise UsageError(f"--head-blocks {head_blocks}: the head of {', '.join(network.archs)} has no choice of blocks")
+    return with_blocks(network.path_name, head_blocks)
+
+
+def run(call: Callable[[Sequence[str], Interruption], int]) -> None:
     """Run a command line with the words of this process, and end the process with its code."""
+    interruption = Interruption()
     interruption.listen()
     process.keep_garbage()
-    process.leave(call(sys.argv[1:]))
+    process.leave(call(sys.argv[1:], interruption))
 
 
-def invoke(app: typer.Typer, program: str, arguments: Sequence[str]) -> int:
-    """The exit code of a command line; whatever ends it early becomes one line on stderr."""
-    as_json = "--json" in arguments
+def invoke(
+    app: typer.Typer,
+    program: str,
+    arguments: Sequence[str],
+    interruption: Interruption | None = None,
+    advice: Mapping[str, str] | None = None,
+) -> int:
+    """The exit code of a command line; whatever ends it early becomes one line on stderr.
+
+    Args:
+        interruption: that of the process; None where nobody listens to signals.
+        advice: option to what to say where the words with it are no command line.
+    """
+    session = Session(interruption or Interruption())
     try:
-        return app(list(arguments), prog_name=program, standalone_mode=False) or 0
+        return app(list(arguments), prog_name=program, standalone_mode=False, obj=session) or 0
     except BaseException as error:
-        if interruption.number is not None:
-            return _report(program, str(interruption), 128 + interruption.number, as_json)
-        if isinstance(error, ConverterError):
-            return _report(program, f"error: {error}", error.exit_code, as_json, *_findings(error))
         if isinstance(error, TyperException):
-            line = f"error: {error.format_message().rstrip('.')}; see {program} --help"
-            return _report(program, line, 2, as_json)
-        # typer and rich exit where nobody reads stdout any more, typer also at an end of file; both with 1
-        cause = (error.__context__ if isinstance(error, SystemExit | typer.Abort) else None) or error
-        if isinstance(cause, OSError) and cause.errno in (errno.EPIPE, errno.ENOSPC):  # stdout, mostly
-            return _report(program, f"error: cannot write: {cause.strerror}", 4, as_json)
-        if not isinstance(error, Exception):
-            raise
-        line = f"error: bug: {type(cause).__name__}: {cause}; LT_DEBUG=1 shows where, please report it"
-        return _report(program, line, BUG, as_json)
+            _read_json_alone(app, arguments, session)
+        line, code = _ending(program, error, session.interruption, advice or {})
+        return _report(program, line, code, session.as_json, error)
 
 
-def _findings(error: ConverterError) -> tuple[Any, Any]:
-    """What is behind a failed verification: a report, or more."""
-    return getattr(error, "report", None), getattr(error, "result", None)
+def _read_json_alone(app: typer.Typer, arguments: Sequence[str], session: Session) -> None:
+    """Words that are no command line may still ask for JSON: that option is read, and all others are passed over."""
+    command = get_command(app)
+    options = [each for each in command.params if each.name == "as_json"]
+    lenient = {"ignore_unknown_options": True, "allow_extra_args": True}
+    alone = TyperCommand(command.name, params=options, context_settings=lenient, add_help_option=False)
+    alone.make_context(command.name, list(arguments), resilient_parsing=True, obj=session)
 
 
-def _report(program: str, message: str, code: int, as_json: bool, report: Any = None, result: Any = None) -> int:
+def _ending(
+    program: str, error: BaseException, interruption: Interruption, advice: Mapping[str, str]
+) -> tuple[str, int]:
+    """(line, exit code) of what ended a command early; raises what is no failure."""
+    if interruption.number is not None:
+        return interruption.line(), 128 + interruption.number
+    if isinstance(error, ConverterError):
+        return f"error: {error}", error.exit_code
+    if isinstance(error, TyperException):
+        more = advice.get(getattr(error, "option_name", ""), f"see {program} --help")
+        return f"error: {error.format_message().rstrip('.')}; {more}", 2
+    # typer and rich exit where nobody reads stdout any more, typer also at an end of file; both with 1
+    cause = (error.__context__ if isinstance(error, SystemExit | typer.Abort) else None) or error
+    if isinstance(cause, OSError) and cause.errno in (errno.EPIPE, errno.ENOSPC):  # stdout, mostly
+        return f"error: cannot write: {cause.strerror}", 4
+    if not isinstance(error, Exception):
+        raise error
+    return f"error: bug: {type(cause).__name__}: {cause}; LT_DEBUG=1 shows where, please report it", BUG
+
+
+def _report(program: str, message: str, code: int, as_json: bool, error: BaseException) -> int:
     """The one line on stderr; on stdout, where JSON was asked for, the same as JSON."""
     if os.environ.get("LT_DEBUG"):
         import traceback
@@ -136,6 +177,7 @@ def _report(program: str, message: str, code: int, as_json: bool, report: Any = 
     line = " ".join(message.split())
     if as_json:
         answer = {"exit_code": code, "message": line.removeprefix("error: ")}
+        report, result = getattr(error, "report", None), getattr(error, "result", None)
         checks = [check.as_dict() for check in report.checks] if report is not None else []
         found = result.as_dict() if result is not None else {}
         whole = {**found, "error": answer} if found else {"error": {**answer, "checks": checks}}

@@ -3,40 +3,29 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
-from converter.checks.arm.command import (
-    HOST_RUNTIMES,
-    PANEL,
-    RUNTIME,
-    ArmBlobs,
-    ArmCpu,
-    ArmInputs,
-    ArmMode,
-    ArmRootFolder,
-    ArmRtol,
-    ArmTimeout,
-    arm_options,
-    golden_source,
-    run_setup,
-)
 from converter.cli.command import (
     HELP_OPTIONS,
+    Session,
     finite,
     format_names,
     invoke,
     log_to_stderr,
     new_app,
     official_root,
-    option,
     run,
     summary_console,
-    version_of,
 )
-from converter.cli.progress import StageLines
+from converter.cli.options import arm, checks, models, network, output
+from converter.cli.progress import Interruption, StageLines
 from converter.errors import UsageError, VerificationError
+
+if TYPE_CHECKING:
+    from converter.spec.network import NetworkSpec
+    from converter.spec.options import VerifyOptions
 
 PROGRAM = "lt-verify"
 
@@ -52,252 +41,102 @@ EPILOG = (
     "be run or written, 5 missing or unusable dependency, 70 a bug of ours. LT_DEBUG=1 adds the traceback to an error."
 )
 COMMON_SEARCH_SIZES = (288, 256)
-_BARE = "\N{FULL BLOCK}"  # no folder is called so
-MODELS, NETWORK, CHECKS, OUTPUT = "Which models", "Which network", "What to check", "Output"
+SETUP_STAGE = "setup"  # none is called so: all of it can be interrupted
+WRITE_ADVICE = "--write-golden is a flag: --golden DIR names the folder to write to"
+SETUP_ADVICE = "--setup-arm is a flag: --arm-root DIR names the folder to build"
+ADVICE = {"--write-golden": WRITE_ADVICE, "--setup-arm": SETUP_ADVICE}
 
 
 @app.command(help=ABOUT, epilog=EPILOG, context_settings=HELP_OPTIONS)
 def verify_command(
-    export: Annotated[
-        Path | None, typer.Argument(metavar="[EXPORT]", help="Folder that lt-export wrote.", show_default=False)
-    ] = None,
-    resume: Annotated[
-        Path | None,
-        option(
-            *("--resume", "-r"),
-            panel=NETWORK,
-            metavar="FILE",
-            help="Checkpoint with the trained weights; without it, golden vectors are the reference.",
-        ),
-    ] = None,
-    init: Annotated[
-        Path | None, option(panel=MODELS, metavar="FILE", help=".param or .onnx of the template's graph.")
-    ] = None,
-    update: Annotated[
-        Path | None, option(panel=MODELS, metavar="FILE", help="The graph of every frame; or these two:")
-    ] = None,
-    backbone: Annotated[Path | None, option(panel=MODELS, metavar="FILE", help="Its first half.")] = None,
-    neck_head: Annotated[Path | None, option(panel=MODELS, metavar="FILE", help="Its second half.")] = None,
-    rename: Annotated[
-        list[str] | None,
-        option(
-            panel=MODELS,
-            metavar="BLOB=MEANING",
-            help="What a blob of a model without a manifest is, for example output.1=cls, or update:input1=zf where "
-            "two graphs use one name; repeatable. Found out otherwise.",
-        ),
-    ] = None,
-    format: Annotated[
-        list[str] | None, option(panel=MODELS, metavar="NAME", help="Only ncnn, or only onnx, of an export with both.")
-    ] = None,
-    runtime: Annotated[
-        list[str] | None,
-        option(
-            panel=CHECKS,
-            metavar="NAME",
-            help="ncnn-arm64: run ncnn models on an emulated ARM cpu too, with its half kernels. ncnn or onnxruntime: "
-            "of an export with both, only this one's models. Repeatable.",
-        ),
-    ] = None,
-    arm_mode: ArmMode = None,
-    arm_cpu: ArmCpu = None,
-    arm_inputs: ArmInputs = None,
-    arm_blobs: ArmBlobs = False,
-    arm_rtol: ArmRtol = None,
-    arm_timeout: ArmTimeout = None,
-    arm_root: ArmRootFolder = None,
-    setup_arm: Annotated[
-        Path | None,
-        option(
-            panel=PANEL,
-            metavar="[DIR]",
-            help="Build what --runtime ncnn-arm64 needs, once: arm64 packages of this Debian or Ubuntu, qemu and two "
-            "wheels, unpacked into a folder (default: LT_ARM_ROOT, or one in your cache). Then exit.",
-        ),
-    ] = None,
-    arch: Annotated[
-        str | None, option(panel=NETWORK, metavar="NAME", help="As for lt-export; an export says it itself.")
-    ] = None,
-    path_name: Annotated[
-        str | None,
-        option("--path-name", "--path_name", panel=NETWORK, metavar="NAME", help="The searched network, likewise."),
-    ] = None,
-    template_size: Annotated[int | None, option(panel=NETWORK, metavar="PIXELS", help="Likewise.")] = None,
-    search_size: Annotated[
-        int | None,
-        option(
-            panel=NETWORK, metavar="PIXELS", help="Likewise; of an export with several sizes, only look at this one."
-        ),
-    ] = None,
-    sigmoid: Annotated[
-        bool,
-        option("--sigmoid", panel=MODELS, help="A model without a manifest gives cls as a probability."),
-    ] = False,
-    masks: Annotated[bool, option("--masks", panel=MODELS, help="A model without a manifest takes masks.")] = False,
-    partial: Annotated[
-        bool,
-        option(
-            "--partial",
-            panel=MODELS,
-            help="Pass although graphs of the tracker are missing; the verdict then names those that are there.",
-        ),
-    ] = False,
-    official: Annotated[
-        Path | None,
-        option(
-            panel=NETWORK,
-            metavar="DIR",
-            help="Build the network from this official checkout instead of our own definition "
-            "(default: what LIGHTTRACK_ROOT or, for STARK-Lightning, STARK_ROOT names).",
-        ),
-    ] = None,
-    config: Annotated[Path | None, option(panel=NETWORK, metavar="FILE", help="As for lt-export.")] = None,
-    allow_pickle: Annotated[
-        bool, option("--allow-pickle", panel=NETWORK, help="Read checkpoints that run code while they load.")
-    ] = False,
-    image: Annotated[
-        list[Path] | None,
-        option(panel=CHECKS, metavar="FILE", help="Compare on crops of this picture too; repeatable."),
-    ] = None,
-    seed: Annotated[
-        int | None, option(panel=CHECKS, metavar="N", min=0, help="Of the noise (default: the export's).")
-    ] = None,
-    atol: Annotated[
-        float | None, option(panel=CHECKS, metavar="X", min=0, help="As for lt-export (default: the export's).")
-    ] = None,
-    rtol: Annotated[float | None, option(panel=CHECKS, metavar="X", min=0, help="Likewise.")] = None,
-    layers: Annotated[
-        bool, option("--layers", panel=CHECKS, help="Find the first wrong layer, and list every layer's error.")
-    ] = False,
-    clip: Annotated[
-        Path | None,
-        option(panel=CHECKS, metavar="FILE", help="Track a video or a folder of pictures with each model."),
-    ] = None,
-    box: Annotated[
-        str | None, option(panel=CHECKS, metavar="X,Y,W,H", help="The target in the clip's first frame, in pixels.")
-    ] = None,
-    min_iou: Annotated[
-        float,
-        option(panel=CHECKS, metavar="X", min=0, max=1, help="The mean overlap of the boxes that passes."),
-    ] = 0.9,
-    dumps: Annotated[
-        Path | None,
-        option(
-            panel=CHECKS,
-            metavar="DIR",
-            help="Compare what a device wrote (.npy, raw .bin, .txt; NCHW or NHWC) with the golden vectors, and say "
-            "why it differs.",
-        ),
-    ] = None,
-    fp16_report: Annotated[
-        bool,
-        option(
-            "--fp16-report",
-            panel=CHECKS,
-            help="Ranges of every ncnn layer in half precision, and the errors to expect.",
-        ),
-    ] = False,
-    golden: Annotated[
-        Path | None,
-        option(
-            panel=CHECKS,
-            metavar="DIR",
-            help="Golden vectors to compare with where no checkpoint is given (default: those of the export).",
-        ),
-    ] = None,
-    write_golden: Annotated[
-        Path | None,
-        option(
-            panel=OUTPUT, metavar="[DIR]", help="Write golden vectors (default: into the folder golden of the export)."
-        ),
-    ] = None,
-    golden_from: Annotated[
-        str,
-        option(
-            panel=OUTPUT,
-            metavar="NAME",
-            help="Who computes what --write-golden writes: torch, or ncnn-arm64 in the one --arm-mode, for a device "
-            "with the same kernels.",
-        ),
-    ] = "torch",
-    annotate: Annotated[
-        Path | None,
-        option(panel=OUTPUT, metavar="OUT", help="The clip with both boxes drawn: .mp4, .avi or a folder."),
-    ] = None,
-    tracks: Annotated[
-        Path | None, option(panel=OUTPUT, metavar="FILE", help="The boxes and scores of every frame, as .csv.")
-    ] = None,
-    report: Annotated[
-        list[Path] | None,
-        option(panel=OUTPUT, metavar="FILE", help="A page to sign off, .html, or .md for a pull request; repeatable."),
-    ] = None,
-    as_json: Annotated[
-        bool, option("--json", panel=OUTPUT, help="Print the result to stdout as JSON and nothing else.")
-    ] = False,
-    verbose: Annotated[
-        bool, option("--verbose", "-v", panel=OUTPUT, help="Figures for every input and layer, and debug messages.")
-    ] = False,
-    quiet: Annotated[bool, option("--quiet", "-q", panel=OUTPUT, help="Print errors and warnings only.")] = False,
-    version: Annotated[
-        bool,
-        option(
-            "--version", panel=OUTPUT, callback=version_of(PROGRAM), is_eager=True, help="Print the version and exit."
-        ),
-    ] = False,
+    context: typer.Context,
+    exports: models.Exports = None,
+    resume: network.ResumeIfAny = None,
+    init: models.Init = None,
+    update: models.Update = None,
+    backbone: models.Backbone = None,
+    neck_head: models.NeckHead = None,
+    rename: models.BlobNames = None,
+    format: models.Formats = None,
+    runtime: checks.Runtimes = None,
+    arm_mode: arm.Modes = None,
+    arm_cpu: arm.Cpu = None,
+    arm_inputs: arm.Inputs = None,
+    arm_blobs: arm.Blobs = False,
+    arm_rtol: arm.Rtol = None,
+    arm_timeout: arm.Timeout = None,
+    arm_root: arm.Root = None,
+    setup_arm: arm.Setup = False,
+    arch: network.Arch = None,
+    path_name: network.PathName = None,
+    template_size: network.TemplateSize = None,
+    search_size: network.SearchSize = None,
+    sigmoid: models.Sigmoid = None,
+    masks: models.Masks = False,
+    partial: models.Partial = False,
+    official: network.Official = None,
+    config: network.Config = None,
+    allow_pickle: network.AllowPickle = False,
+    image: checks.Images = None,
+    seed: checks.Seed = None,
+    atol: checks.Atol = None,
+    rtol: checks.Rtol = None,
+    layers: checks.Layers = False,
+    clip: checks.Clip = None,
+    box: checks.Box = None,
+    min_iou: checks.MinIou = 0.9,
+    dumps: checks.Dumps = None,
+    fp16_report: checks.Fp16Report = False,
+    golden: output.Golden = None,
+    write_golden: output.WriteGolden = False,
+    golden_from: output.GoldenFrom = "torch",
+    annotate: output.Annotate = None,
+    tracks: output.Tracks = None,
+    report: output.Reports = None,
+    as_json: output.Json = False,
+    verbose: output.Verbose = False,
+    quiet: output.Quiet = False,
+    version: output.Version = False,
 ) -> None:
     """Entry of the command; what it does is in ABOUT, what each option means beside it."""
     log_to_stderr(verbose, quiet)
-    if setup_arm is not None:
-        if export is not None:
+    if setup_arm:
+        if exports:
             raise UsageError(
-                f"--setup-arm builds what --runtime {RUNTIME} needs, and verifies nothing: leave {export} out"
+                f"--setup-arm builds what --runtime {arm.RUNTIME} needs, and verifies nothing: leave {exports[0]} out; "
+                f"{SETUP_ADVICE}"
             )
-        run_setup(None if str(setup_arm) == _BARE else setup_arm, as_json, quiet)
+        _set_up_arm(arm_root, context.obj, quiet)
         return
     from converter.spec.options import VerifyOptions
 
-    loose = {"init": init, "update": update, "backbone": backbone, "neck_head": neck_head}
-    loose = {name: path for name, path in loose.items() if path is not None}
-    arm = arm_options(
-        runtime,
-        mode=arm_mode,
-        cpu=arm_cpu,
-        inputs=arm_inputs,
-        blobs=arm_blobs,
-        rtol=arm_rtol,
-        timeout=arm_timeout,
-        root=arm_root,
-    )
-    export, write_golden = _golden_target(export, write_golden)
-    hosts = [HOST_RUNTIMES[name] for name in runtime or () if name in HOST_RUNTIMES]
+    files = {"init": init, "update": update, "backbone": backbone, "neck_head": neck_head}
+    loose = {name: path for name, path in files.items() if path is not None}
+    export = _export(exports, loose, write_golden)
+    runtimes = arm.runtimes_of(runtime, (*arm.HOST_RUNTIMES, arm.RUNTIME))
+    arm_wanted = arm.ArmWanted(arm_mode, arm_cpu, arm_inputs, arm_blobs, arm_rtol, arm_timeout, arm_root)
+    arm_options = arm.arm_options(runtimes, arm_wanted)
+    hosts = [arm.HOST_RUNTIMES[name] for name in runtimes if name in arm.HOST_RUNTIMES]
     formats = format_names([*(format or ()), *(hosts if export else ())])
     _check_models(export, loose, rename, formats)
     flags = {"path_name": path_name, "template_size": template_size, "search_size": search_size}
-    arch, network = _network(export, arch, config, flags)
-    if sigmoid:
-        if export:
-            raise UsageError("--sigmoid is for models without a manifest; an export's own says what its outputs are")
-        network = network.with_probabilities()
-    if masks:
-        if export:
-            raise UsageError("--masks is for models without a manifest; an export's own says what its inputs are")
-        network = network.with_masks()
+    arch, spec = _network(export, arch, config, flags)
     options = VerifyOptions(
         arch=arch,
-        network=network,
+        network=_with_inputs_and_outputs(spec, export, sigmoid, masks),
         checkpoint=resume,
-        official=official_root(official, network),
+        official=official_root(official, spec),
         allow_pickle=allow_pickle,
-        arm=arm,
+        arm=arm_options,
         folder=export,
         loose=loose,
-        search_sizes=_search_sizes(export, network, template_size, search_size),
+        search_sizes=_search_sizes(export, spec.search_size, template_size, search_size),
         rename=tuple(rename or ()),
         formats=formats,
         partial=partial,
-        golden=golden,
-        write_golden=write_golden,
-        golden_from=golden_source(golden_from, write_golden, arm),
+        golden=None if write_golden else golden,
+        write_golden=_golden_target(export, golden) if write_golden else None,
+        golden_from=arm.golden_source(golden_from, write_golden, arm_options),
         dumps=dumps,
         layers=layers,
         clip=clip,
@@ -312,25 +151,52 @@ def verify_command(
         atol=finite("--atol", atol),
         rtol=finite("--rtol", rtol),
     )
-    _run(options, as_json, verbose, quiet)
+    _run(options, context.obj, verbose, quiet)
 
 
-def _golden_target(export, write_golden):
-    """Where ``--write-golden`` writes to; given bare, or with the export behind it, into the export."""
-    if write_golden is None:
-        return export, None
-    bare = str(write_golden) == _BARE
-    if export is None and not bare and (write_golden / "manifest.json").is_file():
-        export, bare = write_golden, True
-    if bare and export is None:
-        raise UsageError("--write-golden: expected a folder to write to")
-    return export, export / "golden" if bare else write_golden
+def _set_up_arm(folder: Path | None, session: Session, quiet: bool) -> None:
+    """What ``--runtime ncnn-arm64`` needs is there afterwards.
+
+    Args:
+        folder: None for the default one.
+    """
+    from converter.checks.arm.root import default_folder
+    from converter.checks.arm.setup import setup_arm
+    from converter.checks.arm.table import print_root
+    from converter.util.stages import Stages
+
+    with StageLines(session.interruption, quiet, last=SETUP_STAGE) as progress:
+        root, built = setup_arm(folder or default_folder(), Stages(progress))
+    if session.as_json:
+        about = root.record.model_dump(include={"python", "packages", "wheels", "hello"}) if root.record else {}
+        print(json.dumps({"folder": str(root.folder), "built": built, "qemu": str(root.qemu), **about}, indent=2))
+    elif not quiet:
+        print_root(summary_console(False), root, built)
 
 
-def _check_models(export, loose, rename, formats):
-    if export and loose:
+def _export(exports: list[Path] | None, loose: dict[str, Path], write_golden: bool) -> Path | None:
+    """The export folder, of which there may be one."""
+    if not exports:
+        return None
+    advice = f"; {WRITE_ADVICE}" if write_golden else ""
+    if len(exports) > 1:
+        raise UsageError(f"{' '.join(map(str, exports))}: expected one export folder{advice}")
+    if loose:
         name = next(iter(loose)).replace("_", "-")
-        raise UsageError(f"--{name} beside an export folder: pass the folder or single models, not both")
+        raise UsageError(f"--{name} beside an export folder: pass the folder or single models, not both{advice}")
+    return exports[0]
+
+
+def _golden_target(export: Path | None, golden: Path | None) -> Path:
+    """Where ``--write-golden`` writes to."""
+    if golden is None and export is None:
+        raise UsageError("--write-golden: pass --golden DIR, the folder to write to")
+    return golden or Path(export or "", "golden")
+
+
+def _check_models(
+    export: Path | None, loose: dict[str, Path], rename: list[str] | None, formats: tuple[str, ...]
+) -> None:
     if not export and not loose:
         raise UsageError("nothing to verify: pass an export folder, or --init and --update")
     if export and rename:
@@ -339,7 +205,9 @@ def _check_models(export, loose, rename, formats):
         raise UsageError("--format is for an export folder; the format of single models follows from their names")
 
 
-def _network(export, arch, config, flags):
+def _network(
+    export: Path | None, arch: str | None, config: Path | None, flags: dict[str, str | int | None]
+) -> "tuple[str, NetworkSpec]":
     """The config, with what the export says of its network put in; a flag that contradicts it is refused."""
     from converter.spec.config import network_for
 
@@ -364,19 +232,34 @@ def _network(export, arch, config, flags):
     return network_for(recorded.pop("arch"), config, recorded)
 
 
-def _search_sizes(export, network, template_size, search_size) -> tuple[int, ...]:
+def _with_inputs_and_outputs(
+    network: "NetworkSpec", export: Path | None, sigmoid: bool | None, masks: bool
+) -> "NetworkSpec":
+    """The network as ``--sigmoid`` and ``--masks`` say; an export says so itself."""
+    if export and sigmoid is not None:
+        raise UsageError("--sigmoid is for models without a manifest; an export's own says what its outputs are")
+    if export and masks:
+        raise UsageError("--masks is for models without a manifest; an export's own says what its inputs are")
+    if sigmoid:
+        network = network.with_probabilities()
+    return network.with_masks() if masks else network
+
+
+def _search_sizes(
+    export: Path | None, size: int, template_size: int | None, search_size: int | None
+) -> tuple[int, ...]:
     """Of loose models those to try; of an export the one that was asked for, () for all that it has."""
     if export:
-        return (network.search_size,) if template_size or search_size else ()
-    return (network.search_size,) if search_size else (network.search_size, *COMMON_SEARCH_SIZES)
+        return (size,) if template_size or search_size else ()
+    return (size,) if search_size else (size, *COMMON_SEARCH_SIZES)
 
 
-def _run(options, as_json, verbose, quiet):
+def _run(options: "VerifyOptions", session: Session, verbose: bool, quiet: bool) -> None:
     from converter.cli.show import show_result
     from converter.verifying.checkup import LAST_STAGE, check
 
-    console = summary_console(as_json)
-    with StageLines(quiet, last=LAST_STAGE) as stages:
+    console = summary_console(session.as_json)
+    with StageLines(session.interruption, quiet, last=LAST_STAGE) as stages:
         try:
             result = check(options, stages)
         except VerificationError as error:
@@ -384,20 +267,15 @@ def _run(options, as_json, verbose, quiet):
             if error.result is not None:
                 show_result(console, error.result, verbose)
             raise
-    if as_json:
+    if session.as_json:
         print(json.dumps(result.as_dict(), indent=2))
     elif not quiet:
         show_result(console, result, verbose)
 
 
-def call(arguments: Sequence[str]) -> int:
+def call(arguments: Sequence[str], interruption: Interruption | None = None) -> int:
     """``lt-verify`` with these words; its exit code."""
-    words = list(arguments)
-    for index, word in enumerate(words):
-        bare = index + 1 == len(words) or words[index + 1].startswith("-")
-        if word in ("--write-golden", "--setup-arm") and bare:
-            words[index] = f"{word}={_BARE}"
-    return invoke(app, PROGRAM, words)
+    return invoke(app, PROGRAM, arguments, interruption, ADVICE)
 
 
 def main() -> None:

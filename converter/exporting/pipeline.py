@@ -20,7 +20,7 @@ from converter.spec.model import Model, TrackerModels, with_other_graphs
 from converter.spec.network import GraphSpec
 from converter.spec.options import ArmOptions, ExportOptions
 from converter.util.atomic import write
-from converter.util.stages import StageCallback, Stages
+from converter.util.stages import Progress, Stages
 
 if TYPE_CHECKING:
     from converter.checks.arm.section import ArmSection
@@ -33,12 +33,12 @@ log = logging.getLogger(__name__)
 Runners = Mapping[Model, Runner]
 
 
-def export(options: ExportOptions, on_stage: StageCallback | None = None) -> Exported:
+def export(options: ExportOptions, progress: Progress | None = None) -> Exported:
     """Convert a checkpoint, prove the result, publish it.
 
     Args:
         options: what to export; see :class:`converter.spec.options.ExportOptions`.
-        on_stage: told when a stage begins and ends.
+        progress: told when a stage begins and ends.
 
     Returns:
         What was published.
@@ -46,7 +46,7 @@ def export(options: ExportOptions, on_stage: StageCallback | None = None) -> Exp
     Raises:
         ConverterError: one of its kinds; nothing was published and the target is as before.
     """
-    stages = Stages(on_stage)
+    stages = Stages(progress)
     with ExitStack() as running:
         with stages("check"):
             plan = _checked(options)

@@ -71,20 +71,39 @@ class NetworkOptions(Frozen):
             raise CheckpointError(f"checkpoint {self.checkpoint}: {reason}, expected a file written by torch.save")
 
 
-class ExportOptions(NetworkOptions):
+class Chosen(Frozen):
+    """What options, preset and config come to; see :func:`converter.spec.presets.choose`.
+
+    Attributes:
+        arch, network: as :class:`NetworkOptions`; the network at the first of the search sizes.
+        preset: whose conventions these are, or None.
+        formats: of the models.
+        split: into which graphs; None for what the config says of each format.
+        search_sizes: of the models, each with its own graphs; only the network's when empty.
+        opset: of ONNX models.
+        precision: of the weights in the files.
+        oldest_ncnn: release that has to read ncnn models; None for today's.
+        naming: of blobs and files.
+    """
+
+    arch: str
+    network: NetworkSpec
+    preset: str | None = None
+    formats: Annotated[tuple[FormatName, ...], Field(min_length=1)] = ("ncnn",)
+    split: str | None = None
+    search_sizes: tuple[Size, ...] = ()
+    opset: Annotated[int, Field(ge=SMALLEST_OPSET, le=LARGEST_OPSET)] = SMALLEST_OPSET
+    precision: Literal["fp32", "half"] = "fp32"
+    oldest_ncnn: str | None = None
+    naming: Naming = Naming()
+
+
+class ExportOptions(Chosen, NetworkOptions):
     """Everything one export depends on; the command line builds it, the pipeline reads it.
 
     Attributes:
         output: folder to publish.
-        formats: of the models.
-        preset: whose conventions these are, or None.
-        naming: of blobs and files.
-        split: into which graphs; None for what the config says of each format.
-        search_sizes: of the models, each with its own graphs; only the network's when empty.
-        dynamic_search: one set of graphs for all the config's search sizes instead.
-        precision: of the weights in the files.
-        oldest_ncnn: release that has to read ncnn models; None for today's.
-        opset: of ONNX models.
+        dynamic_search: one set of graphs for all the config's search sizes instead of those of ``search_sizes``.
         simplify: whether ONNX models go through onnxsim.
         atol, rtol: replace the config's tolerance of every output.
         seed: of the noise to compare on.
@@ -96,16 +115,8 @@ class ExportOptions(NetworkOptions):
 
     checkpoint: Path
     output: Path
-    formats: Annotated[tuple[FormatName, ...], Field(min_length=1)] = ("ncnn",)
-    preset: str | None = None
-    naming: Naming = Naming()
-    split: str | None = None
-    search_sizes: tuple[Size, ...] = ()
     dynamic_search: bool = False
-    oldest_ncnn: str | None = None
-    opset: Annotated[int, Field(ge=SMALLEST_OPSET, le=LARGEST_OPSET)] = SMALLEST_OPSET
     simplify: bool = True
-    precision: Literal["fp32", "half"] = "fp32"
     atol: NonNegative | None = None
     rtol: NonNegative | None = None
     seed: Annotated[int, Field(ge=0)] = 0

@@ -1,20 +1,21 @@
 """Conventions of known consumers, ``configs/presets/*.yaml``: names, sizes, split, precision, file names."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field, ValidationError
 
 from converter.errors import UsageError
-from converter.families.family import family_of
-from converter.formats.ncnn.release import FLOOR, RELEASE
 from converter.spec.config import config_folder, network_for, read_yaml
 from converter.spec.naming import Naming, parse_rename, renamed
 from converter.spec.network import LARGEST_OPSET, SMALLEST_OPSET, FormatName, Frozen, NetworkSpec, Size
+from converter.spec.options import Chosen
+from converter.spec.releases import FLOOR, RELEASE
 
 FileName = Annotated[str, Field(pattern=r"^\w[\w.-]{0,99}$")]
+T = TypeVar("T")
 
 
 class Preset(Frozen):
@@ -50,110 +51,95 @@ class Preset(Frozen):
 
 
 @dataclass(frozen=True)
-class Choice:
-    """What the options and a preset come to; an option wins.
+class Wanted:
+    """What the user asked for, as far as a preset or the config has a say in it; None and () for nothing.
 
     Attributes:
-        arch, network: the config, at the first of the search sizes.
-        search_sizes: as given, or one.
-        formats, split, opset, precision, oldest_ncnn: as of an export.
-        naming: the preset's.
+        preset: its name.
+        arch, config, path_name, template_size: which network.
+        search_sizes: in their order; the first is the network's.
+        formats, split, opset, sigmoid, half, oldest_ncnn, masks: as the options of lt-export.
+        renames: texts of ``--rename``.
     """
 
-    arch: str
-    network: NetworkSpec
-    search_sizes: tuple[int, ...]
-    formats: tuple[str, ...]
-    split: str | None
-    opset: int | None
-    precision: str
-    oldest_ncnn: str | None
-    naming: Naming
-
-    def named(self, renames: Sequence[str]) -> Naming:
-        """The preset's names with those of ``--rename`` put in.
-
-        Raises:
-            UsageError: for one that cannot be.
-        """
-        network = self.network
-        splits = [network.default_splits[format] if self.split is None else self.split for format in self.formats]
-        graphs = dict.fromkeys(graph for split in splits for graph in network.converted(split))
-        parsed = [parse_rename(text, network.graphs) for text in renames]
-        return renamed(self.naming, network, list(graphs), parsed)
+    preset: str | None = None
+    arch: str | None = None
+    config: Path | None = None
+    path_name: str | None = None
+    template_size: int | None = None
+    search_sizes: tuple[int, ...] = ()
+    formats: tuple[FormatName, ...] = ()
+    split: str | None = None
+    opset: int | None = None
+    sigmoid: bool | None = None
+    half: bool | None = None
+    oldest_ncnn: str | None = None
+    masks: bool = False
+    renames: tuple[str, ...] = ()
 
 
-def choose(
-    name: str | None,
-    arch: str | None,
-    config: Path | None,
-    sizes: Mapping[str, Any],
-    formats: tuple[str, ...],
-    split: str | None,
-    opset: int | None,
-    sigmoid: bool | None,
-    half: bool | None,
-    oldest_ncnn: str | None,
-    head_blocks: int | None = None,
-    masks: bool = False,
-) -> Choice:
-    """Put options and a preset together.
-
-    Args:
-        name: of the preset, or None.
-        sizes: path_name, template_size and search_size, a list, each None when not given.
-        formats: () when not given.
-        sigmoid, half, head_blocks: None when not given.
-        masks: whether graphs take masks.
+def choose(wanted: Wanted) -> Chosen:
+    """Put what was asked for and the preset together; where both say something, what was asked for wins.
 
     Raises:
-        ArchitectureError, UsageError: as :func:`converter.spec.config.network_for`, and for a preset that does not fit.
+        ArchitectureError, UsageError: as :func:`converter.spec.config.network_for`, for a preset that does not fit,
+            and for a release, an opset or a name that cannot be.
     """
-    preset = load_preset(name) if name is not None else None
-    if oldest_ncnn is not None and (not RELEASE.fullmatch(oldest_ncnn) or oldest_ncnn < FLOOR):
-        raise UsageError(f"--oldest-ncnn {oldest_ncnn}: expected the date of a release, {FLOOR} or later")
-
-    def wanted(given: Any, key: str) -> Any:
-        return getattr(preset, key, None) if given is None else given
-
-    flags = {**sizes, "template_size": wanted(sizes["template_size"], "template_size")}
-    searched = sizes["search_size"] or [wanted(None, "search_size")]
-    networks = [network_for(arch, config, {**flags, "search_size": size}) for size in searched]
-    arch, network = networks[0]
-    if head_blocks is not None:
-        network = with_blocks(network, head_blocks)
-    if masks:
-        network = network.with_masks()
-    if preset and name:
-        check_preset(name, preset, network)
-    if wanted(sigmoid, "sigmoid"):
-        network = network.with_probabilities()
-    precision = None if half is None else "half" if half else "fp32"
-    return Choice(
+    preset = load_preset(wanted.preset) if wanted.preset is not None else None
+    release, opset = wanted.oldest_ncnn, wanted.opset
+    if release is not None and (not RELEASE.fullmatch(release) or release < FLOOR):
+        raise UsageError(f"--oldest-ncnn {release}: expected the date of a release, {FLOOR} or later")
+    if opset is not None and not SMALLEST_OPSET <= opset <= LARGEST_OPSET:
+        raise UsageError(f"--opset {opset}: expected {SMALLEST_OPSET} to {LARGEST_OPSET}")
+    arch, network, search_sizes = _network(wanted, preset)
+    formats: tuple[FormatName, ...] = wanted.formats or ((preset.format,) if preset else ("ncnn",))
+    split = _first(wanted.split, preset.split if preset else None)
+    naming = Naming(
+        blobs=preset.names if preset else {}, files=preset.files if preset else {}, prefix=network.file_prefix
+    )
+    half = _first(wanted.half, preset.precision == "half" if preset else None)
+    return Chosen(
         arch=arch,
         network=network,
-        search_sizes=tuple(each.search_size for _, each in networks),
-        formats=formats or ((preset.format,) if preset else ("ncnn",)),
-        split=wanted(split, "split"),
-        opset=wanted(opset, "opset"),
-        precision=wanted(precision, "precision") or "fp32",
-        oldest_ncnn=wanted(oldest_ncnn, "ncnn"),
-        naming=Naming(
-            blobs=preset.names if preset else {}, files=preset.files if preset else {}, prefix=network.file_prefix
-        ),
+        preset=wanted.preset,
+        search_sizes=search_sizes,
+        formats=formats,
+        split=split,
+        opset=_first(opset, preset.opset if preset else None) or SMALLEST_OPSET,
+        precision="half" if half else "fp32",
+        oldest_ncnn=_first(release, preset.ncnn if preset else None),
+        naming=_named(naming, network, formats, split, wanted.renames),
     )
 
 
-def with_blocks(network: NetworkSpec, blocks: int) -> NetworkSpec:
-    """The network with so many blocks in its head.
+def _first(given: T | None, preset: T | None) -> T | None:
+    """What was asked for, or what the preset says."""
+    return preset if given is None else given
 
-    Raises:
-        UsageError: when it has no such choice.
-    """
-    named = family_of(network.family).with_blocks
-    if named is None:
-        raise UsageError(f"--head-blocks {blocks}: the head of {', '.join(network.archs)} has no choice of blocks")
-    return network.model_copy(update={"path_name": named(network.path_name, blocks)})
+
+def _network(wanted: Wanted, preset: Preset | None) -> tuple[str, NetworkSpec, tuple[int, ...]]:
+    """(arch, network at the first search size, all search sizes)."""
+    template_size = _first(wanted.template_size, preset.template_size if preset else None)
+    searched: tuple[int | None, ...] = wanted.search_sizes or (preset.search_size if preset else None,)
+    flags = {"path_name": wanted.path_name, "template_size": template_size}
+    networks = [network_for(wanted.arch, wanted.config, {**flags, "search_size": size}) for size in searched]
+    arch, network = networks[0]
+    if wanted.masks:
+        network = network.with_masks()
+    if preset and wanted.preset:
+        check_preset(wanted.preset, preset, network)
+    if _first(wanted.sigmoid, preset.sigmoid if preset else None):
+        network = network.with_probabilities()
+    return arch, network, tuple(each.search_size for _, each in networks)
+
+
+def _named(
+    naming: Naming, network: NetworkSpec, formats: Sequence[str], split: str | None, renames: Sequence[str]
+) -> Naming:
+    """The preset's names with those of ``--rename`` put in."""
+    splits = [network.default_split(format) if split is None else split for format in formats]
+    graphs = dict.fromkeys(graph for each in splits for graph in network.converted(each))
+    return renamed(naming, network, list(graphs), [parse_rename(text, network.graphs) for text in renames])
 
 
 def preset_names() -> list[str]:

@@ -1,27 +1,48 @@
 """The stages of a long run, told to whoever shows them."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
-StageCallback = Callable[[str, float | None, str], None]
+
+class Progress(Protocol):
+    """Who is told how far a run is."""
+
+    def begin(self, stage: str) -> None:
+        """A stage begins."""
+
+    def step(self, done: int, total: int) -> None:
+        """So many of the parts of the stage under way are done."""
+
+    def end(self, stage: str, seconds: float, note: str) -> None:
+        """A stage is done."""
+
+
+class Silent:
+    """Progress that nobody looks at."""
+
+    def begin(self, stage: str) -> None:
+        pass
+
+    def step(self, done: int, total: int) -> None:
+        pass
+
+    def end(self, stage: str, seconds: float, note: str) -> None:
+        pass
 
 
 class Stages:
-    """Tells a callback when a stage begins (seconds None) and ends (seconds, a note).
+    """Measures stages, and tells a Progress of them."""
 
-    Args:
-        callback: (name, seconds, note).
-    """
-
-    def __init__(self, callback: StageCallback | None = None) -> None:
-        self._callback = callback or (lambda name, seconds, note: None)
+    def __init__(self, progress: Progress | None = None) -> None:
+        self.progress = progress or Silent()
 
     @contextmanager
     def __call__(self, name: str) -> Iterator[list[str]]:
         """The block is the stage; what it appends to the list becomes the note."""
         start = time.perf_counter()
         notes: list[str] = []
-        self._callback(name, None, "")
+        self.progress.begin(name)
         yield notes
-        self._callback(name, time.perf_counter() - start, ", ".join(notes))
+        self.progress.end(name, time.perf_counter() - start, ", ".join(notes))

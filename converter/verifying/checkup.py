@@ -22,8 +22,8 @@ from converter.proof.verify import Check, Report, verify
 from converter.report.text import listed
 from converter.spec.model import Model, TrackerModels
 from converter.spec.options import VerifyOptions
-from converter.util.files import sha256
-from converter.util.stages import StageCallback, Stages
+from converter.util.atomic import sha256
+from converter.util.stages import Progress, Stages
 from converter.verifying import sections
 from converter.verifying.golden import write_vectors
 from converter.verifying.page import report_of
@@ -43,12 +43,12 @@ log = logging.getLogger(__name__)
 LAST_STAGE = "report"
 
 
-def check(options: VerifyOptions, on_stage: StageCallback | None = None) -> VerifyResult:
+def check(options: VerifyOptions, progress: Progress | None = None) -> VerifyResult:
     """Verify models, and write what was asked for.
 
     Args:
         options: see :class:`converter.spec.options.VerifyOptions`.
-        on_stage: told when a stage begins and ends.
+        progress: told when a stage begins and ends.
 
     Returns:
         The result, which has no problems.
@@ -57,7 +57,7 @@ def check(options: VerifyOptions, on_stage: StageCallback | None = None) -> Veri
         VerificationError: with the same result, when anything that was asked for failed.
         ConverterError: of another kind when it could not be verified.
     """
-    stages = Stages(on_stage)
+    stages = Stages(progress)
     with ExitStack() as running:
         with stages("models") as notes:
             opened = check_options(options)

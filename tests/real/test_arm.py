@@ -312,7 +312,7 @@ def test_verification_reports_and_writes_golden_vectors_of_the_kernels(small, ti
     golden = tmp_path / "golden"
     words = (small, "--resume", tiny, "--runtime", "ncnn-arm64", *WIDE, "--golden-from", "ncnn-arm64")
     pages = ("--report", tmp_path / "page.html", "--report", tmp_path / "page.md")
-    done = lt_verify(*words, f"--write-golden={golden}", *pages)
+    done = lt_verify(*words, "--write-golden", "--golden", golden, *pages)
     assert done.code == 0, done.err
     assert "ncnn-arm64 fp16 update chained" in done.out
     for name in ("page.html", "page.md"):
@@ -349,7 +349,7 @@ def test_what_cannot_be_emulated_is_wrong_usage(small, tiny, words, said):
 
 def test_a_root_that_is_there_is_not_built_again(root):
     start = time.perf_counter()
-    done = lt_verify("--setup-arm", root.folder, "--json")
+    done = lt_verify("--setup-arm", "--arm-root", root.folder, "--json")
     assert done.code == 0, done.err
     assert result_of(done)["built"] is False
     assert result_of(done)["folder"] == str(root.folder)
@@ -361,7 +361,7 @@ def test_a_root_is_built_from_packages_and_damage_is_noticed(root, small, tiny, 
         pytest.skip(f"{root.folder} was built by hand, so nothing says that it can be built here")
     folder = tmp_path / "cache" / "arm64"
     (folder / "system").mkdir(parents=True)
-    done = lt_verify("--setup-arm", folder)
+    done = lt_verify("--setup-arm", "--arm-root", folder)
     assert done.code == 0, done.err
     assert "is half-built" in done.err
     assert done.out.startswith("ready ")
@@ -374,4 +374,4 @@ def test_a_root_is_built_from_packages_and_damage_is_noticed(root, small, tiny, 
     done = lt_verify(small, "--resume", tiny, *ARM, "--arm-root", folder)
     assert done.code == 5
     assert "is damaged: system/" in done.error_line
-    assert f"lt-verify --setup-arm {folder} rebuilds it" in done.error_line
+    assert f"lt-verify --setup-arm --arm-root {folder} rebuilds it" in done.error_line

@@ -18,7 +18,7 @@ from converter.formats.ncnn.weights import load_model
 from converter.network.load import load_network
 from converter.network.trace import saved, trace
 from converter.spec.options import ExportOptions
-from converter.spec.presets import choose
+from converter.spec.presets import Wanted, choose
 
 pytestmark = pytest.mark.real
 EPS = 1e-5
@@ -116,11 +116,8 @@ def test_weights_that_are_halves_answer_as_exactly_as_float32(tiny, tmp_path):
 
 def pnnx_halves(checkpoint, folder, path_name=None):
     """The files of pnnx's own fp16=1, under the names of ours."""
-    choice = choose(
-        None, None, None, {"path_name": path_name, "template_size": None, "search_size": None}, (), None, None, None,
-        None, None,
-    )  # fmt: skip
-    options = ExportOptions(arch=choice.arch, network=choice.network, checkpoint=checkpoint, output=folder)
+    choice = choose(Wanted(path_name=path_name))
+    options = ExportOptions(**dict(choice), checkpoint=checkpoint, output=folder)
     (tracker,) = plan_export(options).trackers
     network = load_network(options, tracker.dimensions.stride)
     for graph in tracker.graphs("ncnn"):

@@ -244,7 +244,7 @@ def test_a_model_of_another_size_that_does_not_load_is_named(export):
 
 def test_golden_vectors_are_written_of_every_size(sized, tiny, tmp_path):
     """The same inputs and answers that the export left."""
-    done = lt_verify(sized, "--resume", tiny, "--write-golden", tmp_path / "golden", "--json")
+    done = lt_verify(sized, "--resume", tiny, "--write-golden", "--golden", tmp_path / "golden", "--json")
     result_of(done, 0)
     ours, theirs = (
         json.loads((folder / "index.json").read_text()) for folder in (tmp_path / "golden", sized / "golden")

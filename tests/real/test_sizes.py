@@ -186,7 +186,9 @@ def test_sizes_against_the_official_code(official, seeded, tmp_path, template):
 def test_seeded_inputs_of_a_size_are_the_same_alone_and_among_others(tiny, tmp_path, several):
     def inputs(folder, *options):
         """Title of a case, name of an input -> its bytes."""
-        done = lt_verify(several[0], "--resume", tiny, "--format", "ncnn", "--write-golden", folder, "-q", *options)
+        done = lt_verify(
+            several[0], "--resume", tiny, "--format", "ncnn", "--write-golden", "--golden", folder, "-q", *options
+        )
         assert done.code == 0, done.err
         index = json.loads((folder / "index.json").read_text())
         titles = {case["name"]: case["title"] for case in index["cases"]}

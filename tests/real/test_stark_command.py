@@ -152,7 +152,7 @@ def test_masks_are_inputs_and_are_verified(masked, stark_weights, tmp_path):
     assert done.code == 1, done.err
     assert done.error_line.endswith("has inputs ['x', 'x_mask', 'z_mask', 'zk', 'zv'], expected ['x', 'zk', 'zv']")
     golden = tmp_path / "golden"
-    assert lt_verify(folder, "--resume", stark_weights["dsconv_v3_3"], "--write-golden", golden).code == 0
+    assert lt_verify(folder, "--resume", stark_weights["dsconv_v3_3"], "--write-golden", "--golden", golden).code == 0
     fed = {entry["name"] for entry in json.loads((golden / "index.json").read_text())["tensors"]}
     assert fed >= {"z_mask", "x_mask"}
     assert lt_verify(folder, "--golden", golden).code == 0

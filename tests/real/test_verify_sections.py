@@ -153,7 +153,7 @@ def test_a_changed_golden_vector_is_named(golden_export, tmp_path, name):
 @pytest.mark.parametrize("bare", [True, False])
 def test_golden_vectors_are_written_later_too(tiny_export, tiny, tmp_path, bare):
     export = shutil.copytree(tiny_export, tmp_path / "export")
-    target = [] if bare else [tmp_path / "vectors"]
+    target = [] if bare else ["--golden", tmp_path / "vectors"]
     done = lt_verify(export, "--resume", tiny, "--write-golden", *target, "-q")
     assert done.code == 0, done.err
     folder = export / "golden" if bare else tmp_path / "vectors"

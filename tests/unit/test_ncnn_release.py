@@ -7,15 +7,14 @@ import pytest
 from converter.errors import ConversionError
 from converter.formats.ncnn.param import Layer, NcnnGraph, read_param
 from converter.formats.ncnn.release import (
-    FLOOR,
     FUSED_HARD_SWISH,
     MATMUL,
-    RELEASE,
     RESHAPE_WITH_BATCH,
     SHAPE_EXPRESSIONS,
     oldest_release,
     readable_by,
 )
+from converter.spec.releases import FLOOR, RELEASE
 
 CORRELATION = """7767517
 6 6

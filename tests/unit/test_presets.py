@@ -10,7 +10,7 @@ from converter.spec.config import config_folder, network_for
 from converter.spec.dimensions import Dimensions
 from converter.spec.naming import Naming, check_names
 from converter.spec.options import ExportOptions
-from converter.spec.presets import Preset, check_preset, choose, load_preset, preset_names
+from converter.spec.presets import Preset, Wanted, check_preset, choose, load_preset, preset_names
 
 NETWORK = network_for(None)[1]
 
@@ -105,23 +105,15 @@ MADE = {
 
 
 def chosen(name=None, **given):
-    sizes = {key: given.pop(key, None) for key in ("path_name", "template_size", "search_size")}
-    unset = dict.fromkeys(("arch", "config", "split", "opset", "sigmoid", "half", "oldest_ncnn"))
-    return choose(name, sizes=sizes, **{**unset, "formats": (), **given})
+    return choose(Wanted(preset=name, **given))
+
+
+def named(renames, name=None, **given):
+    return chosen(name, renames=tuple(renames), **given).naming
 
 
 def options(choice, tmp_path, **changes):
-    return ExportOptions(
-        arch=choice.arch,
-        checkpoint=tmp_path / "a.pth",
-        output=tmp_path / "out",
-        network=choice.network,
-        formats=choice.formats,
-        split=choice.split,
-        search_sizes=choice.search_sizes,
-        naming=choice.naming,
-        **changes,
-    )
+    return ExportOptions(**dict(choice), checkpoint=tmp_path / "a.pth", output=tmp_path / "out", **changes)
 
 
 def test_every_file_in_the_folder_is_a_preset_that_is_tested_here():
@@ -146,7 +138,7 @@ def test_preset_alone_makes_an_export_that_its_consumer_loads(name, tmp_path):
     assert choice.arch == "LightTrackM_Subnet"
     assert (choice.network.template_size, choice.network.search_size) == (row["template_size"], row["search_size"])
     assert choice.search_sizes == (row["search_size"],)
-    assert (choice.formats, choice.split, choice.opset) == ((row["format"],), row["split"], row["opset"])
+    assert (choice.formats, choice.split, choice.opset) == ((row["format"],), row["split"], row["opset"] or 11)
     assert (choice.precision, choice.oldest_ncnn) == (row["precision"], row["ncnn"])
     assert choice.network.activations == ({"cls": "sigmoid"} if row["sigmoid"] else {})
     plan = plan_export(options(choice, tmp_path))
@@ -180,7 +172,7 @@ def test_preset_is_listed_with_one_line(name, line):
 def test_without_preset_and_options_the_config_decides():
     choice = chosen()
     assert (choice.network, choice.search_sizes, choice.formats) == (NETWORK, (288,), ("ncnn",))
-    assert (choice.split, choice.opset, choice.precision, choice.oldest_ncnn) == (None, None, "fp32", None)
+    assert (choice.split, choice.opset, choice.precision, choice.oldest_ncnn) == (None, 11, "fp32", None)
     assert choice.naming == Naming()
 
 
@@ -190,14 +182,13 @@ def test_without_preset_and_options_the_config_decides():
     [
         ({"split": "three"}, "split", "three"),
         ({"opset": 17}, "opset", 17),
-        ({"opset": 0}, "opset", 0),  # refused later, and not taken for the preset's
         ({"half": True}, "precision", "half"),
         ({"half": False}, "precision", "fp32"),
         ({"oldest_ncnn": "20250428"}, "oldest_ncnn", "20250428"),
         ({"formats": ("onnx", "ncnn")}, "formats", ("onnx", "ncnn")),
         ({"formats": ("ncnn",)}, "formats", ("ncnn",)),
-        ({"search_size": [320, 256]}, "search_sizes", (320, 256)),
-        ({"search_size": [272]}, "search_sizes", (272,)),
+        ({"search_sizes": (320, 256)}, "search_sizes", (320, 256)),
+        ({"search_sizes": (272,)}, "search_sizes", (272,)),
     ],
 )
 def test_an_option_beside_a_preset_wins_and_changes_nothing_else(name, flag, attribute, expected):
@@ -242,8 +233,9 @@ def test_path_name_arch_and_config_beside_a_preset(tmp_path):
     ("given", "message"),
     [
         ({"template_size": 0}, "--template-size 0: "),
-        ({"search_size": [0]}, "--search-size 0: "),
-        ({"search_size": [288, 2000]}, "--search-size 2000: "),
+        ({"search_sizes": (0,)}, "--search-size 0: "),
+        ({"search_sizes": (288, 2000)}, "--search-size 2000: "),
+        ({"opset": 0}, "--opset 0: expected 11 to 17"),  # not taken for the preset's
         ({"oldest_ncnn": ""}, "--oldest-ncnn : expected the date of a release, 20210720 or later"),
         ({"oldest_ncnn": "2021"}, "--oldest-ncnn 2021: expected the date"),
         ({"oldest_ncnn": "20210720\n"}, "--oldest-ncnn 20210720\n: expected"),
@@ -260,26 +252,26 @@ def test_options_that_cannot_be_are_refused_with_and_without_a_preset(name, give
 
 
 def test_renames_go_on_top_of_the_presets_names():
-    naming = chosen("lighttrack-ncnn").named(["cls=score", "input2=image"])
+    naming = named(["cls=score", "input2=image"], "lighttrack-ncnn")
     assert naming.blobs["update"] == {"zf": "input1", "x": "image", "cls": "score", "reg": "output.2"}
     assert naming.blobs["init"] == TABLE["lighttrack-ncnn"]["names"]["init"]
     assert naming.files == TABLE["lighttrack-ncnn"]["files"]
-    assert chosen("pnnx").named([]).blobs == TABLE["pnnx"]["names"]
+    assert named([], "pnnx").blobs == TABLE["pnnx"]["names"]
 
 
 def test_renames_are_of_the_graphs_that_become_files():
-    assert chosen("android-single").named(["745=zf_out"]).blobs["single"]["xf"] == "zf_out"
+    assert named(["745=zf_out"], "android-single").blobs["single"]["xf"] == "zf_out"
     with pytest.raises(UsageError, match="no graph init in this export, only single"):
-        chosen("android-single").named(["init:z=a"])
-    assert chosen(split="three").named(["xf=f"]).blobs == {"backbone": {"xf": "f"}, "neck_head": {"xf": "f"}}
+        named(["init:z=a"], "android-single")
+    assert named(["xf=f"], split="three").blobs == {"backbone": {"xf": "f"}, "neck_head": {"xf": "f"}}
     with pytest.raises(UsageError, match="no input or output is called 'xf'"):
-        chosen().named(["xf=f"])
-    both = chosen(formats=("ncnn", "onnx")).named(["xf=f", "x=image"])
+        named(["xf=f"])
+    both = named(["xf=f", "x=image"], formats=("ncnn", "onnx"))
     assert both.blobs["update"] == {"x": "image"}
     assert both.blobs["backbone"] == {"x": "image", "xf": "f"}
     for split in ("four", ""):
         with pytest.raises(UsageError, match=f"--split {split}: expected one of"):
-            chosen(split=split).named([])
+            named([], split=split)
 
 
 @pytest.mark.parametrize("name", ["", "nope", "../lighttrack_mobile", "PNNX", "pnnx.yaml", "."])

@@ -18,7 +18,7 @@ def interruption():
 def test_a_signal_that_was_swallowed_ends_the_run_at_the_next_stage(interruption):
     with pytest.raises(Interruption.Interrupted):
         interruption.raise_if_asked()
-    assert str(interruption) == "interrupted by SIGTERM; nothing was published"
+    assert interruption.line() == "interrupted by SIGTERM; nothing was published"
 
 
 def test_without_a_signal_a_run_goes_on():
@@ -32,8 +32,7 @@ def test_a_second_signal_changes_nothing(interruption):
 
 def test_a_signal_behind_the_last_stage_comes_too_late():
     found = Interruption()
-    found.stages = StageLines(quiet=True)
-    found.stages("publish", 0.1, "")
+    StageLines(found, quiet=True).end("publish", 0.1, "")
     found._arrived(signal.SIGTERM, None)
     found.raise_if_asked()
     assert found.number is None

@@ -5,19 +5,18 @@ from types import SimpleNamespace
 import pytest
 from stark import ARCH, FAMILY
 
-from converter.cli.command import official_root
+from converter.cli.command import official_root, path_name_of
 from converter.errors import UsageError
 from converter.spec.config import config_folder, network_for
-from converter.spec.presets import choose
+from converter.spec.presets import Wanted, choose
 
 CONFIGS = {None: None, "rep": "stark_lightning.yaml", "dsconv": "stark_lightning_dsconv.yaml"}
-NOTHING = {"path_name": None, "template_size": None, "search_size": None}
 
 
-def chosen(config=None, preset=None, arch=ARCH, head_blocks=None, masks=False, **sizes):
+def chosen(config=None, arch=ARCH, path_name=None, head_blocks=None, **given):
     path = config_folder() / CONFIGS[config] if config else None
-    given = {**NOTHING, **sizes}
-    return choose(preset, arch, path, given, (), None, None, None, None, None, head_blocks, masks)
+    path_name = path_name_of(arch, path, path_name, head_blocks)
+    return choose(Wanted(arch=arch, config=path, path_name=path_name, **given))
 
 
 @pytest.mark.parametrize(

@@ -183,5 +183,5 @@ def _check_programs(root):
 
 
 def _rebuild(folder, does="rebuilds it"):
-    where = "" if folder == Path(os.path.abspath(default_folder())) else f" {folder}"
+    where = "" if folder == Path(os.path.abspath(default_folder())) else f" --arm-root {folder}"
     return f"lt-verify --setup-arm{where} {does}"

@@ -2,7 +2,6 @@
 
 import contextlib
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,10 +26,9 @@ from converter.proof.feeds import Feed
 from converter.spec.model import TrackerModels
 from converter.spec.network import ArmTolerances, GraphSpec, NetworkSpec
 from converter.spec.options import ArmOptions
+from converter.util.stages import Stages
 
 STAGE = "arm64"
-
-StageFactory = Callable[[str], AbstractContextManager[list[str]]]
 
 
 @dataclass(frozen=True)
@@ -74,11 +72,11 @@ class ArmRun:
         return list(pairs)[-self.options.inputs :]
 
 
-def check_arm(run: ArmRun, stages: StageFactory, keep: Callable[[Answered], None] | None = None) -> ArmSection:
+def check_arm(run: ArmRun, stages: Stages, keep: Callable[[Answered], None] | None = None) -> ArmSection:
     """Run everything, one process per mode.
 
     Args:
-        stages: told of every run of a graph; see :class:`converter.util.stages.Stages`.
+        stages: told of every run of a graph.
         keep: given what the chained graphs answered, mode by mode.
 
     Raises:
@@ -116,7 +114,7 @@ def _masks(run: ArmRun) -> tuple[DangerousMask, ...]:
 class _ModeRun:
     """All graphs in one mode."""
 
-    def __init__(self, run: ArmRun, mode: Mode, stages: StageFactory, keep: Callable[[Answered], None] | None) -> None:
+    def __init__(self, run: ArmRun, mode: Mode, stages: Stages, keep: Callable[[Answered], None] | None) -> None:
         self.run, self.mode, self.stages, self.keep = run, mode, stages, keep
         options = run.options
         self.process = ArmProcess(
@@ -210,7 +208,7 @@ class _ModeRun:
 class _Told:
     """A runner whose every run is a stage."""
 
-    def __init__(self, runner: ArmRunner, stages: StageFactory) -> None:
+    def __init__(self, runner: ArmRunner, stages: Stages) -> None:
         self.runner, self.graph, self.stages, self.note = runner, runner.graph, stages, ""
 
     def infer(self, feed: Arrays) -> dict[str, np.ndarray]:

@@ -4,8 +4,6 @@ import logging
 import os
 import re
 import shutil
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -26,20 +24,19 @@ from converter.checks.arm.root import PACKAGES, QEMU, RECORD, SYSTEM, ArmRoot, R
 from converter.checks.arm.wheels import fetch_wheels, unpack_wheels, wheel_versions
 from converter.errors import ConversionError, DependencyError, UsageError
 from converter.util.atomic import put_in_place, sha256
+from converter.util.stages import Stages
 
 log = logging.getLogger(__name__)
 
 OWN = {SYSTEM, PACKAGES, QEMU, RECORD}
 
-StageFactory = Callable[[str], AbstractContextManager[list[str]]]
 
-
-def setup_arm(folder: Path, stages: StageFactory) -> tuple[ArmRoot, bool]:
+def setup_arm(folder: Path, stages: Stages) -> tuple[ArmRoot, bool]:
     """Build a root, unless a sound one of the same versions is there.
 
     Args:
         folder: where; absent, empty, or an earlier root, which is replaced when the new one is finished.
-        stages: see :class:`converter.exporting.plan.Stages`.
+        stages: told of each step.
 
     Returns:
         the root, and whether it was built now.
@@ -56,7 +53,7 @@ def setup_arm(folder: Path, stages: StageFactory) -> tuple[ArmRoot, bool]:
         found, why = None, str(error)
     else:
         if found.record is None:
-            raise UsageError(f"--setup-arm {folder}: holds a root that was built by hand; it can be used as it is")
+            raise UsageError(f"--arm-root {folder}: holds a root that was built by hand; it can be used as it is")
         if found.record.wheels == versions:
             return found, False
         why = f"ARM root {folder} has {found.record.wheels}, wanted is {versions}"
@@ -80,12 +77,12 @@ def _refuse_foreign(folder) -> bool:
     except FileNotFoundError:
         return False
     except NotADirectoryError:
-        raise UsageError(f"--setup-arm {folder}: is a file or lies in one, expected a folder to make") from None
+        raise UsageError(f"--arm-root {folder}: is a file or lies in one, expected a folder to make") from None
     except OSError as error:
         raise cannot_write(folder, error) from None
     if foreign := [name for name in names if name not in OWN]:
         raise UsageError(
-            f"--setup-arm {folder}: holds {foreign[0]!r}, which is no part of an ARM root; nothing was touched: "
+            f"--arm-root {folder}: holds {foreign[0]!r}, which is no part of an ARM root; nothing was touched: "
             "choose another folder"
         )
     return bool(names)

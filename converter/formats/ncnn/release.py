@@ -4,14 +4,13 @@ Releases are named by their date, as ncnn's tags and the middle of pyncnn's vers
 own history: the release whose ``src/layer`` first has a layer, or first reads a parameter.
 """
 
-import re
 from dataclasses import replace
 
 from converter.errors import ConversionError
 from converter.formats.ncnn.param import Layer, NcnnGraph
+from converter.spec.releases import FLOOR
 
-# The oldest that a model of ours was run with. What follows was there by then.
-FLOOR = "20210720"
+# what was there at the FLOOR
 _KNOWN = frozenset(
     [
         *("BatchNorm", "BinaryOp", "Bias", "Cast", "Clip", "Concat", "Convolution", "ConvolutionDepthWise", "Crop"),
@@ -30,8 +29,6 @@ _CONVOLUTIONS = ("Convolution", "ConvolutionDepthWise", "InnerProduct")
 _ACTIVATION, _HARD_SWISH, _EXPRESSION = 9, 6, 6
 # Reshape's 12 and 13 move a dimension to the batch and back; a release that does not know them answers wrongly
 RESHAPE_WITH_BATCH, _BATCH = "20261020", (12, 13)
-
-RELEASE = re.compile(r"^20[0-9]{6}$")
 
 
 def oldest_release(graph: NcnnGraph) -> str | None:
