@@ -72,11 +72,10 @@ def finite(option: str, value: float | None) -> float | None:
 
 def format_names(names: list[str] | None) -> tuple[str, ...]:
     """What ``--format`` was given, each once; empty when it was not."""
-    from converter.spec.network import FORMAT_NAMES
+    from converter.formats.format import format_of
 
     for name in names or ():
-        if name not in FORMAT_NAMES:
-            raise UsageError(f"--format {name}: expected one of {', '.join(FORMAT_NAMES)}")
+        format_of(name)
     return tuple(dict.fromkeys(names or ()))
 
 

@@ -10,7 +10,6 @@ from converter.spec.naming import Naming
 from converter.spec.network import (
     LARGEST_OPSET,
     SMALLEST_OPSET,
-    FormatName,
     Frozen,
     NetworkSpec,
     NonNegative,
@@ -96,7 +95,7 @@ class ExportOptions(NetworkOptions):
 
     checkpoint: Path
     output: Path
-    formats: Annotated[tuple[FormatName, ...], Field(min_length=1)] = ("ncnn",)
+    formats: Annotated[tuple[str, ...], Field(min_length=1)] = ("ncnn",)
     preset: str | None = None
     naming: Naming = Naming()
     split: str | None = None
@@ -122,7 +121,7 @@ class ExportOptions(NetworkOptions):
         Raises:
             UsageError: when the user's is none.
         """
-        split = self.network.default_splits[format] if self.split is None else self.split
+        split = self.network.default_split(format) if self.split is None else self.split
         self.network.converted(split)
         return split
 
@@ -166,7 +165,7 @@ class VerifyOptions(NetworkOptions):
     loose: dict[str, Path] = Field(default_factory=dict)
     search_sizes: tuple[int, ...] = ()
     rename: tuple[str, ...] = ()
-    formats: tuple[FormatName, ...] = ()
+    formats: tuple[str, ...] = ()
     partial: bool = False
     golden: Path | None = None
     write_golden: Path | None = None

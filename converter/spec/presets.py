@@ -12,7 +12,7 @@ from converter.families.family import family_of
 from converter.formats.ncnn.release import FLOOR, RELEASE
 from converter.spec.config import config_folder, network_for, read_yaml
 from converter.spec.naming import Naming, parse_rename, renamed
-from converter.spec.network import LARGEST_OPSET, SMALLEST_OPSET, FormatName, Frozen, NetworkSpec, Size
+from converter.spec.network import LARGEST_OPSET, SMALLEST_OPSET, Frozen, NetworkSpec, Size
 
 FileName = Annotated[str, Field(pattern=r"^\w[\w.-]{0,99}$")]
 
@@ -29,7 +29,7 @@ class Preset(Frozen):
     """
 
     about: str
-    format: FormatName
+    format: Literal["ncnn", "onnx"]
     split: str
     template_size: Size
     search_size: Size
@@ -77,7 +77,7 @@ class Choice:
             UsageError: for one that cannot be.
         """
         network = self.network
-        splits = [network.default_splits[format] if self.split is None else self.split for format in self.formats]
+        splits = [network.default_split(format) if self.split is None else self.split for format in self.formats]
         graphs = dict.fromkeys(graph for split in splits for graph in network.converted(split))
         parsed = [parse_rename(text, network.graphs) for text in renames]
         return renamed(self.naming, network, list(graphs), parsed)
