@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import typer
 from rich.console import Console
@@ -23,7 +23,7 @@ from converter.errors import ConverterError, UsageError
 from converter.util import process
 
 if TYPE_CHECKING:
-    from converter.spec.network import FormatName, NetworkSpec
+    from converter.spec.network import NetworkSpec
 
 HELP_OPTIONS = {"help_option_names": ["-h", "--help"]}
 BUG = 70  # EX_SOFTWARE of sysexits.h
@@ -72,14 +72,13 @@ def finite(option: str, value: float | None) -> float | None:
     return value
 
 
-def format_names(names: Sequence[str] | None) -> "tuple[FormatName, ...]":
+def format_names(names: Sequence[str] | None) -> "tuple[str, ...]":
     """What ``--format`` was given, each once; empty when it was not."""
-    from converter.spec.network import FORMAT_NAMES
+    from converter.formats.format import format_of
 
     for name in names or ():
-        if name not in FORMAT_NAMES:
-            raise UsageError(f"--format {name}: expected one of {', '.join(FORMAT_NAMES)}")
-    return cast("tuple[FormatName, ...]", tuple(dict.fromkeys(names or ())))
+        format_of(name)
+    return tuple(dict.fromkeys(names or ()))
 
 
 def official_root(given: Path | None, network: "NetworkSpec") -> Path | None:

@@ -8,11 +8,12 @@ from typing import Any
 from converter.errors import UsageError, VerificationError
 from converter.folder.manifest import MANIFEST, GraphEntry, Manifest
 from converter.folder.workspace import foreign_files
+from converter.formats.format import format_names, format_of
 from converter.spec.model import Model
-from converter.spec.network import FORMAT_NAMES, GraphSpec, NetworkSpec, TensorSpec
+from converter.spec.network import GraphSpec, NetworkSpec, TensorSpec
 from converter.util.atomic import sha256
 
-MODEL_SUFFIXES = (".param", ".bin", ".onnx", ".pt")
+TORCHSCRIPT = ".pt"
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def models_of(
     models = []
     for graph in manifest.graphs:
         mode = graph.mode or (network.graphs[graph.name].mode if graph.name in network.graphs else None)
-        if graph.format not in FORMAT_NAMES or mode not in modes:
+        if graph.format not in format_names() or mode not in modes:
             raise UsageError(f"export {folder}: unknown graph {graph.format} {graph.name}; is it of a newer lt-export?")
         sizes = [each.pair for each in graph.sizes] or [manifest.tracker.pair]
         if (formats and graph.format not in formats) or size not in sizes:
@@ -101,7 +102,8 @@ def file_problems(folder: Path, manifest: Manifest) -> list[FileProblem]:
             found, listed = path.stat().st_size, sizes.get(name)
             grown = f": {found} bytes, the manifest says {listed}" if listed not in (None, found) else ""
             problems.append(FileProblem(name, f"has changed since the export{grown}"))
+    suffixes = {TORCHSCRIPT, *(suffix for name in format_names() for suffix in format_of(name).suffixes)}
     for name in foreign_files(folder):
-        if Path(name).suffix in MODEL_SUFFIXES:
+        if Path(name).suffix in suffixes:
             problems.append(FileProblem(name, "is no part of the export"))
     return problems

@@ -1,15 +1,13 @@
 """What is to be exported: frozen descriptions, read from ``configs/*.yaml``. No torch here."""
 
 from collections.abc import Collection
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from converter.errors import UsageError
 from converter.spec.dimensions import Dimensions
 
-FormatName = Literal["ncnn", "onnx"]
-FORMAT_NAMES: tuple[str, ...] = get_args(FormatName)
 SMALLEST_OPSET, LARGEST_OPSET = 11, 17
 SMALLEST_SIZE, LARGEST_SIZE = 16, 1024
 
@@ -167,9 +165,8 @@ class NetworkSpec(Frozen):
         ):
             if unknown := [name for name in names if name not in among]:
                 raise ValueError(f"{where} names {unknown[0]!r}, known are {', '.join(among) or 'none'}")
-        for key, needed in (*(("default_splits", name) for name in FORMAT_NAMES), ("tolerances", "fp32")):
-            if needed not in getattr(self, key):
-                raise ValueError(f"{key} has no {needed!r}, which an export needs")
+        if "fp32" not in self.tolerances:
+            raise ValueError("tolerances has no 'fp32', which an export needs")
         for precision, table in self.tolerances.items():
             if missing := sorted(outputs - table.keys()):
                 raise ValueError(f"tolerances.{precision} has none for output {missing[0]!r}")
@@ -183,6 +180,10 @@ class NetworkSpec(Frozen):
             dimensions: of the network at its sizes.
         """
         return tuple(self.graph_spec(name, dimensions) for name in self.splits[split])
+
+    def default_split(self, format: str) -> str:
+        """The one of a format; the config's first where it does not say."""
+        return self.default_splits.get(format, next(iter(self.splits)))
 
     @property
     def sizes(self) -> tuple[int, int]:

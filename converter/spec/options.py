@@ -10,7 +10,6 @@ from converter.spec.naming import Naming
 from converter.spec.network import (
     LARGEST_OPSET,
     SMALLEST_OPSET,
-    FormatName,
     Frozen,
     NetworkSpec,
     NonNegative,
@@ -89,7 +88,7 @@ class Chosen(Frozen):
     arch: str
     network: NetworkSpec
     preset: str | None = None
-    formats: Annotated[tuple[FormatName, ...], Field(min_length=1)] = ("ncnn",)
+    formats: Annotated[tuple[str, ...], Field(min_length=1)] = ("ncnn",)
     split: str | None = None
     search_sizes: tuple[Size, ...] = ()
     opset: Annotated[int, Field(ge=SMALLEST_OPSET, le=LARGEST_OPSET)] = SMALLEST_OPSET
@@ -133,7 +132,7 @@ class ExportOptions(Chosen, NetworkOptions):
         Raises:
             UsageError: when the user's is none.
         """
-        split = self.network.default_splits[format] if self.split is None else self.split
+        split = self.network.default_split(format) if self.split is None else self.split
         self.network.converted(split)
         return split
 
@@ -177,7 +176,7 @@ class VerifyOptions(NetworkOptions):
     loose: dict[str, Path] = Field(default_factory=dict)
     search_sizes: tuple[int, ...] = ()
     rename: tuple[str, ...] = ()
-    formats: tuple[FormatName, ...] = ()
+    formats: tuple[str, ...] = ()
     partial: bool = False
     golden: Path | None = None
     write_golden: Path | None = None

@@ -10,7 +10,7 @@ from pydantic import Field, ValidationError
 from converter.errors import UsageError
 from converter.spec.config import config_folder, network_for, read_yaml
 from converter.spec.naming import Naming, parse_rename, renamed
-from converter.spec.network import LARGEST_OPSET, SMALLEST_OPSET, FormatName, Frozen, NetworkSpec, Size
+from converter.spec.network import LARGEST_OPSET, SMALLEST_OPSET, Frozen, NetworkSpec, Size
 from converter.spec.options import Chosen
 from converter.spec.releases import FLOOR, RELEASE
 
@@ -30,7 +30,7 @@ class Preset(Frozen):
     """
 
     about: str
-    format: FormatName
+    format: Literal["ncnn", "onnx"]
     split: str
     template_size: Size
     search_size: Size
@@ -68,7 +68,7 @@ class Wanted:
     path_name: str | None = None
     template_size: int | None = None
     search_sizes: tuple[int, ...] = ()
-    formats: tuple[FormatName, ...] = ()
+    formats: tuple[str, ...] = ()
     split: str | None = None
     opset: int | None = None
     sigmoid: bool | None = None
@@ -92,7 +92,7 @@ def choose(wanted: Wanted) -> Chosen:
     if opset is not None and not SMALLEST_OPSET <= opset <= LARGEST_OPSET:
         raise UsageError(f"--opset {opset}: expected {SMALLEST_OPSET} to {LARGEST_OPSET}")
     arch, network, search_sizes = _network(wanted, preset)
-    formats: tuple[FormatName, ...] = wanted.formats or ((preset.format,) if preset else ("ncnn",))
+    formats: tuple[str, ...] = wanted.formats or ((preset.format,) if preset else ("ncnn",))
     split = _first(wanted.split, preset.split if preset else None)
     naming = Naming(
         blobs=preset.names if preset else {}, files=preset.files if preset else {}, prefix=network.file_prefix

@@ -9,9 +9,10 @@ from converter.errors import UsageError
 from converter.families.dimensions import dimensions_of
 from converter.folder.exported import models_of
 from converter.folder.manifest import Manifest, read_manifest
+from converter.formats.format import format_names
 from converter.spec.dimensions import Dimensions
 from converter.spec.model import TrackerModels
-from converter.spec.network import FORMAT_NAMES, GraphSpec, NetworkSpec, TensorSpec, Tolerance
+from converter.spec.network import GraphSpec, NetworkSpec, TensorSpec, Tolerance
 from converter.spec.options import VerifyOptions, overridden
 
 log = logging.getLogger(__name__)
@@ -69,7 +70,7 @@ def _exported(options: VerifyOptions, folder: Path) -> Subject:
     own = options.network.sizes
     others = [] if options.search_sizes else [pair for pair in manifest.sizes() if pair != own]
     splits = {
-        name: about.split for name, about in manifest.formats.items() if name in (options.formats or FORMAT_NAMES)
+        name: about.split for name, about in manifest.formats.items() if name in (options.formats or format_names())
     }
     trackers = []
     for sizes in (own, *others):

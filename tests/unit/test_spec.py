@@ -144,13 +144,15 @@ def test_config_in_another_encoding_is_refused(tmp_path):
         network_for(None, path)
 
 
-@pytest.mark.parametrize(
-    ("key", "value", "missing"), [("tolerances", {}, "fp32"), ("default_splits", {"ncnn": "two"}, "onnx")]
-)
-def test_a_new_arch_needs_what_an_export_needs(write, key, value, missing):
+def test_a_format_that_the_config_does_not_name_has_its_first_split():
+    network = network_for(None)[1].model_copy(update={"default_splits": {"onnx": "three"}})
+    assert (network.default_split("onnx"), network.default_split("ncnn")) == ("three", next(iter(network.splits)))
+
+
+def test_a_new_arch_needs_what_an_export_needs(write):
     data = yaml.safe_load((config_folder() / "lighttrack_mobile.yaml").read_text())
-    with pytest.raises(UsageError, match=f"{key} has no '{missing}'"):
-        network_for(None, write({**data, "archs": ["Other"], key: value}))
+    with pytest.raises(UsageError, match="tolerances has no 'fp32'"):
+        network_for(None, write({**data, "archs": ["Other"], "tolerances": {}}))
 
 
 def test_missing_key_of_a_new_arch_is_named(write):
