@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from converter.checks.half.limits import BOUNDS, LARGEST, RUN
 from converter.report.blocks import (
     BAD,
+    LEFT,
     NOTE,
     OK,
     RIGHT,
@@ -37,7 +38,8 @@ _VERDICTS = {
     "ok": ("ok", ""),
 }
 _BELOW = Column("Below normal", RIGHT, 1)
-_SHORT = (*columns("Verdict", "Layer", "Type", ">Largest", ">Sum bound", ">Headroom"), _BELOW)
+_TYPE = Column("Type", LEFT, 2)
+_SHORT = (*columns("Verdict", "Layer"), _TYPE, *columns(">Largest", ">Sum bound", ">Headroom"), _BELOW)
 
 
 def half_section(report: "HalfReport") -> Section:
@@ -66,7 +68,8 @@ def _summary(report: "HalfReport") -> str:
 
 def _nearest(layers: Sequence["LayerReport"]) -> Iterator["LayerReport"]:
     own = [layer for layer in layers if layer.type not in PASSED_ON]
-    wrong = [layer for layer in own if layer.verdict not in ("ok", "near")][:NEAREST]
+    wrong = [layer for layer in own if layer.verdict in ("leaves", "protect")]
+    wrong = [*wrong, *(layer for layer in own if layer.verdict == "unknown")][:NEAREST]
     yield from wrong
     rest = [layer for layer in own if layer.headroom and layer.verdict in ("ok", "near")]
     yield from sorted(rest, key=lambda layer: layer.headroom or 0.0)[: NEAREST - len(wrong)]
