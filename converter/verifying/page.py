@@ -5,7 +5,22 @@ from pathlib import PurePath
 
 from converter.checks.clip.report import ClipReport
 from converter.proof.section import badness, proof_section
-from converter.report.blocks import BAD, NOTE, OK, Block, Folded, Points, Report, Row, Section, Table, Text, columns
+from converter.report.blocks import (
+    BAD,
+    LEFT,
+    NOTE,
+    OK,
+    Block,
+    Column,
+    Folded,
+    Points,
+    Report,
+    Row,
+    Section,
+    Table,
+    Text,
+    columns,
+)
 from converter.report.text import count, error, listed, overlap, percent, plain, shape
 from converter.spec.network import Tolerance
 from converter.util.version import version
@@ -190,9 +205,8 @@ def _blobs(result: VerifyResult) -> Table:
     rows = [
         Row(
             (
-                *(str(model), role, tensor.name),
-                f"{tensor.meaning}, {tensor.about}" if tensor.about else tensor.meaning,
-                *(shape(tensor.shape), NAMES_FROM[model.names_from]),
+                *(str(model), role, tensor.name, tensor.meaning, shape(tensor.shape)),
+                *(NAMES_FROM[model.names_from], tensor.about),
             ),
             "" if model.names_from == "manifest" else NOTE,
         )
@@ -200,7 +214,8 @@ def _blobs(result: VerifyResult) -> Table:
         for role, tensors in (("input", model.graph.inputs), ("output", model.graph.outputs))
         for tensor in tensors
     ]
-    return Table(columns("Graph", "", "Blob", "Taken for", "Shape", "Name"), tuple(rows))
+    titles = columns("Graph", "", "Blob", "Taken for", "Shape", "Name")
+    return Table((*titles, Column("About", LEFT, 1)), tuple(rows))
 
 
 def _files(result: VerifyResult) -> Section:
