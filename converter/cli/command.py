@@ -63,7 +63,7 @@ def log_to_stderr(verbose: bool, quiet: bool) -> None:
 
 def summary_console(as_json: bool) -> Console:
     """Where tables go: stdout, or stderr where stdout carries JSON."""
-    return Console(stderr=as_json, width=None if sys.stdout.isatty() else 120)
+    return Console(stderr=as_json, width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else 120)
 
 
 def finite(option: str, value: float | None) -> float | None:

@@ -1,6 +1,7 @@
 """lt-verify on an export folder: checksums, the proof again, and models that somebody has changed."""
 
 import json
+import re
 import shutil
 
 import pytest
@@ -172,3 +173,16 @@ def test_a_manifest_with_other_shapes_than_the_network(export, tiny):
 def test_errors_are_json_where_json_was_asked_for(tiny_both, tmp_path):
     done = lt_verify(tiny_both, "--resume", "nowhere.pth", "--json", cwd=tmp_path)
     assert json.loads(done.out)["error"]["exit_code"] == 3
+
+
+@pytest.mark.parametrize("width", [80, 100, 120])
+def test_no_verdict_and_no_figure_is_lost_at_any_width(exported, seeded, width):
+    done = lt_verify(exported[0], "--resume", seeded, COLUMNS=str(width))
+    assert done.code == 0, done.err
+    lines = done.out.splitlines()
+    first = next(index for index, line in enumerate(lines) if line.startswith("Verdict"))
+    rows = lines[first : first + 6]
+    assert all(row.startswith("ok ") for row in rows[1:])
+    assert all(len(row) <= width for row in rows)
+    assert all(re.search(r" \d\.\de[-+]\d\d  +\d\.\de[-+]\d\d ", row) for row in rows[1:])
+    assert "…" not in done.out
