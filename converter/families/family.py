@@ -4,7 +4,6 @@ A family is its config, its network, its patches and its tracking procedure. Imp
 building a network does.
 """
 
-import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
@@ -19,6 +18,7 @@ from converter.proof.boxes import Box
 from converter.proof.chain import TrackedModel
 from converter.spec.dimensions import Dimensions
 from converter.spec.network import NetworkSpec
+from converter.util.folders import packages_in
 
 Constants = TypeVar("Constants", bound=BaseModel)
 
@@ -91,7 +91,7 @@ class Family:
 
 def family_names() -> list[str]:
     """The folders beside this file."""
-    return [module.name for module in pkgutil.iter_modules(families.__path__) if module.ispkg]
+    return list(packages_in(families.__name__))
 
 
 def family_of(name: str) -> Family:

@@ -3,7 +3,6 @@
 Importing one does not import its runtime; converting to it and loading it does.
 """
 
-import pkgutil
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from converter.formats.source import Source
 from converter.proof.runner import Runner
 from converter.spec.network import GraphSpec
 from converter.spec.options import ExportOptions
+from converter.util.folders import packages_in
 
 Shapes = dict[str, tuple[int, ...] | None]
 
@@ -103,7 +103,7 @@ class Format:
 
 def format_names() -> list[str]:
     """The folders beside this file."""
-    return [module.name for module in pkgutil.iter_modules(formats.__path__) if module.ispkg]
+    return list(packages_in(formats.__name__))
 
 
 def format_of(name: str) -> Format:

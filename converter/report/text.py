@@ -1,7 +1,7 @@
 """Figures and names as a reader wants them; what there is no figure for is a dash."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 NOTHING = "–"
@@ -82,13 +82,6 @@ def per_second(value: Any) -> str:
     return f"{value:.1f}" if is_number(value) else NOTHING
 
 
-def size(value: Any) -> str:
-    """Bytes."""
-    if not is_number(value):
-        return NOTHING
-    return f"{value / 1e6:.2f} MB" if value >= 1e5 else f"{value:,.0f} B"
-
-
 def interval(low: Any, high: Any) -> str:
     """A range of values."""
     return f"{plain(low)} … {plain(high)}" if is_number(low) and is_number(high) else NOTHING
@@ -114,15 +107,3 @@ def listed(values: Iterable[Any], last: str = "and") -> str:
 def count(number: int, one: str, many: str = "") -> str:
     """1 layer, 2 layers."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
-
-
-def mapping(value: Any) -> Mapping[str, Any]:
-    """A section's part as a mapping; empty where it is none."""
-    return value if isinstance(value, Mapping) else {}
-
-
-def mappings(value: Any) -> list[Mapping[str, Any]]:
-    """A section's part as a list of mappings; what is none is left out."""
-    if isinstance(value, Mapping) or not isinstance(value, Iterable) or isinstance(value, str):
-        return []
-    return [item for item in value if isinstance(item, Mapping)]

@@ -1,6 +1,5 @@
 """check(options): models -> network -> feeds -> reference outputs -> comparisons -> checks -> verdict."""
 
-import logging
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
@@ -37,8 +36,6 @@ from converter.verifying.reference import (
 from converter.verifying.result import CheckResult, Missing, Verification, VerifyResult
 from converter.verifying.sections import OpenedClip
 from converter.verifying.subject import Subject, subject_of
-
-log = logging.getLogger(__name__)
 
 LAST_STAGE = "report"
 
