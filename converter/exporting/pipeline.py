@@ -14,7 +14,7 @@ from converter.folder.workspace import Workspace, check_target
 from converter.formats.format import Conversion, Job, Traced, check_dependencies, format_of
 from converter.formats.source import Source
 from converter.proof.comparison import Comparison
-from converter.proof.feeds import Feed, noise_feeds, picture_feed
+from converter.proof.feeds import Feed, feeds_of
 from converter.proof.runner import Runner
 from converter.spec.model import Model, TrackerModels, with_other_graphs
 from converter.spec.network import GraphSpec
@@ -127,8 +127,7 @@ def _feeds(options: ExportOptions, tracker: TrackerModels, several_sizes: bool) 
     """What to compare on; nothing where nothing is compared."""
     if not options.verify:
         return []
-    noise = noise_feeds(options.seed, options.network.noise_feeds, tracker.images)
-    feeds = noise + [picture_feed(path, tracker.images, options.network.preprocess) for path in options.images]
+    feeds = feeds_of(tracker, options.seed, options.images)
     return [feed.at(tracker.network.sizes) for feed in feeds] if several_sizes else feeds
 
 

@@ -1,7 +1,7 @@
 """The reference: the network's own methods, unpatched, in PyTorch on the CPU."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -39,6 +39,12 @@ class _Network:
         self.family = family
         self.inputs = inputs
         self.activations = activations
+
+    @classmethod
+    def of(cls, network: torch.nn.Module, tracker: TrackerModels) -> Self:
+        """The network behind a tracker's models, with outputs as their graphs give them."""
+        spec = tracker.network
+        return cls(network, family_of(spec.family), tracker.images, spec.activations)
 
 
 class TorchReference(_Network):
@@ -95,6 +101,5 @@ def reference_outputs(
     network: torch.nn.Module, tracker: TrackerModels, feeds: Sequence[Feed]
 ) -> tuple[dict[str, np.ndarray], ...]:
     """What the unpatched network computes for every feed: tensors of the config by name."""
-    spec = tracker.network
-    reference = TorchReference(network, family_of(spec.family), tracker.images, spec.activations)
+    reference = TorchReference.of(network, tracker)
     return tuple(reference.infer(feed.tensors) for feed in feeds)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from converter.errors import UsageError
+from converter.spec.model import TrackerModels
 from converter.spec.network import Preprocess, TensorSpec
 
 
@@ -26,6 +27,17 @@ class Feed:
     def at(self, sizes: tuple[int, int]) -> "Feed":
         """The same among feeds of other template and search sizes, called by its own."""
         return replace(self, name=f"{self.name} at {sizes[0]}/{sizes[1]}")
+
+
+def feeds_of(tracker: TrackerModels, seed: int, pictures: Sequence[Path]) -> list[Feed]:
+    """What models are compared on: as much seeded noise as the config says, and crops of pictures.
+
+    Raises:
+        UsageError: for a picture that cannot be read.
+    """
+    network, images = tracker.network, tracker.images
+    noise = noise_feeds(seed, network.noise_feeds, images)
+    return noise + [picture_feed(path, images, network.preprocess) for path in pictures]
 
 
 def noise_feeds(seed: int, count: int, images: Sequence[TensorSpec]) -> list[Feed]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from converter.errors import UsageError
 from converter.folder.golden import Golden
 from converter.proof.comparison import Comparison
-from converter.proof.feeds import Feed, noise_feeds, picture_feed
+from converter.proof.feeds import Feed, feeds_of
 from converter.spec.model import TrackerModels
 from converter.spec.network import Tolerance
 from converter.spec.options import VerifyOptions
@@ -77,11 +77,9 @@ def network_feeds(options: VerifyOptions, subject: Subject, tracker: TrackerMode
     Raises:
         UsageError: for a picture that cannot be read.
     """
-    network = tracker.network
     recorded = subject.manifest.verification.seed if subject.manifest else SEED
     seed = recorded if options.seed is None else options.seed
-    noise = noise_feeds(seed, network.noise_feeds, tracker.images)
-    return noise + [picture_feed(path, tracker.images, network.preprocess) for path in options.images]
+    return feeds_of(tracker, seed, options.images)
 
 
 def compared_with_network(

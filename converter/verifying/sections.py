@@ -8,7 +8,6 @@ import numpy as np
 
 from converter.checks.arm.root import ArmRoot
 from converter.errors import UsageError
-from converter.families.family import family_of
 from converter.formats.format import format_of
 from converter.formats.isolated import IsolatedRunner
 from converter.proof.comparison import Comparison
@@ -52,8 +51,7 @@ def torch_model(reference: Reference, tracker: TrackerModels):
     """The network as a tracker uses it."""
     from converter.network.reference import TorchModel
 
-    spec = tracker.network
-    return TorchModel(reference.network.module, family_of(spec.family), tracker.images, spec.activations)
+    return TorchModel.of(reference.network.module, tracker)
 
 
 def clip(options: VerifyOptions, subject: Subject, reference: Reference, formats: Sequence[str], opened: "OpenedClip"):
@@ -86,11 +84,12 @@ def dumps(options: VerifyOptions, subject: Subject, reference: Reference, compar
     from converter.checks.dumps.diagnose import diagnose_dumps
 
     tracker = subject.tracker
-    golden = golden_of(options, subject)
+    golden = reference.golden or golden_of(options, subject)
     if golden is None:
         raise UsageError("--dumps wants the golden vectors that the device was given: --golden DIR, or in the export")
     golden = golden_at(golden, tracker)
-    check_golden(golden, subject, tracker)
+    if reference.golden is None:  # the reference's own were looked at before anything was compared with them
+        check_golden(golden, subject, tracker)
     names = {
         f"{model.graph.name}/{tensor.name}": tensor.meaning
         for model in tracker.models
@@ -108,8 +107,7 @@ def _run(subject: Subject, reference: Reference, runners: Runners):
     if reference.network:
         from converter.network.reference import TorchReference
 
-        spec = tracker.network
-        return TorchReference(reference.network.module, family_of(spec.family), tracker.images, spec.activations).infer
+        return TorchReference.of(reference.network.module, tracker).infer
     if not tracker.formats:
         return None
     format = tracker.formats[0]
