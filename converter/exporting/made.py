@@ -29,7 +29,6 @@ class Made:
         protected: ncnn graph to layers without half arithmetic; None where nobody asked for it.
         arm: what the emulated ARM cpu computed; None where nobody asked for it.
         golden: the index of the golden vectors.
-        oldest_ncnn: release that reads the ncnn models; None where there are none.
     """
 
     comparisons: Sequence[Comparison]
@@ -41,7 +40,6 @@ class Made:
     protected: dict[str, tuple[str, ...]] | None
     arm: ArmSection | None
     golden: dict[str, Any] | None
-    oldest_ncnn: str | None
 
     @property
     def trackers(self) -> list[TrackerModels]:

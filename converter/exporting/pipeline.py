@@ -88,8 +88,7 @@ def export(options: ExportOptions, progress: Progress | None = None) -> Exported
                 golden = _golden(options, network, comparisons, workspace.folder / "golden")
                 notes.append(str(options.golden))
         with stages("publish") as notes:
-            oldest_ncnn = _oldest_ncnn(workspace.folder, plan.trackers)
-            results = (verification, report, protected, arm, golden, oldest_ncnn)
+            results = (verification, report, protected, arm, golden)
             manifest = _publish(options, Made(comparisons, network, workspace.folder, counts, *results), workspace)
             notes.append(str(options.output))
     return Exported(manifest, report, arm)
@@ -271,16 +270,6 @@ def _protect(folder: Path, comparisons: Sequence[Comparison]) -> dict[str, tuple
         for line in report.advice():
             log.warning("half precision: %s", line)
     return changed
-
-
-def _oldest_ncnn(folder: Path, trackers: Sequence[TrackerModels]) -> str | None:
-    from converter.formats.ncnn.param import load_param
-    from converter.formats.ncnn.release import oldest_release
-
-    params = dict.fromkeys(model.paths(folder)[0] for tracker in trackers for model in tracker.of("ncnn"))
-    releases = [oldest_release(load_param(path)) for path in params]
-    known = [release for release in releases if release is not None]
-    return max(known) if known and len(known) == len(releases) else None
 
 
 def _on_arm(asked: ArmOptions, folder: Path, comparisons: Sequence[Comparison], stages: Stages) -> "ArmSection":
