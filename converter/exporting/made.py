@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from converter.checks.arm.section import ArmSection
+from converter.folder.golden_index import GoldenIndex
 from converter.folder.manifest import Manifest, VerificationEntry
 from converter.proof.comparison import Comparison
 from converter.proof.verify import Report
@@ -39,7 +40,7 @@ class Made:
     report: Report | None
     protected: dict[str, tuple[str, ...]] | None
     arm: ArmSection | None
-    golden: dict[str, Any] | None
+    golden: GoldenIndex | None
 
     @property
     def trackers(self) -> list[TrackerModels]:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from converter.errors import ConversionError, UsageError, VerificationError
 from converter.exporting.made import ArmFailure, Exported, Made
@@ -24,6 +24,7 @@ from converter.util.stages import Progress, Stages
 
 if TYPE_CHECKING:
     from converter.checks.arm.section import ArmSection
+    from converter.folder.golden_index import GoldenIndex
     from converter.folder.manifest import Manifest, VerificationEntry
     from converter.network.load import LoadedNetwork
     from converter.proof.verify import Report
@@ -286,13 +287,11 @@ def _on_arm(asked: ArmOptions, folder: Path, comparisons: Sequence[Comparison], 
 
 def _golden(
     options: ExportOptions, network: "LoadedNetwork", comparisons: Sequence[Comparison], folder: Path
-) -> dict[str, Any]:
-    from converter.folder.golden import about_network, golden_header
+) -> "GoldenIndex":
+    from converter.folder.golden_writer import golden_header
     from converter.folder.vectors import make_vectors
 
-    first = comparisons[0]
-    about = about_network(options.arch, first.tracker, network)
-    header = golden_header(about, network.about, options.precision, first.tolerances)
+    header = golden_header(options.arch, comparisons[0], network, network.about, options.precision)
     return make_vectors(folder, header, network.module, comparisons, options.network.intermediates)
 
 
@@ -305,11 +304,13 @@ def _publish(options: ExportOptions, made: Made, workspace: Workspace) -> "Manif
     place = place_for(options.golden, options.output) if options.golden else None
     manifest = manifest_of(options, made, extra, packages, place.recorded if place else None)
     inside = {}
-    if place and place.inside:
-        inside[place.inside] = workspace.folder / "golden"
-    elif place and made.golden:
-        publish_vectors(place.target, workspace.folder / "golden", made.golden)
+    if place and made.golden:
+        folder = workspace.folder / "golden"
+        if place.inside:
+            inside[place.inside] = folder, made.golden
+        else:
+            publish_vectors(place.target, folder, made.golden)
     names = dict.fromkeys(name for tracker in made.trackers for model in tracker.models for name in model.files)
     files = [*(workspace.folder / name for name in names), *extra]
-    workspace.publish([(path.name, path) for path in files], manifest.model_dump(mode="json"), inside)
+    workspace.publish([(path.name, path) for path in files], manifest, inside)
     return manifest
