@@ -52,7 +52,7 @@ def conversions_are_kept(tmp_path_factory):
     kept = (folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "kept"
     kept.mkdir(exist_ok=True)
     script = folder / "pnnx_once"
-    words = (sys.executable, "-I", "-S", str(ROOT / "tests/pnnx_once.py"), pnnx.EXEC_PATH, str(kept))
+    words = (sys.executable, "-I", "-S", str(ROOT / "tests/support/pnnx_once.py"), pnnx.EXEC_PATH, str(kept))
     script.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n')
     script.chmod(0o755)
     with pytest.MonkeyPatch.context() as patch:

@@ -17,7 +17,7 @@ import pytest
 from comparisons import models_of
 from test_half import Model, reported, scalable_pair, specs
 
-from commands import Finished, command, environment, lt_export, lt_verify
+from commands import SUPPORT, Finished, command, environment, lt_export, lt_verify
 from conftest import TINY
 from converter.checks.arm.modes import DEFAULT_CPU
 from converter.checks.arm.process import TIMEOUT
@@ -40,7 +40,7 @@ pytestmark = [pytest.mark.real, pytest.mark.arm]
 SMALL = {"path_name": TINY, "search_size": 144}
 SIZES = ("--path-name", TINY, "--search-size", "144")
 ARM = ("--runtime", "ncnn-arm64", "--arm-inputs", "1")
-WIDE = ("--arm-rtol", "0.4", "--config", Path(__file__).with_name("random_network.yaml"))
+WIDE = ("--arm-rtol", "0.4", "--config", SUPPORT / "random_network.yaml")
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,6 @@
 """Golden vectors and dumps with real networks: the smallest, and the trained one on crops of the clip."""
 
-import sys
-from pathlib import Path
-
+import device
 import numpy as np
 import pytest
 import torch
@@ -24,9 +22,6 @@ from converter.proof.feeds import noise_feeds, picture_feed
 from converter.spec.config import network_for
 from converter.spec.network import Preprocess
 from converter.spec.options import ExportOptions
-
-sys.path.append(str(Path(__file__).parent.parent / "unit"))
-import device
 
 pytestmark = pytest.mark.real
 FAMILY = family_of("lighttrack")

@@ -132,7 +132,7 @@ def test_a_worker_does_not_outlive_its_client(say, tmp_path):
         "print(runner._child.process._server.process.pid, runner._child.process.pid, flush=True)\n"
         "import time; time.sleep(60)\n"
     )
-    path = os.pathsep.join([str(Path(__file__).parent), str(tmp_path), str(ROOT), str(ROOT / "tests")])
+    path = os.pathsep.join([str(Path(__file__).parent), str(tmp_path), str(ROOT), str(ROOT / "tests/support")])
     client = subprocess.Popen(
         [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": path}, stdout=subprocess.PIPE, text=True
     )

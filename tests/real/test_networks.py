@@ -3,12 +3,12 @@
 import importlib.util
 import json
 import zlib
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from commands import SUPPORT
 from converter.families.family import family_of
 from converter.families.lighttrack.path_name import recognise
 from converter.network.demo import seeded_state
@@ -89,7 +89,7 @@ def test_the_trained_tracker_equals_the_official_one(shared, sizes):
         assert share(found[name], golden[name]) < 1e-5
 
 
-ANSWERS = Path(__file__).parent / "official_answers.json"
+ANSWERS = SUPPORT / "official_answers.json"
 
 
 def fill(state, seed=0):

@@ -2,13 +2,13 @@
 
 import json
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from stark import FAMILY, HEADS, answers, crops, fill, graphs, network, off, share, shared_filling
 
+from commands import SUPPORT
 from conftest import MOBILE
 from converter.families.stark.heads import corner_head
 from converter.families.stark.variant import Variant, parse_variant, recognise
@@ -143,7 +143,7 @@ def test_another_checkout_is_refused(official):
         official_network(official, "rep_v2")
 
 
-NOTED = Path(__file__).parent / "official_stark_answers.json"
+NOTED = SUPPORT / "official_stark_answers.json"
 
 
 def sampled(built, masks):

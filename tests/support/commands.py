@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
+SUPPORT = Path(__file__).parent
+ROOT = SUPPORT.parents[1]
 EXPORT, VERIFY, BENCH = "converter.cli.export", "converter.cli.verify", "converter.cli.bench"
 LEFT_OUT = ("LIGHTTRACK_ROOT", "STARK_ROOT", "LT_DEBUG")
 READ_AT_START = {"PYTHONPATH", "TMPDIR", "HOME", "XDG_CACHE_HOME"}  # by Python or a runtime, once for the process
