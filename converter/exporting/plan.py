@@ -28,6 +28,11 @@ class Plan:
     trackers: tuple[TrackerModels, ...]
     sources: tuple[Source, ...]
 
+    @property
+    def graphs(self) -> tuple[GraphSpec, ...]:
+        """Of every size and format, each once."""
+        return tuple(dict.fromkeys(graph for tracker in self.trackers for graph in tracker.all_graphs()))
+
 
 def plan_export(options: ExportOptions) -> Plan:
     """Raises:

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from converter.exporting.describe import manifest_of
-from converter.exporting.pipeline import Made
+from converter.exporting.made import Made
 from converter.exporting.plan import plan_export
 from converter.folder.listing import listed_files
 from converter.folder.manifest import VerificationEntry
