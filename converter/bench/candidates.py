@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-RUNTIMES = {"ncnn": "ncnn", "onnx": "onnxruntime"}  # of a format
+from converter.formats.format import format_of
+
 TORCH = "torch"
 
 
@@ -37,10 +38,10 @@ def candidates_for(
     """
     torch = [Candidate(TORCH, None, "fp32", number) for number in threads if with_torch and "fp32" in precisions]
     asked = [
-        Candidate(RUNTIMES[format], format, precision, number)
+        Candidate(format_of(format).packages[-1], format, precision, number)
         for format in formats
         for precision in precisions
         for number in threads
     ]
-    there = [each for each in asked if each.precision == "fp32" or each.format == "ncnn"]
+    there = [each for each in asked if each.precision == "fp32" or format_of(each.format).half]
     return torch + there, [each for each in asked if each not in there]

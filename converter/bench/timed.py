@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from converter.bench.measure import PARTS, Turn
+from converter.formats.format import format_of
 from converter.proof.chain import GraphModel, TrackedModel
 from converter.proof.runner import Runner
 from converter.spec.model import Model
@@ -105,7 +106,10 @@ def timed_graphs(
         ConversionError: when the runtime does not load them, or they do not fit together.
     """
     runners = {
-        model: TimedRunner(_load(model, model.paths(folder), threads, half), time.perf_counter) for model in models
+        model: TimedRunner(
+            format_of(model.format).load(model.paths(folder), model.graph, threads, half), time.perf_counter
+        )
+        for model in models
     }
     tracked = GraphModel(models, runners)
     parts = {
@@ -113,13 +117,3 @@ def timed_graphs(
         for part, own in zip(PARTS, (tracked.once, tracked.every_frame), strict=True)
     }
     return TimedModel(tracked, parts, z, x)
-
-
-def _load(model: Model, files: Sequence[Path], threads: int, half: bool) -> Runner:
-    if model.format == "ncnn":
-        from converter.formats.ncnn.runner import NcnnRunner
-
-        return NcnnRunner(*files, model.graph, threads=threads, half=half)
-    from converter.formats.onnx.runner import OnnxRunner
-
-    return OnnxRunner(*files, model.graph, threads=threads)

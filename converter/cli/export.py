@@ -96,6 +96,7 @@ def export_command(
 ) -> None:
     """Entry of the command; what it does is in ABOUT, what each option means beside it."""
     log_to_stderr(verbose, quiet)
+    from converter.formats.format import default_splits
     from converter.spec.options import ExportOptions
     from converter.spec.presets import Wanted, choose
 
@@ -114,6 +115,7 @@ def export_command(
         oldest_ncnn=oldest_ncnn,
         masks=masks,
         renames=tuple(rename or ()),
+        default_splits=default_splits(),
     )
     chosen = choose(wanted)
     if "onnx" not in chosen.formats and (opset is not None or no_simplify):

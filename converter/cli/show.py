@@ -20,7 +20,7 @@ LISTED = 6  # inputs, by name
 def show_result(console: Console, result: VerifyResult, verbose: bool = False) -> None:
     """The result of lt-verify."""
     for problem in result.files:
-        console.print(Text(f"{problem.file} {problem.problem}", "bold red"), soft_wrap=True)
+        console.print(Text(str(problem), "bold red"), soft_wrap=True)
     if names := names_section(result):
         print_section(console, names, verbose)
     verification = result.verification
@@ -30,7 +30,7 @@ def show_result(console: Console, result: VerifyResult, verbose: bool = False) -
     for key in OPTIONAL:
         if key in result.checks:
             print_section(console, result.checks[key].section(), verbose)
-    _print_verdict(console, verdict_line(result), "" if not result else "yellow" if result.missing else "green")
+    _print_verdict(console, verdict_line(result), "" if not result else "yellow" if result.subject.missing else "green")
     if not verification and "layers" not in result.checks:
         console.print("--layers names the first layer that is wrong", style="dim")
 

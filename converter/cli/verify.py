@@ -108,15 +108,16 @@ def verify_command(
             )
         _set_up_arm(arm_root, context.obj, quiet)
         return
+    from converter.formats.format import host_runtimes
     from converter.spec.options import VerifyOptions
 
     files = {"init": init, "update": update, "backbone": backbone, "neck_head": neck_head}
     loose = {name: path for name, path in files.items() if path is not None}
     export = _export(exports, loose, write_golden)
-    runtimes = arm.runtimes_of(runtime, (*arm.HOST_RUNTIMES, arm.RUNTIME))
+    runtimes = arm.runtimes_of(runtime, (*host_runtimes(), arm.RUNTIME))
     arm_wanted = arm.ArmWanted(arm_mode, arm_cpu, arm_inputs, arm_blobs, arm_rtol, arm_timeout, arm_root)
     arm_options = arm.arm_options(runtimes, arm_wanted)
-    hosts = [arm.HOST_RUNTIMES[name] for name in runtimes if name in arm.HOST_RUNTIMES]
+    hosts = [format for name, format in host_runtimes().items() if name in runtimes]
     formats = format_names([*(format or ()), *(hosts if export else ())])
     _check_models(export, loose, rename, formats)
     flags = {"path_name": path_name, "template_size": template_size, "search_size": search_size}

@@ -17,6 +17,7 @@ from converter.folder.listing import (
     tracker_entry,
 )
 from converter.folder.manifest import ExportedCheckpoint, FormatEntry, GraphEntry, Manifest
+from converter.formats.format import format_of
 from converter.spec.model import Model, TrackerModels
 from converter.spec.options import ExportOptions
 from converter.util.atomic import sha256
@@ -96,12 +97,11 @@ def _sizes(tracker: TrackerModels) -> SizesEntry:
 
 
 def _format(options: ExportOptions, made: Made, name: str) -> FormatEntry:
-    split, dynamic = options.split_of(name), options.dynamic_search
-    if name == "onnx":
-        return FormatEntry(split=split, opset=options.opset, simplified=options.simplify, dynamic_search=dynamic)
-    if name == "ncnn":
-        return FormatEntry(split=split, dynamic_search=dynamic, oldest_ncnn=made.oldest_ncnn)
-    return FormatEntry(split=split, dynamic_search=dynamic)
+    files = dict.fromkeys(model.paths(made.folder) for tracker in made.trackers for model in tracker.of(name))
+    more = format_of(name).described(options, tuple(files))
+    return FormatEntry.model_validate(
+        {"split": options.split_of(name), "dynamic_search": options.dynamic_search, **more}
+    )
 
 
 def _graph(model: Model, sizes: Sequence[tuple[int, int]], folder: Path) -> GraphEntry:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from converter.checks.arm.section import ArmSection
+from converter.folder.golden_index import GoldenIndex
 from converter.folder.manifest import Manifest, VerificationEntry
 from converter.proof.comparison import Comparison
 from converter.proof.verify import Report
@@ -29,7 +30,6 @@ class Made:
         protected: ncnn graph to layers without half arithmetic; None where nobody asked for it.
         arm: what the emulated ARM cpu computed; None where nobody asked for it.
         golden: the index of the golden vectors.
-        oldest_ncnn: release that reads the ncnn models; None where there are none.
     """
 
     comparisons: Sequence[Comparison]
@@ -40,8 +40,7 @@ class Made:
     report: Report | None
     protected: dict[str, tuple[str, ...]] | None
     arm: ArmSection | None
-    golden: dict[str, Any] | None
-    oldest_ncnn: str | None
+    golden: GoldenIndex | None
 
     @property
     def trackers(self) -> list[TrackerModels]:

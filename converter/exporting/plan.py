@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from converter.errors import UsageError
 from converter.families.dimensions import dimensions_of
 from converter.formats.format import format_of
-from converter.formats.ncnn.release import SHAPE_EXPRESSIONS
 from converter.formats.source import Source
 from converter.spec.dimensions import Dimensions
 from converter.spec.model import Model, TrackerModels
@@ -29,11 +28,18 @@ class Plan:
     trackers: tuple[TrackerModels, ...]
     sources: tuple[Source, ...]
 
+    @property
+    def graphs(self) -> tuple[GraphSpec, ...]:
+        """Of every size and format, each once."""
+        return tuple(dict.fromkeys(graph for tracker in self.trackers for graph in tracker.all_graphs()))
+
 
 def plan_export(options: ExportOptions) -> Plan:
     """Raises:
     ArchitectureError, UsageError: when it cannot be made.
     """
+    for format in options.formats:
+        format_of(format).check(options)
     networks = [options.network.at(*size) for size in sizes(options)]
     dimensions = [dimensions_of(network, options.stride) for network in networks]
     made = {format: _made(options, format, dimensions) for format in options.formats}
@@ -84,11 +90,6 @@ def search_sizes(options: ExportOptions) -> tuple[int, ...]:
     """
     own = options.network.search_size
     if options.dynamic_search:
-        if "ncnn" in options.formats and options.oldest_ncnn and options.oldest_ncnn < SHAPE_EXPRESSIONS:
-            raise UsageError(
-                f"--dynamic-search: ncnn {options.oldest_ncnn} is too old for it, expected {SHAPE_EXPRESSIONS} or "
-                "later; give it a model for each --search-size, or pass --oldest-ncnn of the runtime it will have"
-            )
         served = options.network.dynamic_search
         if not served:
             raise UsageError(f"--dynamic-search: {options.arch} has no other search sizes; leave it out")
@@ -119,9 +120,9 @@ def _made(options: ExportOptions, format: str, dimensions: Sequence[Dimensions])
     """For every size the graphs of the format's split."""
     network, split = options.network, options.split_of(format)
     one = network.one_file.get(split)
-    if one and format != "ncnn":
+    if one and not format_of(format).part_of_graph:
         others = " or ".join(name for name in network.splits if name not in network.one_file)
-        raise UsageError(f"--split {split}: expected {others} for {format}; only ncnn runs part of a graph")
+        raise UsageError(f"--split {split}: expected {others} for {format}, whose runtime runs whole graphs only")
     if one:
         return [_of_one_file(options, format, one, numbers, dimensions) for numbers in dimensions]
     of_sizes = [network.graph_specs(split, numbers) for numbers in dimensions]
@@ -133,7 +134,7 @@ def _of_graph(
     options: ExportOptions, format: str, graphs: Sequence[GraphSpec], dimensions: Sequence[Dimensions]
 ) -> list[Made]:
     """One graph at every size: a single model where the size makes no difference, or one that serves all."""
-    stem = options.naming.stem(graphs[0].name)
+    stem = options.naming.stem(graphs[0].name, options.network.file_prefix)
     named = [options.naming.named(graph) for graph in graphs]
     if len(set(named)) == 1 or options.dynamic_search:
         source = Source(format, stem, named[0], _other(named))
@@ -155,7 +156,7 @@ def _of_one_file(
     """The graphs of a split that are read from one model; a tensor is the blob of the one it stands for."""
     network = options.network
     named = [options.naming.named(network.graph_spec(one.graph, each)) for each in dimensions]
-    source = Source(format, options.naming.stem(one.graph), named[0], _other(named))
+    source = Source(format, options.naming.stem(one.graph, network.file_prefix), named[0], _other(named))
     blobs = {tensor.meaning: tensor.name for tensor in (*named[0].inputs, *named[0].outputs)}
     made = []
     for name in network.splits[options.split_of(format)]:

@@ -1,6 +1,6 @@
 """Reading an export back: its manifest, its models, and whether the files are still those that passed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,9 @@ class FileProblem:
 
     file: str
     problem: str
+
+    def __str__(self) -> str:
+        return f"{self.file} {self.problem}"
 
     def as_dict(self) -> dict[str, str]:
         return {"file": self.file, "problem": self.problem}
@@ -90,15 +93,31 @@ def _shaped(tensor: TensorSpec, graph: GraphEntry, declared: Mapping[str, Tensor
     return tensor.model_copy(update={"shape": known.shape})
 
 
-def file_problems(folder: Path, manifest: Manifest) -> list[FileProblem]:
-    """Model files that changed, are missing, or belong to no graph."""
+def checksums_of(paths: Iterable[Path]) -> dict[Path, str | None]:
+    """sha256 of files, None where one is missing."""
+    return {path: sha256(path) if path.is_file() else None for path in paths}
+
+
+def listed_paths(folder: Path, manifest: Manifest) -> list[Path]:
+    return [folder / name for name in manifest.checksums()]
+
+
+def file_problems(
+    folder: Path, manifest: Manifest, checksums: Mapping[Path, str | None] | None = None
+) -> list[FileProblem]:
+    """Model files that changed, are missing, or belong to no graph.
+
+    Args:
+        checksums: of all files that the manifest lists, where they are known.
+    """
+    checksums = checksums_of(listed_paths(folder, manifest)) if checksums is None else checksums
     problems = []
     sizes = {file.name: file.bytes for graph in manifest.graphs for file in graph.files}
     for name, checksum in manifest.checksums().items():
         path = folder / name
-        if not path.is_file():
+        if checksums[path] is None:
             problems.append(FileProblem(name, "is missing"))
-        elif sha256(path) != checksum:
+        elif checksums[path] != checksum:
             found, listed = path.stat().st_size, sizes.get(name)
             grown = f": {found} bytes, the manifest says {listed}" if listed not in (None, found) else ""
             problems.append(FileProblem(name, f"has changed since the export{grown}"))

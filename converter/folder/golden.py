@@ -1,216 +1,20 @@
-"""Golden vectors: what goes into and comes out of every graph, as files that any device's code can read.
-
-A folder of them holds ``index.json`` and, per case and graph, every tensor in four files: ``.npy`` and raw
-little-endian float32 (``.bin``), as NCHW, and the same as NHWC (``.nhwc.npy``, ``.nhwc.bin``).
-"""
+"""Golden vectors in a folder, read back: every file is held against its checksum."""
 
 import hashlib
-import io
 import json
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pydantic import ValidationError
 
 from converter.errors import UsageError, VerificationError
 from converter.folder.golden_index import GOLDEN_INDEX as INDEX
-from converter.folder.golden_index import HEADER, KIND, Case, GoldenIndex, GoldenTensor
-from converter.folder.listing import GENERATOR, SCHEMA_VERSION, preprocess_entry, tracker_entry
+from converter.folder.golden_index import KIND, Case, GoldenIndex, GoldenTensor
+from converter.folder.listing import GENERATOR, SCHEMA_VERSION
 from converter.proof.feeds import Feed
-from converter.spec.model import TrackerModels
-from converter.spec.network import GraphSpec, Preprocess, TensorSpec, Tolerance
-from converter.util.atomic import make_folder, write
-from converter.util.version import version
-
-if TYPE_CHECKING:
-    from converter.network.load import LoadedNetwork
-
-
-def about_network(arch: str, tracker: TrackerModels, network: "LoadedNetwork") -> dict[str, Any]:
-    """Which network it is, how its inputs are made and what a tracker does with its outputs."""
-    checkpoint = network.checkpoint
-    return {
-        "arch": arch,
-        "path_name": network.path_name,
-        "checkpoint": {"file": checkpoint.file, "sha256": checkpoint.sha256, "epoch": checkpoint.epoch},
-        "preprocess": preprocess_entry(tracker.network.preprocess).model_dump(mode="json"),
-        "tracker": tracker_entry(tracker.network, tracker.dimensions).model_dump(mode="json"),
-    }
-
-
-def golden_header(
-    about: Mapping[str, Any], reference: str, precision: str, tolerances: Mapping[str, Tolerance]
-) -> dict[str, Any]:
-    """What the index says before its tensors.
-
-    Args:
-        about: :func:`about_network`.
-        reference: who computed the vectors, in words.
-    """
-    table = {name: tolerance.model_dump() for name, tolerance in tolerances.items()}
-    return {**about, "reference": reference, "precision": precision, "tolerances": table}
-
-
-@dataclass(frozen=True)
-class GoldenCase:
-    """One input.
-
-    Attributes:
-        graphs: that run on it, in the order in which a device runs them.
-        feed: the images.
-        answer: the reference's tensors, by meaning.
-        intermediates: graph name to tensor name to array.
-    """
-
-    graphs: Sequence[GraphSpec]
-    feed: Feed
-    answer: Mapping[str, np.ndarray]
-    intermediates: Mapping[str, Mapping[str, np.ndarray]]
-
-
-def write_golden(folder: Path, header: Mapping[str, Any], cases: Sequence[GoldenCase]) -> dict[str, Any]:
-    """Write golden vectors into an existing empty folder.
-
-    Args:
-        header: the keys of ``HEADER``.
-
-    Returns:
-        the index; ``index["files"]`` lists every other file, named relative to the folder.
-
-    Raises:
-        ConversionError: when a file cannot be written.
-    """
-    names = _safe_names([case.feed.name for case in cases])
-    tensors: list[dict[str, Any]] = []
-    files: list[dict[str, Any]] = []
-    for title, case in zip(names, cases, strict=True):
-        known = {**case.answer, **case.feed.tensors}
-        for graph in case.graphs:
-            entries = _graph_tensors(graph, known, case.intermediates.get(graph.name, {}))
-            stems = _safe_names([name for name, *_ in entries], keep=".-")
-            for tensor, stem in zip(entries, stems, strict=True):
-                place = f"{title}/{graph.name}/{stem}"
-                written = _write_tensor(folder, place, tensor[-1])
-                files += written.values()
-                tensors.append(_tensor_entry(title, graph.name, tensor, written))
-    index = GoldenIndex.model_validate(
-        {
-            "schema_version": SCHEMA_VERSION,
-            "generator": {"name": GENERATOR, "version": version()},
-            "kind": KIND,
-            **{key: header[key] for key in HEADER},
-            "cases": [
-                {"name": name, "title": case.feed.name, "about": _about(case.feed)}
-                for name, case in zip(names, cases, strict=True)
-            ],
-            "graphs": [_graph_entry(graph, cases) for graph in _graphs(cases)],
-            "tensors": tensors,
-            "files": files,
-        }
-    ).model_dump()
-    write(folder / INDEX, f"{json.dumps(index, indent=2, allow_nan=False)}\n".encode())
-    return index
-
-
-def nhwc(array: np.ndarray) -> np.ndarray:
-    """NCHW to NHWC; an array of another rank is the same in both."""
-    return np.ascontiguousarray(array.transpose(0, 2, 3, 1)) if array.ndim == 4 else array
-
-
-def _about(feed: Feed) -> str:
-    drawn = re.fullmatch(r"noise \d+( at \d+/\d+)?", feed.name)
-    return "seeded standard normal noise" if drawn else f"crops of {feed.name}, normalised as preprocess says"
-
-
-def _graph_tensors(
-    graph: GraphSpec, known: Mapping[str, np.ndarray], inner: Mapping[str, np.ndarray]
-) -> list[tuple[str, str, str, str, np.ndarray]]:
-    """(name, role, meaning, about, array) of a graph, in the order in which they come to be."""
-    return [
-        *((tensor.name, "input", tensor.meaning, tensor.about, known[tensor.meaning]) for tensor in graph.inputs),
-        *((name, "intermediate", name, f"output of module {name}", array) for name, array in inner.items()),
-        *((tensor.name, "output", tensor.meaning, tensor.about, known[tensor.meaning]) for tensor in graph.outputs),
-    ]
-
-
-def _graphs(cases: Sequence[GoldenCase]) -> Iterable[GraphSpec]:
-    """Every graph once, by name."""
-    found: dict[str, GraphSpec] = {}
-    for case in cases:
-        for graph in case.graphs:
-            found.setdefault(graph.name, graph)
-    return found.values()
-
-
-def _graph_entry(graph: GraphSpec, cases: Sequence[GoldenCase]) -> dict[str, Any]:
-    inner = dict.fromkeys(name for case in cases for name in case.intermediates.get(graph.name, {}))
-    return {
-        "name": graph.name,
-        "inputs": [tensor.name for tensor in graph.inputs],
-        "outputs": [tensor.name for tensor in graph.outputs],
-        "intermediates": list(inner),
-    }
-
-
-def _write_tensor(folder: Path, place: str, array: np.ndarray) -> dict[str, dict[str, Any]]:
-    """The four files of a tensor; their key in the index to their entry in its list of files."""
-    make_folder((folder / place).parent)
-    array = np.ascontiguousarray(array, dtype="<f4")
-    written = {}
-    for layout, suffix, values in (("nchw", "", array), ("nhwc", ".nhwc", nhwc(array))):
-        npy = io.BytesIO()
-        np.save(npy, values, allow_pickle=False)
-        for kind, data in (("npy", npy.getvalue()), ("bin", values.tobytes())):
-            name = f"{place}{suffix}.{kind}"
-            write(folder / name, data)
-            written[f"{layout}_{kind}"] = {
-                "name": name,
-                "sha256": hashlib.sha256(data).hexdigest(),
-                "bytes": len(data),
-            }
-    return written
-
-
-def _tensor_entry(
-    case: str,
-    graph: str,
-    tensor: tuple[str, str, str, str, np.ndarray],
-    written: Mapping[str, Mapping[str, Any]],
-) -> dict[str, Any]:
-    name, role, meaning, about, array = tensor
-    finite = bool(array.size and np.isfinite(array).all())
-    return {
-        "case": case,
-        "graph": graph,
-        "name": name,
-        "role": role,
-        "meaning": meaning,
-        "about": about,
-        "shape": list(array.shape),
-        "dtype": "float32",
-        "min": float(array.min()) if finite else None,
-        "max": float(array.max()) if finite else None,
-        "files": {key: file["name"] for key, file in written.items()},
-    }
-
-
-def _safe_names(titles: Iterable[str], keep: str = "") -> list[str]:
-    """File names made from titles, different from each other also where case is ignored."""
-    taken: set[str] = set()
-    names = []
-    for title in titles:
-        base = re.sub(rf"[^A-Za-z0-9_{re.escape(keep)}]+", "_", title).strip("_." + keep)[:100] or "case"
-        name, number = base, 1
-        while name.lower() in taken:
-            number += 1
-            name = f"{base}_{number}"
-        taken.add(name.lower())
-        names.append(name)
-    return names
+from converter.spec.network import TensorSpec
 
 
 @dataclass(frozen=True)
@@ -228,18 +32,6 @@ class Golden:
     @property
     def cases(self) -> list[Case]:
         return self.index.cases
-
-    @property
-    def preprocess(self) -> Preprocess:
-        """How the images became z and x, in the form of the configs."""
-        stored = self.index.preprocess
-        try:
-            on_0_1 = stored["on_0_1"]
-            return Preprocess(
-                colour_order=stored["colour_order"], pixel_range=[0.0, 1.0], mean=on_0_1["mean"], std=on_0_1["std"]
-            )
-        except (KeyError, TypeError, ValidationError):
-            raise VerificationError(f"{self.folder / INDEX}: preprocess was changed; write the vectors anew") from None
 
     def tensor(self, case: str, graph: str, name: str) -> np.ndarray:
         """One tensor, NCHW float32.
@@ -304,14 +96,14 @@ class Golden:
         return {meaning: self.read(entry) for meaning, entry in entries.items()}
 
     def _bytes(self, name: str) -> bytes:
-        listed = next((file for file in self.index.files if file.name == name), None)
-        if listed is None or ".." in Path(name).parts or Path(name).is_absolute():
+        checksum = self.index.checksums().get(name)
+        if checksum is None or ".." in Path(name).parts or Path(name).is_absolute():
             raise self._changed(INDEX, f"names {name!r}, which is no file of these vectors")
         try:
             data = (self.folder / name).read_bytes()
         except OSError as error:
             raise self._changed(name, f"cannot be read: {error.strerror}") from None
-        if hashlib.sha256(data).hexdigest() != listed.sha256:
+        if hashlib.sha256(data).hexdigest() != checksum:
             raise self._changed(name, "was changed since it was written: its sha256 is another")
         return data
 

@@ -1,17 +1,14 @@
 """The index of golden vectors, ``index.json``: what each file in their folder is."""
 
-from typing import Any, Literal
+from typing import Final, Literal
 
+from pydantic import ConfigDict
+
+from converter.folder.listing import CheckpointEntry, Entry, FileEntry, Listing, PreprocessEntry, TrackerEntry
 from converter.spec.network import Frozen, Tolerance
 
 GOLDEN_INDEX = "index.json"
-KIND = "golden"
-HEADER = ("arch", "path_name", "checkpoint", "reference", "preprocess", "tracker", "precision", "tolerances")
-
-
-class Generator(Frozen):
-    name: Literal["lighttrack-export"]
-    version: str
+KIND: Final = "golden"
 
 
 class Case(Frozen):
@@ -48,33 +45,39 @@ class GoldenTensor(Frozen):
     meaning: str
     about: str
     shape: list[int]
-    dtype: Literal["float32"]
+    dtype: Literal["float32"] = "float32"
     min: float | None
     max: float | None
     files: TensorFiles
 
 
-class GoldenFile(Frozen):
-    name: str
-    sha256: str
-    bytes: int
+class GoldenHeader(Entry):
+    """Which network it is, who computed its outputs, and how closely others have to agree.
 
+    Attributes:
+        reference: who computed the vectors, in words.
+    """
 
-class GoldenIndex(Frozen):
-    """``index.json``. ``tensors`` are in the order in which a device computes them."""
-
-    schema_version: Literal[1]
-    generator: Generator
-    kind: Literal["golden"]
+    kind: Literal["golden"] = KIND
     arch: str
     path_name: str
-    checkpoint: dict[str, Any]
+    checkpoint: CheckpointEntry
     reference: str
-    preprocess: dict[str, Any]
-    tracker: dict[str, Any]
+    preprocess: PreprocessEntry
+    tracker: TrackerEntry
     precision: str
     tolerances: dict[str, Tolerance]
+
+
+class GoldenIndex(GoldenHeader, Listing):
+    """``index.json``. ``tensors`` are in the order in which a device computes them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
     cases: list[Case]
     graphs: list[GoldenGraph]
     tensors: list[GoldenTensor]
-    files: list[GoldenFile]
+    files: list[FileEntry]
+
+    def checksums(self) -> dict[str, str]:
+        return {file.name: file.sha256 for file in self.files}

@@ -4,12 +4,15 @@ import json
 import platform
 from collections.abc import Iterable
 from importlib import metadata
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, JsonValue, SerializerFunctionWrapHandler, model_serializer
 
 from converter.spec.dimensions import Dimensions
 from converter.spec.network import NetworkSpec, Preprocess
+
+if TYPE_CHECKING:
+    from converter.network.checkpoint import Checkpoint
 
 GENERATOR = "lighttrack-export"
 SCHEMA_VERSION = 1
@@ -110,6 +113,10 @@ class Listing(Entry):
 
     def text(self) -> str:
         return json.dumps(self.model_dump(mode="json"), indent=2, allow_nan=False) + "\n"
+
+
+def checkpoint_entry(checkpoint: "Checkpoint") -> CheckpointEntry:
+    return CheckpointEntry(file=checkpoint.file, sha256=checkpoint.sha256, epoch=checkpoint.epoch)
 
 
 def preprocess_entry(preprocess: Preprocess) -> PreprocessEntry:

@@ -9,14 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from converter.errors import ConversionError, UsageError, VerificationError
-from converter.formats.format import Shapes, format_of
+from converter.formats.format import Shapes, format_names, format_of
 from converter.formats.isolated import IsolatedRunner
 from converter.spec.model import Model
 from converter.spec.network import GraphSpec, TensorSpec
 
 log = logging.getLogger(__name__)
 
-SUFFIXES = {".param": "ncnn", ".onnx": "onnx"}
 TRIAL_SECONDS = 30.0
 Sides = tuple[Shapes, Shapes]  # a file's inputs and its outputs
 
@@ -51,15 +50,17 @@ def model_files(option: str, path: Path) -> tuple[str, tuple[Path, ...]]:
     Raises:
         UsageError: when they are not there or of no known format.
     """
-    if path.suffix == ".bin" and path.with_suffix(".param").is_file():
-        path = path.with_suffix(".param")
-    if path.suffix not in SUFFIXES:
-        raise UsageError(f"{option} {path}: expected a .param or an .onnx file")
-    files = (path, path.with_suffix(".bin")) if path.suffix == ".param" else (path,)
+    formats = [format_of(name) for name in format_names()]
+    fitting = [form for form in formats if path.suffix in form.suffixes]
+    if not fitting:
+        expected = " or ".join(form.suffixes[0] for form in formats)
+        raise UsageError(f"{option} {path}: expected a file whose name ends in {expected}")
+    form = fitting[0]
+    files = tuple(path.with_suffix(suffix) for suffix in form.suffixes)
     for file in files:
         if not file.is_file():
             raise UsageError(f"{option} {path}: no {'such file' if file == path else f'{file.name} beside it'}")
-    return SUFFIXES[path.suffix], files
+    return form.name, files
 
 
 def loose_models(

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, ValidationError
+from pydantic import ConfigDict, Field, ValidationError
 
 from converter.errors import UsageError, VerificationError
 from converter.folder.listing import (
@@ -40,7 +40,9 @@ class GraphEntry(SetEntry):
 
 
 class FormatEntry(SetEntry):
-    """How the models of a format were made; the later keys are of one format only."""
+    """How the models of a format were made; the later keys are of one format only, and others may have further ones."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
 
     split: str | None = None
     opset: int | None = None

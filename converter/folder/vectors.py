@@ -1,18 +1,21 @@
 """Golden vectors, from the reference's answers to the folder that was asked for."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from converter.errors import UsageError
-from converter.folder.golden import GoldenCase, write_golden
-from converter.folder.golden_index import GOLDEN_INDEX
+from converter.folder.golden_index import GOLDEN_INDEX, GoldenHeader, GoldenIndex
+from converter.folder.golden_writer import GoldenCase, write_golden
 from converter.folder.workspace import Workspace, check_target
 from converter.proof.comparison import Comparison
 from converter.spec.model import with_other_graphs
 from converter.util.atomic import make_folder
+
+if TYPE_CHECKING:
+    import torch
 
 
 @dataclass(frozen=True)
@@ -48,8 +51,12 @@ def place_for(target: Path, export: Path) -> Place:
 
 
 def make_vectors(
-    folder: Path, header: Mapping[str, Any], module: Any, comparisons: Sequence[Comparison], patterns: Sequence[str]
-) -> dict[str, Any]:
+    folder: Path,
+    header: GoldenHeader,
+    module: "torch.nn.Module",
+    comparisons: Sequence[Comparison],
+    patterns: Sequence[str],
+) -> GoldenIndex:
     """Write golden vectors of the models' graphs, with what passes inside the network, into a new folder.
 
     Args:
@@ -75,7 +82,7 @@ def make_vectors(
     return write_golden(folder, header, cases)
 
 
-def publish_vectors(target: Path, made: Path, index: Mapping[str, Any]) -> None:
+def publish_vectors(target: Path, made: Path, index: GoldenIndex) -> None:
     """Put a folder of golden vectors in place in one step; an earlier one stays until then."""
     with Workspace(target, GOLDEN_INDEX) as workspace:
-        workspace.publish([(file["name"], made / file["name"]) for file in index["files"]], dict(index))
+        workspace.publish([(file.name, made / file.name) for file in index.files], index)

@@ -8,6 +8,7 @@ dies without a word (``kill -9``, out of memory).
 
 import errno
 import glob
+import io
 import json
 import os
 import secrets
@@ -17,11 +18,11 @@ import tempfile
 import time
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO
 
 from converter.errors import ConversionError, UsageError
-from converter.folder.golden_index import GOLDEN_INDEX
-from converter.folder.listing import listed_files
+from converter.folder.golden_index import GOLDEN_INDEX, GoldenIndex
+from converter.folder.listing import Listing, listed_files
 from converter.folder.manifest import MANIFEST
 from converter.util.atomic import (
     aside_of,
@@ -144,44 +145,45 @@ class Workspace:
             self._janitor.communicate()  # closes its input
 
     def publish(
-        self, files: Iterable[tuple[str, Path]], manifest: Mapping[str, Any], golden: Mapping[str, Path] | None = None
+        self,
+        files: Iterable[tuple[str, Path]],
+        listing: Listing,
+        golden: Mapping[str, tuple[Path, GoldenIndex]] | None = None,
     ) -> None:
-        """Copy the files and the manifest beside the target, check the copies, exchange the folders.
+        """Copy the files and the marker beside the target, check the copies, exchange the folders.
 
         Args:
-            files: (name in the target, file); all of them named in ``manifest`` with their sha256.
-            golden: name of a subfolder to a folder of golden vectors, published with the rest.
+            files: (name in the target, file); all of them in ``listing``, which becomes the marker.
+            golden: name of a subfolder to a folder of golden vectors and their index, published with the rest.
 
         Raises:
             ConversionError: when they cannot be written; the target is as before.
             UsageError: when the target has meanwhile become something else.
         """
-        trees: list[tuple[str, Iterable[tuple[str, Path]], Mapping[str, Any]]] = [("", files, manifest)]
-        for name, folder in (golden or {}).items():
-            index = json.loads((folder / GOLDEN_INDEX).read_bytes())
-            trees.append((f"{name}/", [(file, folder / file) for file in listed_files(index) or {}], index))
         try:
             self.target.parent.mkdir(parents=True, exist_ok=True)
             _sweep(self.target)
             self._staging.mkdir()
-            for prefix, sources, listing in trees:
-                self._stage(prefix, sources, listing)
+            self._stage(self._staging, files, listing, self.marker)
+            for name, (folder, index) in (golden or {}).items():
+                sources = [(file.name, folder / file.name) for file in index.files]
+                self._stage(self._staging / name, sources, index, GOLDEN_INDEX)
             put_in_place(self._staging, self.target, lambda: check_target(self.target, self.marker))
         except OSError as error:
             raise ConversionError(
                 f"cannot publish to {self.target}: {error.strerror}; what was there is as before"
             ) from None
 
-    def _stage(self, prefix: str, sources: Iterable[tuple[str, Path]], listing: Mapping[str, Any]) -> None:
-        checksums = listed_files(listing) or {}
+    def _stage(self, folder: Path, sources: Iterable[tuple[str, Path]], listing: Listing, marker: str) -> None:
+        checksums = listing.checksums()
         for name, source in sources:
-            copy = self._staging / f"{prefix}{name}"
+            copy = folder / name
             copy.parent.mkdir(parents=True, exist_ok=True)
-            _copy(source, copy)
+            with source.open("rb") as reader:
+                _copy(reader, copy)
             if sha256(copy) != checksums[name]:
                 raise ConversionError(f"cannot publish to {self.target}: the copy of {name} came out different")
-        marker = GOLDEN_INDEX if prefix else self.marker
-        _write(self._staging / f"{prefix}{marker}", (json.dumps(listing, indent=2) + "\n").encode())
+        _copy(io.BytesIO(listing.text().encode()), folder / marker)
 
 
 def _start_janitor(*paths: Path) -> "subprocess.Popen[bytes] | None":
@@ -217,15 +219,9 @@ def _sweep(target: Path) -> None:
             shutil.rmtree(path, ignore_errors=True)
 
 
-def _copy(source: Path, copy: Path) -> None:
-    with source.open("rb") as reader, copy.open("wb") as writer:
+def _copy(reader: IO[bytes], copy: Path) -> None:
+    """Written through to the disk."""
+    with copy.open("wb") as writer:
         shutil.copyfileobj(reader, writer)
-        writer.flush()
-        os.fsync(writer.fileno())
-
-
-def _write(path: Path, data: bytes) -> None:
-    with path.open("wb") as writer:
-        writer.write(data)
         writer.flush()
         os.fsync(writer.fileno())

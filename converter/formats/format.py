@@ -12,6 +12,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
+from pydantic import JsonValue
+
 from converter import formats
 from converter.errors import DependencyError, UsageError
 from converter.formats.source import Source
@@ -68,6 +70,12 @@ class Job:
     process_group: int | None
 
 
+class Load(Protocol):
+    """A model's files and its graph to something that runs."""
+
+    def __call__(self, files: tuple[Path, ...], graph: GraphSpec, threads: int = 1, half: bool = False) -> Runner: ...
+
+
 @dataclass(frozen=True)
 class Format:
     """One format.
@@ -76,29 +84,40 @@ class Format:
         name: as on the command line.
         runtime: what runs it, in words.
         packages: importable names it needs, the runtime last.
+        split: into which graphs, where neither the user nor the config says.
         suffixes: of a model's files, that of the one to name first.
         legal: pattern of the names that tensors can have in its files.
         rule: the same in words.
         background: whether a conversion goes on by itself, in a process of its own.
         start: begin to convert.
-        load: its files and graph to something that runs.
+        load: with so many threads; in half precision only where ``half`` says that the runtime computes in it.
         load_inner: likewise, to what gives any of its blobs, also of a damaged graph.
         needed: (options) -> which of the packages an export takes.
         interface: its files to the inputs and the outputs found in them, name to shape (None where the file is silent).
+        described: (options, every model's files) -> what the manifest says of the format's models besides.
+        check: raises UsageError for options that it cannot serve.
+        half: whether its runtime can compute in half precision.
+        part_of_graph: whether its runtime computes only the outputs that are asked for, so that one file can hold
+            several graphs.
     """
 
     name: str
     runtime: str
     packages: tuple[str, ...]
+    split: str
     suffixes: tuple[str, ...]
     legal: re.Pattern[str]
     rule: str
     background: bool
     start: Callable[[Job], Conversion]
-    load: Callable[[tuple[Path, ...], GraphSpec], Runner]
+    load: Load
     load_inner: Callable[[tuple[Path, ...], GraphSpec], Any]
     interface: Callable[[tuple[Path, ...]], tuple[Shapes, Shapes]]
     needed: Callable[[ExportOptions], tuple[str, ...]]
+    described: Callable[[ExportOptions, Sequence[tuple[Path, ...]]], dict[str, JsonValue]] = lambda options, files: {}
+    check: Callable[[ExportOptions], None] = lambda options: None
+    half: bool = False
+    part_of_graph: bool = False
 
 
 def format_names() -> list[str]:
@@ -117,6 +136,16 @@ def format_of(name: str) -> Format:
         raise UsageError(f"--format {name}: expected one of {', '.join(known)}")
     found: Format = import_module(f"{formats.__name__}.{name}").FORMAT
     return found
+
+
+def default_splits() -> dict[str, str]:
+    """Format to its split."""
+    return {name: format_of(name).split for name in format_names()}
+
+
+def host_runtimes() -> dict[str, str]:
+    """What runs models on this machine, by its package, and the format that each runs."""
+    return {format_of(name).packages[-1]: name for name in format_names()}
 
 
 def check_dependencies(options: ExportOptions) -> None:

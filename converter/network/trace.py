@@ -110,7 +110,7 @@ def intermediates(
     answers: Sequence[Mapping[str, np.ndarray]],
     patterns: Sequence[str],
 ) -> list[dict[str, dict[str, np.ndarray]]]:
-    """What passes inside every graph on every feed, as :func:`converter.folder.golden.write_golden` takes it.
+    """What passes inside every graph on every feed, as :func:`converter.folder.golden_writer.write_golden` takes it.
 
     Args:
         answers: the unpatched network's tensors for each feed; the forward modes have to give the same.

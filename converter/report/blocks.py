@@ -45,7 +45,7 @@ class Table:
     long: bool = False
     raw: bool = False
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for row in self.rows:
             if len(row.cells) != len(self.columns):
                 raise ValueError(f"{len(row.cells)} cells under {len(self.columns)} columns: {row.cells}")

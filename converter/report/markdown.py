@@ -34,7 +34,7 @@ def markdown_table(table: Table) -> Markup:
         _line("--:" if column.align == RIGHT else "---" for column in table.columns),
     ]
     for row in kept:
-        cells = [markdown_text(cell) for cell in row.cells]
+        cells: list[str] = [markdown_text(cell) for cell in row.cells]
         if row.state == BAD:
             cells = [f"**{cell}**" if cell else cell for cell in cells]
         lines.append(_line(cells))

@@ -66,6 +66,10 @@ class Frame:
         return self.right - self.left
 
     @property
+    def middle(self) -> float:
+        return (self.left + self.right) / 2
+
+    @property
     def height(self) -> float:
         return self.bottom - self.top
 
@@ -100,7 +104,7 @@ def round_steps(low: float, high: float, most: int) -> list[float]:
     return [round(index * step, 10) for index in range(first, math.floor(high / step + 1e-9) + 1)]
 
 
-def _text(value):
+def _text(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.1f}".removesuffix(".0")
     return str(value)

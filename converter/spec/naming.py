@@ -16,12 +16,10 @@ class Naming(Frozen):
     Attributes:
         blobs: graph to {tensor of the config: its name in the files}.
         files: graph to file name without extension.
-        prefix: of the other file names.
     """
 
     blobs: dict[str, dict[str, str]] = Field(default_factory=dict)
     files: dict[str, str] = Field(default_factory=dict)
-    prefix: str = "lighttrack"
 
     def named(self, graph: GraphSpec) -> GraphSpec:
         """A graph of the config under these names."""
@@ -34,8 +32,13 @@ class Naming(Frozen):
 
         return graph.model_copy(update={"inputs": renamed(graph.inputs), "outputs": renamed(graph.outputs)})
 
-    def stem(self, graph: str) -> str:
-        return self.files.get(graph, f"{self.prefix}_{graph}")
+    def stem(self, graph: str, prefix: str) -> str:
+        """The name of a graph's file without extension.
+
+        Args:
+            prefix: of the names that are not given.
+        """
+        return self.files.get(graph, f"{prefix}_{graph}")
 
 
 @dataclass(frozen=True)

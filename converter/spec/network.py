@@ -1,6 +1,6 @@
 """What is to be exported: frozen descriptions, read from ``configs/*.yaml``. No torch here."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -129,7 +129,7 @@ class NetworkSpec(Frozen):
     graphs: dict[str, GraphEntry]
     splits: dict[str, Annotated[list[str], Field(min_length=1)]]
     one_file: dict[str, OneFile] = {}
-    default_splits: dict[str, str]
+    default_splits: dict[str, str] = {}
     tolerances: dict[str, dict[str, Tolerance]]
     decision: str
     ties: dict[str, NonNegative] = {}
@@ -141,7 +141,7 @@ class NetworkSpec(Frozen):
     intermediates: list[ModulePattern] = []
     preprocess: Preprocess
     tracker: dict[str, Any]
-    file_prefix: Annotated[str, Field(pattern=r"^\w+$")] = "lighttrack"
+    file_prefix: Annotated[str, Field(pattern=r"^\w+$")]
     one_size: bool = False
     masks: bool = False
 
@@ -274,6 +274,11 @@ class NetworkSpec(Frozen):
         if not any(graph.masks for graph in self.graphs.values()):
             raise UsageError(f"--masks: {', '.join(self.archs)}: no graph of it takes a mask")
         return self.model_copy(update={"masks": True})
+
+    def with_default_splits(self, of_formats: Mapping[str, str]) -> "NetworkSpec":
+        """The same network with these splits (format to split) where it has them and its config does not say."""
+        fitting = {format: split for format, split in of_formats.items() if split in self.splits}
+        return self.model_copy(update={"default_splits": {**fitting, **self.default_splits}})
 
     def at(self, template_size: int, search_size: int) -> "NetworkSpec":
         """The same network with other crops."""

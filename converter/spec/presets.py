@@ -1,7 +1,7 @@
 """Conventions of known consumers, ``configs/presets/*.yaml``: names, sizes, split, precision, file names."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
@@ -30,7 +30,7 @@ class Preset(Frozen):
     """
 
     about: str
-    format: Literal["ncnn", "onnx"]
+    format: Annotated[str, Field(pattern=r"^[a-z]\w{0,30}$")]
     split: str
     template_size: Size
     search_size: Size
@@ -60,6 +60,7 @@ class Wanted:
         search_sizes: in their order; the first is the network's.
         formats, split, opset, sigmoid, half, oldest_ncnn, masks: as the options of lt-export.
         renames: texts of ``--rename``.
+        default_splits: format to split, where neither the user nor preset or config says.
     """
 
     preset: str | None = None
@@ -76,6 +77,7 @@ class Wanted:
     oldest_ncnn: str | None = None
     masks: bool = False
     renames: tuple[str, ...] = ()
+    default_splits: Mapping[str, str] = field(default_factory=dict)
 
 
 def choose(wanted: Wanted) -> Chosen:
@@ -94,9 +96,7 @@ def choose(wanted: Wanted) -> Chosen:
     arch, network, search_sizes = _network(wanted, preset)
     formats: tuple[str, ...] = wanted.formats or ((preset.format,) if preset else ("ncnn",))
     split = _first(wanted.split, preset.split if preset else None)
-    naming = Naming(
-        blobs=preset.names if preset else {}, files=preset.files if preset else {}, prefix=network.file_prefix
-    )
+    naming = Naming(blobs=preset.names, files=preset.files) if preset else Naming()
     half = _first(wanted.half, preset.precision == "half" if preset else None)
     return Chosen(
         arch=arch,
@@ -130,6 +130,7 @@ def _network(wanted: Wanted, preset: Preset | None) -> tuple[str, NetworkSpec, t
         check_preset(wanted.preset, preset, network)
     if _first(wanted.sigmoid, preset.sigmoid if preset else None):
         network = network.with_probabilities()
+    network = network.with_default_splits(wanted.default_splits)
     return arch, network, tuple(each.search_size for _, each in networks)
 
 

@@ -1,41 +1,37 @@
 """check(options): models -> network -> feeds -> reference outputs -> comparisons -> checks -> verdict."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 
 from converter.checks.arm.root import ArmRoot, arm_root
 from converter.checks.arm.tolerances import check_tolerances
 from converter.errors import ConversionError, UsageError, VerificationError
-from converter.folder.exported import file_problems
+from converter.folder.exported import FileProblem, checksums_of, file_problems, listed_paths
 from converter.folder.golden_index import GOLDEN_INDEX
 from converter.folder.listing import tool_versions
 from converter.folder.workspace import check_target
 from converter.formats.format import check_runtime, format_of
-from converter.formats.isolated import IsolatedRunner
 from converter.proof.comparison import Comparison
-from converter.proof.feeds import Feed
-from converter.proof.histogram import ErrorHistograms
-from converter.proof.verify import Check, Report, verify
 from converter.report.text import listed
-from converter.spec.model import Model, TrackerModels
 from converter.spec.options import VerifyOptions
-from converter.util.atomic import sha256
 from converter.util.stages import Progress, Stages
-from converter.verifying import sections
-from converter.verifying.golden import write_vectors
 from converter.verifying.page import report_of
+from converter.verifying.proving import prove
 from converter.verifying.reference import (
     Reference,
     compared_with_golden,
     compared_with_network,
+    golden_reference,
     network_feeds,
-    reference_of,
+    network_reference,
 )
-from converter.verifying.result import CheckResult, Missing, Verification, VerifyResult
-from converter.verifying.sections import OpenedClip
+from converter.verifying.result import CheckResult, VerifyResult
+from converter.verifying.run import Run, isolated_runners
+from converter.verifying.sections import OpenedClip, asked, opened_clip
 from converter.verifying.subject import Subject, subject_of
+from converter.verifying.vectors import write_vectors
 
 LAST_STAGE = "report"
 
@@ -57,54 +53,35 @@ def check(options: VerifyOptions, progress: Progress | None = None) -> VerifyRes
     stages = Stages(progress)
     with ExitStack() as running:
         with stages("models") as notes:
-            opened = check_options(options)
+            clip = check_options(options)
             subject = subject_of(options)
             root = _checked(options, subject)
-            files = file_problems(subject.folder, subject.manifest) if subject.manifest else []
-            problems = [f"{each.file} {each.problem}" for each in files]
-            missing = _missing(subject)
-            problems += _lacking(options, subject, missing)
-            checksums = _checksums(subject)
+            checksums, files = _files(subject)
+            problems = [*map(str, files), *_lacking(options, subject)]
             notes.append(", ".join(map(str, subject.tracker.models)))
         with stages("reference") as notes:
-            if options.checkpoint:
-                options.check_checkpoint()
-                from converter.network.load import one_thread
-
-                running.enter_context(one_thread())
-            feeds = _feeds(options, subject)
-            reference = reference_of(options, subject)
-            comparisons = _comparisons(options, subject, reference, feeds, opened)
+            reference, comparisons = _compared(options, subject, clip, running)
+            runners = running.enter_context(isolated_runners(subject.folder, subject.tracker))
+            run = Run(options, subject, reference, tuple(comparisons), runners)
             notes.append(f"{sum(len(comparison.feeds) for comparison in comparisons)} inputs")
         if options.write_golden and options.golden_from == "torch":
             with stages("golden") as notes:
-                write_vectors(options, subject, reference.network, comparisons, reference.about)
+                write_vectors(run, options.write_golden)
                 notes.append(str(options.write_golden))
-        runners = running.enter_context(isolated_runners(subject, subject.tracker))
         with stages("verify"):
-            verification = _verify(subject, comparisons, runners, problems)
-        first = comparisons[0]
-        ran = [format for format in subject.tracker.formats if format not in verification.failed]
-        whole = [format for format in ran if format not in subject.missing[0]]
+            verification, failures = prove(run)
+            problems += failures
         checks: dict[str, CheckResult] = {}
-        for name, asked, look in (
-            ("layers", options.layers, lambda: sections.layers(subject, reference, first)),
-            ("dumps", options.dumps, lambda: sections.dumps(options, subject, reference, first, runners)),
-            ("clip", opened and whole, lambda: sections.clip(options, subject, reference, whole, opened)),
-            ("fp16", options.fp16, lambda: sections.half(subject, first, runners)),
-        ):
-            if asked:
-                with stages(name):
-                    _look(name, look, checks, problems)
-        if root:  # every run of a graph is a stage of its own, for each takes seconds
-            _look("arm", lambda: sections.arm(options, subject, reference, first, root, stages), checks, problems)
+        for name, look in asked(run, clip, root, verification.failed, stages).items():
+            # on the emulated cpu every run of a graph is a stage of its own, for each takes seconds
+            with nullcontext() if name == "arm" else stages(name):
+                _look(name, look, checks, problems)
         result = VerifyResult(
             arch=options.arch,
             export=options.folder,
             subject=subject,
             files=tuple(files),
             checksums=checksums,
-            missing=missing,
             reference=reference.about,
             weights=reference.checkpoint,
             verification=verification,
@@ -121,56 +98,7 @@ def check(options: VerifyOptions, progress: Progress | None = None) -> VerifyRes
     return result
 
 
-def _checked(options: VerifyOptions, subject: Subject) -> ArmRoot | None:
-    """Refuse what cannot be run; what runs the emulated ARM cpu, where it was asked for."""
-    formats = subject.tracker.formats
-    for format in formats:
-        check_runtime(format)
-    for option, asked in (("--fp16-report", options.fp16), ("--runtime ncnn-arm64", options.arm)):
-        if asked and "ncnn" not in formats:
-            raise UsageError(f"{option} is about ncnn's half kernels, and there is no ncnn model here")
-    if not options.arm:
-        return None
-    check_tolerances(subject.tracker.network, options.arm.modes)
-    return arm_root(options.arm.root)
-
-
-def _feeds(options: VerifyOptions, subject: Subject) -> list[list[Feed]]:
-    """What to run the network on, for each of the subject's trackers; nothing where golden vectors say it."""
-    return [network_feeds(options, subject, tracker) for tracker in subject.trackers] if options.checkpoint else []
-
-
-def _comparisons(
-    options: VerifyOptions,
-    subject: Subject,
-    reference: Reference,
-    feeds: Sequence[list[Feed]],
-    opened: OpenedClip | None,
-) -> list[Comparison]:
-    if reference.golden:
-        return compared_with_golden(options, subject, reference.golden)
-    crops = opened.feed(reference, subject.tracker) if opened else None
-    given = [[*feeds[0], *([crops] if crops else [])], *feeds[1:]]
-    if len(given) > 1:
-        given = [
-            [feed.at(tracker.network.sizes) for feed in each]
-            for tracker, each in zip(subject.trackers, given, strict=True)
-        ]
-    return compared_with_network(options, subject, reference, given)
-
-
-def _look(name: str, look: Callable[[], CheckResult], checks: dict[str, CheckResult], problems: list[str]) -> None:
-    """What was asked for beside the proof; one that cannot be carried out is a failure among the others."""
-    try:
-        checks[name] = look()
-    except ConversionError as error:
-        problems.append(f"{name}: {error}")
-        return
-    if not checks[name]:
-        problems.append(checks[name].failure())
-
-
-def check_options(options: VerifyOptions) -> sections.OpenedClip | None:
+def check_options(options: VerifyOptions) -> OpenedClip | None:
     """Refuse what could only fail after minutes of work.
 
     Returns:
@@ -190,112 +118,83 @@ def check_options(options: VerifyOptions) -> sections.OpenedClip | None:
         if options.checkpoint is None:
             raise UsageError("--write-golden wants the network's answers: pass --resume CHECKPOINT")
         check_target(options.write_golden, GOLDEN_INDEX, "--write-golden")
-    return sections.opened_clip(options)
+    return opened_clip(options)
 
 
-def _packages(subject: Subject) -> list[str]:
-    return ["torch", "numpy", *(format_of(format).packages[-1] for format in subject.tracker.formats)]
+def _checked(options: VerifyOptions, subject: Subject) -> ArmRoot | None:
+    """Refuse what cannot be run; what runs the emulated ARM cpu, where it was asked for."""
+    formats = subject.tracker.formats
+    for format in formats:
+        check_runtime(format)
+    for option, given in (("--fp16-report", options.fp16), ("--runtime ncnn-arm64", options.arm)):
+        if given and "ncnn" not in formats:
+            raise UsageError(f"{option} is about ncnn's half kernels, and there is no ncnn model here")
+    if not options.arm:
+        return None
+    check_tolerances(subject.tracker.network, options.arm.modes)
+    return arm_root(options.arm.root)
 
 
-def _checksums(subject: Subject) -> dict[Path, str | None]:
-    """sha256 of every file of the models, None where it is missing."""
-    paths = dict.fromkeys(path for model in subject.tracker.models for path in model.paths(subject.folder))
-    return {path: sha256(path) if path.is_file() else None for path in paths}
+def _files(subject: Subject) -> tuple[dict[Path, str | None], list[FileProblem]]:
+    """sha256 of every file of the models, None where it is missing; and what is not as the manifest says."""
+    folder, manifest = subject.folder, subject.manifest
+    paths = dict.fromkeys(path for model in subject.tracker.models for path in model.paths(folder))
+    checksums = checksums_of({*paths, *(listed_paths(folder, manifest) if manifest else ())})
+    problems = file_problems(folder, manifest, checksums) if manifest else []
+    return {path: checksums[path] for path in paths}, problems
 
 
-def _missing(subject: Subject) -> tuple[Missing, ...]:
-    """What each format lacks of a tracker's graphs, at every size."""
-    return tuple(
-        Missing(format, graphs, tracker.network.sizes)
-        for tracker, lacking in zip(subject.trackers, subject.missing, strict=True)
-        for format, graphs in lacking.items()
-    )
-
-
-def _lacking(options: VerifyOptions, subject: Subject, missing: Sequence[Missing]) -> list[str]:
+def _lacking(options: VerifyOptions, subject: Subject) -> list[str]:
     """Missing graphs as problems, unless the parts are to be verified alone."""
     if not options.partial:
         return [
             f"{listed(each.graphs)} of {each.format} is missing, and without it this is no tracker; "
             "add it, or pass --partial to verify the parts alone"
-            for each in missing
+            for each in subject.missing
         ]
-    if options.clip and all(format in subject.missing[0] for format in subject.tracker.formats):
-        raise UsageError(f"--clip: {listed(missing[0].graphs)} is missing, and parts do not track; leave it out")
+    if options.clip and not subject.whole:
+        graphs = listed(subject.missing[0].graphs)
+        raise UsageError(f"--clip: {graphs} is missing, and parts do not track; leave it out")
     return []
 
 
-@contextmanager
-def isolated_runners(subject: Subject, tracker: TrackerModels) -> Iterator[dict[Model, IsolatedRunner]]:
-    """What runs the models, each in a process of its own that ends with the block."""
-    with ExitStack() as running:
-        runners = {}
-        for model in tracker.models:
-            runners[model] = IsolatedRunner(model.format, model.paths(subject.folder), model.graph)
-            running.callback(runners[model].stop)
-        yield runners
+def _compared(
+    options: VerifyOptions, subject: Subject, clip: OpenedClip | None, running: ExitStack
+) -> tuple[Reference, list[Comparison]]:
+    """The reference, and its outputs at every size; torch has one thread until the end of ``running``."""
+    if options.checkpoint is None:
+        reference = golden_reference(options, subject)
+        return reference, compared_with_golden(options, subject, reference.golden)
+    options.check_checkpoint()
+    from converter.network.load import one_thread
+
+    running.enter_context(one_thread())
+    feeds = [network_feeds(options, subject, tracker) for tracker in subject.trackers]
+    network = network_reference(options, subject)
+    crops = clip.feed(network.network, subject.tracker) if clip else None
+    if crops:
+        feeds[0].append(crops)
+    if len(feeds) > 1:
+        feeds = [
+            [feed.at(tracker.network.sizes) for feed in given]
+            for tracker, given in zip(subject.trackers, feeds, strict=True)
+        ]
+    return network, compared_with_network(options, subject, network.network, feeds)
 
 
-def _verify(
-    subject: Subject, comparisons: Sequence[Comparison], runners: Mapping[Model, IsolatedRunner], problems: list[str]
-) -> Verification:
-    """The proof of the export, once more; a model that does not load or crashes has failed it.
-
-    Args:
-        runners: at the first size.
-        problems: are added to.
-    """
-    histograms, failed = ErrorHistograms(), set[str]()
-    checks = _checks(comparisons[0], runners, histograms, failed, problems)
-    for comparison in comparisons[1:]:
-        with isolated_runners(subject, comparison.tracker) as others:
-            checks += _checks(comparison, others, histograms, failed, problems)
-    report = Report(tuple(checks))
-    if checks and not report:
-        problems.append(report.failure())
-    problems += _not_compared(subject, checks, failed)
-    return Verification(
-        report=report,
-        failed=frozenset(failed),
-        candidates={name: format_of(name).runtime for name in subject.tracker.formats},
-        sizes=tuple(comparison.tracker.network.sizes for comparison in comparisons),
-        feeds=tuple(feed.name for comparison in comparisons for feed in comparison.feeds),
-        tolerances=comparisons[0].tolerances,
-        histograms=histograms.rows(),
-    )
+def _look(name: str, look: Callable[[], CheckResult], checks: dict[str, CheckResult], problems: list[str]) -> None:
+    """What was asked for beside the proof; one that cannot be carried out is a failure among the others."""
+    try:
+        checks[name] = look()
+    except ConversionError as error:
+        problems.append(f"{name}: {error}")
+        return
+    if not checks[name]:
+        problems.append(checks[name].failure())
 
 
-def _checks(
-    comparison: Comparison,
-    runners: Mapping[Model, IsolatedRunner],
-    histograms: ErrorHistograms,
-    failed: set[str],
-    problems: list[str],
-) -> list[Check]:
-    """The checks at one size; formats whose models did not run are added to ``failed``."""
-    checks = []
-    for format in comparison.tracker.formats:
-        try:
-            for model in comparison.tracker.of(format):
-                runners[model].load()
-            checks += verify(comparison, format, runners, histograms.observe)
-        except ConversionError as error:
-            failed.add(format)
-            if str(error) not in problems:  # a file that serves several sizes fails alike at each
-                problems.append(str(error))
-    return checks
-
-
-def _not_compared(subject: Subject, checks: Sequence[Check], failed: Collection[str]) -> list[str]:
-    """A model whose outputs were compared with nothing is not verified, whatever became of the others."""
-    compared = {(check.format, check.graph) for check in checks}
-    models = [model for tracker in subject.trackers for model in tracker.models if model.format not in failed]
-    names = dict.fromkeys((model.format, model.graph.name) for model in models)
-    return [
-        f"{format} {graph} was compared with nothing, so nothing is proved about it"
-        for format, graph in names
-        if (format, graph) not in compared
-    ]
+def _packages(subject: Subject) -> list[str]:
+    return ["torch", "numpy", *(format_of(format).packages[-1] for format in subject.tracker.formats)]
 
 
 def _write_reports(options: VerifyOptions, result: VerifyResult) -> None:

@@ -1,24 +1,12 @@
-"""Golden vectors as a reference, and written on request."""
+"""Golden vectors to compare with."""
 
-import tempfile
-from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from converter.checks.arm.run import Answered
-from converter.checks.arm.section import ArmSection
 from converter.errors import UsageError, VerificationError
 from converter.families.family import family_of
-from converter.folder.golden import Golden, GoldenCase, about_network, golden_header, read_golden, write_golden
+from converter.folder.golden import Golden, read_golden
 from converter.folder.golden_index import GOLDEN_INDEX
-from converter.folder.vectors import make_vectors, publish_vectors
-from converter.proof.comparison import Comparison
 from converter.spec.model import TrackerModels
 from converter.spec.options import VerifyOptions
 from converter.verifying.subject import Subject
-
-if TYPE_CHECKING:
-    from converter.network.load import LoadedNetwork
 
 GOLDEN_FOLDER = "golden"
 
@@ -57,9 +45,9 @@ def check_golden(golden: Golden, subject: Subject, tracker: TrackerModels) -> No
     family = family_of(network.family)
     if not family.covers(network.path_name, index.path_name):
         raise UsageError(f"{where} are of {family.called} {index.path_name}, the models of {network.path_name}")
-    if manifest and index.checkpoint.get("sha256") != manifest.checkpoint.sha256:
+    if manifest and index.checkpoint.sha256 != manifest.checkpoint.sha256:
         raise VerificationError(
-            f"{where} are of checkpoint {index.checkpoint.get('file')}, the export is of {manifest.checkpoint.file} "
+            f"{where} are of checkpoint {index.checkpoint.file}, the export is of {manifest.checkpoint.file} "
             "(another sha256); write them anew with --write-golden"
         )
     _check_tensors(golden, tracker, where)
@@ -88,53 +76,3 @@ def _check_tensors(golden: Golden, tracker: TrackerModels, where: str) -> None:
                         f"{where}: case {case.title!r} has no {tensor.meaning}, which {model} is compared on; "
                         "write them anew with --write-golden"
                     )
-
-
-def write_vectors(
-    options: VerifyOptions,
-    subject: Subject,
-    network: "LoadedNetwork",
-    comparisons: Sequence[Comparison],
-    reference: str,
-) -> None:
-    """Golden vectors of the models' graphs on the inputs compared, into ``options.write_golden``.
-
-    Args:
-        reference: who computed the outputs, in a line.
-    """
-    with tempfile.TemporaryDirectory(prefix="lt-verify-") as folder:
-        made = Path(folder) / GOLDEN_FOLDER
-        header = _header(options, subject, network, comparisons[0], reference)
-        index = make_vectors(made, header, network.module, comparisons, subject.tracker.network.intermediates)
-        publish_vectors(options.write_golden, made, index)
-
-
-def write_arm_vectors(
-    options: VerifyOptions,
-    subject: Subject,
-    network: "LoadedNetwork",
-    comparison: Comparison,
-    section: ArmSection,
-    answered: Sequence[Answered],
-) -> None:
-    """What the emulated ARM cpu computed, graphs chained, into ``options.write_golden``; nothing from inside graphs.
-
-    A device with the same kernels should give the same to the last bits.
-    """
-    (mode,) = section.modes
-    words = f"{section.about}, {mode.mode.name} ({mode.mode.about}), graphs chained"
-    graphs = comparison.tracker.graphs("ncnn")
-    with tempfile.TemporaryDirectory(prefix="lt-verify-") as folder:
-        made = Path(folder) / GOLDEN_FOLDER
-        made.mkdir()
-        header = _header(options, subject, network, comparison, words)
-        index = write_golden(made, header, [GoldenCase(graphs, each.feed, each.tensors, {}) for each in answered])
-        publish_vectors(options.write_golden, made, index)
-
-
-def _header(
-    options: VerifyOptions, subject: Subject, network: "LoadedNetwork", comparison: Comparison, reference: str
-) -> dict[str, Any]:
-    tracker = subject.tracker
-    about = about_network(options.arch, tracker, network)
-    return golden_header(about, reference, subject.precision, comparison.tolerances)

@@ -65,14 +65,14 @@ def report_of(result: VerifyResult, written: str) -> Report:
 def verdict_of(result: VerifyResult) -> str:
     """In one to three words: of a proof that failed, of models without some, of a device that differs from them."""
     if result:
-        return "Verified in part" if result.missing else "Verified"
+        return "Verified in part" if result.subject.missing else "Verified"
     return "Device differs" if _only_device(result) else "Not verified"
 
 
 def verdict_line(result: VerifyResult) -> str:
     """The verdict and what it is about."""
     subject = subject_of(result)
-    if result and result.missing:
+    if result and result.subject.missing:
         return f"verified in part: {listed(_graphs(result))} of {subject}; {_lacking(result)} is missing"
     if result:
         return f"verified {subject}"
@@ -123,7 +123,7 @@ def _title(result: VerifyResult) -> str:
 
 def _lacking(result: VerifyResult) -> str:
     """The graphs that a whole tracker has besides."""
-    return listed(dict.fromkeys(f"{each.format} {graph}" for each in result.missing for graph in each.graphs))
+    return listed(dict.fromkeys(f"{each.format} {graph}" for each in result.subject.missing for graph in each.graphs))
 
 
 def _graphs(result: VerifyResult) -> list[str]:
@@ -135,7 +135,7 @@ def _passed(result: VerifyResult) -> str:
     worst = max((badness(output) for check in checks for output in check.outputs), default=None)
     used = f"; the largest error is {percent(worst)} of what is allowed" if worst is not None else ""
     parts = []
-    if result.missing:
+    if result.subject.missing:
         parts.append(f"Only {listed(_graphs(result))} of the tracker; {_lacking(result)} is missing.")
     formats = listed(result.subject.tracker.formats)
     parts.append(f"The {formats} models answer as the reference does in {count(len(checks), 'comparison')}{used}.")
@@ -155,7 +155,7 @@ def _failed(result: VerifyResult) -> str:
 
 
 def _not_checked(result: VerifyResult) -> list[str]:
-    lines = [f"The whole tracker: {_lacking(result)} is missing"] if result.missing else []
+    lines = [f"The whole tracker: {_lacking(result)} is missing"] if result.subject.missing else []
     if not result.verification.report.checks:
         lines.append("Outputs: no output was compared with the reference")
     lines += [text for key, text in OPTIONAL.items() if key not in result.checks]
@@ -220,7 +220,7 @@ def _blobs(result: VerifyResult) -> Table:
 
 def _files(result: VerifyResult) -> Section:
     """Whether the files are those of the manifest, and what they are."""
-    problems = tuple(f"{problem.file} {problem.problem}" for problem in result.files)
+    problems = tuple(map(str, result.files))
     if problems:
         state, summary = BAD, f"{count(len(problems), 'file')} not as the manifest says."
     elif result.subject.manifest:
@@ -231,9 +231,9 @@ def _files(result: VerifyResult) -> Section:
     rows = [Row((path.name, plain(checksum))) for path, checksum in result.checksums.items()]
     if manifest := result.subject.manifest:
         rows.append(Row((f"{manifest.checkpoint.file} (in the manifest)", manifest.checkpoint.sha256)))
-    if result.weights.get("sha256"):
-        name = PurePath(plain(result.weights.get("file"))).name
-        rows.append(Row((f"{name} (the reference's weights)", plain(result.weights["sha256"]))))
+    if result.weights.sha256:
+        name = PurePath(plain(result.weights.file)).name
+        rows.append(Row((f"{name} (the reference's weights)", result.weights.sha256)))
     blocks: list[Block] = [Points(problems, BAD)] if problems else []
     blocks.append(Table(columns("File", "SHA-256"), tuple(rows), raw=True))
     return Section("files", "Files and checksums", state, summary, tuple(blocks))

@@ -1,12 +1,15 @@
 """The reference: what the network itself computes, or golden vectors that it left."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from converter.errors import UsageError
 from converter.folder.golden import Golden
+from converter.folder.listing import CheckpointEntry, checkpoint_entry
 from converter.proof.comparison import Comparison
 from converter.proof.feeds import Feed, feeds_of
 from converter.spec.model import TrackerModels
@@ -24,41 +27,45 @@ SEED = 0
 
 
 @dataclass(frozen=True)
-class Reference:
-    """Where the right outputs come from: one of the two is there.
+class NetworkReference:
+    """The network with the trained weights."""
 
-    Attributes:
-        network: with the trained weights.
-        golden: vectors of all sizes.
-    """
-
-    network: "LoadedNetwork | None" = None
-    golden: Golden | None = None
+    network: "LoadedNetwork"
 
     @property
     def about(self) -> str:
-        """In a line."""
-        if self.network:
-            return f"{self.network.about}, weights of {self.network.checkpoint.file}"
+        """Who computes the right outputs, in a line."""
+        return f"{self.network.about}, weights of {self.network.checkpoint.file}"
+
+    @property
+    def checkpoint(self) -> CheckpointEntry:
+        return checkpoint_entry(self.network.checkpoint)
+
+
+@dataclass(frozen=True)
+class GoldenReference:
+    """Golden vectors of all sizes."""
+
+    golden: Golden
+
+    @property
+    def about(self) -> str:
+        """Where the right outputs are, and who computed them, in a line."""
         return f"golden vectors in {self.golden.folder}: {self.golden.index.reference}"
 
     @property
-    def checkpoint(self) -> dict[str, str | None]:
-        """File and sha256 of the weights behind it."""
-        if self.network:
-            return {"file": self.network.checkpoint.file, "sha256": self.network.checkpoint.sha256}
-        return {key: self.golden.index.checkpoint.get(key) for key in ("file", "sha256")}
+    def checkpoint(self) -> CheckpointEntry:
+        """Of the weights behind them."""
+        return self.golden.index.checkpoint
 
 
-def reference_of(options: VerifyOptions, subject: Subject) -> Reference:
-    """The network, or golden vectors where no checkpoint is given.
+Reference = NetworkReference | GoldenReference
 
-    Raises:
-        UsageError: when there is nothing to compare with.
-        ConverterError: when the network or the vectors cannot be used.
+
+def network_reference(options: VerifyOptions, subject: Subject) -> NetworkReference:
+    """Raises:
+    ConverterError: when the network cannot be built or loaded.
     """
-    if options.checkpoint is None:
-        return Reference(golden=_golden_reference(options, subject))
     from converter.network.load import load_network
 
     tracker = subject.tracker
@@ -68,7 +75,23 @@ def reference_of(options: VerifyOptions, subject: Subject) -> Reference:
             "%s is not the file that was exported (%s): its sha256 differs",
             *(options.checkpoint, subject.manifest.checkpoint.file),
         )
-    return Reference(network=network)
+    return NetworkReference(network)
+
+
+def golden_reference(options: VerifyOptions, subject: Subject) -> GoldenReference:
+    """Raises:
+    UsageError: when there are no golden vectors, or new answers of the network are asked for.
+    VerificationError: when they were changed.
+    """
+    for option, given in (("--image", options.images), ("--seed", options.seed is not None)):
+        if given:
+            raise UsageError(f"{option} wants new answers of the network: pass --resume CHECKPOINT")
+    golden = golden_of(options, subject)
+    if golden is None:
+        raise UsageError(
+            "nothing to compare with: pass --resume CHECKPOINT, or --golden DIR (lt-export --golden writes it)"
+        )
+    return GoldenReference(golden)
 
 
 def network_feeds(options: VerifyOptions, subject: Subject, tracker: TrackerModels) -> list[Feed]:
@@ -83,7 +106,7 @@ def network_feeds(options: VerifyOptions, subject: Subject, tracker: TrackerMode
 
 
 def compared_with_network(
-    options: VerifyOptions, subject: Subject, reference: Reference, feeds: Sequence[Sequence[Feed]]
+    options: VerifyOptions, subject: Subject, network: "LoadedNetwork", feeds: Sequence[Sequence[Feed]]
 ) -> list[Comparison]:
     """What is compared at every size.
 
@@ -92,7 +115,7 @@ def compared_with_network(
     """
     from converter.network.reference import reference_outputs
 
-    tolerances, module = subject.tolerances(options), reference.network.module
+    tolerances, module = subject.tolerances(options), network.module
     return [
         _comparison(subject, tracker, given, reference_outputs(module, tracker, given), tolerances)
         for tracker, given in zip(subject.trackers, feeds, strict=True)
@@ -118,18 +141,10 @@ def compared_with_golden(options: VerifyOptions, subject: Subject, golden: Golde
 
 
 def _comparison(
-    subject: Subject, tracker: TrackerModels, feeds: Sequence[Feed], outputs: Sequence, tolerances: dict[str, Tolerance]
+    subject: Subject,
+    tracker: TrackerModels,
+    feeds: Sequence[Feed],
+    outputs: Sequence[Mapping[str, np.ndarray]],
+    tolerances: dict[str, Tolerance],
 ) -> Comparison:
     return Comparison(tracker, tuple(feeds), tuple(outputs), tolerances, tracker.network.tie(subject.precision))
-
-
-def _golden_reference(options: VerifyOptions, subject: Subject) -> Golden:
-    for option, given in (("--image", options.images), ("--seed", options.seed is not None)):
-        if given:
-            raise UsageError(f"{option} wants new answers of the network: pass --resume CHECKPOINT")
-    golden = golden_of(options, subject)
-    if golden is None:
-        raise UsageError(
-            "nothing to compare with: pass --resume CHECKPOINT, or --golden DIR (lt-export --golden writes it)"
-        )
-    return golden

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from converter.folder.exported import FileProblem, describe
-from converter.folder.listing import GENERATOR, SCHEMA_VERSION
+from converter.folder.listing import GENERATOR, SCHEMA_VERSION, CheckpointEntry
 from converter.proof.histogram import Histogram
 from converter.proof.verify import Report
 from converter.report.blocks import Section
@@ -23,20 +23,11 @@ class CheckResult(Protocol):
     def failure(self) -> str:
         """Why it did not, in a line."""
 
-    def as_dict(self) -> Any:
+    def as_dict(self) -> object:
         """For the JSON."""
 
     def section(self) -> Section:
         """For people."""
-
-
-@dataclass(frozen=True)
-class Missing:
-    """Graphs that a format lacks for a whole tracker at one template and search size."""
-
-    format: str
-    graphs: tuple[str, ...]
-    sizes: tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -83,7 +74,6 @@ class VerifyResult:
         subject: what was verified.
         files: model files that are not as the manifest says.
         checksums: path -> sha256 of the models' files before they were run, None for a missing one.
-        missing: graphs of the tracker that are not there.
         reference: who computed the right outputs; ``weights`` are those behind it.
         checks: what was asked for besides, by the name of its JSON key.
         problems: what failed, a phrase each.
@@ -95,9 +85,8 @@ class VerifyResult:
     subject: Subject
     files: tuple[FileProblem, ...]
     checksums: Mapping[Path, str | None]
-    missing: tuple[Missing, ...]
     reference: str
-    weights: Mapping[str, str | None]
+    weights: CheckpointEntry
     verification: Verification
     checks: Mapping[str, CheckResult]
     problems: tuple[str, ...]
@@ -128,10 +117,11 @@ class VerifyResult:
             "models": [describe(model, self.subject.folder, self.checksums) for model in tracker.models],
             "files": {"status": self.files_status, "problems": [problem.as_dict() for problem in self.files]},
             "missing": [
-                {"format": each.format, "graphs": list(each.graphs), "sizes": list(each.sizes)} for each in self.missing
+                {"format": each.format, "graphs": list(each.graphs), "sizes": list(each.sizes)}
+                for each in self.subject.missing
             ],
             "reference": self.reference,
-            "resume": dict(self.weights),
+            "resume": self.weights.model_dump(include={"file", "sha256"}),
             "verification": self.verification.as_dict(),
             "histograms": [histogram.as_dict() for histogram in self.verification.histograms],
             **{name: check.as_dict() for name, check in self.checks.items()},

@@ -1,77 +1,111 @@
-"""What lt-verify does beside the proof when it is asked: layers, a clip, a device's dumps, half precision."""
+"""What lt-verify does beside the proof when it is asked: layers, a clip, a device's dumps, half precision, ARM."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from converter.checks.arm.root import ArmRoot
+from converter.checks.arm.run import Answered, ArmRun, check_arm
+from converter.checks.arm.section import ArmSection
+from converter.checks.clip.crops import crop_feed
+from converter.checks.clip.report import ClipReport
+from converter.checks.clip.run import run_clip
+from converter.checks.clip.tracks import check_tracks, write_tracks
+from converter.checks.dumps.diagnose import diagnose_dumps
+from converter.checks.dumps.report import DumpsReport
+from converter.checks.half.report import HalfReport
+from converter.checks.layers.walk import walk_layers
+from converter.checks.layers.walks import Walks
 from converter.errors import UsageError
 from converter.formats.format import format_of
 from converter.formats.isolated import IsolatedRunner
-from converter.proof.comparison import Comparison
+from converter.proof.boxes import Box, check_box, parse_box
+from converter.proof.chain import Arrays, GraphModel
 from converter.proof.feeds import Feed
-from converter.spec.model import Model, TrackerModels
-from converter.spec.options import VerifyOptions
+from converter.spec.model import TrackerModels
+from converter.spec.options import ArmOptions, VerifyOptions
+from converter.track.annotate import check_annotate
+from converter.track.frames import Clip, open_clip
 from converter.util.stages import Stages
-from converter.verifying.golden import check_golden, golden_at, golden_of, write_arm_vectors
-from converter.verifying.reference import Reference
-from converter.verifying.subject import Subject
+from converter.verifying.golden import check_golden, golden_at, golden_of
+from converter.verifying.reference import GoldenReference, NetworkReference
+from converter.verifying.result import CheckResult
+from converter.verifying.run import Run
+from converter.verifying.vectors import write_arm_vectors
 
 if TYPE_CHECKING:
-    from converter.checks.layers.walks import Walks
+    from converter.network.load import LoadedNetwork
+    from converter.network.reference import TorchModel
 
-Runners = Mapping[Model, IsolatedRunner]
+
+def asked(
+    run: Run, clip: "OpenedClip | None", root: ArmRoot | None, failed: frozenset[str], stages: Stages
+) -> dict[str, Callable[[], CheckResult]]:
+    """What was asked for, by its key in the JSON, in the order in which it is done.
+
+    Args:
+        root: of the emulated ARM cpu.
+        failed: formats whose models do not run.
+    """
+    options, looks = run.options, dict[str, Callable[[], CheckResult]]()
+    formats = [format for format in run.subject.whole if format not in failed]
+    if options.layers:
+        looks["layers"] = partial(layers, run)
+    if options.dumps:
+        looks["dumps"] = partial(dumps, run, options.dumps)
+    if clip and formats:
+        looks["clip"] = partial(track, run, clip, formats)
+    if options.fp16:
+        looks["fp16"] = partial(half, run)
+    if options.arm and root:
+        looks["arm"] = partial(arm, run, options.arm, root, stages)
+    return looks
 
 
-def layers(subject: Subject, reference: Reference, comparison: Comparison) -> "Walks":
+def layers(run: Run) -> Walks:
     """Every graph beside the network, layer by layer, on the last of the inputs (a real crop where there is one)."""
-    from converter.checks.layers.walk import walk_layers
-    from converter.checks.layers.walks import Walks
-
+    comparison, module = run.comparison, run.network.module
     known = {**comparison.outputs[-1], **comparison.feeds[-1].tensors}
     walks = []
     for model in comparison.tracker.models:
-        paths = model.paths(subject.folder)
+        paths = model.paths(run.subject.folder)
         if any(not path.is_file() for path in paths):
             continue
         feed = {tensor.meaning: known[tensor.meaning] for tensor in model.graph.inputs}
         tolerance = comparison.tolerances[model.graph.outputs[0].meaning]
         runner = IsolatedRunner(model.format, paths, model.graph, inner=True)
         try:
-            module = reference.network.module
             walks.append(walk_layers(module, model.graph, model.format, paths, runner, feed, tolerance))
         finally:
             runner.stop()
     return Walks(tuple(walks))
 
 
-def torch_model(reference: Reference, tracker: TrackerModels):
+def torch_model(network: "LoadedNetwork", tracker: TrackerModels) -> "TorchModel":
     """The network as a tracker uses it."""
     from converter.network.reference import TorchModel
 
-    return TorchModel.of(reference.network.module, tracker)
+    return TorchModel.of(network.module, tracker)
 
 
-def clip(options: VerifyOptions, subject: Subject, reference: Reference, formats: Sequence[str], opened: "OpenedClip"):
+def track(run: Run, opened: "OpenedClip", formats: Sequence[str]) -> ClipReport:
     """The clip tracked with the network and with the models of some formats, in this process for a fair speed.
 
     Raises:
         ConverterError: when a procedure does not fit or nothing can be written.
     """
-    from converter.checks.clip.run import run_clip
-    from converter.checks.clip.tracks import write_tracks
-    from converter.proof.chain import GraphModel
-
-    tracker = subject.tracker
+    options, tracker = run.options, run.subject.tracker
     candidates = {}
     for format in formats:
         models = tracker.of(format)
-        runners = {model: format_of(format).load(model.paths(subject.folder), model.graph) for model in models}
+        runners = {model: format_of(format).load(model.paths(run.subject.folder), model.graph) for model in models}
         candidates[format] = GraphModel(models, runners)
     result = run_clip(
-        *(opened.clip, opened.box, torch_model(reference, tracker), candidates),
+        *(opened.clip, opened.box, torch_model(run.network, tracker), candidates),
         *(tracker.network, tracker.dimensions, options.min_iou, options.annotate),
     )
     if options.tracks:
@@ -79,73 +113,59 @@ def clip(options: VerifyOptions, subject: Subject, reference: Reference, formats
     return result
 
 
-def dumps(options: VerifyOptions, subject: Subject, reference: Reference, comparison: Comparison, runners: Runners):
+def dumps(run: Run, folder: Path) -> DumpsReport:
     """What a device wrote beside the golden vectors."""
-    from converter.checks.dumps.diagnose import diagnose_dumps
-
-    tracker = subject.tracker
-    golden = reference.golden or golden_of(options, subject)
+    tracker = run.subject.tracker
+    compared = run.reference.golden if isinstance(run.reference, GoldenReference) else None
+    golden = compared or golden_of(run.options, run.subject)
     if golden is None:
         raise UsageError("--dumps wants the golden vectors that the device was given: --golden DIR, or in the export")
     golden = golden_at(golden, tracker)
-    if reference.golden is None:  # the reference's own were looked at before anything was compared with them
-        check_golden(golden, subject, tracker)
+    if compared is None:  # the reference's own were looked at before anything was compared with them
+        check_golden(golden, run.subject, tracker)
     names = {
         f"{model.graph.name}/{tensor.name}": tensor.meaning
         for model in tracker.models
         for tensor in (*model.graph.inputs, *model.graph.outputs)
     }
-    run = _run(subject, reference, runners)
-    return diagnose_dumps(options.dumps, golden, comparison.tolerances, tracker.network.preprocess, run, names)
+    tolerances, preprocess = run.comparison.tolerances, tracker.network.preprocess
+    return diagnose_dumps(folder, golden, tolerances, preprocess, _answering(run), names)
 
 
-def _run(subject: Subject, reference: Reference, runners: Runners):
+def _answering(run: Run) -> Callable[[dict[str, np.ndarray]], Arrays] | None:
     """Images to every tensor: by the network, or by the models of one format where there is no checkpoint."""
-    from converter.proof.chain import GraphModel
-
-    tracker = subject.tracker
-    if reference.network:
+    tracker = run.subject.tracker
+    if isinstance(run.reference, NetworkReference):
         from converter.network.reference import TorchReference
 
-        return TorchReference.of(reference.network.module, tracker).infer
-    if not tracker.formats:
+        return TorchReference.of(run.network.module, tracker).infer
+    if not tracker.formats or tracker.formats[0] not in run.subject.whole:
         return None
-    format = tracker.formats[0]
-    if format in subject.missing[0]:
-        return None
-    model = GraphModel(tracker.of(format), runners)
+    model = GraphModel(tracker.of(tracker.formats[0]), run.runners)
 
-    def run(images: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    def answer(images: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         model.template(images["z"], images.get("z_mask"))
         return model.track(images["x"], images.get("x_mask"))
 
-    return run
+    return answer
 
 
-def half(subject: Subject, comparison: Comparison, runners: Runners):
+def half(run: Run) -> HalfReport:
     """What half precision would do to the ncnn models."""
     from converter.checks.half.analysis import fp16_report
 
-    return fp16_report(subject.folder, comparison, runners)
+    return fp16_report(run.subject.folder, run.comparison, run.runners)
 
 
-def arm(
-    options: VerifyOptions,
-    subject: Subject,
-    reference: Reference,
-    comparison: Comparison,
-    root: ArmRoot,
-    stages: Stages,
-):
+def arm(run: Run, asked: ArmOptions, root: ArmRoot, stages: Stages) -> ArmSection:
     """The ncnn models on the emulated ARM cpu; its answers become golden vectors where they are asked for."""
-    from converter.checks.arm.run import Answered, ArmRun, check_arm
-
     answered: list[Answered] = []
-    section = check_arm(ArmRun(root, options.arm, subject.folder, [comparison]), stages, answered.append)
-    if section and options.golden_from != "torch":
+    section = check_arm(ArmRun(root, asked, run.subject.folder, [run.comparison]), stages, answered.append)
+    target = run.options.write_golden
+    if section and target and run.options.golden_from != "torch":
         with stages("golden") as notes:
-            write_arm_vectors(options, subject, reference.network, comparison, section, answered)
-            notes.append(str(options.write_golden))
+            write_arm_vectors(run, target, section, answered)
+            notes.append(str(target))
     return section
 
 
@@ -153,15 +173,12 @@ def arm(
 class OpenedClip:
     """A clip that can be read, and a box that lies in it."""
 
-    clip: Any
-    box: Any
+    clip: Clip
+    box: Box
 
-    def feed(self, reference: Reference, tracker: TrackerModels) -> Feed | None:
+    def feed(self, network: "LoadedNetwork", tracker: TrackerModels) -> Feed | None:
         """Its first crops, to compare on."""
-        from converter.checks.clip.crops import crop_feed
-
-        model = torch_model(reference, tracker)
-        return crop_feed(self.clip, self.box, model, tracker.network, tracker.dimensions)
+        return crop_feed(self.clip, self.box, torch_model(network, tracker), tracker.network, tracker.dimensions)
 
 
 def opened_clip(options: VerifyOptions) -> OpenedClip | None:
@@ -179,16 +196,11 @@ def opened_clip(options: VerifyOptions) -> OpenedClip | None:
         raise UsageError("--clip tracks with the network beside the models: pass --resume CHECKPOINT")
     if options.box is None:
         raise UsageError("--clip wants the target in the first frame: pass --box x,y,w,h")
-    from converter.checks.clip.tracks import check_tracks
-    from converter.proof.boxes import check_box, parse_box
-    from converter.track.annotate import check_annotate
-    from converter.track.frames import open_clip
-
     box = parse_box(options.box)
-    found = open_clip(options.clip)
-    check_box(box, found.size)
+    clip = open_clip(options.clip)
+    check_box(box, clip.size)
     if options.annotate:
-        check_annotate(options.annotate, found)
+        check_annotate(options.annotate, clip)
     if options.tracks:
         check_tracks(options.tracks)
-    return OpenedClip(found, box)
+    return OpenedClip(clip, box)

@@ -8,6 +8,7 @@ from pathlib import Path
 from converter.errors import UsageError
 from converter.families.dimensions import dimensions_of
 from converter.folder.exported import models_of
+from converter.folder.loose import loose_models, parse_rename
 from converter.folder.manifest import Manifest, read_manifest
 from converter.formats.format import format_names
 from converter.spec.dimensions import Dimensions
@@ -19,6 +20,15 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
+class Missing:
+    """Graphs that a format lacks for a whole tracker at one template and search size."""
+
+    format: str
+    graphs: tuple[str, ...]
+    sizes: tuple[int, int]
+
+
+@dataclass(frozen=True)
 class Subject:
     """What is verified.
 
@@ -26,18 +36,24 @@ class Subject:
         manifest: None for models that came without one.
         folder: where the models' files are.
         trackers: the models at every size that they serve, the sizes of the options first.
-        missing: for each tracker, format -> the graphs that it lacks for a whole one; only formats that lack some.
+        missing: what formats lack for a whole tracker, at every size.
     """
 
     manifest: Manifest | None
     folder: Path
     trackers: tuple[TrackerModels, ...]
-    missing: tuple[Mapping[str, tuple[str, ...]], ...]
+    missing: tuple[Missing, ...] = ()
 
     @property
     def tracker(self) -> TrackerModels:
         """At the first of the sizes."""
         return self.trackers[0]
+
+    @property
+    def whole(self) -> list[str]:
+        """Formats that have a whole tracker at the first of the sizes."""
+        lacking = {each.format for each in self.missing if each.sizes == self.tracker.network.sizes}
+        return [format for format in self.tracker.formats if format not in lacking]
 
     @property
     def precision(self) -> str:
@@ -78,8 +94,14 @@ def _exported(options: VerifyOptions, folder: Path) -> Subject:
         dimensions = dimensions_of(network, options.stride)
         models = models_of(folder, manifest, network, _declared(network, dimensions), options.formats)
         trackers.append(TrackerModels(network, dimensions, tuple(models)))
-    missing = tuple(tracker.missing({**dict.fromkeys(tracker.formats), **splits}) for tracker in trackers)
-    return Subject(manifest, folder, tuple(trackers), missing)
+    missing = [each for tracker in trackers for each in _missing(tracker, splits)]
+    return Subject(manifest, folder, tuple(trackers), tuple(missing))
+
+
+def _missing(tracker: TrackerModels, splits: Mapping[str, str | None]) -> tuple[Missing, ...]:
+    """What formats lack for a whole tracker of their split, where that is known, or of any."""
+    lacking = tracker.missing({**dict.fromkeys(tracker.formats), **splits})
+    return tuple(Missing(format, graphs, tracker.network.sizes) for format, graphs in lacking.items())
 
 
 def _declared(network: NetworkSpec, dimensions: Dimensions) -> dict[str, TensorSpec]:
@@ -89,8 +111,6 @@ def _declared(network: NetworkSpec, dimensions: Dimensions) -> dict[str, TensorS
 
 
 def _loose(options: VerifyOptions) -> Subject:
-    from converter.folder.loose import loose_models, parse_rename
-
     network = options.network
     meanings = sorted(network.tensors)
     renames = [parse_rename(text, network.graphs, meanings) for text in options.rename]
@@ -107,7 +127,7 @@ def _loose(options: VerifyOptions) -> Subject:
     models = loose_models(options.loose, specs_for, network.template_size, sizes, renames)
     searched = {tensor.shape[-1] for model in models for tensor in model.graph.inputs if tensor.meaning == "x"}
     tracker = TrackerModels(*tried[searched.pop() if searched else list(tried)[-1]], tuple(models))
-    return Subject(None, Path(), (tracker,), (tracker.missing({models[0].format: split}),))
+    return Subject(None, Path(), (tracker,), _missing(tracker, {models[0].format: split}))
 
 
 def _split_with(network: NetworkSpec, names: Sequence[str]) -> str:

@@ -127,7 +127,7 @@ def test_one_graph_alone_is_verified_alone(renamed, tiny):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--init", "a.tflite"], "--init a.tflite: expected a .param or an .onnx file"),
+        (["--init", "a.tflite"], "--init a.tflite: expected a file whose name ends in .param or .onnx"),
         (["--init", "a.param"], "--init a.param: no such file"),
         (["--init", "lonely.param"], "--init lonely.param: no lonely.bin beside it"),
         (["--update", "init.param", "--neck-head", "init.param"], "expected the graphs of one split"),

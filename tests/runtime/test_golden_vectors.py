@@ -11,7 +11,10 @@ from converter.checks.dumps.diagnose import diagnose_dumps
 from converter.errors import ArchitectureError, ConversionError, UsageError
 from converter.families.dimensions import dimensions_of
 from converter.families.family import family_of
-from converter.folder.golden import GoldenCase, golden_header, read_golden, write_golden
+from converter.folder.golden import read_golden
+from converter.folder.golden_index import GoldenHeader
+from converter.folder.golden_writer import GoldenCase, write_golden
+from converter.folder.listing import CheckpointEntry, preprocess_entry, tracker_entry
 from converter.network.demo import seeded_state
 from converter.network.reference import TorchReference
 from converter.network.trace import intermediates, run_mode
@@ -51,15 +54,17 @@ class Setup:
             for path in paths
         }
         self.answers = [self.reference.infer(feed.tensors) for feed in self.feeds]
-        about = {
-            "arch": arch,
-            "path_name": path_name,
-            "checkpoint": {"file": "a.pth"},
-            "preprocess": {"colour_order": "RGB", "on_0_1": self.spec.preprocess.model_dump(include={"mean", "std"})},
-            "tracker": {"stride": dimensions.stride, "search_size": self.spec.search_size, **self.spec.tracker},
-        }
         self.tolerances = self.spec.tolerances["fp32"]
-        header = golden_header(about, "torch", "fp32", self.tolerances)
+        header = GoldenHeader(
+            arch=arch,
+            path_name=path_name,
+            checkpoint=CheckpointEntry(file="a.pth"),
+            reference="torch",
+            preprocess=preprocess_entry(self.spec.preprocess),
+            tracker=tracker_entry(self.spec, dimensions),
+            precision="fp32",
+            tolerances=self.tolerances,
+        )
         inner = intermediates(self.network, self.graphs, self.feeds, self.answers, self.spec.intermediates)
         (folder / "golden").mkdir()
         triples = zip(self.feeds, self.answers, inner, strict=True)

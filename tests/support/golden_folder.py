@@ -2,7 +2,10 @@
 
 import numpy as np
 
-from converter.folder.golden import GoldenCase, read_golden, write_golden
+from converter.folder.golden import read_golden
+from converter.folder.golden_index import GoldenHeader
+from converter.folder.golden_writer import GoldenCase, write_golden
+from converter.folder.listing import CheckpointEntry, TrackerEntry, preprocess_entry
 from converter.proof.feeds import Feed
 from converter.spec.network import GraphSpec, Preprocess, TensorSpec, Tolerance
 
@@ -18,22 +21,16 @@ PREPROCESS = Preprocess(
     colour_order="RGB", pixel_range=[0.0, 1.0], mean=[0.485, 0.456, 0.406], std=[0.229, 0.224, 0.225]
 )
 TOLERANCES = dict.fromkeys(("zf", "xf", "cls", "reg"), Tolerance(rtol=1e-4))
-HEADER = {
-    "arch": "A",
-    "path_name": "p",
-    "checkpoint": {"file": "a.pth", "sha256": "00", "epoch": 1},
-    "reference": "a made-up tracker",
-    "preprocess": {
-        "colour_order": "RGB",
-        "pixel_range": [0, 255],
-        "mean": [123.675, 116.28, 103.53],
-        "std": [58.395, 57.12, 57.375],
-        "on_0_1": {"mean": PREPROCESS.mean, "std": PREPROCESS.std},
-    },
-    "tracker": {"stride": 16, "cls": "logit", "search_size": 20},
-    "precision": "fp32",
-    "tolerances": {name: tolerance.model_dump() for name, tolerance in TOLERANCES.items()},
-}
+HEADER = GoldenHeader(
+    arch="A",
+    path_name="p",
+    checkpoint=CheckpointEntry(file="a.pth", sha256="00", epoch=1),
+    reference="a made-up tracker",
+    preprocess=preprocess_entry(PREPROCESS),
+    tracker=TrackerEntry(stride=16, template_size=10, search_size=20, cls="logit"),
+    precision="fp32",
+    tolerances=TOLERANCES,
+)
 
 
 def tensor(meaning, name=None):
@@ -110,10 +107,10 @@ def inner(answer):
     }
 
 
-def make_golden(folder, feeds, graphs=TWO, **header):
+def make_golden(folder, feeds, graphs=TWO):
     """Golden vectors of the made-up tracker."""
     folder.mkdir(parents=True, exist_ok=True)
     answers = [run(feed.tensors) for feed in feeds]
     cases = [GoldenCase(graphs, feed, answer, inner(answer)) for feed, answer in zip(feeds, answers, strict=True)]
-    write_golden(folder, {**HEADER, **header}, cases)
+    write_golden(folder, HEADER, cases)
     return read_golden(folder)

@@ -1,11 +1,28 @@
 """A place to publish in, for the tests of publishing."""
 
 import hashlib
-import json
 import tempfile
 from pathlib import Path
 
+from converter.folder.listing import Listing
 from converter.folder.workspace import Workspace
+
+
+class Listed(Listing):
+    """The least that a manifest says."""
+
+    graphs: list[dict]
+    extra_files: tuple = ()
+
+    def checksums(self):
+        return {file["name"]: file["sha256"] for graph in self.graphs for file in graph["files"]}
+
+
+def listing(files):
+    """What lists files of these contents, by name."""
+    entries = [{"name": name, "sha256": hashlib.sha256(data).hexdigest()} for name, data in files.items()]
+    generator = {"name": "lighttrack-export"}
+    return Listed.model_validate({"schema_version": 1, "generator": generator, "graphs": [{"files": entries}]})
 
 
 class Place:
@@ -37,20 +54,11 @@ class Place:
     def write_old_export(self, target=None):
         target = target or self.out
         self.write(target, self.old)
-        (target / "manifest.json").write_text(json.dumps(self.manifest(self.old)))
-
-    def manifest(self, files):
-        listed = [{"name": name, "sha256": hashlib.sha256(data).hexdigest()} for name, data in files.items()]
-        return {
-            "schema_version": 1,
-            "generator": {"name": "lighttrack-export"},
-            "graphs": [{"files": listed}],
-            "extra_files": [],
-        }
+        (target / "manifest.json").write_text(listing(self.old).text())
 
     def export(self, target=None):
         with Workspace(target or self.out) as workspace:
-            workspace.publish(self.write(workspace.folder, self.new), self.manifest(self.new))
+            workspace.publish(self.write(workspace.folder, self.new), listing(self.new))
 
     def contents(self):
         """Every path in the place, with the bytes of every file."""

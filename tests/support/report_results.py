@@ -18,6 +18,7 @@ from converter.checks.half.report import HalfReport, LayerReport
 from converter.checks.layers.walk import FirstBad, LayerRow, LayerWalk
 from converter.checks.layers.walks import Walks
 from converter.folder.exported import FileProblem
+from converter.folder.listing import CheckpointEntry
 from converter.folder.manifest import Manifest
 from converter.proof.compare import Decision, OutputReport, compare
 from converter.proof.histogram import Histogram
@@ -69,7 +70,7 @@ def subject(manifest: bool = True, names_from: str = "manifest") -> Subject:
         for graph in NETWORK.graph_specs("two", DIMENSIONS)
     )
     tracker = TrackerModels(NETWORK, DIMENSIONS, models)
-    return Subject(_manifest(models) if manifest else None, EXPORT, (tracker,), ({},))
+    return Subject(_manifest(models) if manifest else None, EXPORT, (tracker,))
 
 
 def _manifest(models: tuple[Model, ...]) -> Manifest:
@@ -130,9 +131,8 @@ def result(**more) -> VerifyResult:
         "subject": about,
         "files": (),
         "checksums": dict.fromkeys(paths, "ab12" * 16),
-        "missing": (),
         "reference": "unpatched template() and track(), weights of LightTrackM.pth",
-        "weights": {"file": "LightTrackM.pth", "sha256": "37c3" * 16},
+        "weights": CheckpointEntry(file="LightTrackM.pth", sha256="37c3" * 16),
         "verification": verification(*checks()),
         "checks": asked,
         "problems": tuple(one.failure() for one in asked.values() if not one),

@@ -48,7 +48,7 @@ def diagnose_dumps(
     """
     reference = Reference(golden)
     dumps, others = load_dumps(folder, reference, names or {})
-    faults = value_faults(golden.index.tracker)
+    faults = value_faults(golden.index.tracker.model_dump())
     runs = Runs(run, most_runs)
 
     def search(case: str, of: Sequence[Dump]) -> CaseSearch:

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from converter.spec.options import ArmOptions
 
 RUNTIME: Final = "ncnn-arm64"
-HOST_RUNTIMES = {"ncnn": "ncnn", "onnxruntime": "onnx"}  # and the format that each runs
 DEFAULT_INPUTS = 2
 _option = partial(option, panel=f"Emulated ARM (--runtime {RUNTIME})")
 

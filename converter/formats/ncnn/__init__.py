@@ -1,12 +1,18 @@
 """ncnn: a graph as text and its weights beside it, made by pnnx."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pydantic import JsonValue
+
+from converter.errors import UsageError
 from converter.formats.format import Conversion, Format, Job, Shapes
+from converter.formats.ncnn.release import SHAPE_EXPRESSIONS, oldest_release
 from converter.proof.runner import Runner
 from converter.spec.network import GraphSpec
+from converter.spec.options import ExportOptions
 
 PACKAGES = ("pnnx", "ncnn")
 
@@ -22,10 +28,10 @@ def _start(job: Job) -> Conversion:
     )
 
 
-def _load(files: tuple[Path, ...], graph: GraphSpec) -> Runner:
+def _load(files: tuple[Path, ...], graph: GraphSpec, threads: int = 1, half: bool = False) -> Runner:
     from converter.formats.ncnn.runner import NcnnRunner
 
-    return NcnnRunner(*files, graph)
+    return NcnnRunner(*files, graph, threads=threads, half=half)
 
 
 def _load_inner(files: tuple[Path, ...], graph: GraphSpec) -> Any:
@@ -41,10 +47,27 @@ def _interface(files: tuple[Path, ...]) -> tuple[Shapes, Shapes]:
     return graph.input_shapes(), dict.fromkeys(graph.output_blobs())
 
 
+def _check(options: ExportOptions) -> None:
+    if options.dynamic_search and options.oldest_ncnn and options.oldest_ncnn < SHAPE_EXPRESSIONS:
+        raise UsageError(
+            f"--dynamic-search: ncnn {options.oldest_ncnn} is too old for it, expected {SHAPE_EXPRESSIONS} or "
+            "later; give it a model for each --search-size, or pass --oldest-ncnn of the runtime it will have"
+        )
+
+
+def _described(options: ExportOptions, models: Sequence[tuple[Path, ...]]) -> dict[str, JsonValue]:
+    from converter.formats.ncnn.param import load_param
+
+    releases = [oldest_release(load_param(param)) for param, _ in models]
+    known = [release for release in releases if release is not None]
+    return {"oldest_ncnn": max(known) if known and len(known) == len(releases) else None}
+
+
 FORMAT = Format(
     name="ncnn",
     runtime="ncnn on the CPU, fp32",
     packages=PACKAGES,
+    split="two",
     suffixes=(".param", ".bin"),
     legal=re.compile(r"[!#-<>-~]{1,255}"),  # read as a word of at most 255 bytes; pnnx quotes texts
     rule="1 to 255 characters of printable ASCII without blank, quote or =",
@@ -54,4 +77,8 @@ FORMAT = Format(
     load_inner=_load_inner,
     interface=_interface,
     needed=lambda options: PACKAGES,
+    described=_described,
+    check=_check,
+    half=True,
+    part_of_graph=True,
 )

@@ -22,10 +22,10 @@ def _start(job: Job) -> Conversion:
     )
 
 
-def _load(files: tuple[Path, ...], graph: GraphSpec) -> Runner:
+def _load(files: tuple[Path, ...], graph: GraphSpec, threads: int = 1, half: bool = False) -> Runner:
     from converter.formats.onnx.runner import OnnxRunner
 
-    return OnnxRunner(*files, graph)
+    return OnnxRunner(*files, graph, threads=threads)
 
 
 def _load_inner(files: tuple[Path, ...], graph: GraphSpec) -> Any:
@@ -48,6 +48,7 @@ FORMAT = Format(
     name="onnx",
     runtime="onnxruntime on the CPU",
     packages=PACKAGES,
+    split="three",
     suffixes=(".onnx",),
     legal=re.compile(r"[!#-<>-~]+"),  # as ncnn, without a limit
     rule="printable ASCII without blank, quote or =",
@@ -57,4 +58,5 @@ FORMAT = Format(
     load_inner=_load_inner,
     interface=_interface,
     needed=_needed,
+    described=lambda options, models: {"opset": options.opset, "simplified": options.simplify},
 )

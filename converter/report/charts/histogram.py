@@ -1,7 +1,7 @@
 """How errors are spread."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from converter.report.charts.parts import level, name_of
 from converter.report.svg import Frame, Scale, decade, drawing, element, label
@@ -28,7 +28,7 @@ def histogram(key: str, title: str, counts: Sequence[int], first_decade: int, al
     for power in range(first_decade, last + 1, 2):
         text = "0" if power == first_decade else decade(power)
         parts.append(_small(text, place(power), frame.bottom + 14))
-    parts.append(_small("|Δ| / range; bars: % of values", (frame.left + frame.right) / 2, HEIGHT - 5))
+    parts.append(_small("|Δ| / range; bars: % of values", frame.middle, HEIGHT - 5))
     if edge is not None:
         x = place(edge)
         parts.append(element("line", x1=x, x2=x, y1=frame.top - 30, y2=frame.bottom, class_="limit"))
@@ -37,7 +37,7 @@ def histogram(key: str, title: str, counts: Sequence[int], first_decade: int, al
     return drawing(key, title, _about(counts, first_decade, allowed), WIDTH, HEIGHT, parts)
 
 
-def _bars(frame, place, counts, first_decade, edge):
+def _bars(frame: Frame, place: Scale, counts: Sequence[int], first_decade: int, edge: float | None) -> Iterable[str]:
     """One for every decade that has values, however few; its share over it."""
     step = frame.width / max(1, len(counts))
     for index, number in enumerate(counts):
@@ -52,11 +52,11 @@ def _bars(frame, place, counts, first_decade, edge):
         yield _small(text, left + step / 2, frame.bottom - tall - 3)
 
 
-def _small(text, x, y, anchor="middle"):
+def _small(text: str, x: float, y: float, anchor: str = "middle") -> str:
     return label(text, x, y, class_="small", text_anchor=anchor)
 
 
-def _about(counts, first_decade, allowed):
+def _about(counts: Sequence[int], first_decade: int, allowed: float | None) -> str:
     parts = []
     for index, number in enumerate(counts):
         if number:

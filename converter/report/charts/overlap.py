@@ -8,15 +8,13 @@ from converter.report.charts.parts import (
     NARROW,
     SMALL,
     WIDE,
+    Axes,
     Values,
     level,
-    lines,
-    marked,
     name_of,
-    numbers,
     thinned,
 )
-from converter.report.svg import Frame, Scale, drawing, element, label, round_steps, shortened
+from converter.report.svg import drawing, element, label, round_steps, shortened
 from converter.report.text import count, overlap
 
 SIZES = {"w": (WIDE, 250), "n": (NARROW, 250)}
@@ -31,7 +29,7 @@ def overlaps(
     limits: Sequence[tuple[str, float]],
     stopped: str | None = None,
     low: float | None = None,
-) -> tuple[str, str]:
+) -> tuple[str, ...]:
     """Intersection over union, frame by frame, for wide screens and for phones.
 
     Of a long clip every point is the smallest of several frames, so that no dip is lost.
@@ -42,9 +40,32 @@ def overlaps(
         stopped: where the model gave up.
         low: end of the axis, to draw several alike.
     """
-    return tuple(
-        _overlaps(f"{key}-{name}", title, frames, values, limits, stopped, low, size) for name, size in SIZES.items()
-    )
+    low = lowest_tick(values, [value for _, value in limits]) if low is None else low
+    last = max(frames, default=1)
+    points = [(frames[index], value) for index, value in thinned(values, MOST_POINTS, min)]
+    there = [(value, index) for index, value in points if value is not None]
+    about = _about(frames, values, limits, stopped)
+    drawings = []
+    for name, size in SIZES.items():
+        axes = Axes.of(size, 40, (0, max(1, last)), (low, 1.0))
+        parts = [name_of(title, size[0])]
+        for tick in round_steps(low, 1.0, 5):
+            parts += axes.tick(tick, f"{tick:g}")
+        parts += axes.numbers(0, last, "frame")
+        for limit in limits:
+            parts += _limit(axes, *limit)
+        parts += axes.lines(points, "series s0")
+        floor = max((value for _, value in limits), default=-1.0)
+        dips = sorted(dip for dip in there if dip[0] < floor)[:_MOST_DOTS]
+        parts += [
+            element("circle", cx=axes.across(index), cy=axes.up(value), r=3, class_="dot") for value, index in dips
+        ]
+        if there:
+            parts += _worst(axes, *min(there))
+        if stopped is not None:
+            parts += axes.marked(max((index for _, index in there), default=0), stopped)
+        drawings.append(drawing(f"{key}-{name}", title, about, *size, parts))
+    return tuple(drawings)
 
 
 def lowest_tick(values: Values, limits: Sequence[float]) -> float:
@@ -53,40 +74,17 @@ def lowest_tick(values: Values, limits: Sequence[float]) -> float:
     return max(0.0, math.floor((smallest - 0.02) * 10) / 10)
 
 
-def _overlaps(key, title, frames, values, limits, stopped, low, size):
-    width, height = size
-    frame = Frame(46, 40, width - 14, height - 40)
-    last = max(frames, default=1)
-    across = Scale(0, max(1, last), frame.left, frame.right)
-    low = lowest_tick(values, [value for _, value in limits]) if low is None else low
-    up = Scale(low, 1.0, frame.bottom, frame.top)
-    points = [(frames[index], value) for index, value in thinned(values, MOST_POINTS, min)]
-    found = [(value, index) for index, value in points if value is not None]
-    parts = [name_of(title, width)]
-    for tick in round_steps(low, 1.0, 5):
-        parts.append(level(frame, up(tick), "grid"))
-        parts.append(label(f"{tick:g}", frame.left - 6, up(tick) + 4, class_="small", text_anchor="end"))
-    parts += numbers(frame, across, 0, last, "frame", height)
-    for name, value in limits:
-        parts.append(level(frame, up(value), "limit"))
-        text = shortened(f"{name} {value:g}", frame.width - 8, SMALL)
-        parts.append(label(text, frame.left + 4, up(value) - 4, class_="small"))
-    parts += lines(points, lambda index, value: (across(index), up(value)), "series s0")
-    floor = max((value for _, value in limits), default=-1.0)
-    dips = sorted(one for one in found if one[0] < floor)[:_MOST_DOTS]
-    parts += [element("circle", cx=across(index), cy=up(value), r=3, class_="dot") for value, index in dips]
-    if found:
-        parts += _worst(frame, across, up, *min(found))
-    if stopped is not None:
-        parts += marked(frame, across(max((index for _, index in found), default=0)), stopped)
-    return drawing(key, title, _about(frames, values, limits, stopped), width, height, parts)
+def _limit(axes: Axes, name: str, value: float) -> list[str]:
+    y, left = axes.up(value), axes.frame.left
+    text = shortened(f"{name} {value:g}", axes.frame.width - 8, SMALL)
+    return [level(axes.frame, y, "limit"), label(text, left + 4, y - 4, class_="small")]
 
 
-def _worst(frame, across, up, value, index):
+def _worst(axes: Axes, value: float, index: int) -> list[str]:
     """A ring around the smallest, and its figures."""
-    x, y = across(index), up(value)
-    shift, anchor = (-7, "end") if x > (frame.left + frame.right) / 2 else (7, "start")
-    below = y + 17 if y + 17 < frame.bottom - 2 else y - 9
+    x, y = axes.at(index, value)
+    shift, anchor = (-7, "end") if x > axes.frame.middle else (7, "start")
+    below = y + 17 if y + 17 < axes.frame.bottom - 2 else y - 9
     text = f"smallest {overlap(value)}, frame {index}"
     return [
         element("circle", cx=x, cy=y, r=4.5, class_="worst"),
@@ -94,11 +92,11 @@ def _worst(frame, across, up, value, index):
     ]
 
 
-def _about(frames, values, limits, stopped):
-    found = [(value, index) for index, value in zip(frames, values, strict=True) if value is not None]
-    if not found:
+def _about(frames: Sequence[int], values: Values, limits: Sequence[tuple[str, float]], stopped: str | None) -> str:
+    there = [(value, index) for index, value in zip(frames, values, strict=True) if value is not None]
+    if not there:
         return "No frame was compared."
-    value, index = min(found)
-    below = [f"{count(sum(one < limit for one, _ in found), 'frame')} below {limit:g}" for _, limit in limits]
+    value, index = min(there)
+    below = [f"{count(sum(each < limit for each, _ in there), 'frame')} below {limit:g}" for _, limit in limits]
     end = f" {stopped}." if stopped else ""
     return f"Smallest {overlap(value)} in frame {index} of {len(frames)}; {', '.join(below)}.{end}"

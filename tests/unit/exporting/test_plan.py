@@ -267,7 +267,7 @@ def test_one_file_with_several_sizes_is_refused(how):
 @pytest.mark.parametrize("formats", [("onnx",), ("ncnn", "onnx")])
 def test_one_file_is_refused_where_a_runtime_runs_whole_graphs(formats):
     assert refused(split="one", formats=formats) == (
-        "--split one: expected two or three for onnx; only ncnn runs part of a graph"
+        "--split one: expected two or three for onnx, whose runtime runs whole graphs only"
     )
 
 

@@ -2,14 +2,20 @@
 
 import hashlib
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from golden_folder import HEADER, INIT, SHAPES, TOLERANCES, TWO, graph, make_golden, picture_feed, run
 
 from converter.errors import UsageError, VerificationError
-from converter.folder.golden import GoldenCase, golden_header, read_golden, write_golden
+from converter.folder.golden import read_golden
+from converter.folder.golden_writer import GoldenCase, golden_header, write_golden
+from converter.proof.comparison import Comparison
 from converter.proof.feeds import Feed
+from converter.spec.config import network_for
+from converter.spec.dimensions import Dimensions
+from converter.spec.model import TrackerModels
 
 
 @pytest.fixture
@@ -213,19 +219,39 @@ def test_an_unknown_tensor_is_wrong_usage(golden):
 
 
 def test_header_says_what_the_network_is_and_who_computed():
-    about = {"arch": "A", "path_name": "p", "checkpoint": {"file": "a"}, "preprocess": {"mean": []}, "tracker": {}}
-    header = golden_header(about, "torch", "fp32", TOLERANCES)
-    assert header == {
-        **about,
+    spec = network_for(None)[1]
+    tracker = TrackerModels(spec, Dimensions(127, 288, 16, 96, 8, 18), ())
+    checkpoint = SimpleNamespace(file="a.pth", sha256="00", epoch=3)
+    network = SimpleNamespace(path_name="p", checkpoint=checkpoint)
+    header = golden_header("A", Comparison(tracker, (), (), TOLERANCES, 0.0), network, "torch", "fp32")
+    assert header.model_dump(mode="json") == {
+        "kind": "golden",
+        "arch": "A",
+        "path_name": "p",
+        "checkpoint": {"file": "a.pth", "sha256": "00", "epoch": 3},
         "reference": "torch",
+        "preprocess": {
+            "colour_order": "RGB",
+            "pixel_range": [0, 255],
+            "mean": [123.675, 116.28, 103.53],
+            "std": [58.395, 57.12, 57.375],
+            "norm": [0.0171247538, 0.0175070028, 0.0174291939],
+            "on_0_1": {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]},
+        },
+        "tracker": {"stride": 16, "template_size": 127, "search_size": 288, "score_size": 18, **spec.tracker},
         "precision": "fp32",
         "tolerances": {name: {"atol": 0.0, "rtol": 1e-4} for name in ("zf", "xf", "cls", "reg")},
     }
 
 
-def test_preprocess_of_the_golden_vectors(golden):
-    assert golden.preprocess.mean == [0.485, 0.456, 0.406]
-    assert golden.preprocess.pixel_range == [0.0, 1.0]
+def test_an_index_of_the_first_release_is_written_again_byte_for_byte(golden):
+    """Keys in the order in which they always were; only keys of the tracker that are known."""
+    text = (golden.folder / "index.json").read_text()
+    assert list(json.loads(text)) == [
+        *("schema_version", "generator", "kind", "arch", "path_name", "checkpoint", "reference", "preprocess"),
+        *("tracker", "precision", "tolerances", "cases", "graphs", "tensors", "files"),
+    ]
+    assert read_golden(golden.folder).index.text() == text
 
 
 def test_made_up_tracker_has_the_shapes_it_says():

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from converter.exporting.describe import manifest_of
-from converter.exporting.pipeline import Made
+from converter.exporting.made import Made
 from converter.exporting.plan import plan_export
 from converter.folder.listing import listed_files
 from converter.folder.manifest import VerificationEntry
@@ -100,6 +100,11 @@ def options():
 
 
 INIT_FILES = ("lighttrack_init.param", "lighttrack_init.bin")
+PARAM = """7767517
+2 2
+Input  in0  0 1 z
+MatMul mul  1 1 z zf
+"""
 
 
 @pytest.fixture
@@ -109,7 +114,7 @@ def build(options, tmp_path):
         chosen = options.model_copy(update=changes)
         files = [tmp_path / name for name in (*INIT_FILES, "lighttrack_init.pt")]
         for path in files:
-            path.write_text(path.name)
+            path.write_text(PARAM if path.suffix == ".param" else path.name)
         checkpoint = SimpleNamespace(file="a.pth", sha256="55", epoch=7)
         network = SimpleNamespace(
             checkpoint=checkpoint, path_name=chosen.network.path_name, source="own definition", parameters=1969397
@@ -118,7 +123,7 @@ def build(options, tmp_path):
         init = replace(trackers[0].models[0], files=INIT_FILES)
         comparisons = [Comparison(replace(tracker, models=(init,)), (), (), {}, 0.0) for tracker in trackers]
         proof = VerificationEntry(status="passed")
-        made = Made(comparisons, network, tmp_path, {init.graph: 123}, proof, None, None, None, None, "20220216")
+        made = Made(comparisons, network, tmp_path, {init.graph: 123}, proof, None, None, None, None)
         return manifest_of(chosen, made, files[2:], ["numpy"], None).model_dump(mode="json")
 
     return build
@@ -138,7 +143,7 @@ def test_built_manifest_says_what_was_exported_and_from_what(build):
     assert manifest["verification"] == {"status": "passed"}
     (graph,) = manifest["graphs"]
     assert (graph["name"], graph["format"]) == ("init", "ncnn")
-    assert graph["files"][0]["bytes"] == len("lighttrack_init.param")
+    assert [entry["bytes"] for entry in graph["files"]] == [len(PARAM), len("lighttrack_init.bin")]
     assert [(tensor["name"], tensor["shape"]) for tensor in graph["inputs"]] == [("z", [1, 3, 127, 127])]
     assert [(tensor["name"], tensor["shape"]) for tensor in graph["outputs"]] == [("zf", [1, 96, 8, 8])]
 

@@ -1,15 +1,17 @@
 """An export appears whole or not at all, in a target that may be replaced."""
 
 import hashlib
-import json
 import os
 import tempfile
 from pathlib import Path
 
 import pytest
-from place import Place
+from golden_folder import HEADER
+from place import Place, listing
 
 from converter.errors import ConversionError, UsageError
+from converter.folder.golden_index import GoldenIndex
+from converter.folder.listing import FileEntry, GeneratorEntry
 from converter.folder.workspace import Workspace, check_target, foreign_files
 
 
@@ -53,7 +55,7 @@ def test_export_appears_with_its_manifest_and_nothing_else(target, place):
     check_target(target)
     place.export(target)
     published = {path.name: path.read_bytes() for path in target.iterdir()}
-    assert json.loads(published.pop("manifest.json")) == place.manifest(place.new)
+    assert published.pop("manifest.json").decode() == listing(place.new).text()
     assert published == place.new
     assert place.litter() == []
 
@@ -132,7 +134,7 @@ def publish(target, manifest, make_files):
 
 def test_copy_with_another_checksum_leaves_everything_as_it_was(target, place):
     before = place.contents()
-    manifest = place.manifest({**place.new, "a.bin": b"another"})
+    manifest = listing({**place.new, "a.bin": b"another"})
     with pytest.raises(ConversionError, match=r"the copy of a\.bin came out different"):
         publish(target, manifest, lambda folder: place.write(folder, place.new))
     assert place.contents() == before
@@ -147,14 +149,14 @@ def test_failure_after_the_first_file_leaves_everything_as_it_was(target, place,
 
     before = place.contents()
     with pytest.raises(ConversionError, match=f"cannot publish to .*: {error.strerror}; what was there is as before"):
-        publish(target, place.manifest(place.new), files)
+        publish(target, listing(place.new), files)
     assert place.contents() == before
     assert place.litter() == []
 
 
 def test_missing_file_is_a_failed_conversion(place):
     with pytest.raises(ConversionError, match="No such file"):
-        publish(place.out, place.manifest(place.new), lambda folder: [("a.bin", folder / "a.bin")])
+        publish(place.out, listing(place.new), lambda folder: [("a.bin", folder / "a.bin")])
     assert place.contents() == {}
 
 
@@ -166,7 +168,7 @@ def test_target_that_meanwhile_got_a_foreign_file_is_refused(place):
     place.write_old_export()
     before = place.contents()
     with pytest.raises(UsageError, match=r"notes\.txt"):
-        publish(place.out, place.manifest(place.new), files)
+        publish(place.out, listing(place.new), files)
     assert place.contents() == {**before, place.out / "notes.txt": b"precious"}
 
 
@@ -182,9 +184,16 @@ def golden_folder(place, name="golden"):
     folder = place.folder / name
     (folder / "noise_0").mkdir(parents=True)
     (folder / "noise_0" / "z.bin").write_bytes(b"1234")
-    listed = [{"name": "noise_0/z.bin", "sha256": hashlib.sha256(b"1234").hexdigest()}]
-    index = {"schema_version": 1, "generator": {"name": "lighttrack-export"}, "kind": "golden", "files": listed}
-    (folder / "index.json").write_text(json.dumps(index))
+    index = GoldenIndex(
+        schema_version=1,
+        generator=GeneratorEntry(name="lighttrack-export"),
+        **dict(HEADER),
+        cases=[],
+        graphs=[],
+        tensors=[],
+        files=[FileEntry(name="noise_0/z.bin", sha256=hashlib.sha256(b"1234").hexdigest(), bytes=4)],
+    )
+    (folder / "index.json").write_text(index.text())
     return folder, index
 
 
@@ -192,9 +201,9 @@ def test_golden_vectors_are_published_with_the_export_and_belong_to_it(place):
     source, index = golden_folder(place, "source")
     with Workspace(place.out) as workspace:
         files = place.write(workspace.folder, place.new)
-        workspace.publish(files, place.manifest(place.new), {"golden": source})
+        workspace.publish(files, listing(place.new), {"golden": (source, index)})
     assert (place.out / "golden" / "noise_0" / "z.bin").read_bytes() == b"1234"
-    assert json.loads((place.out / "golden" / "index.json").read_text()) == index
+    assert (place.out / "golden" / "index.json").read_text() == index.text()
     assert foreign_files(place.out) == []
     place.export()
     assert sorted(path.name for path in place.out.iterdir()) == ["a.bin", "a.param", "manifest.json"]
@@ -205,7 +214,7 @@ def test_golden_vectors_are_published_alone(place):
     for _ in range(2):
         with Workspace(place.out, "index.json") as workspace:
             workspace.publish([("noise_0/z.bin", source / "noise_0" / "z.bin")], index)
-    assert json.loads((place.out / "index.json").read_text()) == index
+    assert (place.out / "index.json").read_text() == index.text()
     assert foreign_files(place.out, "index.json") == []
     assert foreign_files(place.out) == ["index.json", "noise_0"]
 

@@ -19,8 +19,8 @@ from converter.util import atomic
 
 CHILD = """
 import subprocess, sys, time
-from hashlib import sha256
 from pathlib import Path
+from place import listing
 from converter.folder.workspace import Workspace
 
 def files(folder):
@@ -29,12 +29,9 @@ def files(folder):
     print("half published", flush=True)
     time.sleep(60)
 
-listed = {"name": "a.bin", "sha256": sha256(b"weights").hexdigest()}
-generator = {"name": "lighttrack-export"}
-manifest = {"schema_version": 1, "generator": generator, "graphs": [{"files": [listed]}], "extra_files": []}
 with Workspace(Path(sys.argv[1])) as workspace:
     subprocess.Popen(["sleep", "60"], process_group=workspace.process_group)
-    workspace.publish(files(workspace.folder), manifest)
+    workspace.publish(files(workspace.folder), listing({"a.bin": b"weights"}))
 """
 
 
@@ -43,10 +40,17 @@ def place(tmp_path, monkeypatch):
     return Place(tmp_path, monkeypatch)
 
 
+def half_published(target):
+    """A process that hangs while it publishes."""
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    command = [sys.executable, "-c", CHILD, str(target)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+
+
 def test_killed_process_leaves_no_litter_and_no_children(place):
     place.write_old_export()
     before = place.contents()
-    child = subprocess.Popen([sys.executable, "-c", CHILD, str(place.out)], stdout=subprocess.PIPE, text=True)
+    child = half_published(place.out)
     try:
         assert child.stdout.readline() == "half published\n"
         assert len(place.litter()) == 2
@@ -194,7 +198,7 @@ def test_an_old_export_that_was_moved_aside_comes_back_when_the_process_is_kille
 
 def test_folders_made_for_the_target_go_with_a_killed_process(place):
     target = place.folder / "some/where/out"
-    child = subprocess.Popen([sys.executable, "-c", CHILD, str(target)], stdout=subprocess.PIPE, text=True)
+    child = half_published(target)
     assert child.stdout.readline() == "half published\n"
     assert target.parent.is_dir()
     child.send_signal(signal.SIGKILL)

@@ -55,7 +55,7 @@ def test_rename_of_another_form_is_refused(text):
 def test_without_names_tensors_are_called_by_their_meaning():
     assert names(Naming(), "update") == {name: name for name in ("zf", "x", "cls", "reg")}
     assert Naming().named(UPDATE) == UPDATE
-    assert Naming().stem("neck_head") == "lighttrack_neck_head"
+    assert Naming().stem("neck_head", "lighttrack") == "lighttrack_neck_head"
 
 
 def test_named_graph_differs_in_names_only():
@@ -65,8 +65,8 @@ def test_named_graph_differs_in_names_only():
     assert (named.name, named.mode) == ("update", "update")
     for before, tensor in zip((*UPDATE.inputs, *UPDATE.outputs), (*named.inputs, *named.outputs), strict=True):
         assert tensor.model_copy(update={"name": before.name}) == before
-    assert (PRESET.stem("init"), PRESET.stem("update")) == ("lighttrack_init", "lighttrack_update")
-    assert Naming(files={"single": "lighttrack-op"}).stem("single") == "lighttrack-op"
+    assert [PRESET.stem(graph, "lighttrack") for graph in TWO] == ["lighttrack_init", "lighttrack_update"]
+    assert Naming(files={"single": "lighttrack-op"}).stem("single", "lighttrack") == "lighttrack-op"
 
 
 def test_rename_by_meaning_is_of_every_graph_that_has_it():

@@ -310,7 +310,7 @@ def test_the_least_that_a_preset_says(stored):
     ("change", "where"),
     [
         ({"about": None}, "about: "),
-        ({"format": "tflite"}, "format: "),
+        ({"format": "../ncnn"}, "format: "),
         ({"template_size": "127"}, "template_size: "),
         ({"search_size": 4000}, "search_size: "),
         ({"opset": 10}, "opset: "),
@@ -388,5 +388,8 @@ def test_names_of_presets_are_legal_in_both_formats():
         choice = chosen(name)
         graphs = [choice.network.graph_spec(graph, dimensions) for graph in choice.network.converted(choice.split)]
         for format in ("ncnn", "onnx"):
-            files = [(choice.naming.stem(graph.name), choice.naming.named(graph)) for graph in graphs]
+            files = [
+                (choice.naming.stem(graph.name, choice.network.file_prefix), choice.naming.named(graph))
+                for graph in graphs
+            ]
             check_names(format, format_of(format).legal, format_of(format).rule, files)

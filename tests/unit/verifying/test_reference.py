@@ -9,13 +9,14 @@ from comparisons import tracker_of
 from golden_folder import HEADER, INIT, SHAPES, TOLERANCES, UPDATE, graph, inner, picture_feed, run, tensor
 
 from converter.errors import UsageError, VerificationError
-from converter.folder.golden import GoldenCase, read_golden, write_golden
+from converter.folder.golden import read_golden
+from converter.folder.golden_writer import GoldenCase, write_golden
 from converter.proof.feeds import Feed
 from converter.spec.config import network_for
 from converter.spec.model import Model, with_other_graphs
 from converter.spec.options import VerifyOptions
 from converter.verifying.golden import golden_at, golden_of
-from converter.verifying.reference import Reference, compared_with_golden
+from converter.verifying.reference import GoldenReference, compared_with_golden
 
 IMAGES = (tensor("z"), tensor("x"))
 LARGER = (1, 3, 24, 24)
@@ -92,7 +93,7 @@ def test_a_picture_is_not_called_noise(tmp_path, title):
     tmp_path.joinpath("golden").mkdir()
     feed = picture_feed(title, 1)
     index = write_golden(tmp_path / "golden", HEADER, [GoldenCase((INIT,), feed, run(feed.tensors), {})])
-    assert index["cases"][0]["about"] == f"crops of {title}, normalised as preprocess says"
+    assert index.cases[0].about == f"crops of {title}, normalised as preprocess says"
 
 
 def test_vectors_of_one_size_leave_the_others(golden):
@@ -124,7 +125,7 @@ def options(golden, **changes):
 
 
 def tracker(images):
-    network = network_for(None)[1].model_copy(update={"path_name": HEADER["path_name"]})
+    network = network_for(None)[1].model_copy(update={"path_name": HEADER.path_name})
     return SimpleNamespace(images=images, network=network, models=[Model(INIT, "ncnn", ("a.param",))])
 
 
@@ -156,8 +157,8 @@ def test_golden_vectors_are_the_reference_at_the_sizes_that_they_are_of(golden, 
     assert [feed.name for feed in large.feeds] == ["noise 0 at 10/24"]
     assert large.outputs[0]["reg"].shape == (1, 4, 12, 12)
     assert "not verified at 127/288: there are no golden vectors of it" in caplog.text
-    reference = Reference(golden=golden)
-    assert (reference.network, reference.checkpoint["file"]) == (None, "a.pth")
+    reference = GoldenReference(golden)
+    assert reference.checkpoint.file == "a.pth"
     assert "a made-up tracker" in reference.about
 
 

@@ -15,7 +15,7 @@ from converter.report.html import html_of
 from converter.report.markdown import markdown_of, markdown_text
 from converter.report.text import cosine, error, interval, listed, overlap, percent, plain, times, upper
 from converter.verifying.page import report_of, verdict_line
-from converter.verifying.result import Missing
+from converter.verifying.subject import Missing
 
 NASTY = """<img src=x onerror="a()"> & 'it' | `code` *bold* [x](y) @team\nnext"""
 VOID = {"meta", "img", "br", "line", "rect", "circle", "polyline", "path"}
@@ -197,7 +197,7 @@ def test_a_failure_never_ends_in_verified(changes):
 
 
 def test_verdicts_say_what_they_are_about():
-    part = result(missing=(Missing("ncnn", ("update",), (127, 256)),))
+    part = result(subject=replace(subject(), missing=(Missing("ncnn", ("update",), (127, 256)),)))
     assert verdict_line(part).endswith("; ncnn update is missing")
     assert verdict_line(part).startswith("verified in part: ncnn init and ncnn update of LightTrackM_Subnet in ")
     device = result(dumps=dumps(False))

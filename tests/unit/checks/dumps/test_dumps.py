@@ -10,7 +10,9 @@ from golden_folder import HEADER, PREPROCESS, THREE, TOLERANCES, TWO, inner, mak
 
 from converter.checks.dumps.diagnose import diagnose_dumps
 from converter.errors import UsageError, VerificationError
-from converter.folder.golden import GoldenCase, read_golden, write_golden
+from converter.folder.golden import read_golden
+from converter.folder.golden_writer import GoldenCase, write_golden
+from converter.folder.listing import TrackerEntry
 from converter.spec.network import Preprocess, Tolerance
 
 SEEDS = {"noise_0": 1, "bag_png": 2}
@@ -364,7 +366,8 @@ def test_probability_as_golden_output(tmp_path):
     logits = run(feed.tensors)["cls"]
     probable = {**run(feed.tensors), "cls": device.sigmoid(logits).astype(np.float32)}
     (tmp_path / "golden").mkdir()
-    header = {**HEADER, "tracker": {"cls": "probability"}}
+    tracker = TrackerEntry(template_size=10, search_size=20, cls="probability")
+    header = HEADER.model_copy(update={"tracker": tracker})
     write_golden(tmp_path / "golden", header, [GoldenCase(TWO, feed, probable, {})])
     golden = read_golden(tmp_path / "golden")
     device.write_all(tmp_path / "dumps", {"cls": logits})

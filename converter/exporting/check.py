@@ -1,0 +1,37 @@
+"""What an export can be refused for before torch is imported."""
+
+from converter.checks.arm.root import arm_root
+from converter.checks.arm.tolerances import check_tolerances
+from converter.errors import UsageError
+from converter.exporting.plan import Plan, plan_export
+from converter.folder.vectors import place_for
+from converter.folder.workspace import check_target
+from converter.formats.format import check_dependencies
+from converter.spec.options import ExportOptions
+
+
+def checked_plan(options: ExportOptions) -> Plan:
+    """What is to be made.
+
+    Raises:
+        ConverterError: one of its kinds, for whatever can be refused already.
+    """
+    plan = plan_export(options)
+    check_target(options.output)
+    if options.golden:
+        place_for(options.golden, options.output)
+    for option, given in (
+        *(("--golden", options.golden), ("--protect-fp16", options.protect_fp16)),
+        ("--runtime ncnn-arm64", options.arm),
+    ):
+        if given and not options.verify:
+            raise UsageError(f"{option} wants the proof's inputs and answers; leave --no-verify out")
+    for option, given in (("--protect-fp16", options.protect_fp16), ("--runtime ncnn-arm64", options.arm)):
+        if given and "ncnn" not in options.formats:
+            raise UsageError(f"{option} is about ncnn models; add --format ncnn")
+    if options.arm:
+        arm_root(options.arm.root)
+        check_tolerances(options.network, options.arm.modes)
+    check_dependencies(options)
+    options.check_checkpoint()
+    return plan

@@ -1,0 +1,70 @@
+"""Conversions: every graph is traced once, and its files are made from that, side by side."""
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from converter.exporting.describe import file_metadata
+from converter.exporting.plan import Plan
+from converter.folder.workspace import Workspace
+from converter.formats.format import Conversion, Job, Traced, format_of
+from converter.formats.source import Source
+from converter.network.load import LoadedNetwork
+from converter.network.trace import trace
+from converter.proof.runner import Runner
+from converter.spec.model import Model, TrackerModels
+from converter.spec.network import GraphSpec
+from converter.spec.options import ExportOptions
+from converter.util.atomic import write
+
+log = logging.getLogger(__name__)
+
+Runners = Mapping[Model, Runner]
+
+
+def start(
+    options: ExportOptions, network: LoadedNetwork, plan: Plan, workspace: Workspace, running: ExitStack
+) -> dict[Source, Conversion]:
+    """Trace every graph once and start its conversions as soon as it is traced.
+
+    Those that go on by themselves come first, and of them the largest.
+    """
+    metadata = file_metadata(options, network)
+    by_graph: dict[GraphSpec, list[Source]] = {}
+    for source in plan.sources:
+        by_graph.setdefault(source.graph, []).append(source)
+    conversions = {}
+    for graph in sorted(by_graph, key=lambda graph: (not _in_background(by_graph[graph]), -_input_size(graph))):
+        traced = Traced(trace(network.module, graph))
+        for source in by_graph[graph]:
+            job = Job(traced, source, workspace.folder, options, metadata, workspace.process_group)
+            conversion = format_of(source.format).start(job)
+            running.callback(conversion.stop)
+            conversions[source] = conversion
+        if options.keep_torchscript:
+            write(workspace.folder / f"{by_graph[graph][0].stem}.pt", traced.torchscript)
+    return conversions
+
+
+def _in_background(sources: Sequence[Source]) -> bool:
+    return any(format_of(source.format).background for source in sources)
+
+
+def _input_size(graph: GraphSpec) -> int:
+    return max(tensor.shape[-1] * tensor.shape[-2] for tensor in graph.inputs)
+
+
+def finish(conversions: Mapping[Source, Conversion]) -> None:
+    """Wait for all files; what this process has to do itself comes before waiting for others."""
+    for source in sorted(conversions, key=lambda source: format_of(source.format).background):
+        start = time.perf_counter()
+        conversions[source].result()
+        log.debug("%s %s: %.2f s", source.format, source.graph.name, time.perf_counter() - start)
+
+
+def load_models(folder: Path, trackers: Sequence[TrackerModels]) -> dict[Model, Runner]:
+    """Every model in this process, once. Loading is part of the proof that the files are sound."""
+    models = dict.fromkeys(model for tracker in trackers for model in tracker.models)
+    return {model: format_of(model.format).load(model.paths(folder), model.graph) for model in models}

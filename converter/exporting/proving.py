@@ -1,0 +1,122 @@
+"""What an export is held to before it is published: the proof, and the checks that were asked for beside it."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from converter.checks.arm.root import read_root
+from converter.checks.arm.run import ArmRun, check_arm
+from converter.checks.arm.section import ArmSection
+from converter.checks.half.analysis import fp16_report
+from converter.checks.half.masks import protect_files
+from converter.errors import ConversionError, VerificationError
+from converter.exporting.conversions import Runners
+from converter.exporting.made import ArmFailure
+from converter.exporting.plan import Plan
+from converter.folder.manifest import VerificationEntry
+from converter.formats.format import format_of
+from converter.network.load import LoadedNetwork
+from converter.network.reference import reference_outputs
+from converter.proof.comparison import Comparison
+from converter.proof.feeds import Feed
+from converter.proof.runner import Runner
+from converter.proof.verify import Report, verify
+from converter.spec.model import Model, with_other_graphs
+from converter.spec.options import ArmOptions, ExportOptions
+from converter.util.stages import Stages
+
+log = logging.getLogger(__name__)
+
+
+def comparisons_of(
+    options: ExportOptions, network: LoadedNetwork, plan: Plan, feeds: Sequence[Sequence[Feed]]
+) -> list[Comparison]:
+    tolerances = options.tolerances() if options.verify else {}
+    tie = options.network.tie(options.precision)
+    return [
+        Comparison(tracker, tuple(given), reference_outputs(network.module, tracker, given), tolerances, tie)
+        for tracker, given in zip(plan.trackers, feeds, strict=True)
+    ]
+
+
+def prove(options: ExportOptions, comparisons: Sequence[Comparison], runners: Runners) -> Report | None:
+    """Every comparison; None without proof.
+
+    Raises:
+        VerificationError: when one failed.
+    """
+    if not options.verify:
+        for model, runner in runners.items():
+            _probe(model, runner)
+        log.warning("not verified (--no-verify): nothing says that these models answer as the network does")
+        return None
+    checks = [
+        check
+        for format in options.formats
+        for comparison in comparisons
+        for check in verify(comparison, format, runners)
+    ]
+    report = Report(tuple(checks))
+    report.raise_if_failed()
+    return report
+
+
+def _probe(model: Model, runner: Runner) -> None:
+    """One run on zeros: outputs have the declared shapes, and what one graph gives fits the next."""
+    graph = model.graph
+    outputs = runner.infer({tensor.name: np.zeros(tensor.shape, np.float32) for tensor in graph.inputs})
+    for tensor in graph.outputs:
+        if outputs[tensor.name].shape != tensor.shape:
+            raise ConversionError(
+                f"{model}: output {tensor.name!r} has shape {outputs[tensor.name].shape}, expected {tensor.shape}"
+            )
+
+
+def described(
+    options: ExportOptions, comparisons: Sequence[Comparison], report: Report | None, reference: str
+) -> VerificationEntry:
+    if report is None:
+        return VerificationEntry(status="unverified", reason="--no-verify")
+    return VerificationEntry(
+        status="passed",
+        reference=reference,
+        candidates={name: format_of(name).runtime for name in options.formats},
+        seed=options.seed,
+        feeds=tuple(feed.name for comparison in comparisons for feed in comparison.feeds),
+        tolerances=dict(comparisons[0].tolerances),
+        checks=tuple(check.as_dict() for check in report.checks),
+    )
+
+
+def protect(folder: Path, comparisons: Sequence[Comparison], stages: Stages) -> dict[str, tuple[str, ...]]:
+    """Switch half arithmetic off in the ncnn layers that need it at any size, in the files.
+
+    Returns:
+        graph to layers.
+    """
+    changed: dict[str, tuple[str, ...]] = {}
+    with stages("half") as notes:
+        for comparison in comparisons:
+            models = comparison.tracker.of("ncnn")
+            inner = format_of("ncnn").load_inner
+            report = fp16_report(
+                folder, comparison, {model: inner(model.paths(folder), model.graph) for model in models}
+            )
+            params = {model.graph.name: model.paths(folder)[0] for model in models}
+            for name, layers in protect_files(params, report.protect).items():
+                changed[name] = (*changed.get(name, ()), *layers)
+            for line in report.advice():
+                log.warning("half precision: %s", line)
+        notes.append(f"{sum(map(len, changed.values()))} layers without half arithmetic")
+    return changed
+
+
+def run_on_arm(asked: ArmOptions, folder: Path, comparisons: Sequence[Comparison], stages: Stages) -> ArmSection:
+    """The ncnn models on the emulated ARM cpu, a gate of its own; one that serves several sizes at its first."""
+    others = with_other_graphs(comparisons, lambda each: each.tracker.graphs("ncnn"))
+    section = check_arm(ArmRun(read_root(asked.root), asked, folder, others), stages)
+    if not section:
+        raise VerificationError(f"{section.failure()}; nothing was published", result=ArmFailure(section))
+    return section

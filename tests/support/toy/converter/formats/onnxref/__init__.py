@@ -1,0 +1,51 @@
+"""A toy format: ONNX under a suffix of its own, run by the reference evaluator in the package onnx."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from converter.formats.format import Conversion, Format, Job, Shapes
+from converter.proof.runner import Runner
+from converter.spec.network import GraphSpec
+
+
+def _start(job: Job) -> Conversion:
+    from converter.formats.onnxref.convert import Export
+
+    return Export(job)
+
+
+def _load(files: tuple[Path, ...], graph: GraphSpec, threads: int = 1, half: bool = False) -> Runner:
+    from converter.formats.onnxref.runner import ReferenceRunner
+
+    return ReferenceRunner(files[0], graph)
+
+
+def _load_inner(files: tuple[Path, ...], graph: GraphSpec) -> Any:
+    from converter.formats.onnxref.runner import ReferenceRunner
+
+    return ReferenceRunner(files[0], graph)
+
+
+def _interface(files: tuple[Path, ...]) -> tuple[Shapes, Shapes]:
+    from converter.formats.onnxref.runner import interface
+
+    return interface(files[0])
+
+
+FORMAT = Format(
+    name="onnxref",
+    runtime="onnx's reference evaluator",
+    packages=("onnx",),
+    split="three",
+    suffixes=(".onnxref",),
+    legal=re.compile(r"\w+"),
+    rule="letters, digits and underscores",
+    background=False,
+    start=_start,
+    load=_load,
+    load_inner=_load_inner,
+    interface=_interface,
+    needed=lambda options: ("onnx",),
+    described=lambda options, models: {"models": len(models)},
+)

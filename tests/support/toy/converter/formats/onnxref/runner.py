@@ -1,0 +1,49 @@
+"""The toy format's runtime."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx.reference import ReferenceEvaluator
+
+from converter.errors import ConversionError
+from converter.formats.format import Shapes
+from converter.proof.runner import check_feed
+from converter.spec.network import GraphSpec
+
+
+class ReferenceRunner:
+    """A model in the reference evaluator.
+
+    Raises:
+        ConversionError: when the file is damaged.
+    """
+
+    def __init__(self, path: Path, graph: GraphSpec) -> None:
+        self.graph = graph
+        try:
+            self.evaluator = ReferenceEvaluator(onnx.load(path))
+        except Exception as error:
+            raise ConversionError(f"{path.name} is damaged: {type(error).__name__}") from None
+
+    def infer(self, feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        return self.blobs(feed, [tensor.name for tensor in self.graph.outputs])
+
+    def blobs(self, feed: Mapping[str, np.ndarray], names: Iterable[str]) -> dict[str, np.ndarray]:
+        check_feed(f"onnxref {self.graph.name}", feed, self.graph.inputs)
+        names = list(names)
+        return dict(zip(names, self.evaluator.run(names, dict(feed)), strict=True))
+
+
+def interface(path: Path) -> tuple[Shapes, Shapes]:
+    """The inputs and the outputs in a file: name to shape."""
+    try:
+        graph = onnx.load(path).graph
+    except Exception as error:
+        raise ConversionError(f"{path.name} is damaged: {type(error).__name__}") from None
+
+    def shapes(values: Iterable[onnx.ValueInfoProto]) -> Shapes:
+        return {value.name: tuple(size.dim_value for size in value.type.tensor_type.shape.dim) for value in values}
+
+    return shapes(graph.input), shapes(graph.output)
