@@ -1,4 +1,4 @@
-"""What several tests need: checkpoints, exports, the command line, and folders that may not be there."""
+"""What several tests need: checkpoints, exports and marks."""
 
 import json
 import os
@@ -11,11 +11,29 @@ import pytest
 
 from commands import ROOT, lt_export
 
+pytest_plugins = ("folders",)
+TESTS = Path(__file__).parent
+REAL = ("cli", "runtime", "trained")
+TRAINED = {"shared", "official", "official_stark"}  # fixtures whose folders may be missing
+
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # of this process: several threads are slow beside what the tests start
 
 MOBILE = "back_04502514044521042540+cls_211000022+reg_100000111_ops_32"
 # the least that a path name can ask for: stride 8, output of a first block, one layer per tower
 TINY = "back_00000000000000000000+cls_002222222+reg_012222222_ops_10"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks follow from where a test lies and from what it asks for, so that no file can forget them."""
+    for item in items:
+        folder, asked = item.path.relative_to(TESTS).parts[0], set(item.fixturenames)
+        if TRAINED & asked and folder != "trained":
+            raise pytest.UsageError(f"{item.nodeid} needs {', '.join(TRAINED & asked)}: it belongs in tests/trained")
+        if folder in REAL:
+            item.add_marker("real")
+        if "emulated_arm" in asked:
+            item.add_marker("arm")
 
 
 def hide(folder: Path, package: str) -> str:
@@ -126,30 +144,3 @@ def tiny_both(tiny, tmp_path_factory) -> Path:
     done = lt_export("--resume", tiny, "--path-name", TINY, "--output", folder, "--format", "ncnn", "--format", "onnx")
     assert done.code == 0, done.err
     return folder
-
-
-@pytest.fixture(scope="session")
-def shared() -> Path:
-    """The folder with the trained checkpoint and the official answers."""
-    folder = Path(os.environ.get("LT_SHARED") or ROOT.parent / "shared")
-    if not (folder / "golden").is_dir():
-        pytest.skip(f"no trained checkpoint and golden data in {folder}; set LT_SHARED to their folder")
-    return folder
-
-
-@pytest.fixture(scope="session")
-def official() -> Path:
-    """An official checkout."""
-    folder = os.environ.get("LIGHTTRACK_ROOT")
-    if not folder:
-        pytest.skip("LIGHTTRACK_ROOT does not name an official checkout")
-    return Path(folder)
-
-
-@pytest.fixture(scope="session")
-def official_stark() -> Path:
-    """An official checkout of STARK."""
-    folder = os.environ.get("STARK_ROOT")
-    if not folder:
-        pytest.skip("STARK_ROOT does not name an official checkout of researchmm/Stark")
-    return Path(folder)

@@ -7,8 +7,6 @@ import pytest
 from commands import lt_export, lt_verify
 from conftest import TINY
 
-pytestmark = pytest.mark.real
-
 ARM = ("--runtime", "ncnn-arm64")
 
 

@@ -10,8 +10,6 @@ import torch
 from commands import lt_export
 from conftest import MOBILE, TINY, contents
 
-pytestmark = pytest.mark.real
-
 
 @pytest.fixture(scope="module")
 def place(tiny, tiny_export, tmp_path_factory):

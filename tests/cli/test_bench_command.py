@@ -12,8 +12,6 @@ from conftest import hide
 from converter.formats.ncnn.runner import NcnnRunner
 from converter.formats.onnx.runner import OnnxRunner
 
-pytestmark = pytest.mark.real
-
 SHORT = ("--threads", 1, "--rounds", 2, "--runs", 2)
 
 

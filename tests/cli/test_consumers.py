@@ -10,8 +10,6 @@ from commands import lt_export, lt_verify
 from conftest import MOBILE, save_seeded
 from converter.spec.presets import preset_names
 
-pytestmark = pytest.mark.real
-
 
 @pytest.fixture(scope="module")
 def made(tiny, tmp_path_factory):

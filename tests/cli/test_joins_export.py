@@ -8,8 +8,6 @@ import pytest
 from commands import lt_export
 from conftest import TINY
 
-pytestmark = pytest.mark.real
-
 SIZES = (128, 144)
 
 

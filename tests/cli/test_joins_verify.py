@@ -11,8 +11,6 @@ import pytest
 from commands import lt_export, lt_verify
 from conftest import TINY
 
-pytestmark = pytest.mark.real
-
 
 @pytest.fixture(scope="module")
 def sized(tiny, tmp_path_factory):

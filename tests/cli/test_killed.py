@@ -12,7 +12,6 @@ import warm
 from commands import EXPORT, command, environment, lt_export
 from conftest import TINY, contents
 
-pytestmark = pytest.mark.real
 BEFORE_TORCH = ("start", "check", "import")
 STAGES = ("network", "trace", "reference", "convert", "verify")
 BOTH = ("--format", "ncnn", "--format", "onnx")

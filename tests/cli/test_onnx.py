@@ -15,7 +15,6 @@ from commands import lt_export
 from conftest import MOBILE, TINY, contents, hide, save_seeded
 from converter.families.family import family_of
 
-pytestmark = pytest.mark.real
 SPLITS = {"three": ["backbone", "init", "neck_head"], "two": ["init", "update"]}
 
 
@@ -292,13 +291,3 @@ def test_a_changed_model_is_not_published(onnxsim_that, tiny, tmp_path, change):
     assert done.code == code, done.err
     assert expected in done.error_line
     assert not (tmp_path / "out").exists()
-
-
-def test_the_trained_tracker(shared, tmp_path):
-    done = lt_export(
-        *("--resume", shared / "checkpoints/LightTrackM.pth", "-o", tmp_path / "out", "--format", "onnx", "-q")
-    )
-    assert done.code == 0, done.err
-    golden = np.load(shared / "golden/lighttrackm_127_288.npz")
-    found = run_chain(tmp_path / "out", run, golden["z"], golden["x"])
-    assert_close(found, {name: golden[name] for name in ("zf", "xf", "cls", "reg")})

@@ -14,7 +14,6 @@ import pytest
 from commands import BENCH, EXPORT, VERIFY, command, environment, lt_bench, lt_export, lt_verify
 from conftest import TINY
 
-pytestmark = pytest.mark.real
 COMMANDS = {"lt-export": lt_export, "lt-verify": lt_verify, "lt-bench": lt_bench}
 MODULES = {"lt-export": EXPORT, "lt-verify": VERIFY, "lt-bench": BENCH}
 

@@ -10,8 +10,6 @@ import pytest
 from commands import lt_export
 from conftest import TINY, contents, hide
 
-pytestmark = pytest.mark.real
-
 RUN_REAL = """
     #!{python}
     import os, pathlib, re, subprocess, sys

@@ -14,7 +14,6 @@ from consumer import answers, assert_close
 from commands import ROOT, environment
 from conftest import MOBILE
 
-pytestmark = pytest.mark.real
 MAKE = ("make", "--no-print-directory", "-f", ROOT / "Makefile")
 
 

@@ -8,11 +8,10 @@ import onnxruntime
 import pytest
 from consumer import answers, assert_close, export, extract, images, load
 
-from commands import lt_export, lt_verify
+from commands import lt_verify
 from conftest import MOBILE
 from converter.formats.ncnn.param import load_param
 
-pytestmark = pytest.mark.real
 SERVED = list(range(192, 321, 16))
 
 
@@ -167,20 +166,6 @@ def test_255_has_16_cells(seeded, tmp_path):
     done = export(seeded, tmp_path / "out", "--search-size", "255", "--json", path_name=MOBILE)
     assert done.code == 0, done.err
     assert json.loads(done.out)["tracker"]["score_size"] == 16
-
-
-@pytest.mark.parametrize("template", [127, 128])
-def test_sizes_against_the_official_code(official, seeded, tmp_path, template):
-    """The unpatched official network is the reference at every size, dynamic and alone."""
-    checkout = ("--resume", seeded, "--path-name", MOBILE, "--official", official, "--template-size", template)
-    done = lt_export(*checkout, "-o", tmp_path / "dynamic", "--dynamic-search", "--json")
-    assert done.code == 0, done.err
-    manifest = json.loads(done.out)
-    assert manifest["network"] == "official checkout"
-    assert {each["search_size"] for each in manifest["tracker"]["sizes"]} == set(SERVED)
-    done = lt_export(*checkout, "-o", tmp_path / "one", "--split", "one", "--search-size", "255", "--json")
-    assert done.code == 0, done.err
-    assert {each["template_size"] for each in json.loads(done.out)["tracker"]["sizes"]} == {127, 128}
 
 
 def test_seeded_inputs_of_a_size_are_the_same_alone_and_among_others(tiny, tmp_path, several):

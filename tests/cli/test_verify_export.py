@@ -9,7 +9,7 @@ import pytest
 from commands import lt_verify
 from conftest import TINY, save_seeded
 
-pytestmark = [pytest.mark.real, pytest.mark.quick]
+pytestmark = pytest.mark.quick
 
 
 @pytest.fixture

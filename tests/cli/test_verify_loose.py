@@ -9,8 +9,6 @@ import pytest
 from commands import lt_verify
 from conftest import TINY
 
-pytestmark = pytest.mark.real
-
 # what the two graphs' blobs are called in a well-known C++ consumer
 NAMES = {
     "init": {"z": "input1", "zf": "output.1"},

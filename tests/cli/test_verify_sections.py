@@ -11,8 +11,6 @@ import pytest
 from commands import lt_export, lt_verify
 from conftest import TINY
 
-pytestmark = pytest.mark.real
-
 BOX = "30,20,16,12"
 
 

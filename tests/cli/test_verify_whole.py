@@ -8,8 +8,6 @@ import pytest
 from commands import lt_export, lt_verify
 from conftest import TINY
 
-pytestmark = pytest.mark.real
-
 MISSING = "{} is missing, and without it this is no tracker; add it, or pass --partial to verify the parts alone"
 
 

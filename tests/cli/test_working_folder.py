@@ -11,8 +11,6 @@ from conftest import TINY
 from converter.checks.arm.commands import attempt
 from converter.util.process import python_environment, python_module
 
-pytestmark = pytest.mark.real
-
 MODULES = ("numpy", "converter", "ncnn", "onnxruntime", "json", "pickle", "sitecustomize", "pip")
 
 

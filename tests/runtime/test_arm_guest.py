@@ -12,8 +12,6 @@ from converter.checks.arm.guest import read_message, write_message
 from converter.checks.arm.modes import MODES
 from converter.checks.arm.process import SCRIPT
 
-pytestmark = pytest.mark.real
-
 PARAM = """7767517
 5 5
 Input x 0 1 x

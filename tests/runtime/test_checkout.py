@@ -1,6 +1,5 @@
 """Importing an official checkout: nothing of it stays, whatever it does while it is imported."""
 
-import os
 import random
 import sys
 import warnings
@@ -14,8 +13,6 @@ from commands import lt_export
 from conftest import TINY
 from official_patches.checkout import CheckoutError, UnknownArchError
 from official_patches.lighttrack.checkout import build_official
-
-pytestmark = pytest.mark.real
 
 NETWORK = """
 import warnings
@@ -148,29 +145,3 @@ def test_the_environment_names_a_checkout(checkout, tiny, tmp_path):
     done = lt_export(*arguments, LIGHTTRACK_ROOT=str(tmp_path), apart=True)
     assert done.code == 5
     assert "no folder 'lib'" in done.error_line
-
-
-def test_both_sources_give_the_same_models(official, seeded, exported, tmp_path):
-    folder, _ = exported
-    for arch in ("LightTrackM_Subnet", "LightTrackM_Speed"):
-        done = lt_export(
-            "--resume", seeded, "-o", tmp_path / arch, "--official", official, "--arch", arch, "-q", apart=True
-        )
-        assert done.code == 0, done.err
-        for name in ("lighttrack_init.bin", "lighttrack_update.bin"):
-            assert (tmp_path / arch / name).read_bytes() == (folder / name).read_bytes()
-
-
-def test_the_official_tree_is_left_alone(official):
-    before = {path: path.stat().st_mtime_ns for path in official.rglob("*")}
-    build_official(
-        official,
-        "LightTrackM_Speed",
-        path_name=TINY,
-        template_size=127,
-        search_size=288,
-        stride=8,
-    )
-    assert {path: path.stat().st_mtime_ns for path in official.rglob("*")} == before
-    assert not [name for name in sys.modules if name == "lib" or name.startswith("lib.")]
-    assert os.fspath(official) not in sys.path

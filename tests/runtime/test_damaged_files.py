@@ -13,8 +13,6 @@ from converter.errors import ConversionError
 from converter.formats.ncnn.param import load_param
 from converter.formats.ncnn.weights import halved, load_bin, load_model, read_bin
 
-pytestmark = pytest.mark.real
-
 KINDS = {
     "half": (["--half"], "update"),
     "one file": (["--split", "one"], "single"),

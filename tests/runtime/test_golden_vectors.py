@@ -1,84 +1,16 @@
-"""Golden vectors and dumps with real networks: the smallest, and the trained one on crops of the clip."""
+"""Golden vectors and dumps with the smallest network."""
 
 import device
 import numpy as np
 import pytest
 import torch
+from real_vectors import Setup
 from torch import nn
 
-from conftest import MOBILE, TINY
-from converter.checks.dumps.diagnose import diagnose_dumps
+from conftest import TINY
 from converter.errors import ArchitectureError, ConversionError, UsageError
-from converter.families.dimensions import dimensions_of
-from converter.families.family import family_of
-from converter.folder.golden import read_golden
-from converter.folder.golden_index import GoldenHeader
-from converter.folder.golden_writer import GoldenCase, write_golden
-from converter.folder.listing import CheckpointEntry, preprocess_entry, tracker_entry
 from converter.network.demo import seeded_state
-from converter.network.reference import TorchReference
-from converter.network.trace import intermediates, run_mode
-from converter.proof.feeds import noise_feeds, picture_feed
-from converter.spec.config import network_for
-from converter.spec.network import Preprocess
-from converter.spec.options import ExportOptions
-
-pytestmark = pytest.mark.real
-FAMILY = family_of("lighttrack")
-AS_PIXELS = Preprocess(colour_order="RGB", pixel_range=[0.0, 255.0], mean=[0.0] * 3, std=[1.0] * 3)
-
-
-class Setup:
-    """A network, its graphs, and golden vectors of pictures.
-
-    Attributes:
-        pictures: title to {"z", "x"}, the crops' pixels, (H, W, 3) RGB.
-    """
-
-    def __init__(self, folder, path_name, state, paths, **sizes):
-        arch, self.spec = network_for(None, None, {"path_name": path_name, **sizes})
-        options = ExportOptions(arch=arch, checkpoint=folder, output=folder, network=self.spec)
-        dimensions = dimensions_of(options.network)
-        self.network = FAMILY.build(path_name, self.spec.template_size)
-        self.network.load_state_dict(state, assign=True)
-        self.network.eval()
-        self.graphs = self.spec.graph_specs("two", dimensions)
-        images = (self.graphs[0].inputs[0], self.graphs[1].inputs[1])
-        self.reference = TorchReference(self.network, FAMILY, images)
-        self.feeds = [picture_feed(path, images, self.spec.preprocess) for path in paths] + noise_feeds(0, 1, images)
-        self.pictures = {
-            path.name: {
-                name: image[0].transpose(1, 2, 0)
-                for name, image in picture_feed(path, images, AS_PIXELS).tensors.items()
-            }
-            for path in paths
-        }
-        self.answers = [self.reference.infer(feed.tensors) for feed in self.feeds]
-        self.tolerances = self.spec.tolerances["fp32"]
-        header = GoldenHeader(
-            arch=arch,
-            path_name=path_name,
-            checkpoint=CheckpointEntry(file="a.pth"),
-            reference="torch",
-            preprocess=preprocess_entry(self.spec.preprocess),
-            tracker=tracker_entry(self.spec, dimensions),
-            precision="fp32",
-            tolerances=self.tolerances,
-        )
-        inner = intermediates(self.network, self.graphs, self.feeds, self.answers, self.spec.intermediates)
-        (folder / "golden").mkdir()
-        triples = zip(self.feeds, self.answers, inner, strict=True)
-        cases = [GoldenCase(self.graphs, *triple) for triple in triples]
-        self.index = write_golden(folder / "golden", header, cases)
-        self.golden = read_golden(folder / "golden")
-
-    def answer(self, title, mistake=device.right, only=None):
-        given = self.reference.infer(device.fed(self.pictures[title], mistake, only))
-        return {name: given[name] for name in ("zf", "cls", "reg")}
-
-    def causes(self, folder):
-        report = diagnose_dumps(folder, self.golden, self.tolerances, self.spec.preprocess, self.reference.infer)
-        return {tensor.name: {cause.cause for cause in tensor.causes} for tensor in report.tensors if not tensor}
+from converter.network.trace import run_mode
 
 
 def drawn_picture(path):
@@ -97,21 +29,6 @@ def small(tmp_path_factory):
     folder = tmp_path_factory.mktemp("small")
     state = seeded_state(TINY)
     return Setup(folder, TINY, state, [drawn_picture(folder / "drawn.png")], search_size=160)
-
-
-@pytest.fixture(scope="module")
-def trained(shared, tmp_path_factory):
-    """The trained checkpoint, on two frames of the clip."""
-    import cv2
-
-    folder = tmp_path_factory.mktemp("trained")
-    clip = cv2.VideoCapture(str(shared / "clips" / "bag.avi"))
-    frames = [frame for _ in range(111) for good, frame in [clip.read()] if good]
-    paths = [folder / f"frame{index}.png" for index in (20, 110)]
-    for path, index in zip(paths, (20, 110), strict=True):
-        cv2.imwrite(str(path), frames[index])
-    state = torch.load(shared / "checkpoints" / "LightTrackM.pth", weights_only=True)["state_dict"]
-    return Setup(folder, MOBILE, {key.removeprefix("module."): value for key, value in state.items()}, paths)
 
 
 def snapshot(module):
@@ -226,39 +143,3 @@ def test_smallest_network_with_a_mistake_in_the_outputs(small, tmp_path, name):
     change, expected = device.OUTPUT[name]
     device.write_all(tmp_path, change(small.answer("drawn.png")), "txt", prefix="drawn_png_")
     assert small.causes(tmp_path) == expected
-
-
-@pytest.mark.parametrize(
-    ("image", "only"),
-    [("bgr", None), ("bgr", "x"), ("raw 0-255", "z"), ("norm before mean, 0-255", None), ("HWC as CHW", None)],
-)
-def test_trained_network_with_a_mistake_in_the_images(trained, tmp_path, image, only):
-    mistake, cause = device.INPUT[image]
-    device.write_all(tmp_path / "frame20_png", trained.answer("frame20.png", mistake, only), "npy")
-    assert trained.causes(tmp_path) == {key: {cause} for key in ("zf", "cls", "reg") if (key, only) != ("zf", "x")}
-
-
-@pytest.mark.parametrize("output", ["sigmoid twice", "stride missing", "NHWC", "exchanged", "transposed"])
-def test_trained_network_with_two_mistakes(trained, tmp_path, output):
-    mistake, cause = device.INPUT["bgr"]
-    change, expected = device.OUTPUT[output]
-    device.write_all(tmp_path / "frame110_png", change(trained.answer("frame110.png", mistake)), "txt")
-    assert trained.causes(tmp_path) == {key: {cause, *expected.get(key, ())} for key in ("zf", "cls", "reg")}
-
-
-@pytest.mark.parametrize("output", device.OUTPUT)
-def test_trained_network_with_a_mistake_in_the_outputs(trained, tmp_path, output):
-    change, expected = device.OUTPUT[output]
-    device.write_all(tmp_path, change(trained.answer("frame20.png")))
-    assert trained.causes(tmp_path) == expected
-
-
-def test_template_of_another_target(trained, tmp_path):
-    first, second = (feed.tensors for feed in trained.feeds[:2])
-    wrong = trained.reference.infer({"z": second["z"], "x": first["x"]})
-    device.write_all(tmp_path / "frame20_png", {name: wrong[name] for name in ("cls", "reg")})
-    assert trained.causes(tmp_path) == {"cls": {"stale_input"}, "reg": {"stale_input"}}
-
-
-def test_size_of_golden_vectors(trained):
-    assert sum(file["bytes"] for file in trained.index["files"]) < 60e6

@@ -14,8 +14,6 @@ from converter.errors import ConversionError
 from converter.formats.isolated import IsolatedRunner
 from converter.spec.network import GraphSpec, TensorSpec
 
-pytestmark = pytest.mark.real
-
 TENSOR = TensorSpec(name="z", meaning="z", about="", shape=(1, 2))
 GRAPH = GraphSpec(name="init", family="lighttrack", mode="template", inputs=(TENSOR,), outputs=(TENSOR,))
 FEED = {"z": np.ones((1, 2), np.float32)}

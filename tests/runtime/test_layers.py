@@ -4,45 +4,12 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from apart import Apart
 from damage import INSERTED, Ncnn, Onnx, as_others_write_it
+from layer_walks import Tracker, matched
 
 from commands import lt_export
 from conftest import MOBILE, TINY
-from converter.checks.layers.walk import walk_layers
-from converter.families.family import family_of
 from converter.formats.ncnn.param import read_param
-from converter.network.checkpoint import load_strictly, read_checkpoint
-from converter.network.load import one_thread
-from converter.network.reference import TorchReference
-from converter.proof.feeds import noise_feeds
-from converter.spec.config import network_for
-from converter.spec.network import Tolerance
-
-pytestmark = pytest.mark.real
-FAMILY = family_of("lighttrack")
-TOLERANCE = Tolerance(rtol=1e-4)
-
-
-class Tracker:
-    """A network, its graphs, and an input for each of them."""
-
-    def __init__(self, checkpoint, path_name):
-        _, spec = network_for(None, None, {"path_name": path_name})
-        self.network = FAMILY.build(path_name, spec.template_size)
-        load_strictly(self.network, read_checkpoint(checkpoint, False), "the network", lambda shapes: None)
-        self.network.eval()
-        dimensions = FAMILY.dimensions(path_name, spec.template_size, spec.search_size)
-        splits = [spec.graph_specs(split, dimensions) for split in ("two", "three")]
-        self.graphs = {graph.name: graph for split in splits for graph in split}
-        images = (self.graphs["init"].inputs[0], self.graphs["backbone"].inputs[0])
-        (feed,) = noise_feeds(3, 1, images)
-        with one_thread():
-            self.feed = feed.tensors | TorchReference(self.network, FAMILY, images).infer(feed.tensors)
-
-    def walk(self, format, graph, files):
-        with Apart(format, files, self.graphs[graph]) as runner, one_thread():
-            return walk_layers(self.network, self.graphs[graph], format, files, runner, self.feed, TOLERANCE)
 
 
 @pytest.fixture(scope="module")
@@ -72,10 +39,6 @@ def ncnn_model(tiny_export):
 @pytest.fixture
 def onnx_model(onnx_export):
     return lambda graph: Onnx(onnx.load(onnx_export / f"lighttrack_{graph}.onnx"))
-
-
-def matched(walk):
-    return walk.matched / walk.total
 
 
 @pytest.mark.parametrize("graph", ["init", "update"])
@@ -273,23 +236,6 @@ def test_onnx_model_without_names_and_not_simplified_is_matched(tracker, tiny, t
         model.weight(guilty, 1, scaled(1.1))
         walk = tracker.walk("onnx", graph, model.write(tmp_path))
         assert walk.first_bad.layer == guilty.output[0]
-
-
-def test_own_network_and_official_one_are_walked_alike(tracker, official, tiny, tiny_export):
-    from official_patches.lighttrack.checkout import build_official
-
-    network = build_official(
-        official, "LightTrackM_Subnet", path_name=TINY, template_size=127, search_size=288, stride=8
-    )
-    load_strictly(network, read_checkpoint(tiny, False), "the official network", lambda shapes: None)
-    before, tracker.network = tracker.network, network.eval()
-    try:
-        stem = tiny_export / "lighttrack_update"
-        walk = tracker.walk("ncnn", "update", (stem.with_suffix(".param"), stem.with_suffix(".bin")))
-    finally:
-        tracker.network = before
-    assert walk
-    assert matched(walk) == 1.0
 
 
 def test_walk_leaves_the_network_as_it_was(tracker, tiny_export):

@@ -15,8 +15,6 @@ from converter.formats.ncnn.param import load_param
 from converter.formats.ncnn.slots import WITHOUT_WEIGHTS, slots_of
 from converter.formats.ncnn.weights import load_model, read_bin
 
-pytestmark = pytest.mark.real
-
 
 @pytest.fixture(scope="module")
 def half_files(tiny, tmp_path_factory):

@@ -10,8 +10,6 @@ from converter.formats.ncnn.runner import NcnnRunner
 from converter.formats.ncnn.weights import load_model, load_part
 from converter.spec.network import GraphSpec, TensorSpec
 
-pytestmark = pytest.mark.real
-
 SHAPES = {
     "z": (1, 3, 127, 127),
     "x": (1, 3, 288, 288),

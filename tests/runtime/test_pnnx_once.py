@@ -2,14 +2,11 @@
 
 import io
 
-import pytest
 import torch
 from pnnx_once import content
 
 from commands import lt_export
 from conftest import TINY, contents
-
-pytestmark = pytest.mark.real
 
 
 class Small(torch.nn.Module):

@@ -2,9 +2,7 @@
 
 import html
 import json
-import os
 import re
-import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -14,8 +12,6 @@ from report_results import full, result
 
 from converter.report.writing import write_report
 from converter.verifying.page import report_of
-
-pytestmark = pytest.mark.real
 
 PHONE, DESK = 390, 1280
 QUIET = (
@@ -54,14 +50,6 @@ addEventListener('load', () => {{
   document.title = JSON.stringify([closed, frames.map(look)]);
 }});
 </script></body>"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> str:
-    found = os.environ.get("LT_CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
-    if not Path(found).exists():
-        pytest.skip("no browser: /usr/bin/chromium is missing and LT_CHROMIUM does not name one")
-    return found
 
 
 def seen(browser, folder, page):

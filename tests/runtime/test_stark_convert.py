@@ -23,7 +23,6 @@ from converter.spec.model import Model, TrackerModels
 from official_patches.patching import PatchSpec, patched
 from official_patches.stark import modes
 
-pytestmark = pytest.mark.real
 SPEC = network_for(ARCH)[1]
 TOLERANCES = SPEC.tolerances["fp32"]
 

@@ -17,7 +17,6 @@ from converter.spec.options import ExportOptions
 from official_patches.lighttrack.folding import fold, folded_norms
 from official_patches.patching import patched
 
-pytestmark = pytest.mark.real
 FAMILY = family_of("lighttrack")
 
 

@@ -1,11 +1,13 @@
 """What several tests of STARK-Lightning need: networks with seeded weights, crops with masks, graphs."""
 
 import importlib.util
-from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
+from folders import Folder
 
+from commands import SUPPORT
 from converter.families.family import family_of
 from converter.families.stark.variant import parse_variant
 from converter.spec.config import network_for
@@ -14,6 +16,8 @@ ARCH = "STARK_Lightning"
 FAMILY = family_of("stark")
 HEADS = ("rep_v2", "dsconv_v3_2", "dsconv_v3_3", "dsconv_v3_4", "dsconv_v3_5", "dsconv_v3_6")
 SMALL = {"template_size": 64, "search_size": 128}
+NAMES = ("zv", "zk", "xv", "xk", "box", "corners", "score")
+NOTED = SUPPORT / "official_stark_answers.json"
 
 
 def fill(state, seed=0):
@@ -89,10 +93,26 @@ def off(name, found, expected):
     return share(found, expected)
 
 
-def shared_filling(shared: Path):
+def shared_filling(shared: Folder):
     """``fill(state, seed)`` of the shared folder."""
     path = shared / "tools/fill_weights.py"
     spec = importlib.util.spec_from_file_location(path.stem, path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module.fill
+
+
+def sampled(built, masks):
+    """Range and some values of everything that a network with seeded weights answers."""
+    found = answers(built, crops(7, masks))
+    return {
+        name: {"range": float(np.ptp(found[name].numpy())), "values": found[name].numpy().ravel()[::97][:48].tolist()}
+        for name in NAMES
+    }
+
+
+def assert_noted(found, expected):
+    for name in NAMES:
+        scale = 1.0 if name in ("box", "corners") else expected[name]["range"]
+        assert found[name]["range"] == pytest.approx(expected[name]["range"], abs=1e-5 * scale)
+        assert np.abs(np.subtract(found[name]["values"], expected[name]["values"])).max() < 1e-5 * scale, name

@@ -14,7 +14,6 @@ from converter.spec.config import network_for
 from official_patches.checkout import isolated
 from official_patches.patching import PatchSpec, patched
 
-pytestmark = pytest.mark.real
 SPEC = network_for(ARCH)[1].model_copy(update={"masks": True})
 DIMENSIONS = FAMILY.dimensions("any", SPEC.template_size, SPEC.search_size)
 FRAMES = 12

@@ -6,9 +6,23 @@ import sys
 import numpy as np
 import pytest
 import torch
-from stark import FAMILY, HEADS, answers, crops, fill, graphs, network, off, share, shared_filling
+from stark import (
+    FAMILY,
+    HEADS,
+    NAMES,
+    NOTED,
+    answers,
+    assert_noted,
+    crops,
+    fill,
+    graphs,
+    network,
+    off,
+    sampled,
+    share,
+    shared_filling,
+)
 
-from commands import SUPPORT
 from conftest import MOBILE
 from converter.families.stark.heads import corner_head
 from converter.families.stark.variant import Variant, parse_variant, recognise
@@ -18,9 +32,7 @@ from official_patches.patching import patched
 from official_patches.stark.checkout import build_official_stark
 from official_patches.stark.modes import for_trace, forward_mode
 
-pytestmark = pytest.mark.real
 POSITIONS = 2 * (8 + 20) * 64  # numbers of the position embeddings, which a trace has as constants
-NAMES = ("zv", "zk", "xv", "xk", "box", "corners", "score")
 
 
 def noise(size, seed):
@@ -141,31 +153,6 @@ def test_both_checkouts_live_in_one_process(official, official_stark, capfd):
 def test_another_checkout_is_refused(official):
     with pytest.raises(CheckoutError, match=r"cannot import lib\.models\.stark"):
         official_network(official, "rep_v2")
-
-
-NOTED = SUPPORT / "official_stark_answers.json"
-
-
-def sampled(built, masks):
-    """Range and some values of everything that a network with seeded weights answers."""
-    found = answers(built, crops(7, masks))
-    return {
-        name: {"range": float(np.ptp(found[name].numpy())), "values": found[name].numpy().ravel()[::97][:48].tolist()}
-        for name in NAMES
-    }
-
-
-def assert_noted(found, expected):
-    for name in NAMES:
-        scale = 1.0 if name in ("box", "corners") else expected[name]["range"]
-        assert found[name]["range"] == pytest.approx(expected[name]["range"], abs=1e-5 * scale)
-        assert np.abs(np.subtract(found[name]["values"], expected[name]["values"])).max() < 1e-5 * scale, name
-
-
-@pytest.mark.parametrize("masks", [False, True])
-def test_answers_are_those_noted_from_the_official_code(masks):
-    """Noted from researchmm/Stark @ 162e1d3; the test below compares the note with a checkout."""
-    assert_noted(sampled(network("rep_v2", 9), masks), json.loads(NOTED.read_text())[str(masks)])
 
 
 @pytest.mark.parametrize("masks", [False, True])

@@ -1,0 +1,52 @@
+"""A real network and models of it, tracked over a clip."""
+
+from pathlib import Path
+
+from converter.checks.clip.run import run_clip
+from converter.families.dimensions import dimensions_of
+from converter.families.family import family_of
+from converter.formats.format import format_of
+from converter.proof.chain import GraphModel
+from converter.spec.config import network_for
+from converter.spec.model import Model
+from converter.spec.options import ExportOptions
+from converter.track.frames import open_clip
+
+SUFFIXES = {"ncnn": (".param", ".bin"), "onnx": (".onnx",)}
+
+
+class Setting:
+    """A network, its dimensions, and models of it.
+
+    Args:
+        checkpoint, path_name, search_size: of the network; the template has 127 pixels.
+    """
+
+    def __init__(self, checkpoint: Path, path_name: str, search_size: int):
+        arch, self.spec = network_for(None, overrides={"path_name": path_name, "search_size": search_size})
+        self.options = ExportOptions(arch=arch, checkpoint=checkpoint, output=Path("none"), network=self.spec)
+        self.dimensions = dimensions_of(self.options.network)
+
+    def reference(self):
+        from converter.network.load import load_network
+        from converter.network.reference import TorchModel
+
+        network = load_network(self.options, self.dimensions.stride).module
+        init, update = self.spec.graph_specs("two", self.dimensions)
+        return TorchModel(network, family_of(self.spec.family), (init.inputs[0], update.inputs[1]))
+
+    def candidate(self, folder: Path, format: str, split: str) -> GraphModel:
+        graphs = self.spec.graph_specs(split, self.dimensions)
+        models = [
+            Model(graph, format, tuple(f"lighttrack_{graph.name}{suffix}" for suffix in SUFFIXES[format]))
+            for graph in graphs
+        ]
+        return GraphModel(models, {model: format_of(format).load(model.paths(folder), model.graph) for model in models})
+
+    def run(self, clip, box, candidates, **options):
+        from converter.network.load import one_thread
+
+        with one_thread():
+            return run_clip(
+                open_clip(clip), box, self.reference(), candidates, self.spec, self.dimensions, 0.9, **options
+            )
