@@ -9,7 +9,7 @@ import numpy as np
 
 from converter.errors import VerificationError
 from converter.proof.chain import Run, chain
-from converter.proof.compare import Decision, OutputReport, compare, compare_decision
+from converter.proof.compare import Decision, OutputReport, compare
 from converter.proof.comparison import Comparison
 from converter.proof.runner import Runner
 from converter.report.text import rounded_up
@@ -151,5 +151,5 @@ def _check(comparison: Comparison, feed: str, run: Run, reference: Mapping[str, 
         how=run.how,
         feed=feed,
         outputs=reports,
-        decision=compare_decision(name, outputs[name], reference[name], comparison.tie) if comparable else None,
+        decision=comparison.decision(outputs[name], reference[name]) if comparable else None,
     )
