@@ -4,17 +4,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from converter.report.charts.parts import (
-    MOST_POINTS,
-    NARROW,
-    SMALL,
-    WIDE,
-    Axes,
-    Points,
-    Values,
-    name_of,
-    thinned,
-)
+from converter.report.charts.parts import MOST_POINTS, NARROW, SMALL, WIDE, Axes, Points, Values, name_of, thinned
 from converter.report.svg import CHARACTER, decade, drawing, element, label, shortened
 
 SIZES = {"w": (WIDE, 300), "n": (NARROW, 290)}

@@ -3,17 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from converter.report.charts.parts import (
-    MOST_POINTS,
-    NARROW,
-    SMALL,
-    WIDE,
-    Axes,
-    Values,
-    level,
-    name_of,
-    thinned,
-)
+from converter.report.charts.parts import MOST_POINTS, NARROW, SMALL, WIDE, Axes, Values, level, name_of, thinned
 from converter.report.svg import drawing, element, label, round_steps, shortened
 from converter.report.text import count, overlap
 
