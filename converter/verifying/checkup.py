@@ -64,10 +64,7 @@ def check(options: VerifyOptions, progress: Progress | None = None) -> VerifyRes
             runners = running.enter_context(isolated_runners(subject.folder, subject.tracker))
             run = Run(options, subject, reference, tuple(comparisons), runners)
             notes.append(f"{sum(len(comparison.feeds) for comparison in comparisons)} inputs")
-        if options.write_golden and options.golden_from == "torch":
-            with stages("golden") as notes:
-                write_vectors(run, options.write_golden)
-                notes.append(str(options.write_golden))
+        _write_golden(run, stages)
         with stages("verify"):
             verification, failures = prove(run)
         checks, others = _looked(asked(run, clip, root, verification.failed, stages), stages)
@@ -172,6 +169,15 @@ def _compared(
             for tracker, given in zip(subject.trackers, feeds, strict=True)
         ]
     return network, compared_with_network(options, subject, network.network, feeds)
+
+
+def _write_golden(run: Run, stages: Stages) -> None:
+    """What the network computes; of the emulated ARM cpu once it has run."""
+    target = run.options.write_golden
+    if target and run.options.golden_from == "torch":
+        with stages("golden") as notes:
+            write_vectors(run, target)
+            notes.append(str(target))
 
 
 def _looked(looks: Mapping[str, Callable[[], CheckResult]], stages: Stages) -> tuple[dict[str, CheckResult], list[str]]:
