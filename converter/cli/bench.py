@@ -6,28 +6,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 
-from converter.cli.command import (
-    HELP_OPTIONS,
-    Session,
-    format_names,
-    invoke,
-    log_to_stderr,
-    new_app,
-    official_root,
-    run,
-    summary_console,
-)
+from converter.cli.command import Command, Session, format_names, log_to_stderr, official_root, summary_console
 from converter.cli.options import checks, models, output
 from converter.cli.options import network as network_options
-from converter.cli.progress import Interruption, StageLines
+from converter.cli.progress import StageLines
 
 if TYPE_CHECKING:
     from converter.bench.options import BenchOptions
 
 T = TypeVar("T")
-PROGRAM = "lt-bench"
-
-app = new_app()
 
 ABOUT = (
     "Measure how fast an export is on this machine.\n\n"
@@ -40,8 +27,10 @@ EPILOG = (
     "LT_DEBUG=1 adds the traceback."
 )
 
+command = Command("lt-bench", ABOUT, EPILOG)
 
-@app.command(help=ABOUT, epilog=EPILOG, context_settings=HELP_OPTIONS)
+
+@command.entry
 def bench_command(
     context: typer.Context,
     export: models.Export,
@@ -111,15 +100,7 @@ def _run(options: "BenchOptions", session: Session, per_graph: bool, verbose: bo
         print_bench(summary_console(session.as_json), result, per_graph, verbose)
 
 
-def call(arguments: Sequence[str], interruption: Interruption | None = None) -> int:
-    """``lt-bench`` with these words; its exit code."""
-    return invoke(app, PROGRAM, arguments, interruption)
-
-
-def main() -> None:
-    """Entry point of ``lt-bench``."""
-    run(call)
-
+call, main = command.call, command.main
 
 if __name__ == "__main__":
     main()

@@ -107,6 +107,12 @@ def inner(answer):
     }
 
 
+def tensor_of(golden, case, graph, name):
+    """One tensor of golden vectors."""
+    (entry,) = (each for each in golden.index.tensors if (each.case, each.graph, each.name) == (case, graph, name))
+    return golden.read(entry)
+
+
 def make_golden(folder, feeds, graphs=TWO):
     """Golden vectors of the made-up tracker."""
     folder.mkdir(parents=True, exist_ok=True)
