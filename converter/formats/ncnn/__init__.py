@@ -25,13 +25,15 @@ def _start(job: Job) -> Conversion:
 def _load(files: tuple[Path, ...], graph: GraphSpec) -> Runner:
     from converter.formats.ncnn.runner import NcnnRunner
 
-    return NcnnRunner(*files, graph)
+    param, weights = files
+    return NcnnRunner(param, weights, graph)
 
 
 def _load_inner(files: tuple[Path, ...], graph: GraphSpec) -> Any:
     from converter.formats.ncnn.runner import NcnnRunner
 
-    return NcnnRunner(*files, graph, any_outputs=True)
+    param, weights = files
+    return NcnnRunner(param, weights, graph, any_outputs=True)
 
 
 def _interface(files: tuple[Path, ...]) -> tuple[Shapes, Shapes]:

@@ -25,13 +25,15 @@ def _start(job: Job) -> Conversion:
 def _load(files: tuple[Path, ...], graph: GraphSpec) -> Runner:
     from converter.formats.onnx.runner import OnnxRunner
 
-    return OnnxRunner(*files, graph)
+    (path,) = files
+    return OnnxRunner(path, graph)
 
 
 def _load_inner(files: tuple[Path, ...], graph: GraphSpec) -> Any:
     from converter.formats.onnx.runner import OnnxBlobs
 
-    return OnnxBlobs(*files, graph)
+    (path,) = files
+    return OnnxBlobs(path, graph)
 
 
 def _interface(files: tuple[Path, ...]) -> tuple[Shapes, Shapes]:
