@@ -65,7 +65,7 @@ def bench(options: BenchOptions, progress: Progress | None = None) -> dict[str, 
         with stages("load") as notes:
             not_finite = {}
             for candidate, entrant in zip(candidates, entrants, strict=True):
-                entrant.worker.open()
+                entrant.worker.load()
                 not_finite[candidate.label] = entrant.worker.call("warm_up", WARM_UP, WARM_UP_SECONDS)
             notes.append(f"{len(candidates)} candidates, warmed up")
         with stages(LAST_STAGE) as notes:

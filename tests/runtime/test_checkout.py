@@ -14,6 +14,7 @@ from commands import lt_export
 from conftest import TINY
 from official_patches.checkout import CheckoutError, UnknownArchError
 from official_patches.lighttrack.checkout import build_official
+from official_patches.patching import BuildRequest
 
 pytestmark = pytest.mark.real
 
@@ -62,7 +63,7 @@ def checkout(tmp_path):
 
 
 def build(root, arch="LightTrackM_Subnet", path_name=TINY):
-    return build_official(root, arch, path_name=path_name, template_size=127, search_size=288, stride=8)
+    return build_official(BuildRequest(root, arch, path_name, 127, 288, 8))
 
 
 def traces(root):
@@ -163,14 +164,7 @@ def test_both_sources_give_the_same_models(official, seeded, exported, tmp_path)
 
 def test_the_official_tree_is_left_alone(official):
     before = {path: path.stat().st_mtime_ns for path in official.rglob("*")}
-    build_official(
-        official,
-        "LightTrackM_Speed",
-        path_name=TINY,
-        template_size=127,
-        search_size=288,
-        stride=8,
-    )
+    build(official, "LightTrackM_Speed")
     assert {path: path.stat().st_mtime_ns for path in official.rglob("*")} == before
     assert not [name for name in sys.modules if name == "lib" or name.startswith("lib.")]
     assert os.fspath(official) not in sys.path

@@ -277,10 +277,9 @@ def test_onnx_model_without_names_and_not_simplified_is_matched(tracker, tiny, t
 
 def test_own_network_and_official_one_are_walked_alike(tracker, official, tiny, tiny_export):
     from official_patches.lighttrack.checkout import build_official
+    from official_patches.patching import BuildRequest
 
-    network = build_official(
-        official, "LightTrackM_Subnet", path_name=TINY, template_size=127, search_size=288, stride=8
-    )
+    network = build_official(BuildRequest(official, "LightTrackM_Subnet", TINY, 127, 288, 8))
     load_strictly(network, read_checkpoint(tiny, False), "the official network", lambda shapes: None)
     before, tracker.network = tracker.network, network.eval()
     try:

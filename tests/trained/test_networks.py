@@ -13,6 +13,7 @@ from converter.families.family import family_of
 from converter.families.lighttrack.path_name import recognise
 from converter.network.demo import seeded_state
 from official_patches.lighttrack.checkout import build_official
+from official_patches.patching import BuildRequest
 
 pytestmark = pytest.mark.real
 FAMILY = family_of("lighttrack")
@@ -30,14 +31,8 @@ def own(path_name, template_size):
 
 
 def official_network(root, path_name, template_size, search_size, stride=16):
-    return build_official(
-        root,
-        "LightTrackM_Subnet",
-        path_name=path_name,
-        template_size=template_size,
-        search_size=search_size,
-        stride=stride,
-    ).eval()
+    request = BuildRequest(root, "LightTrackM_Subnet", path_name, template_size, search_size, stride)
+    return build_official(request).eval()
 
 
 def answers(network, z, x):
