@@ -96,7 +96,7 @@ def dumps(options: VerifyOptions, subject: Subject, reference: Reference, compar
         for tensor in (*model.graph.inputs, *model.graph.outputs)
     }
     run = _run(subject, reference, runners)
-    return diagnose_dumps(options.dumps, golden, comparison.tolerances, tracker.network.preprocess, run, names)
+    return diagnose_dumps(options.dumps, golden, comparison.tolerances, tracker.network, run, names)
 
 
 def _run(subject: Subject, reference: Reference, runners: Runners):

@@ -5,7 +5,7 @@ import pytest
 from clips import report, row
 
 from converter.checks.dumps.causes import SIGMOID, Cause
-from converter.checks.dumps.report import DumpsReport, TensorReport
+from converter.checks.dumps.report import DumpsReport, Missing, TensorReport
 from converter.checks.layers.walk import FirstBad, LayerRow, LayerWalk
 from converter.checks.layers.walks import Walks
 from converter.proof.compare import compare
@@ -116,7 +116,10 @@ def dumps(*tensors, missing=(), others=(), notes=()):
 def test_dumps_begin_with_causes_and_right_inner_tensors_are_folded():
     wrong = tensor(off=0.5, explanations=((SIGMOID,), (Cause("other", "something else"),)))
     inner = tensor("features.1", "intermediate")
-    missing = (("case_1", "update", "reg", "output"), ("case_1", "update", "tower", "intermediate"))
+    missing = (
+        Missing("case_1", "update", "reg", "output"),
+        Missing("case_1", "update", "tower", "intermediate"),
+    )
     section = dumps(wrong, inner, missing=missing, others=("log.txt",), notes=("a note",)).section()
     assert section.state == "bad"
     assert section.summary == "1 of 2 dumped tensors are off."

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from converter.checks.dumps.causes import Cause
-from converter.checks.dumps.preprocessing import Change, Mistake, mistakes
-from converter.spec.network import Preprocess
+from converter.checks.dumps.causes import STALE_INPUT, Cause
+from converter.checks.dumps.mistakes import Change, ImageMistakes, Mistake
 
 
 @dataclass(frozen=True)
@@ -22,7 +21,7 @@ class Hypothesis:
         """The same mistake in each of several images alone."""
         if self.mistake is None or len(self.changes) < 2:
             return []
-        return [_one(self.mistake, (image,)) for image in self.changes]
+        return [_in_images(self.mistake, (image,)) for image in self.changes]
 
     def feed(self, right: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """The images that a device with these mistakes feeds, float32."""
@@ -34,15 +33,11 @@ class Hypothesis:
         }
 
 
-def stale_input(image: str, title: str) -> Cause:
-    """The cause where an image, or the features made of it, are another case's."""
-    return Cause(
-        "stale_input", f"{image}: that of {title!r} was used; it, or what was computed from it, was not updated"
-    )
+NOTHING_WRONG = Hypothesis((), {})
 
 
 def stages(
-    preprocess: Preprocess,
+    mistakes: ImageMistakes,
     free: Sequence[str],
     replaceable: Sequence[str],
     others: Mapping[str, Mapping[str, np.ndarray]],
@@ -54,41 +49,41 @@ def stages(
         replaceable: images that may be of another case.
         others: title of every other case to its images.
     """
-    single, colours, orders = mistakes(preprocess)
-    pairs = [*colours, *orders]
-    together = [tuple(free)] if len(free) > 1 else []
+    pairs = [*mistakes.colours, *mistakes.orders]
     apart = [(image,) for image in reversed(free)]
-    stale = [
-        Hypothesis((stale_input(image, title),), {image: lambda _, value=images[image]: value})
-        for image in replaceable
-        for title, images in others.items()
-    ]
-    if not together:
-        return [_all(single, apart), _all(pairs, apart), stale]
+    stale = [_stale(image, title, images[image]) for image in replaceable for title, images in others.items()]
+    if len(free) < 2:
+        return [_all(mistakes.single, apart), _all(pairs, apart), stale]
+    together = [tuple(free)]
     return [
-        _all(single, together),
-        _all(colours, together),
+        _all(mistakes.single, together),
+        _all(mistakes.colours, together),
         stale,
-        *(_all(single, [images]) for images in apart),
-        _all(orders, together),
-        [_joined(first, second) for first in stale for second in _all(single[:4], together)],
+        *(_all(mistakes.single, [images]) for images in apart),
+        _all(mistakes.orders, together),
+        [_joined(first, second) for first in stale for second in _all(mistakes.single[:4], together)],
         *(_all(pairs, [images]) for images in apart),
     ]
 
 
-def _all(found: Sequence[Mistake], wheres: Sequence[tuple[str, ...]]) -> list[Hypothesis]:
-    return [_one(mistake, images) for images in wheres for mistake in found]
+def _all(mistakes: Sequence[Mistake], wheres: Sequence[tuple[str, ...]]) -> list[Hypothesis]:
+    return [_in_images(mistake, images) for images in wheres for mistake in mistakes]
 
 
-def _one(mistake: Mistake, images: tuple[str, ...]) -> Hypothesis:
-    return Hypothesis(mistake.causes(images), dict.fromkeys(images, mistake.change), mistake)
+def _in_images(mistake: Mistake, images: tuple[str, ...]) -> Hypothesis:
+    return Hypothesis(mistake.causes_in(images), dict.fromkeys(images, mistake.change), mistake)
+
+
+def _stale(image: str, title: str, value: np.ndarray) -> Hypothesis:
+    """Another case's image, or the features made of it."""
+    return Hypothesis((STALE_INPUT.filled(title=title).of((image,)),), {image: lambda _: value})
 
 
 def _joined(stale: Hypothesis, mistake: Hypothesis) -> Hypothesis:
     """Another case's image, and the same mistake in all of them."""
 
-    def after(image):
-        replaced = stale.changes.get(image, lambda value: value)
-        return lambda value: mistake.changes[image](replaced(value))
+    def after(image: str) -> Change:
+        first, second = stale.changes.get(image), mistake.changes[image]
+        return lambda right: second(first(right) if first else right)
 
     return Hypothesis((*stale.causes, *mistake.causes), {image: after(image) for image in mistake.changes})

@@ -1,0 +1,171 @@
+"""What goes wrong before and behind the network: each mistake as a function of the right numbers."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from converter.checks.dumps import causes
+from converter.checks.dumps.causes import Cause
+from converter.spec.network import Preprocess
+
+Change = Callable[[np.ndarray], np.ndarray]
+
+# The factor behind reg is 16 in the official code whatever the stride; 0.1 is that behind cls.
+_REG_FACTOR = 16.0
+_CLS_FACTOR = 0.1
+_SHORT_OF_ONE = 1e-7
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """One or two mistakes.
+
+    Attributes:
+        causes: what they are called.
+        change: what they make of the right tensor, float64. NaN where the right one does not tell, namely the
+            numbers at which the network's ReLU cut something off.
+    """
+
+    causes: tuple[Cause, ...]
+    change: Change
+
+    def then(self, second: "Mistake") -> "Mistake":
+        return Mistake((*self.causes, *second.causes), lambda right: second.change(self.change(right)))
+
+    def causes_in(self, images: Sequence[str]) -> tuple[Cause, ...]:
+        return tuple(cause.of(images) for cause in self.causes)
+
+
+@dataclass(frozen=True)
+class ImageMistakes:
+    """Mistakes in the preprocessing of an image, (1, 3, H, W).
+
+    Attributes:
+        single: each by itself.
+        colours: pairs of a colour order and a normalisation.
+        orders: pairs with an order of pixels.
+    """
+
+    single: Sequence[Mistake]
+    colours: Sequence[Mistake]
+    orders: Sequence[Mistake]
+
+    @property
+    def all(self) -> list[Mistake]:
+        return [*self.single, *self.colours, *self.orders]
+
+
+def image_mistakes(preprocess: Preprocess) -> ImageMistakes:
+    """What may go wrong between the picture and z or x."""
+    low, high = preprocess.pixel_range
+    mean = _channels((value - low) / (high - low) for value in preprocess.mean)
+    std = _channels(value / (high - low) for value in preprocess.std)
+    colours = _colours(preprocess.colour_order, mean, std)
+    normalisations = _normalisations(mean, std)
+    orders = [
+        Mistake((causes.CHANNELS_LAST,), lambda v: v.transpose(0, 2, 3, 1).reshape(v.shape)),
+        Mistake((causes.IMAGE_TRANSPOSED,), lambda v: v.transpose(0, 1, 3, 2)),
+    ]
+    return ImageMistakes(
+        [*colours, *normalisations, *orders],
+        [colours[0].then(normalisation) for normalisation in normalisations],
+        [first.then(order) for order, first in product(orders, [colours[0], *normalisations[:4]])],
+    )
+
+
+def _channels(values: Iterable[float]) -> np.ndarray:
+    return np.array(list(values), np.float64).reshape(1, 3, 1, 1)
+
+
+def _colours(right: str, mean: np.ndarray, std: np.ndarray) -> list[Mistake]:
+    order = {"right": right, "wrong": right[::-1]}
+    return [
+        Mistake((causes.COLOUR_ORDER.filled(**order),), lambda v: ((v * std + mean)[:, ::-1] - mean) / std),
+        Mistake((causes.COLOUR_ORDER_OF_ALL.filled(**order),), lambda v: v[:, ::-1]),
+    ]
+
+
+def _normalisations(mean: np.ndarray, std: np.ndarray) -> list[Mistake]:
+    """Mean and std are those for pixels between 0 and 1, of which the functions in the table are."""
+    table: tuple[tuple[Cause, Change], ...] = (
+        (causes.RAW_PIXELS, lambda p: 255 * p),
+        (causes.RAW_SHARES, lambda p: p),
+        (causes.STD_MISSING_ON_PIXELS, lambda p: 255 * (p - mean)),
+        (causes.STD_MISSING, lambda p: p - mean),
+        (causes.MEAN_MISSING, lambda p: p / std),
+        (causes.STD_BEFORE_MEAN.filled(range="0-255"), lambda p: p / std - 255 * mean),
+        (causes.STD_BEFORE_MEAN.filled(range="0-1"), lambda p: p / std - mean),
+        (causes.MEAN_FOR_STD, lambda p: (p - std) / mean),
+        (causes.MEAN_STD_COLOURS, lambda p: (p - mean[:, ::-1]) / std[:, ::-1]),
+        (causes.MEAN_STD_TOO_SMALL, lambda p: (255 * p - mean) / std),
+        (causes.MEAN_STD_TOO_LARGE, lambda p: (p / 255 - mean) / std),
+        (causes.OTHER_NORMALISATION, lambda p: 2 * p - 1),
+    )
+    to_shares = Mistake((), lambda right: right * std + mean)
+    return [to_shares.then(Mistake((cause,), change)) for cause, change in table]
+
+
+def value_mistakes(tracker: Mapping[str, Any]) -> tuple[list[Mistake], list[Mistake]]:
+    """What may go wrong between the last layer and the numbers a device hands on: by itself, and in pairs.
+
+    Of score and distances alike, since these may be exchanged.
+
+    Args:
+        tracker: the manifest's section: what cls is, the stride, the size of the search crop.
+    """
+    scales = [
+        (causes.CLS_SCALE_MISSING, _times(1 / _CLS_FACTOR)),
+        (causes.CLS_SCALE_TWICE, _times(_CLS_FACTOR)),
+    ]
+    for factor in sorted({_REG_FACTOR, *_number(tracker, "stride")}, reverse=True):
+        scales.append((causes.STRIDE_MISSING.filled(factor=factor), _times(1 / factor)))
+        scales.append((causes.STRIDE_TWICE.filled(factor=factor), _times(factor)))
+    scales += [(causes.NOT_TO_CROP, _times(1 / size)) for size in _number(tracker, "search_size") if size > 1]
+    ends: list[tuple[Cause, Change]] = [
+        (causes.RELU_MISSING, lambda g: np.where(g > 0, g, np.nan)),
+        (causes.EXP_FOR_RELU, _exp_for_relu),
+    ]
+    scores = _probability_mistakes() if tracker.get("cls") == "probability" else _logit_mistakes()
+    single = [Mistake((cause,), change) for cause, change in (*scores, *scales, *ends)]
+    pairs = [
+        first.then(second)
+        for first, second in product(single, single)
+        if first.causes[0].cause.partition("_")[0] != second.causes[0].cause.partition("_")[0]
+    ]
+    return single, pairs
+
+
+def _times(factor: float) -> Change:
+    return lambda right: right * factor
+
+
+def _sigmoid(values: np.ndarray) -> np.ndarray:
+    result: np.ndarray = 0.5 * (1.0 + np.tanh(0.5 * values))
+    return result
+
+
+def _logit(values: np.ndarray) -> np.ndarray:
+    inside = np.clip(values, _SHORT_OF_ONE, 1 - _SHORT_OF_ONE)
+    result: np.ndarray = np.log(inside / (1 - inside))
+    return result
+
+
+def _logit_mistakes() -> list[tuple[Cause, Change]]:
+    return [(causes.SIGMOID, _sigmoid), (causes.SIGMOID_TWICE, lambda g: _sigmoid(_sigmoid(g)))]
+
+
+def _probability_mistakes() -> list[tuple[Cause, Change]]:
+    return [(causes.SIGMOID_TWICE, _sigmoid), (causes.SIGMOID_MISSING, _logit)]
+
+
+def _exp_for_relu(right: np.ndarray) -> np.ndarray:
+    with np.errstate(over="ignore"):
+        return np.where(right > 0, _REG_FACTOR * np.exp(right / _REG_FACTOR), np.nan)
+
+
+def _number(tracker: Mapping[str, Any], key: str) -> list[float]:
+    value = tracker.get(key)
+    return [float(value)] if isinstance(value, int | float) and not isinstance(value, bool) and value > 0 else []
