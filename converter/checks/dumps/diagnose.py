@@ -1,6 +1,7 @@
 """diagnose_dumps(): a folder of dumps and golden vectors in, a report with causes out."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from converter.checks.dumps.hypotheses import Hypothesis
 from converter.checks.dumps.layouts import contradicts, right_layouts
 from converter.checks.dumps.loading import Dump, check_no_two_alike, load_dumps
 from converter.checks.dumps.reference import Reference
-from converter.checks.dumps.report import DumpsReport, Missing, TensorReport
+from converter.checks.dumps.report import DumpsReport, TensorReport
 from converter.checks.dumps.search import CaseSearch, Run, Runs
 from converter.folder.golden import Golden
 from converter.spec.network import NetworkSpec, Tolerance
@@ -69,7 +70,7 @@ def _by_case(dumps: Sequence[Dump], reference: Reference, runs: Runs) -> tuple[l
     if unnamed:
         case = _best_case(unnamed, reference, runs)
         notes.append(f"{unnamed[0].file} names no case: taken for {reference.titles[case]!r}, which it fits best")
-        dumps = [dump.of(case) if dump.case is None else dump for dump in dumps]
+        dumps = [replace(dump, case=case) if dump.case is None else dump for dump in dumps]
         check_no_two_alike(dumps)
     of_case = {case: [dump for dump in dumps if dump.case == case] for case in reference.titles}
     return [CaseSearch(case, of, reference) for case, of in of_case.items() if of], notes
@@ -81,7 +82,9 @@ def _best_case(unnamed: Sequence[Dump], reference: Reference, runs: Runs) -> str
         case: sum(correlation(dump.values, reference.array(case, *dump.key)) for dump in unnamed if not dump.problem)
         for case in reference.titles
     }
-    searches = [CaseSearch(case, [dump.of(case) for dump in unnamed], reference) for case in reference.titles]
+    searches = [
+        CaseSearch(case, [replace(dump, case=case) for dump in unnamed], reference) for case in reference.titles
+    ]
     ranked = sorted(searches, key=lambda search: (*search.score, -likeness[search.case]))
     if not ranked[0].open or ranked[0].score[0] < ranked[1].score[0]:
         return ranked[0].case
@@ -115,11 +118,7 @@ def _report(
     order = list(reference.entries)
     tensors = [_tensor(examined, search) for search in searches for examined in search.examined]
     dumped = {(tensor.case, tensor.meaning) for tensor in tensors}
-    missing = [
-        Missing(entry.case, entry.graph, entry.name, entry.role)
-        for entry in reference.entries.values()
-        if (entry.case, entry.meaning) not in dumped
-    ]
+    missing = [entry for entry in reference.entries.values() if (entry.case, entry.meaning) not in dumped]
     return DumpsReport(
         folder=str(folder),
         tensors=tuple(sorted(tensors, key=lambda tensor: order.index((tensor.case, tensor.graph, tensor.name)))),

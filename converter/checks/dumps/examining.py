@@ -130,17 +130,15 @@ def _degenerate(values: np.ndarray, right: np.ndarray) -> Cause | None:
 def _contents(examined: Examined, case: str, reference: Reference) -> list[Content]:
     """What the file may hold."""
     meaning, right = examined.meaning, examined.right
-    others = {other: title for other, title in reference.titles.items() if other != case}
-    contents = [Content(right)]
     if examined.is_image:
-        for mistake in reference.image_mistakes.all:
-            contents.append(Content(mistake.change(right.astype(np.float64)), mistake.causes_in((meaning,))))
-        for other, title in others.items():
-            stale = causes.STALE_INPUT.filled(title=title).of((meaning,))
-            contents.append(Content(reference.feeds[other][meaning], (stale,)))
-        return contents
-    if examined.dump.tensor.role == "output":
-        contents += exchanged_contents(meaning, reference.answers[case])
-    for other, title in others.items():
-        contents.append(Content(reference.array(other, *examined.dump.key), (causes.STALE.filled(title=title),)))
-    return contents
+        single, colours, orders = reference.image_mistakes
+        mistakes = [*single, *colours, *orders, *reference.stale_images(case, meaning)]
+        wrong = [
+            Content(mistake.change(right.astype(np.float64)), mistake.causes_in((meaning,))) for mistake in mistakes
+        ]
+    else:
+        wrong = exchanged_contents(meaning, reference.answers[case]) if examined.dump.tensor.role == "output" else []
+        for other, title in reference.others(case).items():
+            stale = causes.STALE.filled(title=title)
+            wrong.append(Content(reference.array(other, *examined.dump.key), (stale,)))
+    return [Content(right), *wrong]

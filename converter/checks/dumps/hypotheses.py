@@ -5,85 +5,66 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from converter.checks.dumps.causes import STALE_INPUT, Cause
-from converter.checks.dumps.mistakes import Change, ImageMistakes, Mistake
+from converter.checks.dumps.causes import Cause
+from converter.checks.dumps.mistakes import ImageMistakes, Mistake
 
 
 @dataclass(frozen=True)
 class Hypothesis:
-    """Mistakes in the images: what each changed image becomes; ``mistake`` when it is the same in all of them."""
+    """Mistakes in the images, one after the other, each with the images it is made in."""
 
-    causes: tuple[Cause, ...]
-    changes: Mapping[str, Change]
-    mistake: Mistake | None = None
+    steps: tuple[tuple[Mistake, tuple[str, ...]], ...] = ()
+
+    @property
+    def causes(self) -> tuple[Cause, ...]:
+        return tuple(cause for mistake, images in self.steps for cause in mistake.causes_in(images))
+
+    @property
+    def images(self) -> frozenset[str]:
+        """Those that are not what they should be."""
+        return frozenset(image for _, images in self.steps for image in images)
 
     def apart(self) -> list["Hypothesis"]:
-        """The same mistake in each of several images alone."""
-        if self.mistake is None or len(self.changes) < 2:
+        """A mistake that is made in several images, in each of them alone."""
+        if len(self.steps) != 1 or len(self.images) < 2:
             return []
-        return [_in_images(self.mistake, (image,)) for image in self.changes]
+        [(mistake, images)] = self.steps
+        return [Hypothesis(((mistake, (image,)),)) for image in images]
 
     def feed(self, right: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """The images that a device with these mistakes feeds, float32."""
-        return {
-            name: np.ascontiguousarray(self.changes[name](image.astype(np.float64)), dtype=np.float32)
-            if name in self.changes
-            else image
-            for name, image in right.items()
-        }
-
-
-NOTHING_WRONG = Hypothesis((), {})
+        feed = dict(right)
+        for mistake, images in self.steps:
+            for image in images:
+                feed[image] = mistake.change(feed[image].astype(np.float64))
+        return {name: np.ascontiguousarray(image, dtype=np.float32) for name, image in feed.items()}
 
 
 def stages(
-    mistakes: ImageMistakes,
-    free: Sequence[str],
-    replaceable: Sequence[str],
-    others: Mapping[str, Mapping[str, np.ndarray]],
+    mistakes: ImageMistakes, free: Sequence[str], stale: Mapping[str, Sequence[Mistake]]
 ) -> list[list[Hypothesis]]:
     """Hypotheses in stages, the likeliest first; within one stage none is likelier than another.
 
     Args:
         free: images whose preprocessing nothing has shown to be right.
-        replaceable: images that may be of another case.
-        others: title of every other case to its images.
+        stale: what makes an image that of another case, for every image that may be so.
     """
+
+    def tried(among: Sequence[Mistake], *wheres: tuple[str, ...]) -> list[Hypothesis]:
+        return [Hypothesis(((mistake, images),)) for images in wheres for mistake in among]
+
+    together, apart = tuple(free), [(image,) for image in reversed(free)]
     pairs = [*mistakes.colours, *mistakes.orders]
-    apart = [(image,) for image in reversed(free)]
-    stale = [_stale(image, title, images[image]) for image in replaceable for title, images in others.items()]
+    replaced = [hypothesis for image in stale for hypothesis in tried(stale[image], (image,))]
     if len(free) < 2:
-        return [_all(mistakes.single, apart), _all(pairs, apart), stale]
-    together = [tuple(free)]
+        return [tried(mistakes.single, *apart), tried(pairs, *apart), replaced]
+    likely = tried(mistakes.single[:4], together)
     return [
-        _all(mistakes.single, together),
-        _all(mistakes.colours, together),
-        stale,
-        *(_all(mistakes.single, [images]) for images in apart),
-        _all(mistakes.orders, together),
-        [_joined(first, second) for first in stale for second in _all(mistakes.single[:4], together)],
-        *(_all(pairs, [images]) for images in apart),
+        tried(mistakes.single, together),
+        tried(mistakes.colours, together),
+        replaced,
+        *(tried(mistakes.single, images) for images in apart),
+        tried(mistakes.orders, together),
+        [Hypothesis((*first.steps, *second.steps)) for first in replaced for second in likely],
+        *(tried(pairs, images) for images in apart),
     ]
-
-
-def _all(mistakes: Sequence[Mistake], wheres: Sequence[tuple[str, ...]]) -> list[Hypothesis]:
-    return [_in_images(mistake, images) for images in wheres for mistake in mistakes]
-
-
-def _in_images(mistake: Mistake, images: tuple[str, ...]) -> Hypothesis:
-    return Hypothesis(mistake.causes_in(images), dict.fromkeys(images, mistake.change), mistake)
-
-
-def _stale(image: str, title: str, value: np.ndarray) -> Hypothesis:
-    """Another case's image, or the features made of it."""
-    return Hypothesis((STALE_INPUT.filled(title=title).of((image,)),), {image: lambda _: value})
-
-
-def _joined(stale: Hypothesis, mistake: Hypothesis) -> Hypothesis:
-    """Another case's image, and the same mistake in all of them."""
-
-    def after(image: str) -> Change:
-        first, second = stale.changes.get(image), mistake.changes[image]
-        return lambda right: second(first(right) if first else right)
-
-    return Hypothesis((*stale.causes, *mistake.causes), {image: after(image) for image in mistake.changes})

@@ -1,7 +1,7 @@
 """From the files of a folder to dumps: numbers that are known to be as many as their golden tensor's."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 
@@ -43,9 +43,6 @@ class Dump:
     @property
     def key(self) -> tuple[str, str]:
         return self.tensor.graph, self.tensor.name
-
-    def of(self, case: str) -> "Dump":
-        return replace(self, case=case)
 
 
 @dataclass(frozen=True, eq=False)

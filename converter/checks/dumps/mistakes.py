@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -39,23 +39,17 @@ class Mistake:
         return tuple(cause.of(images) for cause in self.causes)
 
 
-@dataclass(frozen=True)
-class ImageMistakes:
-    """Mistakes in the preprocessing of an image, (1, 3, H, W).
+class ImageMistakes(NamedTuple):
+    """Mistakes in an image, (1, 3, H, W): single ones, and pairs with a colour order or an order of pixels."""
 
-    Attributes:
-        single: each by itself.
-        colours: pairs of a colour order and a normalisation.
-        orders: pairs with an order of pixels.
-    """
+    single: list[Mistake]
+    colours: list[Mistake]
+    orders: list[Mistake]
 
-    single: Sequence[Mistake]
-    colours: Sequence[Mistake]
-    orders: Sequence[Mistake]
 
-    @property
-    def all(self) -> list[Mistake]:
-        return [*self.single, *self.colours, *self.orders]
+def stale_image(title: str, image: np.ndarray) -> Mistake:
+    """An image that is that of another case."""
+    return Mistake((causes.STALE_INPUT.filled(title=title),), lambda _: image)
 
 
 def image_mistakes(preprocess: Preprocess) -> ImageMistakes:

@@ -2,24 +2,16 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from converter.checks.dumps.causes import Cause
+from converter.folder.golden_index import GoldenTensor
 from converter.proof.compare import OutputReport
 from converter.report.blocks import BAD, NOTE, OK, Block, Folded, Points, Row, Section, Table, Text, columns
 from converter.report.text import NOTHING, cosine, count, error, listed
 
 _SHOWN = 8
 _TITLES = ("Verdict", "Tensor", "Case", "Layout", ">max |Δ|", ">Of range", ">Allowed", ">Cosine", "File")
-
-
-class Missing(NamedTuple):
-    """A golden tensor without a dump."""
-
-    case: str
-    graph: str
-    name: str
-    role: str
 
 
 @dataclass(frozen=True)
@@ -93,7 +85,7 @@ class DumpsReport:
 
     folder: str
     tensors: tuple[TensorReport, ...]
-    missing: tuple[Missing, ...]
+    missing: tuple[GoldenTensor, ...]
     others: tuple[str, ...]
     notes: tuple[str, ...]
     runs: int
@@ -142,7 +134,7 @@ class DumpsReport:
                 for cause, tensors in self.causes.items()
             ],
             "first_off": [tensor.place_as_dict() for tensor in self.first_off],
-            "missing": [missing._asdict() for missing in self.missing],
+            "missing": [missing.model_dump(include={"case", "graph", "name", "role"}) for missing in self.missing],
             "other_files": list(self.others),
             "notes": list(self.notes),
             "runs": self.runs,
@@ -175,7 +167,7 @@ def _blocks(report: DumpsReport) -> Iterator[Block]:
         yield Folded(f"Inner tensors that are right ({len(inner)})", (table,), brief=False)
     if report.notes:
         yield Points(report.notes, NOTE)
-    missing = [f"{case} {graph} {name}" for case, graph, name, role in report.missing if role == "output"]
+    missing = [f"{entry.case} {entry.graph} {entry.name}" for entry in report.missing if entry.role == "output"]
     yield from _named("Not dumped", missing)
     yield from _named("Named after no tensor", report.others)
 

@@ -9,7 +9,7 @@ import numpy as np
 from converter.checks.dumps.causes import HALF_PRECISION, INPUT_DUMPED, Cause
 from converter.checks.dumps.examining import Examined, examine, exchanged_contents
 from converter.checks.dumps.fitting import ARITHMETIC, FAR_BETTER, Content, Fit, far_better, fits, simplest
-from converter.checks.dumps.hypotheses import NOTHING_WRONG, Hypothesis, stages
+from converter.checks.dumps.hypotheses import Hypothesis, stages
 from converter.checks.dumps.loading import Dump
 from converter.checks.dumps.reference import Reference
 
@@ -74,7 +74,7 @@ class CaseSearch:
         self.case, self.reference = case, reference
         self.examined = [examine(dump, case, reference) for dump in dumps]
         loose = {examined: examined.loose for examined in self.examined if examined.loose}
-        self.outcomes = [Outcome(NOTHING_WRONG, {}, loose)]
+        self.outcomes = [Outcome(Hypothesis(), {}, loose)]
         self.base = dict(reference.feeds[case])
         self.base_causes: dict[str, tuple[Cause, ...]] = {}
         for examined in self.examined:
@@ -126,13 +126,13 @@ class CaseSearch:
         replaceable = [image for image in reference.images if image in seen - dumped]
         if explained & reference.final:
             replaceable = []
-        others = {title: reference.feeds[case] for case, title in reference.titles.items() if case != self.case}
+        stale = {image: reference.stale_images(self.case, image) for image in replaceable}
         # where half precision would do for everything, only what a single mistake explains far better is worth a run
         near = all(examined.loose for examined in self.open)
         return [
-            *([[NOTHING_WRONG]] if self.base_causes else []),
-            [hypothesis for hypothesis in first if hypothesis.changes.keys() <= {*free, *replaceable}],
-            *stages(reference.image_mistakes, free, replaceable, others)[: _STAGES_WHEN_NEAR if near else None],
+            *([[Hypothesis()]] if self.base_causes else []),
+            [hypothesis for hypothesis in first if hypothesis.images <= {*free, *replaceable}],
+            *stages(reference.image_mistakes, free, stale)[: _STAGES_WHEN_NEAR if near else None],
         ]
 
     def _right_images(self) -> set[str]:
@@ -163,7 +163,7 @@ class CaseSearch:
 
     def _try(self, hypotheses: Sequence[Hypothesis], runs: Runs) -> None:
         for hypothesis in hypotheses:
-            changed = hypothesis.changes.keys() | self.base_causes.keys()
+            changed = hypothesis.images | self.base_causes.keys()
             concerned = [examined for examined in self.open if examined.images & changed]
             answer = runs(hypothesis.feed(self.base)) if concerned else None
             if answer is None:
@@ -192,7 +192,7 @@ class CaseSearch:
 
     def images_off(self, graph: str) -> list[str]:
         """Images that are known to be off and that a graph's tensors are computed from."""
-        off = self.base_causes.keys() | (self.best.hypothesis.changes.keys() if self.best else set())
+        off = self.base_causes.keys() | (self.best.hypothesis.images if self.best else frozenset())
         seen = self.reference.images_of_graph(graph, self.reference.depends)
         return [image for image in self.reference.images if image in off & seen]
 
