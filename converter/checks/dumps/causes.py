@@ -53,17 +53,6 @@ SIGMOID = Cause(
 )
 SIGMOID_TWICE = Cause("sigmoid_twice", "the sigmoid was applied twice; apply it once, after the model")
 SIGMOID_MISSING = Cause("sigmoid_missing", "it is a logit, a probability is expected; apply the sigmoid")
-CLS_SCALE_MISSING = Cause("cls_scale_missing", "ten times too large: the factor 0.1 behind the cls layer is missing")
-CLS_SCALE_TWICE = Cause("cls_scale_twice", "a tenth of what is expected: the factor 0.1 of cls was applied twice")
-STRIDE_MISSING = Cause(
-    "stride_missing", "1/{factor:g} of what is expected: the factor {factor:g} (stride) behind reg is missing"
-)
-STRIDE_TWICE = Cause(
-    "stride_twice", "{factor:g} times what is expected: the stride was applied again; reg is in pixels already"
-)
-RELU_MISSING = Cause("relu_missing", "distances below zero: the ReLU behind the reg layer is missing")
-EXP_FOR_RELU = Cause("exp_instead_of_relu", "the reg layer ends in exp, this network ends in ReLU")
-NOT_TO_CROP = Cause("reg_normalised", "shares of the search crop, pixels are expected; multiply by its size")
 NOT_FINITE = Cause(
     "not_finite",
     "{bad} of {size} numbers are NaN or infinite; look for an overflow in half precision or freed memory",

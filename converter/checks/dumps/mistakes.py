@@ -9,13 +9,11 @@ import numpy as np
 
 from converter.checks.dumps import causes
 from converter.checks.dumps.causes import Cause
-from converter.spec.network import Preprocess
+from converter.report.text import is_number
+from converter.spec.network import NetworkSpec, Preprocess
 
 Change = Callable[[np.ndarray], np.ndarray]
 
-# The factor behind reg is 16 in the official code whatever the stride; 0.1 is that behind cls.
-_REG_FACTOR = 16.0
-_CLS_FACTOR = 0.1
 _SHORT_OF_ONE = 1e-7
 
 
@@ -102,28 +100,24 @@ def _normalisations(mean: np.ndarray, std: np.ndarray) -> list[Mistake]:
     return [to_shares.then(Mistake((cause,), change)) for cause, change in table]
 
 
-def value_mistakes(tracker: Mapping[str, Any]) -> tuple[list[Mistake], list[Mistake]]:
+def value_mistakes(network: NetworkSpec, tracker: Mapping[str, Any]) -> tuple[list[Mistake], list[Mistake]]:
     """What may go wrong between the last layer and the numbers a device hands on: by itself, and in pairs.
 
-    Of score and distances alike, since these may be exchanged.
+    Of all outputs alike, since these may be exchanged.
 
     Args:
-        tracker: the manifest's section: what cls is, the stride, the size of the search crop.
+        tracker: the manifest's section, which says what the outputs are and names factors.
     """
-    scales = [
-        (causes.CLS_SCALE_MISSING, _times(1 / _CLS_FACTOR)),
-        (causes.CLS_SCALE_TWICE, _times(_CLS_FACTOR)),
-    ]
-    for factor in sorted({_REG_FACTOR, *_number(tracker, "stride")}, reverse=True):
-        scales.append((causes.STRIDE_MISSING.filled(factor=factor), _times(1 / factor)))
-        scales.append((causes.STRIDE_TWICE.filled(factor=factor), _times(factor)))
-    scales += [(causes.NOT_TO_CROP, _times(1 / size)) for size in _number(tracker, "search_size") if size > 1]
-    ends: list[tuple[Cause, Change]] = [
-        (causes.RELU_MISSING, lambda g: np.where(g > 0, g, np.nan)),
-        (causes.EXP_FOR_RELU, _exp_for_relu),
-    ]
-    scores = _probability_mistakes() if tracker.get("cls") == "probability" else _logit_mistakes()
-    single = [Mistake((cause,), change) for cause, change in (*scores, *scales, *ends)]
+    if any(tracker.get(name) == "probability" for name in network.logits):
+        single = [Mistake((causes.SIGMOID_TWICE,), _sigmoid), Mistake((causes.SIGMOID_MISSING,), _logit)]
+    else:
+        twice = Mistake((causes.SIGMOID_TWICE,), lambda right: _sigmoid(_sigmoid(right)))
+        single = [Mistake((causes.SIGMOID,), _sigmoid), twice]
+    for usual in network.usual_mistakes:
+        numbers = [tracker.get(factor, 0.0) if isinstance(factor, str) else factor for factor in usual.factors]
+        for factor in dict.fromkeys(number for number in numbers if is_number(number) and number > 0):
+            cause = Cause(usual.cause, usual.text.replace("{factor}", f"{factor:g}"))
+            single.append(Mistake((cause,), _changed(usual.change, float(factor))))
     pairs = [
         first.then(second)
         for first, second in product(single, single)
@@ -132,8 +126,20 @@ def value_mistakes(tracker: Mapping[str, Any]) -> tuple[list[Mistake], list[Mist
     return single, pairs
 
 
-def _times(factor: float) -> Change:
-    return lambda right: right * factor
+def _changed(change: str, factor: float) -> Change:
+    """See :class:`converter.spec.network.UsualMistake`."""
+
+    def exp_for_relu(right: np.ndarray) -> np.ndarray:
+        with np.errstate(over="ignore"):
+            return np.where(right > 0, factor * np.exp(right / factor), np.nan)
+
+    changes: dict[str, Change] = {
+        "divided": lambda right: right / factor,
+        "multiplied": lambda right: right * factor,
+        "no_relu": lambda right: np.where(right > 0, right, np.nan),
+        "exp_for_relu": exp_for_relu,
+    }
+    return changes[change]
 
 
 def _sigmoid(values: np.ndarray) -> np.ndarray:
@@ -145,21 +151,3 @@ def _logit(values: np.ndarray) -> np.ndarray:
     inside = np.clip(values, _SHORT_OF_ONE, 1 - _SHORT_OF_ONE)
     result: np.ndarray = np.log(inside / (1 - inside))
     return result
-
-
-def _logit_mistakes() -> list[tuple[Cause, Change]]:
-    return [(causes.SIGMOID, _sigmoid), (causes.SIGMOID_TWICE, lambda g: _sigmoid(_sigmoid(g)))]
-
-
-def _probability_mistakes() -> list[tuple[Cause, Change]]:
-    return [(causes.SIGMOID_TWICE, _sigmoid), (causes.SIGMOID_MISSING, _logit)]
-
-
-def _exp_for_relu(right: np.ndarray) -> np.ndarray:
-    with np.errstate(over="ignore"):
-        return np.where(right > 0, _REG_FACTOR * np.exp(right / _REG_FACTOR), np.nan)
-
-
-def _number(tracker: Mapping[str, Any], key: str) -> list[float]:
-    value = tracker.get(key)
-    return [float(value)] if isinstance(value, int | float) and not isinstance(value, bool) and value > 0 else []

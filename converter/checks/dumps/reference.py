@@ -95,7 +95,7 @@ class Reference:
 
     @cached_property
     def value_mistakes(self) -> tuple[list[Mistake], list[Mistake]]:
-        return value_mistakes(self.golden.index.tracker)
+        return value_mistakes(self.network, self.golden.index.tracker)
 
     def tolerance(self, meaning: str) -> Tolerance:
         """The loosest of all for inputs and inner tensors, which the config gives no tolerance of their own."""
