@@ -117,6 +117,22 @@ class ArmTolerances(Frozen):
     score: NonNegative
 
 
+class UsualMistake(Frozen):
+    """A mistake in an output's numbers that --dumps recognises.
+
+    Attributes:
+        cause, text: its short name and what to do; ``{factor}`` in the text stands for the factor.
+        change: what it makes of the right numbers: divides or multiplies them by the factor, leaves out the ReLU
+            behind them, or has factor * exp(number / factor) in its place.
+        factors: numbers, or names in the tracker's section; with each of them it is a mistake of its own.
+    """
+
+    cause: str
+    text: str
+    change: Literal["divided", "multiplied", "no_relu", "exp_for_relu"]
+    factors: Annotated[list[Annotated[Finite, Field(gt=0)] | str], Field(min_length=1)] = [1.0]
+
+
 class NetworkSpec(Frozen):
     """A network's config file; see ``configs/lighttrack_mobile.yaml`` for what each key means."""
 
@@ -137,6 +153,7 @@ class NetworkSpec(Frozen):
     activations: dict[str, Activation] = {}
     dynamic_search: list[Size] = []
     arm: dict[str, ArmTolerances] = {}
+    usual_mistakes: list[UsualMistake] = []
     noise_feeds: Annotated[int, Field(ge=1)]
     intermediates: list[ModulePattern] = []
     preprocess: Preprocess

@@ -8,6 +8,7 @@ from converter.checks.dumps.causes import SIGMOID, Cause
 from converter.checks.dumps.report import DumpsReport, TensorReport
 from converter.checks.layers.walk import FirstBad, LayerRow, LayerWalk
 from converter.checks.layers.walks import Walks
+from converter.folder.golden_index import GoldenTensor
 from converter.proof.compare import compare
 from converter.report.blocks import Charts, Folded, Pictures, Points, Table, Text
 from converter.spec.network import Tolerance
@@ -116,7 +117,10 @@ def dumps(*tensors, missing=(), others=(), notes=()):
 def test_dumps_begin_with_causes_and_right_inner_tensors_are_folded():
     wrong = tensor(off=0.5, explanations=((SIGMOID,), (Cause("other", "something else"),)))
     inner = tensor("features.1", "intermediate")
-    missing = (("case_1", "update", "reg", "output"), ("case_1", "update", "tower", "intermediate"))
+    missing = tuple(
+        GoldenTensor.model_construct(case="case_1", graph="update", name=name, role=role)
+        for name, role in (("reg", "output"), ("tower", "intermediate"))
+    )
     section = dumps(wrong, inner, missing=missing, others=("log.txt",), notes=("a note",)).section()
     assert section.state == "bad"
     assert section.summary == "1 of 2 dumped tensors are off."
