@@ -2,33 +2,30 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from converter.checks.layers.graphs import ConvertedGraph, Recording
-from converter.checks.layers.kinds import LINEAR, Primitive, likeness, skip_cost
+from converter.checks.layers.kinds import LINEAR, likeness, skip_cost
 
 SAME_VALUE = 5.0
 
 
 @dataclass(frozen=True)
 class Alignment:
-    """Counterparts of converted layers.
+    """Counterparts: layer index to (which of its primitives, operation index), in the primitives' order."""
 
-    Attributes:
-        pairs: layer index to (which of its primitives, operation index), in the primitives' order.
-        taken: operations that have a counterpart.
-    """
+    pairs: dict[int, list[tuple[int, int]]]
 
-    pairs: dict[int, tuple[tuple[int, int], ...]]
-    taken: frozenset[int]
+    @cached_property
+    def taken(self) -> frozenset[int]:
+        """Operations that have a counterpart."""
+        return frozenset(operation for pairs in self.pairs.values() for _, operation in pairs)
 
 
 def align(
-    recording: Recording,
-    converted: ConvertedGraph,
-    outputs: Iterable[str],
-    same: Callable[[int, int], bool],
+    recording: Recording, converted: ConvertedGraph, outputs: Iterable[str], same: Callable[[int, int], bool]
 ) -> Alignment:
     """Align both sides.
 
@@ -39,27 +36,26 @@ def align(
         same: (layer index, operation index) -> whether the layer gives that operation's numbers. It is
             evidence, not proof: a damaged layer gives other numbers and still has a counterpart.
     """
-    order = recording.order()
-    tokens = [
-        (layer, position) for layer in converted.order(outputs) for position in range(len(_steps(converted, layer)))
+    operations = recording.order()
+    steps = [
+        (layer, position)
+        for layer in converted.order(outputs)
+        for position in range(len(converted.layers[layer].primitives))
     ]
-    left = [recording.operations[index].primitive for index in order]
-    right = [_steps(converted, layer)[position] for layer, position in tokens]
-    worth = np.array([[likeness(one, other) for other in right] for one in left]).reshape(len(left), len(right))
-    tails = {index: folded_tail(recording, index) for index in order}
-    for column, (layer, position) in enumerate(tokens):
-        if position == len(_steps(converted, layer)) - 1:
-            for row, index in enumerate(order):
-                if worth[row, column] and any(same(layer, one) for one in (index, *tails[index])):
-                    worth[row, column] += SAME_VALUE
+    left = [recording.operations[operation].primitive for operation in operations]
+    right = [converted.layers[layer].primitives[position] for layer, position in steps]
+    worth = np.array([[likeness(own, other) for other in right] for own in left]).reshape(len(left), len(right))
+    for row, operation in enumerate(operations):
+        results = (operation, *folded_tail(recording, operation))
+        for column, (layer, position) in enumerate(steps):
+            last = position == len(converted.layers[layer].primitives) - 1
+            if last and worth[row, column] and any(same(layer, result) for result in results):
+                worth[row, column] += SAME_VALUE
     pairs: dict[int, list[tuple[int, int]]] = {}
-    for row, column in best_pairs(worth, [skip_cost(one) for one in left], [skip_cost(one) for one in right]):
-        layer, position = tokens[column]
-        pairs.setdefault(layer, []).append((position, order[row]))
-    return Alignment(
-        {layer: tuple(found) for layer, found in pairs.items()},
-        frozenset(index for found in pairs.values() for _, index in found),
-    )
+    for row, column in best_pairs(worth, list(map(skip_cost, left)), list(map(skip_cost, right))):
+        layer, position = steps[column]
+        pairs.setdefault(layer, []).append((position, operations[row]))
+    return Alignment(pairs)
 
 
 def folded_tail(recording: Recording, index: int) -> tuple[int, ...]:
@@ -104,7 +100,3 @@ def best_pairs(worth: np.ndarray, left: list[float], right: list[float]) -> list
             row, column = row - 1, column - 1
             pairs.append((row, column))
     return pairs[::-1]
-
-
-def _steps(converted: ConvertedGraph, layer: int) -> tuple[Primitive, ...]:
-    return converted.layers[layer].primitives

@@ -14,8 +14,6 @@ WORST = 5
 _SHORT = ("Verdict", "Layer", "Type", ">max |Δ|", ">Allowed", ">Of range")
 _LONG = ("Verdict", ">#", "Layer", "Type", "In the network", ">max |Δ|", ">Allowed", ">Of range", ">Cosine", ">Range")
 
-Numbered = tuple[int, LayerRow]
-
 
 def layers_section(walks: Sequence[LayerWalk]) -> Section:
     """Every graph that was walked."""
@@ -23,10 +21,10 @@ def layers_section(walks: Sequence[LayerWalk]) -> Section:
         return Section("layers", TITLE, BAD, "No graph was walked.")
     failed = [walk for walk in walks if not walk]
     if failed:
-        first = [f"{_name(walk)} {walk.first_bad.layer}" if walk.first_bad else _name(walk) for walk in failed]
+        first = [f"{walk} {walk.first_bad.layer}" if walk.first_bad else str(walk) for walk in failed]
         summary = f"Something is wrong in {len(failed)} of {count(len(walks), 'graph')}, first at: {listed(first)}."
     else:
-        matched, total = sum(walk.matched for walk in walks), sum(walk.total for walk in walks)
+        matched, total = sum(walk.matched for walk in walks), sum(len(walk.rows) for walk in walks)
         summary = f"No layer is to blame: {matched} of {count(total, 'layer')} matched with the network's."
     blocks = [block for index, walk in enumerate(walks) for block in _blocks(f"l{index}", walk)]
     return Section("layers", TITLE, BAD if failed else OK, summary, tuple(blocks))
@@ -38,19 +36,16 @@ def _blocks(key: str, walk: LayerWalk) -> Iterator[Block]:
     yield Text(_counts(walk))
     if not walk.rows:
         return
-    name, numbered = _name(walk), list(enumerate(walk.rows, 1))
-    if near := _around(numbered, walk.first_bad):
-        yield Table(columns(*_SHORT), tuple(_short(row, walk.first_bad) for _, row in near))
+    rows, first = walk.rows, walk.first_bad
+    if near := _around(rows, first):
+        yield Table(columns(*_SHORT), tuple(_short(row, first) for row in near))
     yield Charts((_drawing(key, walk),))
-    worst = sorted((one for one in numbered if _share(one[1])), key=lambda one: -_share(one[1]))[:WORST]
-    if worst:
-        table = _table(sorted(worst, key=lambda one: one[0]), walk.first_bad, "Nearest to the tolerance, or beyond it.")
-        yield Folded(f"{name}: the {count(len(worst), 'worst layer')}", (table,))
-    yield Folded(f"{name}: all {count(len(numbered), 'layer')}", (_table(numbered, walk.first_bad),), brief=False)
-
-
-def _name(walk: LayerWalk) -> str:
-    return f"{walk.format} {walk.graph}"
+    shares = {index: share for index, row in enumerate(rows) if (share := _share(row))}
+    if worst := sorted(sorted(shares, key=lambda index: -shares[index])[:WORST]):
+        table = _table(rows, worst, first, "Nearest to the tolerance, or beyond it.")
+        yield Folded(f"{walk}: the {count(len(worst), 'worst layer')}", (table,))
+    table = _table(rows, range(len(rows)), first)
+    yield Folded(f"{walk}: all {count(len(rows), 'layer')}", (table,), brief=False)
 
 
 def _finding(walk: LayerWalk) -> str:
@@ -59,46 +54,48 @@ def _finding(walk: LayerWalk) -> str:
         return walk.failure()
     where = " ".join(part for part in (first.module, first.operation) if part)
     inside = f", in the network {where}" if where else ""
-    return f"{_name(walk)}: first wrong layer is {first.layer} ({first.type}{inside}): {first.reason}"
+    return f"{walk}: first wrong layer is {first.layer} ({first.type}{inside}): {first.reason}"
 
 
 def _counts(walk: LayerWalk) -> str:
     beyond = sum(not row for row in walk.rows)
-    parts = [f"{walk.matched} of {count(walk.total, 'layer')} matched"]
+    parts = [f"{walk.matched} of {count(len(walk.rows), 'layer')} matched"]
     parts += [f"{beyond} beyond the tolerance"] if beyond else []
     parts += [f"{count(walk.rounding, 'layer')} beyond the tolerance through rounding alone"] if walk.rounding else []
-    return f"{_name(walk)}: {'; '.join(parts)}."
+    return f"{walk}: {'; '.join(parts)}."
 
 
-def _around(numbered: list[Numbered], first: FirstBad | None) -> list[Numbered]:
+def _around(rows: Sequence[LayerRow], first: FirstBad | None) -> Sequence[LayerRow]:
     """The blamed layer among its neighbours; where it computes nothing, the first that is beyond the tolerance."""
     if first is None:
-        return []
-    places = [index for index, (_, row) in enumerate(numbered) if row.layer == first.layer]
-    places += [index for index, (_, row) in enumerate(numbered) if not row]
-    return numbered[max(0, places[0] - AROUND) : places[0] + AROUND + 1] if places else []
+        return ()
+    places = [index for index, row in enumerate(rows) if row.layer == first.layer]
+    places += [index for index, row in enumerate(rows) if not row]
+    return rows[max(0, places[0] - AROUND) : places[0] + AROUND + 1] if places else ()
 
 
 def _share(row: LayerRow) -> float:
     """Of the tolerance; infinite where the layer gives nothing that can be compared."""
-    if row.problem:
+    largest, allowed = row.figures.max_abs, row.figures.allowed
+    if row.figures.problem:
         return 0.0 if row else math.inf
-    if row.max_abs is None or row.allowed is None:
+    if not largest or allowed is None:
         return 0.0
-    return row.max_abs / row.allowed if row.allowed else (math.inf if row.max_abs else 0.0)
+    return largest / allowed if allowed else math.inf
 
 
 def _limit(row: LayerRow) -> float | None:
     """The tolerance as a share of the reference's range."""
-    if row.allowed is None or row.minimum is None or row.maximum is None or row.maximum <= row.minimum:
+    low, high, allowed = row.figures.minimum, row.figures.maximum, row.figures.allowed
+    if allowed is None or low is None or high is None or high <= low:
         return None
-    return row.allowed / (row.maximum - row.minimum)
+    return allowed / (high - low)
 
 
 def _drawing(key: str, walk: LayerWalk) -> tuple[str, ...]:
     rows, first = walk.rows, walk.first_bad
-    relative = tuple(row.relative for row in rows)
-    limit = tuple(_limit(row) for row in rows)
+    relative = tuple(row.figures.relative for row in rows)
+    limit = tuple(map(_limit, rows))
     place = next((index for index, row in enumerate(rows) if first and row.layer == first.layer), None)
     mark = None if first is None or place is None else (place, f"{first.layer}: first wrong")
     largest = max((value for value in relative if value is not None), default=None)
@@ -110,7 +107,7 @@ def _drawing(key: str, walk: LayerWalk) -> tuple[str, ...]:
     failed = frozenset(index for index, row in enumerate(rows) if not row)
     lines = [Series("|Δ| / range, layer by layer", relative, failed)]
     limits = [Limit("tolerance", limit)] if any(limit) else []
-    return curve(key, f"{_name(walk)}: error from layer to layer", about, lines, limits, mark)
+    return curve(key, f"{walk}: error from layer to layer", about, lines, limits, mark)
 
 
 def _verdict(row: LayerRow, first: FirstBad | None) -> tuple[str, str]:
@@ -118,27 +115,37 @@ def _verdict(row: LayerRow, first: FirstBad | None) -> tuple[str, str]:
     if first and row.layer == first.layer:
         return "first wrong", BAD
     if not row:
-        return row.problem or "beyond", BAD
-    if row.problem:
-        return f"made up for by later layers: {row.problem}", NOTE
+        return row.figures.problem or "beyond", BAD
+    if row.figures.problem:
+        return f"made up for by later layers: {row.figures.problem}", NOTE
     return ("ok", "") if row.matched else ("not matched", NOTE)
 
 
 def _short(row: LayerRow, first: FirstBad | None) -> Row:
     verdict, state = _verdict(row, first)
-    return Row((verdict, row.layer, row.type, *map(error, (row.max_abs, row.allowed, row.relative))), state)
+    return Row((verdict, row.layer, row.type, *_figures(row)), state)
 
 
-def _table(numbered: Iterable[Numbered], first: FirstBad | None, about: str = "") -> Table:
+def _figures(row: LayerRow) -> tuple[str, ...]:
+    return tuple(map(error, (row.figures.max_abs, row.figures.allowed, row.figures.relative)))
+
+
+def _table(all_rows: Sequence[LayerRow], places: Iterable[int], first: FirstBad | None, about: str = "") -> Table:
     rows = []
-    for number, row in numbered:
+    for place in places:
+        row = all_rows[place]
         verdict, state = _verdict(row, first)
+        inside = ": ".join(part for part in (row.module, row.operation) if part)
+        between = interval(row.figures.minimum, row.figures.maximum)
         cells = (
-            *(verdict, str(number), row.layer, row.type),
-            ": ".join(part for part in (row.module, row.operation) if part),
-            *map(error, (row.max_abs, row.allowed, row.relative)),
-            cosine(row.cosine),
-            interval(row.minimum, row.maximum),
+            verdict,
+            str(place + 1),
+            row.layer,
+            row.type,
+            inside,
+            *_figures(row),
+            cosine(row.figures.cosine),
+            between,
         )
         rows.append(Row(cells, state))
     return Table(columns(*_LONG), tuple(rows), about, long=True)
