@@ -1,8 +1,6 @@
 """Which converted primitive is which of the network's: one order for both sides, then the best alignment."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
@@ -11,23 +9,14 @@ from converter.checks.layers.kinds import LINEAR, likeness, skip_cost
 
 SAME_VALUE = 5.0
 
-
-@dataclass(frozen=True)
-class Alignment:
-    """Counterparts: layer index to (which of its primitives, operation index), in the primitives' order."""
-
-    pairs: dict[int, list[tuple[int, int]]]
-
-    @cached_property
-    def taken(self) -> frozenset[int]:
-        """Operations that have a counterpart."""
-        return frozenset(operation for pairs in self.pairs.values() for _, operation in pairs)
+# Layer index to (which of its primitives, operation index), in the primitives' order.
+Pairs = dict[int, list[tuple[int, int]]]
 
 
 def align(
     recording: Recording, converted: ConvertedGraph, outputs: Iterable[str], same: Callable[[int, int], bool]
-) -> Alignment:
-    """Align both sides.
+) -> Pairs:
+    """The counterparts of converted layers.
 
     Args:
         recording: the network's side.
@@ -51,11 +40,11 @@ def align(
             last = position == len(converted.layers[layer].primitives) - 1
             if last and worth[row, column] and any(same(layer, result) for result in results):
                 worth[row, column] += SAME_VALUE
-    pairs: dict[int, list[tuple[int, int]]] = {}
+    pairs: Pairs = {}
     for row, column in best_pairs(worth, list(map(skip_cost, left)), list(map(skip_cost, right))):
         layer, position = steps[column]
         pairs.setdefault(layer, []).append((position, operations[row]))
-    return Alignment(pairs)
+    return pairs
 
 
 def folded_tail(recording: Recording, index: int) -> tuple[int, ...]:
@@ -77,24 +66,22 @@ def best_pairs(worth: np.ndarray, left: list[float], right: list[float]) -> list
         left, right: what it costs to leave an element out.
     """
     rows, columns = worth.shape
-    best = [[0.0] * (columns + 1) for _ in range(rows + 1)]
-    gains = worth.tolist()
-    for column in range(columns):
-        best[0][column + 1] = best[0][column] - right[column]
-    for row in range(rows):
-        above, here = best[row], best[row + 1]
-        here[0] = above[0] - left[row]
-        for column in range(columns):
-            value = max(above[column + 1] - left[row], here[column] - right[column])
-            gain = gains[row][column]
-            here[column + 1] = max(value, above[column] + gain) if gain > 0 else value
+    gains = np.where(worth > 0, worth, -np.inf)
+    best = np.zeros((rows + 1, columns + 1))
+    best[0, 1:], best[1:, 0] = -np.cumsum(right), -np.cumsum(left)
+    for row, column in np.ndindex(rows, columns):
+        best[row + 1, column + 1] = max(
+            best[row, column + 1] - left[row],
+            best[row + 1, column] - right[column],
+            best[row, column] + gains[row, column],
+        )
     pairs = []
     row, column = rows, columns
     while row and column:
         # of equals the first is taken: what comes behind it twice is the extra one
-        if best[row][column] == best[row][column - 1] - right[column - 1]:
+        if best[row, column] == best[row, column - 1] - right[column - 1]:
             column -= 1
-        elif best[row][column] == best[row - 1][column] - left[row - 1]:
+        elif best[row, column] == best[row - 1, column] - left[row - 1]:
             row -= 1
         else:
             row, column = row - 1, column - 1

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from converter.checks.layers.expect import EARLY, Expectation, Expected
-from converter.checks.layers.kinds import LAYOUT, Size, skip_cost
+from converter.checks.layers.kinds import LAYOUT, sizes, skip_cost
 
 # A sound layer differs by no more than this from what the network makes of the same inputs, in any channel's
 # range: fp32 sums in another order. Twice the largest seen in fourteen sound networks.
@@ -62,12 +62,12 @@ def _by_structure(sides: Expectation, said: str) -> Finding | None:
         if different := _different_kind(sides, index):
             return Finding(index, sides.own(index), f"{different} ({said})")
     for index in computing:
-        if index not in sides.alignment.pairs and any(map(skip_cost, sides.layer(index).primitives)):
+        if index not in sides.pairs and any(map(skip_cost, sides.layer(index).primitives)):
             return Finding(index, None, f"has no counterpart in the network ({said})")
     if not computing:
         return None
     place = computing[0]
-    by_operation = {operation: index for index, pairs in sides.alignment.pairs.items() for _, operation in pairs}
+    by_operation = {operation: index for index, pairs in sides.pairs.items() for _, operation in pairs}
     for operation in sides.recording.order():
         place = by_operation.get(operation, place)
         if operation not in by_operation and skip_cost(sides.operation(operation).primitive):
@@ -80,13 +80,13 @@ def compensated(sides: Expectation, index: int) -> bool:
 
     They do when they give the right result, although they would not if they alone were other than the network's.
     """
-    wanted = [(operation, place[0]) for operation, place in sides.wanted(index) if place]
+    wanted = sides.wanted(index)
     readers = {reader for reader, _ in sides.converted.readers.get(index, [])}
-    if not readers or len(wanted) < len(sides.wanted(index)) or not all(map(sides.is_good, readers)):
+    if not readers or not all(map(sides.is_good, readers)) or any(reader is None for _, _, reader in wanted):
         return False
-    if index not in sides.alignment.pairs:
+    if index not in sides.pairs:
         return True
-    errors = [(operation, sides.own_error(reader)) for operation, reader in wanted]
+    errors = [(operation, sides.own_error(reader)) for operation, _, reader in wanted if reader is not None]
     return all(
         error is None or error.channel > _own_limit(sides) or sides.same_blob(index, operation)
         for operation, error in errors
@@ -117,19 +117,13 @@ def _explained(sides: Expectation, index: int, expected: Expected, rounding: Col
 
 def _missing(sides: Expectation, index: int, expected: Expected) -> Finding | None:
     """Operations between what a layer gives, which is right, and what is read from it."""
-    for operation, place in sides.wanted(index):
-        if place and (different := _different_kind(sides, place[0], windows=False)):
-            return Finding(place[0], sides.own(place[0]), different)
+    for operation, blob, reader in sides.wanted(index):
+        if reader is not None and (different := _different_kind(sides, reader, windows=False)):
+            return Finding(reader, sides.own(reader), different)
         if expected.agrees is not None and (chain := sides.between(expected.agrees, operation)):
-            blobs = [sides.layer(place[0]).inputs[place[1]]] if place else _given_outputs(sides, index)
-            return _replaced(sides, blobs, chain) or Finding(
-                index, chain[0], f"{_names(sides, chain)} behind it is missing: it gives what the network has before"
-            )
+            reason = f"{_names(sides, chain)} behind it is missing: it gives what the network has before"
+            return _replaced(sides, [blob], chain) or Finding(index, chain[0], reason)
     return None
-
-
-def _given_outputs(sides: Expectation, index: int) -> list[str]:
-    return [blob for blob in sides.outputs if sides.converted.origin(blob) == index][:1]
 
 
 def _replaced(sides: Expectation, blobs: Iterable[str], chain: list[int]) -> Finding | None:
@@ -144,7 +138,7 @@ def _replaced(sides: Expectation, blobs: Iterable[str], chain: list[int]) -> Fin
 def _extra(sides: Expectation, index: int, expected: Expected) -> Finding | None:
     """A layer without a counterpart where the network has none: what it reads is already what is wanted of it,
     or the layer before it is already what it is."""
-    if index in sides.alignment.pairs:
+    if index in sides.pairs:
         return None
     layer = sides.layer(index)
     if any(sides.same_operand(index, position, expected.reference) for position in range(len(layer.inputs))):
@@ -221,13 +215,13 @@ def _difference(sides: Expectation, index: int, expected: Expected) -> str | Non
 
 def _different_kind(sides: Expectation, index: int, windows: bool = True) -> str | None:
     """What the file shows to be different about a layer: its kind, or a convolution's sizes."""
-    for position, operation in sides.alignment.pairs.get(index, []):
+    for position, operation in sides.pairs.get(index, []):
         own, other = sides.layer(index).primitives[position], sides.operation(operation).primitive
         if own.kind != other.kind:
             return f"is {own.kind}, the network has {other.kind}"
-        if windows and own.window and other.window and (sizes := own.window.differences(other.window)):
+        if windows and own.window and other.window and (differences := own.window.differences(other.window)):
             return ", ".join(
-                f"has {name} {_size(here)}, the network {_size(there)}" for name, (here, there) in sizes.items()
+                f"has {name} {sizes(here)}, the network {sizes(there)}" for name, (here, there) in differences.items()
             )
     return None
 
@@ -236,7 +230,3 @@ def _names(sides: Expectation, chain: Iterable[int]) -> str:
     operations = [sides.operation(index) for index in chain]
     telling = [operation for operation in operations if operation.kind not in LAYOUT] or operations
     return " and ".join(dict.fromkeys(operation.name for operation in telling))
-
-
-def _size(value: Size) -> str:
-    return "x".join(map(str, value)) if isinstance(value, tuple) else str(value)

@@ -12,7 +12,7 @@ from itertools import permutations
 
 import numpy as np
 
-from converter.checks.layers.align import Alignment, folded_tail
+from converter.checks.layers.align import Pairs, folded_tail
 from converter.checks.layers.figures import Figures, channel_error, figures, same_numbers, squeezed
 from converter.checks.layers.graphs import ConvertedGraph, ConvertedLayer, Operation, Recording
 from converter.checks.layers.kinds import COMMUTATIVE, MATMUL
@@ -51,28 +51,27 @@ class OwnError:
     share: float
 
 
+@dataclass(eq=False)
 class Expectation:
     """Both sides, aligned, with their values.
 
-    Args:
-        recording, converted, alignment: the two sides and which is which.
+    Attributes:
+        recording, converted, pairs: the two sides and which is which.
         inputs, outputs: blob of the file to operation.
         values: blob to array; blobs that could not be computed are missing.
         tolerance: of one layer.
     """
 
-    def __init__(
-        self,
-        recording: Recording,
-        converted: ConvertedGraph,
-        alignment: Alignment,
-        inputs: Mapping[str, int],
-        outputs: Mapping[str, int],
-        values: Mapping[str, np.ndarray],
-        tolerance: Tolerance,
-    ):
-        self.recording, self.converted, self.alignment = recording, converted, alignment
-        self.inputs, self.outputs, self.values, self.tolerance = inputs, outputs, values, tolerance
+    recording: Recording
+    converted: ConvertedGraph
+    pairs: Pairs
+    inputs: Mapping[str, int]
+    outputs: Mapping[str, int]
+    values: Mapping[str, np.ndarray]
+    tolerance: Tolerance
+
+    def __post_init__(self) -> None:
+        self.taken = {operation for pairs in self.pairs.values() for _, operation in pairs}
         self.figures = cache(self._figures)
         self.reads = cache(self._reads)
         self.expected = cache(self._expected)
@@ -94,7 +93,7 @@ class Expectation:
 
     def own(self, layer: int) -> int | None:
         """The operation that the layer's last primitive is."""
-        pairs = self.alignment.pairs.get(layer)
+        pairs = self.pairs.get(layer)
         return pairs[-1][1] if pairs else None
 
     def is_good(self, layer: int) -> bool:
@@ -116,7 +115,7 @@ class Expectation:
     def _reads(self, layer: int) -> tuple[int | None, ...]:
         """For every operand of a layer the operation whose result the network reads there."""
         operands = len(self.layer(layer).inputs)
-        pairs = self.alignment.pairs.get(layer)
+        pairs = self.pairs.get(layer)
         if not pairs:
             return (None,) * operands
         first = self.operation(pairs[0][1])
@@ -153,25 +152,25 @@ class Expectation:
             index = waiting.pop()
             if index == start:
                 reached = True
-            elif index not in way and index not in self.alignment.taken and index > start:
+            elif index not in way and index not in self.taken and index > start:
                 way.add(index)
                 waiting.extend(self.operation(index).inputs)
         return sorted(way) if reached else None
 
-    def wanted(self, layer: int) -> list[tuple[int, tuple[int, int] | None]]:
-        """What is read from a layer: (operation, (reading layer, as which operand)), None for a declared output."""
-        wanted: list[tuple[int, tuple[int, int] | None]] = [
-            (operation, None) for blob, operation in self.outputs.items() if self.converted.origin(blob) == layer
+    def wanted(self, layer: int) -> list[tuple[int, str, int | None]]:
+        """What is read from a layer: (operation, blob, the layer that reads it or None for a declared output)."""
+        wanted: list[tuple[int, str, int | None]] = [
+            (operation, blob, None) for blob, operation in self.outputs.items() if self.converted.origin(blob) == layer
         ]
         for reader, position in self.converted.readers.get(layer, []):
             operation = self.reads(reader)[position]
             if operation is not None:
-                wanted.append((operation, (reader, position)))
+                wanted.append((operation, self.layer(reader).inputs[position], reader))
         return wanted
 
     def _expected(self, layer: int) -> Expected | None:
         """None for a layer without a counterpart, from which nothing is read that has one."""
-        wanted = [operation for operation, _ in self.wanted(layer)]
+        wanted = [operation for operation, _, _ in self.wanted(layer)]
         own = self.own(layer)
         alone = [] if own is None else self._alone(own)
         agrees = next((operation for operation in (*wanted, *alone) if self.figures(layer, operation)), None)
@@ -185,7 +184,7 @@ class Expectation:
         """What a layer may give if only its own counterpart is known: that, and what may be folded into it."""
         alone = [own]
         for operation in folded_tail(self.recording, own):
-            if operation in self.alignment.taken:
+            if operation in self.taken:
                 break
             alone.append(operation)
         return alone
@@ -201,8 +200,8 @@ class Expectation:
             if value is None or operation is None or not np.isfinite(value).all():
                 return None
             leaves[operation] = value
-        mine = {expected.reference, *(operation for _, operation in self.alignment.pairs.get(layer, []))}
-        others = self.alignment.taken - mine
+        mine = {expected.reference, *(operation for _, operation in self.pairs.get(layer, []))}
+        others = self.taken - mine
         answer = self.recording.replay(expected.reference, leaves, lambda operation: operation not in others)
         if answer is None:
             return None

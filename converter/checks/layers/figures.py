@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from converter.checks.layers.kinds import sizes
 from converter.proof.compare import compare
 from converter.spec.network import Tolerance
 
@@ -63,7 +64,7 @@ def figures(blob: np.ndarray | None, reference: np.ndarray, tolerance: Tolerance
     if blob is None:
         return Figures("no output", minimum=low, maximum=high)
     if squeezed(blob.shape) != squeezed(reference.shape):
-        problem = f"shape {_text(blob.shape)}, expected {_text(reference.shape)}"
+        problem = f"shape {sizes(blob.shape) or '()'}, expected {sizes(reference.shape) or '()'}"
         return Figures(problem, minimum=low, maximum=high)
     report = compare("", blob.reshape(reference.shape), reference, tolerance)
     if report.problem:
@@ -111,7 +112,3 @@ def channel_error(blob: np.ndarray, expected: np.ndarray) -> float:
     whole = float(np.ptp(wanted)) or float(np.abs(wanted).max()) or 1.0
     spans = np.maximum(np.ptp(wanted, axis=1), QUIET * whole)
     return float((np.abs(values - wanted).max(axis=1) / spans).max())
-
-
-def _text(shape: tuple[int, ...]) -> str:
-    return "x".join(map(str, shape)) or "()"

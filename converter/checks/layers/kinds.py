@@ -82,3 +82,8 @@ def likeness(left: Primitive, right: Primitive) -> float:
 def skip_cost(primitive: Primitive) -> float:
     """What it costs to leave a primitive without a counterpart; nothing for what converters fold or add freely."""
     return 0.0 if primitive.kind in _FREE else 0.5
+
+
+def sizes(value: Size) -> str:
+    """3x5 or 3."""
+    return "x".join(map(str, value)) if isinstance(value, tuple) else str(value)

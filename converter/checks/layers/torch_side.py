@@ -146,9 +146,7 @@ def _on_arrays(function: Callable[[list[torch.Tensor]], torch.Tensor]) -> Comput
 
 def _again(func: Any, leaves: list[Any], form: Any, places: list[int]) -> Compute:
     """The operation as a function of its recorded inputs; what else it took is a constant of it."""
-    constants = [leaf.detach() if isinstance(leaf, torch.Tensor) else leaf for leaf in leaves]
-    for place in places:
-        constants[place] = None
+    constants = [None if place in places else leaf for place, leaf in enumerate(leaves)]
 
     def function(inputs: list[torch.Tensor]) -> torch.Tensor:
         filled = [

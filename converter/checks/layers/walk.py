@@ -167,9 +167,9 @@ def walk_layers(
         blob = values.get(converted.layers[layer].outputs[0])
         return same_numbers(blob, recording.operations[operation].value, tolerance)
 
-    alignment = align(recording, converted, outputs, same)
+    pairs = align(recording, converted, outputs, same)
     places = {name: index for index, name in enumerate(inputs)}
-    sides = Expectation(recording, converted, alignment, places, outputs, values, tolerance)
+    sides = Expectation(recording, converted, pairs, places, outputs, values, tolerance)
     finding, rounding = first_bad(sides, failed)
     passed = _outputs_passed(sides)
     if finding is None and not passed:
@@ -214,7 +214,7 @@ def _last_resort(sides: Expectation, rounding: list[int]) -> Finding | None:
 
 def _row(sides: Expectation, index: int, wrong: bool) -> LayerRow:
     layer, expected = sides.layer(index), sides.expected(index)
-    matched = index in sides.alignment.pairs or sides.is_good(index)
+    matched = index in sides.pairs or sides.is_good(index)
     row = LayerRow(layer=layer.name, type=layer.type, blob=layer.outputs[0], matched=matched, passed=True)
     if expected is None:
         return row
@@ -234,7 +234,7 @@ def _row(sides: Expectation, index: int, wrong: bool) -> LayerRow:
 
 def _described(sides: Expectation, index: int, reference: int) -> tuple[str, str]:
     """The network's module and the operations that a layer stands for, up to the one it is compared with."""
-    chain = {operation for _, operation in sides.alignment.pairs.get(index, [])}
+    chain = {operation for _, operation in sides.pairs.get(index, [])}
     own = sides.own(index)
     between = None if own is None else sides.between(own, reference)
     operations = [sides.operation(place) for place in sorted({*chain, *(between or ()), reference})]
