@@ -1,11 +1,14 @@
 """What the checks show of themselves: the outcome first, what is long folded, nothing cut off."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from clips import report, row
 
 from converter.checks.dumps.causes import SIGMOID, Cause
 from converter.checks.dumps.report import DumpsReport, TensorReport
+from converter.checks.layers.figures import Figures
 from converter.checks.layers.walk import FirstBad, LayerRow, LayerWalk
 from converter.checks.layers.walks import Walks
 from converter.folder.golden_index import GoldenTensor
@@ -36,14 +39,14 @@ def titles(table):
 
 
 def layer(name, **changes):
-    figures = {"max_abs": 1e-6, "allowed": 1e-4, "relative": 5e-7, "cosine": 1.0, "minimum": -1.0, "maximum": 1.0}
-    values = {"type": "ReLU", "blob": "b", "module": "head", "operation": "relu", "problem": None, "own": None}
-    return LayerRow(layer=name, **{**values, **figures, "matched": True, "passed": True, **changes})
+    place = {"type": "ReLU", "blob": "b", "module": "head", "operation": "relu"}
+    verdict = {key: changes.pop(key, True) for key in ("matched", "passed")}
+    figures = replace(Figures(None, 1e-6, 1e-4, 5e-7, 1.0, -1.0, 1.0), **changes)
+    return LayerRow(layer=name, **place, figures=figures, **verdict)
 
 
 def walk(*rows, first=None, outputs=True, rounding=0):
-    matched = sum(row.matched for row in rows)
-    return LayerWalk("update", "ncnn", rows, matched, len(rows), rounding, first, outputs)
+    return LayerWalk("update", "ncnn", rows, rounding, first, outputs)
 
 
 ROWS = tuple(layer(f"conv_{index}") for index in range(20))
