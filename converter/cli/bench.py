@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import typer
 
@@ -54,7 +54,7 @@ def bench_command(
 ) -> None:
     """Entry of the command; what it does is in ABOUT, what each option means beside it."""
     log_to_stderr(verbose, quiet)
-    from converter.bench.options import BenchOptions
+    from converter.bench.options import PRECISIONS, ROUNDS, RUNS, SECONDS, THREADS, BenchOptions
     from converter.bench.plot import check_plot
     from converter.folder.manifest import read_manifest
     from converter.spec.config import network_for
@@ -72,32 +72,38 @@ def bench_command(
         folder=export,
         formats=formats,
     )
-    given: dict[str, Any] = {"rounds": rounds, "runs": runs, "seconds": seconds}
-    given |= {"threads": _each_once(threads), "precisions": _each_once(precision)}
-    given = {name: value for name, value in given.items() if value is not None}
-    options = BenchOptions(subject=subject, seed=seed, plot=plot, **given)
+    options = BenchOptions(
+        subject=subject,
+        threads=_each_once(threads, THREADS),
+        precisions=_each_once(precision, PRECISIONS),
+        rounds=ROUNDS if rounds is None else rounds,
+        runs=RUNS if runs is None else runs,
+        seconds=SECONDS if seconds is None else seconds,
+        seed=seed,
+        plot=plot,
+    )
     if plot:
         check_plot(plot)
     _run(options, context.obj, per_graph or verbose, verbose, quiet)
 
 
-def _each_once(values: Sequence[T] | None) -> tuple[T, ...] | None:
-    return tuple(dict.fromkeys(values)) if values else None
+def _each_once(given: Sequence[T] | None, otherwise: tuple[T, ...]) -> tuple[T, ...]:
+    return tuple(dict.fromkeys(given or otherwise))
 
 
 def _run(options: "BenchOptions", session: Session, per_graph: bool, verbose: bool, quiet: bool) -> None:
     from converter.bench.plot import draw
     from converter.bench.run import LAST_STAGE, bench
-    from converter.bench.table import print_bench
+    from converter.report.terminal import print_section
 
     with StageLines(session.interruption, quiet, last=LAST_STAGE) as progress:
         result = bench(options, progress)
     if options.plot:
         draw(options.plot, result)
     if session.as_json:
-        print(json.dumps(result, indent=2))
+        print(json.dumps(result.as_dict(), indent=2))
     elif not quiet:
-        print_bench(summary_console(session.as_json), result, per_graph, verbose)
+        print_section(summary_console(session.as_json), result.section(per_graph), verbose)
 
 
 call, main = command.call, command.main
