@@ -38,9 +38,14 @@ def comparisons_of(
     tie, score_maps = options.network.tie(options.precision), family_of(options.network.family).score_maps
     return [
         Comparison(
-            tracker, tuple(given), reference_outputs(network.module, tracker, given), tolerances, tie, score_maps
+            tracker,
+            tuple(feeds_of_size),
+            reference_outputs(network.module, tracker, feeds_of_size),
+            tolerances,
+            tie,
+            score_maps,
         )
-        for tracker, given in zip(plan.trackers, feeds, strict=True)
+        for tracker, feeds_of_size in zip(plan.trackers, feeds, strict=True)
     ]
 
 

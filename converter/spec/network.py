@@ -164,21 +164,21 @@ class NetworkSpec(Frozen):
 
     @model_validator(mode="after")
     def _names_exist(self) -> "NetworkSpec":
-        known = self.tensors.keys()
+        tensors = self.tensors.keys()
         outputs = {name for graph in self.graphs.values() for name in graph.outputs}
         used = [name for graph in self.graphs.values() for name in (*graph.inputs, *graph.masks, *graph.outputs)]
         for where, names, among in (
-            ("graphs", used, known),
+            ("graphs", used, tensors),
             ("splits", [name for split in self.splits.values() for name in split], self.graphs.keys()),
             ("default_splits", self.default_splits.values(), self.splits.keys()),
-            ("tolerances", [name for table in self.tolerances.values() for name in table], known),
+            ("tolerances", [name for table in self.tolerances.values() for name in table], tensors),
             ("decision", [self.decision], outputs),
             ("logits", self.logits, outputs),
             ("activations", self.activations, self.logits),
             ("one_file", self.one_file, self.splits.keys()),
-            ("one_file", [one.graph for one in self.one_file.values()], self.graphs.keys()),
-            ("one_file", [name for one in self.one_file.values() for name in one.reads], self.graphs.keys()),
-            ("arm", [name for mode in self.arm.values() for name in mode.tolerances], known),
+            ("one_file", [entry.graph for entry in self.one_file.values()], self.graphs.keys()),
+            ("one_file", [name for entry in self.one_file.values() for name in entry.reads], self.graphs.keys()),
+            ("arm", [name for mode in self.arm.values() for name in mode.tolerances], tensors),
         ):
             if unknown := [name for name in names if name not in among]:
                 raise ValueError(f"{where} names {unknown[0]!r}, known are {', '.join(among) or 'none'}")
