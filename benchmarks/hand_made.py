@@ -40,15 +40,11 @@ def build(path_name: str, template_size: int, search_size: int) -> torch.nn.Modu
     if not root:
         return family_of("lighttrack").build(path_name, template_size).to_empty(device="cpu")
     from official_patches.lighttrack.checkout import build_official
+    from official_patches.patching import BuildRequest
 
-    return build_official(
-        Path(root).absolute(),
-        "LightTrackM_Subnet",
-        path_name=path_name,
-        template_size=template_size,
-        search_size=search_size,
-        stride=parse_path_name(path_name).stride,
-    )
+    stride = parse_path_name(path_name).stride
+    sizes = template_size, search_size
+    return build_official(BuildRequest(Path(root).absolute(), "LightTrackM_Subnet", path_name, *sizes, stride))
 
 
 def load(network: torch.nn.Module, checkpoint: Path) -> None:

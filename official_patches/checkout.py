@@ -10,17 +10,18 @@ the network's classes.
 
 import collections.abc
 import importlib
-import importlib.machinery
 import io
 import logging
 import random
 import sys
-import types
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stdout
+from importlib.abc import Loader
+from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
-from typing import ClassVar
+from types import ModuleType
+from typing import Any, NoReturn
 
 import numpy as np
 import torch
@@ -39,23 +40,23 @@ class UnknownArchError(LookupError):
 
 
 class _StandInType(type):
-    def __getattr__(cls, name):
+    def __getattr__(cls, name: str) -> "_StandInType":
         if name.startswith("__"):
             raise AttributeError(name)
         return _stand_in(f"{cls.__qualname__}.{name}")
 
 
-def _stand_in(name):
-    def refuse(*_, **__):
+def _stand_in(name: str) -> _StandInType:
+    def refuse(*_: object, **__: object) -> NoReturn:
         raise CheckoutError(f"the checkout calls {name}, which is not installed: pip install {name.partition('.')[0]}")
 
     return _StandInType(name, (), {"__new__": refuse, "__module__": __name__})
 
 
-class _Settings(dict):
+class _Settings(dict[str, Any]):
     """In place of a class of settings, of which official code makes instances while it is imported."""
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> Any:
         try:
             return self[name]
         except KeyError:
@@ -67,13 +68,12 @@ class _Settings(dict):
 SETTINGS = ("yacs.config.CfgNode", "easydict.EasyDict")
 
 
-class _StandInModule(types.ModuleType):
+class _StandInModule(ModuleType):
     """In place of a library that is not installed: importable, and an error as soon as it is called."""
 
-    __path__: ClassVar[list[str]] = []
     __version__ = "99.0.0"  # official code asks whether it is old
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> type:
         if name.startswith("__"):
             raise AttributeError(name)
         full = f"{self.__name__}.{name}"
@@ -84,48 +84,50 @@ class _CheckoutFinder:
     """Serves what lies at the top of a checkout, also a folder without ``__init__.py``, which any package
     of that name elsewhere on ``sys.path`` would otherwise win over."""
 
-    def __init__(self, root):
+    def __init__(self, root: Path) -> None:
         self.root = root
 
-    def find_spec(self, fullname, path=None, target=None):
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
         if path is not None:
             return None
-        spec = importlib.machinery.PathFinder.find_spec(fullname, [str(self.root)])
+        spec = PathFinder.find_spec(fullname, [str(self.root)])
         if spec is not None and spec.loader is None:
-            spec = importlib.machinery.ModuleSpec(fullname, None, is_package=True)
+            spec = ModuleSpec(fullname, None, is_package=True)
             spec.submodule_search_locations = [str(self.root / fullname)]
         return spec
 
 
-class _StandInFinder:
+class _StandInFinder(Loader):
     """Serves the named top-level packages and everything under them."""
 
-    def __init__(self, names):
+    def __init__(self, names: set[str]) -> None:
         self.names = names
 
-    def find_spec(self, fullname, path=None, target=None):
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
         if fullname.partition(".")[0] in self.names:
-            return importlib.machinery.ModuleSpec(fullname, self, is_package=True)
+            return ModuleSpec(fullname, self, is_package=True)
         return None
 
-    def create_module(self, spec):
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
         return _StandInModule(spec.name)
 
-    def exec_module(self, module):
+    def exec_module(self, module: ModuleType) -> None:
         pass
 
 
-def _torch_six():
+def _torch_six() -> ModuleType:
     """``torch._six``, gone since torch 2.0; the official code takes ``container_abcs`` from it."""
-    module = types.ModuleType("torch._six")
-    module.container_abcs = collections.abc
-    module.string_classes = (str, bytes)
-    module.int_classes = int
+    module = ModuleType("torch._six")
+    vars(module).update(container_abcs=collections.abc, string_classes=(str, bytes), int_classes=int)
     return module
 
 
 @contextmanager
-def isolated(root: Path) -> Iterator[Callable[[str], types.ModuleType]]:
+def isolated(root: Path) -> Iterator[Callable[[str], ModuleType]]:
     """Within the block, ``load(name)`` imports a module of the checkout at ``root``.
 
     Raises:
@@ -151,7 +153,7 @@ def isolated(root: Path) -> Iterator[Callable[[str], types.ModuleType]]:
 
 
 @contextmanager
-def _quiet():
+def _quiet() -> Iterator[None]:
     """What official code prints while it builds belongs to the log: the standard output is the result's."""
     printed = io.StringIO()
     try:
@@ -162,7 +164,7 @@ def _quiet():
             log.debug("the checkout printed: %s", printed.getvalue().rstrip())
 
 
-def _load(root, name):
+def _load(root: Path, name: str) -> ModuleType:
     """Import ``name``; a library that the checkout wants and that is not installed is stood in for."""
     standing_in: set[str] = set()
     while True:
@@ -181,7 +183,7 @@ def _load(root, name):
 
 
 @contextmanager
-def _modules_of(root):
+def _modules_of(root: Path) -> Iterator[None]:
     """Put another ``lib`` aside, and at the end drop whatever was imported from ``root`` or stood in."""
     aside = {name: module for name, module in sys.modules.items() if name.partition(".")[0] == "lib"}
     for name in aside:
@@ -195,7 +197,7 @@ def _modules_of(root):
             del sys.path_importer_cache[path]
 
 
-def _forget(root):
+def _forget(root: Path) -> None:
     # all are found before any is dropped: a folder package asks its parent where it is
     gone = [
         name
@@ -206,7 +208,7 @@ def _forget(root):
         del sys.modules[name]
 
 
-def _paths(module):
+def _paths(module: ModuleType) -> list[str]:
     """Where a module comes from; a package without ``__init__.py`` has folders only."""
     fields = getattr(module, "__dict__", {})
     file = fields.get("__file__")
@@ -216,12 +218,12 @@ def _paths(module):
         return []
 
 
-def _inside(path, root):
+def _inside(path: object, root: Path) -> bool:
     return isinstance(path, str) and (path == str(root) or path.startswith(f"{root}/"))
 
 
 @contextmanager
-def _global_state():
+def _global_state() -> Iterator[None]:
     """The official code seeds every generator and sets cuDNN flags while it builds."""
     cudnn = torch.backends.cudnn
     flags = cudnn.deterministic, cudnn.benchmark

@@ -1,12 +1,12 @@
 """Patches as data, one context manager that applies and undoes them, and what a family's folder offers of them."""
 
 import types
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import nn
@@ -64,18 +64,87 @@ def _own(owner: Any, attribute: str) -> Any:
     return _ABSENT
 
 
-def answering(
-    network: nn.Module, mode: Callable[..., Any], activations: Sequence[str | None], reason: str
-) -> PatchSpec:
-    """The patch that makes ``network`` answer as ``mode`` when it is called.
+@dataclass(frozen=True)
+class Mode:
+    """A forward mode.
 
-    It binds the instance, not the class: other instances and the class keep their own forward.
-
-    Args:
-        mode: a function of the network and a graph's inputs.
-        activations: of its outputs, in their order; keys of ``ACTIVATIONS``. None of them when empty.
+    Attributes:
+        forward: a function of the network and a graph's inputs, which gives the graph's outputs.
+        unused: the parts of the network that it never calls.
     """
-    return PatchSpec(network, "forward", types.MethodType(_activated(mode, activations), network), reason)
+
+    forward: Callable[..., Any]
+    unused: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class BuildRequest:
+    """A network to build from an official checkout.
+
+    Attributes:
+        root: the checkout, the folder that holds ``lib``.
+        arch: which of its networks.
+        path_name: which network of the family.
+        template_size, search_size: edges of the crops, pixels.
+        stride: pixels of a crop per cell.
+    """
+
+    root: Path
+    arch: str
+    path_name: str
+    template_size: int
+    search_size: int
+    stride: int
+
+
+@dataclass(frozen=True)
+class Patches:
+    """What a family's folder knows of its official networks.
+
+    Attributes:
+        modes: the config's name of a mode -> the mode.
+        check_parts: of a network: whether it has what the modes call. Raises UnknownNetworkError.
+        reason: why the network's own forward is not traced.
+        also_for_trace: (network, mode) -> what else has to be in place for a trace. Raises UnknownNetworkError.
+        build: a network from a checkout, with its initial weights, on the CPU. Raises CheckoutError when the checkout
+            cannot be imported or the network cannot be built, UnknownArchError when it has no such class.
+        own_parts: (path name) -> parts of such a network that no checkout has, each with what it is called in words.
+    """
+
+    modes: Mapping[str, Mode]
+    check_parts: Callable[[nn.Module], None]
+    reason: str
+    also_for_trace: Callable[[nn.Module, str], tuple[PatchSpec, ...]]
+    build: Callable[[BuildRequest], nn.Module]
+    own_parts: Callable[[str], Mapping[str, str]]
+
+    def forward_mode(self, network: nn.Module, mode: str, activations: Sequence[str | None] = ()) -> PatchSpec:
+        """The patch that makes ``network`` answer as a mode when it is called; for :func:`patched`.
+
+        It binds the instance, not the class: other instances and the class keep their own forward.
+
+        Args:
+            activations: of the mode's outputs, in their order; keys of ``ACTIVATIONS``. None of them when empty.
+
+        Raises:
+            UnknownNetworkError: for an unknown mode or a network without the official parts.
+        """
+        if mode not in self.modes:
+            raise UnknownNetworkError(f"unknown forward mode {mode!r}, known are {', '.join(self.modes)}")
+        self.check_parts(network)
+        forward = types.MethodType(_activated(self.modes[mode].forward, activations), network)
+        reason = f"trace {type(network).__name__} as {mode}: its own forward {self.reason}"
+        return PatchSpec(network, "forward", forward, reason)
+
+    def for_trace(self, network: nn.Module, mode: str) -> tuple[PatchSpec, ...]:
+        """What else to put in place while a mode is traced: a trace takes parts along that the mode never calls.
+
+        Raises:
+            UnknownNetworkError: for a network that cannot be traced.
+        """
+        unused = self.modes[mode].unused
+        without = [PatchSpec(network, part, nn.Identity(), f"{mode} does not call it") for part in unused]
+        return (*without, *self.also_for_trace(network, mode))
 
 
 def _activated(mode: Callable[..., Any], activations: Sequence[str | None]) -> Callable[..., Any]:
@@ -89,61 +158,6 @@ def _activated(mode: Callable[..., Any], activations: Sequence[str | None]) -> C
         return applied if len(applied) > 1 else applied[0]
 
     return activated
-
-
-def without(network: nn.Module, parts: Sequence[str], mode: str) -> tuple[PatchSpec, ...]:
-    """Patches that take the parts that a mode never calls out of its trace, which takes all that is there."""
-    return tuple(PatchSpec(network, part, nn.Identity(), f"{mode} does not call it") for part in parts)
-
-
-class ForwardMode(Protocol):
-    def __call__(self, network: nn.Module, mode: str, activations: Sequence[str | None] = ()) -> PatchSpec:
-        """The patch that makes a network answer as one of the config's modes.
-
-        Raises:
-            UnknownNetworkError: for an unknown mode or a network without the official parts.
-        """
-
-
-class Build(Protocol):
-    def __call__(
-        self,
-        root: Path,
-        arch: str,
-        *,
-        path_name: str,
-        template_size: int,
-        search_size: int,
-        stride: int,
-        own: Callable[[], nn.Module],
-    ) -> nn.Module:
-        """The official network with its initial weights, on the CPU.
-
-        Args:
-            root: the checkout.
-            own: gives our own network, without weights, for parts that the checkout does not have.
-
-        Raises:
-            CheckoutError: when the checkout cannot be imported or the network cannot be built.
-            UnknownArchError: when the checkout has no such class.
-        """
-
-
-@dataclass(frozen=True)
-class Patches:
-    """What a family's folder knows of its official networks.
-
-    Attributes:
-        forward_mode: (network, mode, activations) -> the patch that makes it answer as the mode.
-        for_trace: (network, mode) -> what else has to be in place while it is traced. Raises UnknownNetworkError.
-        build: a network from a checkout.
-        own_parts: (path name) -> what of such a network cannot come from a checkout, in words; empty where all does.
-    """
-
-    forward_mode: ForwardMode
-    for_trace: Callable[[nn.Module, str], tuple[PatchSpec, ...]]
-    build: Build
-    own_parts: Callable[[str], str]
 
 
 def patches_of(family: str) -> Patches:

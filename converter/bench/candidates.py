@@ -1,9 +1,13 @@
 """What takes part: a runtime with the settings of a deployment."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
-from converter.formats.format import format_of
+from converter.bench.options import BenchOptions
+from converter.errors import UsageError
+from converter.formats.format import format_names, format_of
+from converter.report.text import listed
 
 TORCH = "torch"
 
@@ -13,7 +17,7 @@ class Candidate:
     """One way to run the tracker.
 
     Attributes:
-        runtime: "torch", "ncnn" or "onnxruntime".
+        runtime: TORCH, or the package that runs the format.
         format: of its models; None for torch, which runs the network itself.
         precision: "fp32" or "half".
         threads: that it may use.
@@ -28,20 +32,26 @@ class Candidate:
     def label(self) -> str:
         return f"{self.runtime} {self.precision}, {self.threads} thread{'s' * (self.threads > 1)}"
 
+    def as_dict(self) -> dict[str, Any]:
+        return {"candidate": self.label, **asdict(self)}
 
-def candidates_for(
-    formats: Sequence[str], with_torch: bool, precisions: Sequence[str], threads: Sequence[int]
-) -> tuple[list[Candidate], list[Candidate]]:
-    """Who takes part, and who was asked for but has no models in an export: onnxruntime in half precision.
 
-    Half precision is a mode of ncnn; torch on the CPU is meant for fp32 and takes part in that only.
+def candidates_for(formats: Sequence[str], options: BenchOptions) -> tuple[list[Candidate], list[Candidate]]:
+    """Who takes part, and who was asked for but whose runtime has no half precision.
+
+    torch on the CPU is meant for fp32 and takes part in that only.
+
+    Raises:
+        UsageError: when nobody takes part.
     """
-    torch = [Candidate(TORCH, None, "fp32", number) for number in threads if with_torch and "fp32" in precisions]
-    asked = [
-        Candidate(format_of(format).packages[-1], format, precision, number)
-        for format in formats
-        for precision in precisions
-        for number in threads
-    ]
-    there = [each for each in asked if each.precision == "fp32" or format_of(each.format).half]
-    return torch + there, [each for each in asked if each not in there]
+    with_torch = options.with_torch and "fp32" in options.precisions
+    there = [Candidate(TORCH, None, "fp32", threads) for threads in options.threads if with_torch]
+    left_out: list[Candidate] = []
+    for format in map(format_of, formats):
+        for precision in options.precisions:
+            group = there if precision == "fp32" or format.half else left_out
+            group += [Candidate(format.packages[-1], format.name, precision, threads) for threads in options.threads]
+    if not there:
+        halves = listed(name for name in format_names() if format_of(name).half)
+        raise UsageError(f"--precision half: only {halves} has a half mode, and the export has no {halves} models")
+    return there, left_out

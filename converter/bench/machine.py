@@ -2,6 +2,7 @@
 
 import os
 import platform
+from dataclasses import dataclass
 from pathlib import Path
 
 CPUINFO = Path("/proc/cpuinfo")
@@ -9,30 +10,32 @@ BOARD = Path("/proc/device-tree/model")
 HALF_FLAGS = {"avx512_fp16", "asimdhp"}  # x86, ARM
 
 
-def cpu_model() -> str:
-    """As the kernel calls it, or else the board, or else the architecture."""
-    names = _values("model name")
-    if names:
-        return names[0]
-    try:
-        return BOARD.read_text(errors="replace").strip("\0 \n") or platform.machine()
-    except OSError:
-        return platform.machine()
+@dataclass(frozen=True)
+class Machine:
+    """The machine, as far as this process may use it.
+
+    Attributes:
+        cpu: its model as the kernel calls it, or else the board, or else the architecture.
+        cores: CPUs that this process may use.
+        half_arithmetic: whether the CPU adds and multiplies vectors of half floats; None where the kernel does not
+            tell.
+        system: the operating system and the architecture.
+    """
+
+    cpu: str
+    cores: int
+    half_arithmetic: bool | None
+    system: str
 
 
-def cores() -> int:
-    """CPUs that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def half_arithmetic() -> bool | None:
-    """Whether the CPU adds and multiplies vectors of half floats; None where the kernel does not tell."""
+def this_machine() -> Machine:
     flags = _values("flags") or _values("Features")
-    return bool(HALF_FLAGS & set(flags[0].split())) if flags else None
-
-
-def system() -> str:
-    return f"{platform.system()} {platform.release()}, {platform.machine()}"
+    return Machine(
+        cpu=next(iter(_values("model name")), "") or _read(BOARD).strip("\0 \n") or platform.machine(),
+        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        half_arithmetic=bool(HALF_FLAGS & set(flags[0].split())) if flags else None,
+        system=f"{platform.system()} {platform.release()}, {platform.machine()}",
+    )
 
 
 def load_average() -> float | None:
@@ -43,9 +46,13 @@ def load_average() -> float | None:
         return None
 
 
-def _values(key):
+def _values(key: str) -> list[str]:
+    lines = (line.partition(":") for line in _read(CPUINFO).splitlines())
+    return [value.strip() for name, _, value in lines if name.strip() == key]
+
+
+def _read(path: Path) -> str:
     try:
-        lines = CPUINFO.read_text(errors="replace").splitlines()
+        return path.read_text(errors="replace")
     except OSError:
-        return []
-    return [value.strip() for name, _, value in (line.partition(":") for line in lines) if name.strip() == key]
+        return ""

@@ -5,9 +5,11 @@ A machine that becomes slower or faster on the way so does it to all, and nobody
 
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
+
+from converter.bench.options import BenchOptions
 
 PARTS = ("init", "update")
 # between two turns: the threads of a runtime go on spinning for a while after its work (in ncnn's OpenMP 20 ms)
@@ -34,36 +36,22 @@ class Entrant(Protocol):
         """``runs`` timed runs of every part, by the part's name."""
 
 
-def measure(
-    entrants: Sequence[Entrant],
-    rounds: int,
-    runs: int,
-    seconds: float | None = None,
-    seed: int = 0,
-    clock: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], None] = time.sleep,
-    on_round: Callable[[int], None] = lambda number: None,
-) -> list[list[Mapping[str, Turn]]]:
-    """Let the entrants take turns.
+def rounds_of(entrants: Sequence[Entrant], options: BenchOptions) -> Iterator[list[Mapping[str, Turn]]]:
+    """Let the entrants take turns; a round that would probably end too late is not begun, but the first one is.
 
-    Args:
-        seconds: a round that would probably end later is not begun; the first one is.
-        on_round: told the number of every finished round.
-
-    Returns:
-        for every entrant, in their order, a turn of every round.
+    Yields:
+        of every round, when it is finished, a turn of every entrant in their order.
     """
-    shuffling = random.Random(seed)
-    turns: list[list[Mapping[str, Turn]]] = [[] for _ in entrants]
-    start = clock()
-    for done in range(rounds):
-        elapsed = clock() - start
-        if done and seconds is not None and elapsed + elapsed / done > seconds:
-            break
+    shuffling = random.Random(options.seed)
+    start = time.monotonic()
+    for done in range(options.rounds):
+        elapsed = time.monotonic() - start
+        if done and options.seconds is not None and elapsed + elapsed / done > options.seconds:
+            return
         order = list(range(len(entrants)))
         shuffling.shuffle(order)
+        turns = {}
         for place in order:
-            sleep(PAUSE)
-            turns[place].append(entrants[place].turn(runs))
-        on_round(done + 1)
-    return turns
+            time.sleep(PAUSE)
+            turns[place] = entrants[place].turn(options.runs)
+        yield [turns[place] for place in range(len(entrants))]

@@ -12,6 +12,7 @@ ROUNDS = 20
 RUNS = 3
 SECONDS = 120.0
 MOST_THREADS = 256
+WARM_UP = 5  # runs of every part, at most, that are not counted
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,11 @@ class BenchOptions:
     seed: int = 0
     plot: Path | None = None
 
-    def __post_init__(self):
+    @property
+    def with_torch(self) -> bool:
+        return self.subject.checkpoint is not None
+
+    def __post_init__(self) -> None:
         for threads in self.threads:
             if not 1 <= threads <= MOST_THREADS:
                 raise UsageError(f"--threads {threads}: expected 1 to {MOST_THREADS}")

@@ -1,163 +1,198 @@
-"""The result as JSON: figures of every candidate, how they compare, and what a reader has to know."""
+"""The result: figures of every candidate and how they compare; typed to the end, made into JSON once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations
 from statistics import median
 from typing import Any
 
-from converter.bench import machine
 from converter.bench.candidates import Candidate
+from converter.bench.machine import Machine
 from converter.bench.measure import PARTS, Turn
 from converter.bench.notes import notes_of
-from converter.bench.options import BenchOptions
-from converter.bench.statistics import figures, order_of
+from converter.bench.options import WARM_UP, BenchOptions
+from converter.bench.section import bench_section
+from converter.bench.statistics import Figures, Order, figures, order_of
 from converter.folder.exported import FileProblem
-from converter.folder.listing import GENERATOR, SCHEMA_VERSION, tool_versions
+from converter.folder.listing import GENERATOR, SCHEMA_VERSION
+from converter.folder.manifest import Manifest
+from converter.report.blocks import Section
+from converter.spec.dimensions import Dimensions
 from converter.util.version import version
-from converter.verifying.subject import Subject
 
 MILLISECONDS = 1e3
 
 
-@dataclass(frozen=True)
-class Measured:
-    """What was seen.
+@dataclass(frozen=True, eq=False)
+class PartTimes:
+    """How long a candidate took for a part; figures in milliseconds.
 
     Attributes:
-        candidates: who took part.
-        left_out: who was asked for and has no such mode.
-        turns: of every candidate, a turn of every round.
-        not_finite: label -> outputs that were not finite.
-        problems: of files.
-        loads: load average before and after, None where the system does not tell.
-        warm_up: runs of each part that were not counted, at most.
+        turns: one of every round.
     """
 
-    candidates: Sequence[Candidate]
-    left_out: Sequence[Candidate]
-    turns: Sequence[Sequence[Mapping[str, Turn]]]
-    not_finite: Mapping[str, Sequence[str]]
-    problems: Sequence[FileProblem]
+    candidate: Candidate
+    part: str
+    turns: Sequence[Turn]
+
+    @cached_property
+    def whole(self) -> Figures:
+        """From input arrays to output arrays."""
+        return _figures(turn.whole for turn in self.turns)
+
+    @cached_property
+    def rounds(self) -> list[float]:
+        """The median of every round."""
+        return [round(median(turn.whole) * MILLISECONDS, 4) for turn in self.turns]
+
+    @cached_property
+    def graphs(self) -> dict[str, Figures]:
+        """Of each graph by its name, where the part has graphs."""
+        return {name: _figures(turn.graphs[name] for turn in self.turns) for name in self.turns[0].graphs}
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            **self.candidate.as_dict(),
+            "part": self.part,
+            "graphs": list(self.graphs),
+            **_milliseconds(self.whole),
+            "rounds_ms": self.rounds,
+            "per_graph": [{"graph": name, **_milliseconds(times)} for name, times in self.graphs.items()],
+        }
+
+
+def _figures(turns: Iterable[Sequence[float]]) -> Figures:
+    return figures([seconds * MILLISECONDS for turn in turns for seconds in turn])
+
+
+def _milliseconds(times: Figures) -> dict[str, float]:
+    figures = {"median_ms": times.median, "p10_ms": times.p10, "p90_ms": times.p90, "min_ms": times.low}
+    return {**{name: round(value, 4) for name, value in figures.items()}, "runs": times.count}
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two candidates at one part, the one with the smaller median first."""
+
+    faster: PartTimes
+    slower: PartTimes
+
+    @cached_property
+    def order(self) -> Order:
+        return order_of(self.faster.rounds, self.slower.rounds)
+
+    @property
+    def names(self) -> dict[str, str]:
+        faster, slower = self.faster.candidate.label, self.slower.candidate.label
+        return {"part": self.faster.part, "faster": faster, "slower": slower}
+
+    @property
+    def counts(self) -> dict[str, float]:
+        order = self.order
+        return {"won": order.won, "rounds": order.won + order.lost, "chance": round(order.chance, 6)}
+
+    @property
+    def doubt(self) -> str:
+        """A sentence on an order that is doubtful."""
+        return (
+            "{part}: the order of {faster} and {slower} is doubtful "
+            "(the first was faster in {won} of {rounds} rounds)".format(**self.names, **self.counts)
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        ratio = self.order.ratio
+        figures = {"ratio": round(ratio.median, 4), "p10": round(ratio.p10, 4), "p90": round(ratio.p90, 4)}
+        return {**self.names, **figures, **self.counts, "doubtful": self.order.doubtful}
+
+
+@dataclass(frozen=True)
+class BenchResult:
+    """What one run measured.
+
+    Attributes:
+        options: that it was asked for.
+        manifest: of the export.
+        dimensions: of the network.
+        machine: on which it ran.
+        loads: load average before and after, None where the system does not tell.
+        versions: of what ran, by package.
+        problems: files that are not as the manifest says.
+        times: of every candidate for every part.
+        left_out: who was asked for and has no such mode.
+        not_finite: label -> outputs that were not finite.
+    """
+
+    options: BenchOptions
+    manifest: Manifest
+    dimensions: Dimensions
+    machine: Machine
     loads: tuple[float | None, float | None]
-    warm_up: int
+    versions: Mapping[str, str]
+    problems: Sequence[FileProblem]
+    times: Sequence[PartTimes]
+    left_out: Sequence[Candidate]
+    not_finite: Mapping[str, Sequence[str]]
 
+    @property
+    def rounds(self) -> int:
+        """How many there were."""
+        return len(self.times[0].turns)
 
-def result_of(options: BenchOptions, subject: Subject, measured: Measured) -> dict[str, Any]:
-    """Everything that ``--json`` prints; times in milliseconds."""
-    manifest = subject.manifest
-    rounds = {
-        (candidate.label, part): [median(turn[part].whole) * MILLISECONDS for turn in turns]
-        for candidate, turns in zip(measured.candidates, measured.turns, strict=True)
-        for part in PARTS
-    }
-    results = [
-        _entry(candidate, part, turns, rounds[candidate.label, part])
-        for candidate, turns in zip(measured.candidates, measured.turns, strict=True)
-        for part in PARTS
-    ]
-    ratios = [_ratio(*pair) for part in PARTS for pair in combinations(ranked(results, part), 2)]
-    result = {
-        "schema_version": SCHEMA_VERSION,
-        "generator": {"name": GENERATOR, "version": version(), "command": "lt-bench"},
-        "folder": str(options.subject.folder),
-        "arch": manifest.arch,
-        "path_name": manifest.path_name,
-        "checkpoint": manifest.checkpoint.model_dump(mode="json"),
-        "sizes": subject.tracker.dimensions.numbers(),
-        "cpu": {
-            "model": machine.cpu_model(),
-            "cores": machine.cores(),
-            "half_arithmetic": machine.half_arithmetic(),
-        },
-        "machine": {"system": machine.system(), "load_before": measured.loads[0], "load_after": measured.loads[1]},
-        "versions": tool_versions(["numpy", *dict.fromkeys(each.runtime for each in measured.candidates)]),
-        "settings": {
-            "threads": list(options.threads),
-            "precisions": list(options.precisions),
-            "torch": options.subject.checkpoint is not None,
-            "rounds": len(measured.turns[0]),
-            "rounds_asked": options.rounds,
-            "runs": options.runs,
-            "warm_up": measured.warm_up,
-            "seconds": options.seconds,
-            "seed": options.seed,
-        },
-        "files": {
-            "status": "failed" if measured.problems else "passed",
-            "problems": [problem.as_dict() for problem in measured.problems],
-        },
-        "results": results,
-        "left_out": [_about(candidate) for candidate in measured.left_out],
-        "ratios": ratios,
-        "doubts": [_doubt(ratio) for ratio in ratios if ratio["doubtful"]],
-    }
-    result["notes"] = notes_of(result, measured.not_finite)
-    return result
+    def of(self, part: str) -> list[PartTimes]:
+        """The times of a part, in the candidates' order."""
+        return [times for times in self.times if times.part == part]
 
+    def ranked(self, part: str) -> list[PartTimes]:
+        """The times of a part, the smallest median first."""
+        return sorted(self.of(part), key=lambda times: times.whole.median)
 
-def ranked(results: Sequence[Mapping[str, Any]], part: str) -> list[Mapping[str, Any]]:
-    """The entries of a part, the smallest median first."""
-    return sorted((entry for entry in results if entry["part"] == part), key=lambda entry: entry["median_ms"])
+    @cached_property
+    def pairs(self) -> list[Pair]:
+        """Any two candidates, part by part."""
+        return [Pair(*two) for part in PARTS for two in combinations(self.ranked(part), 2)]
 
+    @property
+    def doubtful(self) -> list[Pair]:
+        """Those whose order chance alone could have made."""
+        return [pair for pair in self.pairs if pair.order.doubtful]
 
-def _about(candidate):
-    return {
-        "candidate": candidate.label,
-        "runtime": candidate.runtime,
-        "format": candidate.format,
-        "precision": candidate.precision,
-        "threads": candidate.threads,
-    }
+    def section(self, per_graph: bool = False) -> Section:
+        """For people; ``per_graph``: the times of single graphs are not folded."""
+        return bench_section(self, per_graph)
 
-
-def _entry(candidate, part, turns, rounds):
-    names = list(turns[0][part].graphs)
-    return {
-        **_about(candidate),
-        "part": part,
-        "graphs": names,
-        **_milliseconds([seconds for turn in turns for seconds in turn[part].whole]),
-        "rounds_ms": [round(each, 4) for each in rounds],
-        "per_graph": [
-            {"graph": name, **_milliseconds([seconds for turn in turns for seconds in turn[part].graphs[name]])}
-            for name in names
-        ],
-    }
-
-
-def _milliseconds(seconds):
-    found = figures([each * MILLISECONDS for each in seconds])
-    return {
-        "median_ms": round(found.median, 4),
-        "p10_ms": round(found.p10, 4),
-        "p90_ms": round(found.p90, 4),
-        "min_ms": round(found.low, 4),
-        "runs": found.count,
-    }
-
-
-def _ratio(faster, slower):
-    """Two entries of a part."""
-    order = order_of(faster["rounds_ms"], slower["rounds_ms"])
-    return {
-        "part": faster["part"],
-        "faster": faster["candidate"],
-        "slower": slower["candidate"],
-        "ratio": round(order.ratio.median, 4),
-        "p10": round(order.ratio.p10, 4),
-        "p90": round(order.ratio.p90, 4),
-        "won": order.won,
-        "rounds": order.won + order.lost,
-        "chance": round(order.chance, 6),
-        "doubtful": order.doubtful,
-    }
-
-
-def _doubt(ratio):
-    about = {key: ratio[key] for key in ("part", "faster", "slower", "won", "rounds", "chance")}
-    said = (
-        f"{ratio['part']}: the order of {ratio['faster']} and {ratio['slower']} is doubtful "
-        f"(the first was faster in {ratio['won']} of {ratio['rounds']} rounds)"
-    )
-    return {**about, "text": said}
+    def as_dict(self) -> dict[str, Any]:
+        """As ``lt-bench --json`` prints it; times in milliseconds."""
+        options, machine = self.options, self.machine
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "generator": {"name": GENERATOR, "version": version(), "command": "lt-bench"},
+            "folder": str(options.subject.folder),
+            "arch": self.manifest.arch,
+            "path_name": self.manifest.path_name,
+            "checkpoint": self.manifest.checkpoint.model_dump(mode="json"),
+            "sizes": self.dimensions.numbers(),
+            "cpu": {"model": machine.cpu, "cores": machine.cores, "half_arithmetic": machine.half_arithmetic},
+            "machine": {"system": machine.system, "load_before": self.loads[0], "load_after": self.loads[1]},
+            "versions": dict(self.versions),
+            "settings": {
+                "threads": list(options.threads),
+                "precisions": list(options.precisions),
+                "torch": options.with_torch,
+                "rounds": self.rounds,
+                "rounds_asked": options.rounds,
+                "runs": options.runs,
+                "warm_up": WARM_UP,
+                "seconds": options.seconds,
+                "seed": options.seed,
+            },
+            "files": {
+                "status": "failed" if self.problems else "passed",
+                "problems": [problem.as_dict() for problem in self.problems],
+            },
+            "results": [times.as_dict() for times in self.times],
+            "left_out": [candidate.as_dict() for candidate in self.left_out],
+            "ratios": [pair.as_dict() for pair in self.pairs],
+            "doubts": [{**pair.names, **pair.counts, "text": pair.doubt} for pair in self.doubtful],
+            "notes": notes_of(self),
+        }

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from math import comb
 from statistics import median
 
+import numpy as np
+
 LEVEL = 0.05  # an order that chance alone would give more often is doubtful
 FEWEST_ROUNDS = 6  # with fewer, even one that is the same in every round is
 
@@ -15,7 +17,7 @@ class Figures:
 
     Attributes:
         median, low, high: the latter two are the smallest and the largest.
-        p10, p90: a tenth lies below the one and above the other.
+        p10, p90: a tenth lies below the one and above the other, interpolated between neighbours.
         count: of the numbers.
     """
 
@@ -52,30 +54,16 @@ def figures(values: Sequence[float]) -> Figures:
     """Raises:
     ValueError: when there are no values.
     """
-    return Figures(
-        median=median(values),
-        p10=percentile(values, 0.1),
-        p90=percentile(values, 0.9),
-        low=min(values),
-        high=max(values),
-        count=len(values),
-    )
-
-
-def percentile(values: Sequence[float], share: float) -> float:
-    """The value below which a share (0 to 1) of them lies, interpolated between neighbours."""
-    ordered = sorted(values)
-    place = share * (len(ordered) - 1)
-    below = int(place)
-    above = min(below + 1, len(ordered) - 1)
-    return ordered[below] + (ordered[above] - ordered[below]) * (place - below)
+    middle = median(values)
+    p10, p90 = map(float, np.percentile(values, (10, 90)))
+    return Figures(middle, p10, p90, low=min(values), high=max(values), count=len(values))
 
 
 def sign_test(won: int, lost: int) -> float:
     """How often a fair coin, thrown ``won + lost`` times, would fall as unevenly as this or more so; 1 for no throw."""
     throws = won + lost
     tail = sum(comb(throws, fewer) for fewer in range(min(won, lost) + 1))
-    return min(1.0, 2 * tail / 2**throws)
+    return min(1.0, 2 * tail / (1 << throws))
 
 
 def order_of(faster: Sequence[float], slower: Sequence[float]) -> Order:

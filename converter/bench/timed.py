@@ -21,14 +21,14 @@ class TimedRunner:
         seconds: of every call since it was last emptied.
     """
 
-    def __init__(self, runner: Runner, clock: Callable[[], float]):
-        self.runner, self.clock = runner, clock
+    def __init__(self, runner: Runner) -> None:
+        self.runner = runner
         self.seconds: list[float] = []
 
     def infer(self, feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        start = self.clock()
+        start = time.perf_counter()
         outputs = self.runner.infer(feed)
-        self.seconds.append(self.clock() - start)
+        self.seconds.append(time.perf_counter() - start)
         return outputs
 
 
@@ -37,7 +37,7 @@ class TimedModel:
 
     Args:
         model: what a tracker would call.
-        parts: part -> its graphs' runners by name.
+        runners: those of its graphs, by the graph's name.
         z, x: what it is shown of a template and of a search crop: the image, (1, 3, size, size) float32, and its mask
             where there is one.
     """
@@ -45,13 +45,15 @@ class TimedModel:
     def __init__(
         self,
         model: TrackedModel,
-        parts: Mapping[str, Mapping[str, TimedRunner]],
+        runners: Mapping[str, TimedRunner],
         z: Sequence[np.ndarray],
         x: Sequence[np.ndarray],
-        clock: Callable[[], float] = time.perf_counter,
-    ):
-        self.model, self.parts, self.clock = model, parts, clock
-        self.calls = {"init": lambda: model.template(*z), "update": lambda: model.track(*x)}
+    ) -> None:
+        self.runners = runners
+        self.calls: dict[str, Callable[[], Mapping[str, np.ndarray] | None]] = {
+            "init": lambda: model.template(*z),
+            "update": lambda: model.track(*x),
+        }
 
     def warm_up(self, runs: int, seconds: float = math.inf) -> list[str]:
         """Run everything, and look at the answer.
@@ -63,28 +65,29 @@ class TimedModel:
             outputs that are not finite.
         """
         for part in PARTS:
-            start = self.clock()
+            start = time.perf_counter()
             for _ in range(runs):
                 answer = self.calls[part]()
-                if self.clock() - start > seconds:
+                if time.perf_counter() - start > seconds:
                     break
-        return [name for name, array in answer.items() if not np.isfinite(array).all()]
+        return [name for name, array in (answer or {}).items() if not np.isfinite(array).all()]
 
     def turn(self, runs: int) -> dict[str, Turn]:
         """Every part ``runs`` times, after a run of it that does not count: others have had the caches since."""
         return {part: self._timed(part, runs) for part in PARTS}
 
-    def _timed(self, part, runs):
+    def _timed(self, part: str, runs: int) -> Turn:
         self.calls[part]()
-        runners = self.parts[part]
-        for runner in runners.values():
+        for runner in self.runners.values():
             runner.seconds.clear()
         whole = []
         for _ in range(runs):
-            start = self.clock()
+            start = time.perf_counter()
             self.calls[part]()
-            whole.append(self.clock() - start)
-        return Turn(tuple(whole), {name: tuple(runner.seconds) for name, runner in runners.items()})
+            whole.append(time.perf_counter() - start)
+        return Turn(
+            tuple(whole), {name: tuple(runner.seconds) for name, runner in self.runners.items() if runner.seconds}
+        )
 
 
 def timed_graphs(
@@ -106,14 +109,9 @@ def timed_graphs(
         ConversionError: when the runtime does not load them, or they do not fit together.
     """
     runners = {
-        model: TimedRunner(
-            format_of(model.format).load(model.paths(folder), model.graph, threads, half), time.perf_counter
-        )
+        model: TimedRunner(format_of(model.format).load(model.paths(folder), model.graph, threads, half))
         for model in models
     }
-    tracked = GraphModel(models, runners)
-    parts = {
-        part: {model.graph.name: runners[model] for model in own}
-        for part, own in zip(PARTS, (tracked.once, tracked.every_frame), strict=True)
-    }
-    return TimedModel(tracked, parts, z, x)
+    return TimedModel(
+        GraphModel(models, runners), {model.graph.name: runner for model, runner in runners.items()}, z, x
+    )

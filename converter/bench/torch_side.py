@@ -1,33 +1,30 @@
 """The network itself as a candidate: what a user has without any export."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 
-from converter.bench.measure import PARTS
 from converter.bench.timed import TimedModel
-from converter.families.family import family_of
 from converter.network.load import load_network
 from converter.network.reference import TorchModel
-from converter.spec.network import TensorSpec
+from converter.spec.model import TrackerModels
 from converter.spec.options import NetworkOptions
 
 
 class _InferenceModel(TorchModel):
-    def template(self, *crop: np.ndarray) -> None:
+    def template(self, z: np.ndarray, mask: np.ndarray | None = None) -> None:
         with torch.inference_mode():
-            super().template(*crop)
+            super().template(z, mask)
 
-    def track(self, *crop: np.ndarray) -> Mapping[str, np.ndarray]:
+    def track(self, x: np.ndarray, mask: np.ndarray | None = None) -> dict[str, np.ndarray]:
         with torch.inference_mode():
-            return super().track(*crop)
+            return super().track(x, mask)
 
 
 def timed_network(
     options: NetworkOptions,
-    stride: int,
-    images: Sequence[TensorSpec],
+    tracker: TrackerModels,
     threads: int,
     z: Sequence[np.ndarray],
     x: Sequence[np.ndarray],
@@ -38,8 +35,5 @@ def timed_network(
         CheckpointError, ArchitectureError, DependencyError: as from :func:`converter.network.load.load_network`.
     """
     torch.set_num_threads(threads)
-    network = load_network(options, stride)
-    model = _InferenceModel(
-        network.module, family_of(options.network.family), tuple(images), options.network.activations
-    )
-    return TimedModel(model, {part: {} for part in PARTS}, z, x)
+    network = load_network(options, tracker.dimensions.stride)
+    return TimedModel(_InferenceModel.of(network.module, tracker), {}, z, x)

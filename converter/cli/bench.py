@@ -2,32 +2,19 @@
 
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import typer
 
-from converter.cli.command import (
-    HELP_OPTIONS,
-    Session,
-    format_names,
-    invoke,
-    log_to_stderr,
-    new_app,
-    official_root,
-    run,
-    summary_console,
-)
+from converter.cli.command import Command, Session, format_names, log_to_stderr, official_root, summary_console
 from converter.cli.options import checks, models, output
 from converter.cli.options import network as network_options
-from converter.cli.progress import Interruption, StageLines
+from converter.cli.progress import StageLines
 
 if TYPE_CHECKING:
     from converter.bench.options import BenchOptions
 
 T = TypeVar("T")
-PROGRAM = "lt-bench"
-
-app = new_app()
 
 ABOUT = (
     "Measure how fast an export is on this machine.\n\n"
@@ -40,8 +27,10 @@ EPILOG = (
     "LT_DEBUG=1 adds the traceback."
 )
 
+command = Command("lt-bench", ABOUT, EPILOG)
 
-@app.command(help=ABOUT, epilog=EPILOG, context_settings=HELP_OPTIONS)
+
+@command.entry
 def bench_command(
     context: typer.Context,
     export: models.Export,
@@ -65,7 +54,7 @@ def bench_command(
 ) -> None:
     """Entry of the command; what it does is in ABOUT, what each option means beside it."""
     log_to_stderr(verbose, quiet)
-    from converter.bench.options import BenchOptions
+    from converter.bench.options import PRECISIONS, ROUNDS, RUNS, SECONDS, THREADS, BenchOptions
     from converter.bench.plot import check_plot
     from converter.folder.manifest import read_manifest
     from converter.spec.config import network_for
@@ -83,43 +72,41 @@ def bench_command(
         folder=export,
         formats=formats,
     )
-    given: dict[str, Any] = {"rounds": rounds, "runs": runs, "seconds": seconds}
-    given |= {"threads": _each_once(threads), "precisions": _each_once(precision)}
-    given = {name: value for name, value in given.items() if value is not None}
-    options = BenchOptions(subject=subject, seed=seed, plot=plot, **given)
+    options = BenchOptions(
+        subject=subject,
+        threads=_each_once(threads, THREADS),
+        precisions=_each_once(precision, PRECISIONS),
+        rounds=ROUNDS if rounds is None else rounds,
+        runs=RUNS if runs is None else runs,
+        seconds=SECONDS if seconds is None else seconds,
+        seed=seed,
+        plot=plot,
+    )
     if plot:
         check_plot(plot)
     _run(options, context.obj, per_graph or verbose, verbose, quiet)
 
 
-def _each_once(values: Sequence[T] | None) -> tuple[T, ...] | None:
-    return tuple(dict.fromkeys(values)) if values else None
+def _each_once(given: Sequence[T] | None, otherwise: tuple[T, ...]) -> tuple[T, ...]:
+    return tuple(dict.fromkeys(given or otherwise))
 
 
 def _run(options: "BenchOptions", session: Session, per_graph: bool, verbose: bool, quiet: bool) -> None:
     from converter.bench.plot import draw
     from converter.bench.run import LAST_STAGE, bench
-    from converter.bench.table import print_bench
+    from converter.report.terminal import print_section
 
     with StageLines(session.interruption, quiet, last=LAST_STAGE) as progress:
         result = bench(options, progress)
     if options.plot:
         draw(options.plot, result)
     if session.as_json:
-        print(json.dumps(result, indent=2))
+        print(json.dumps(result.as_dict(), indent=2))
     elif not quiet:
-        print_bench(summary_console(session.as_json), result, per_graph, verbose)
+        print_section(summary_console(session.as_json), result.section(per_graph), verbose)
 
 
-def call(arguments: Sequence[str], interruption: Interruption | None = None) -> int:
-    """``lt-bench`` with these words; its exit code."""
-    return invoke(app, PROGRAM, arguments, interruption)
-
-
-def main() -> None:
-    """Entry point of ``lt-bench``."""
-    run(call)
-
+call, main = command.call, command.main
 
 if __name__ == "__main__":
     main()

@@ -5,7 +5,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,12 +25,7 @@ from converter.util import process
 if TYPE_CHECKING:
     from converter.spec.network import NetworkSpec
 
-HELP_OPTIONS = {"help_option_names": ["-h", "--help"]}
 BUG = 70  # EX_SOFTWARE of sysexits.h
-
-
-def new_app() -> typer.Typer:
-    return typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
 
 
 @dataclass
@@ -107,35 +102,42 @@ def path_name_of(arch: str | None, config: Path | None, path_name: str | None, h
     return with_blocks(network.path_name, head_blocks)
 
 
-def run(call: Callable[[Sequence[str], Interruption], int]) -> None:
-    """Run a command line with the words of this process, and end the process with its code."""
-    interruption = Interruption()
-    interruption.listen()
-    process.keep_garbage()
-    process.leave(call(sys.argv[1:], interruption))
-
-
-def invoke(
-    app: typer.Typer,
-    program: str,
-    arguments: Sequence[str],
-    interruption: Interruption | None = None,
-    advice: Mapping[str, str] | None = None,
-) -> int:
-    """The exit code of a command line; whatever ends it early becomes one line on stderr.
+class Command:
+    """A command line: a function with its options, and how a call of it ends.
 
     Args:
-        interruption: that of the process; None where nobody listens to signals.
+        program: its name.
         advice: option to what to say where the words with it are no command line.
     """
-    session = Session(interruption or Interruption())
-    try:
-        return app(list(arguments), prog_name=program, standalone_mode=False, obj=session) or 0
-    except BaseException as error:
-        if isinstance(error, TyperException):
-            _read_json_alone(app, arguments, session)
-        line, code = _ending(program, error, session.interruption, advice or {})
-        return _report(program, line, code, session.as_json, error)
+
+    def __init__(self, program: str, about: str, epilog: str, advice: Mapping[str, str] | None = None) -> None:
+        self.program, self.advice = program, advice or {}
+        self.app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
+        self.entry = self.app.command(
+            help=about, epilog=epilog, context_settings={"help_option_names": ["-h", "--help"]}
+        )
+
+    def main(self) -> None:
+        """Run it with the words of this process, and end the process with its code."""
+        interruption = Interruption()
+        interruption.listen()
+        process.keep_garbage()
+        process.leave(self.call(sys.argv[1:], interruption))
+
+    def call(self, arguments: Sequence[str], interruption: Interruption | None = None) -> int:
+        """Its exit code; whatever ends it early becomes one line on stderr.
+
+        Args:
+            interruption: that of the process; None where nobody listens to signals.
+        """
+        session = Session(interruption or Interruption())
+        try:
+            return self.app(list(arguments), prog_name=self.program, standalone_mode=False, obj=session) or 0
+        except BaseException as error:
+            if isinstance(error, TyperException):
+                _read_json_alone(self.app, arguments, session)
+            line, code = _ending(self.program, error, session.interruption, self.advice)
+            return _report(self.program, line, code, session.as_json, error)
 
 
 def _read_json_alone(app: typer.Typer, arguments: Sequence[str], session: Session) -> None:

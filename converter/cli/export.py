@@ -1,36 +1,28 @@
 """``lt-export``: parse, build ExportOptions, call, print."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 from converter.cli.command import (
-    HELP_OPTIONS,
+    Command,
     Session,
     finite,
     format_names,
-    invoke,
     log_to_stderr,
-    new_app,
     official_root,
     path_name_of,
-    run,
     summary_console,
 )
 from converter.cli.options import arm, checks, models, network
 from converter.cli.options import output as outputs
-from converter.cli.progress import Interruption, StageLines
+from converter.cli.progress import StageLines
 from converter.errors import UsageError, VerificationError
 from converter.util import process
 
 if TYPE_CHECKING:
     from converter.spec.options import ExportOptions
-
-PROGRAM = "lt-export"
-
-app = new_app()
 
 
 ABOUT = (
@@ -45,8 +37,10 @@ EPILOG = (
     "LT_DEBUG=1 adds the traceback to an error."
 )
 
+command = Command("lt-export", ABOUT, EPILOG)
 
-@app.command(help=ABOUT, epilog=EPILOG, context_settings=HELP_OPTIONS)
+
+@command.entry
 def export_command(
     context: typer.Context,
     resume: network.Resume,
@@ -171,15 +165,7 @@ def _run(options: "ExportOptions", session: Session, verbose: bool, quiet: bool)
     stages.close(process.age())
 
 
-def call(arguments: Sequence[str], interruption: Interruption | None = None) -> int:
-    """``lt-export`` with these words; its exit code."""
-    return invoke(app, PROGRAM, arguments, interruption)
-
-
-def main() -> None:
-    """Entry point of ``lt-export``."""
-    run(call)
-
+call, main = command.call, command.main
 
 if __name__ == "__main__":
     main()

@@ -1,35 +1,20 @@
 """``lt-verify``: parse, build VerifyOptions, call, print."""
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
-from converter.cli.command import (
-    HELP_OPTIONS,
-    Session,
-    finite,
-    format_names,
-    invoke,
-    log_to_stderr,
-    new_app,
-    official_root,
-    run,
-    summary_console,
-)
+from converter.cli.command import Command, Session, finite, format_names, log_to_stderr, official_root, summary_console
 from converter.cli.options import arm, checks, models, network, output
-from converter.cli.progress import Interruption, StageLines
+from converter.cli.progress import StageLines
 from converter.errors import UsageError, VerificationError
 
 if TYPE_CHECKING:
     from converter.spec.network import NetworkSpec
     from converter.spec.options import VerifyOptions
 
-PROGRAM = "lt-verify"
-
-app = new_app()
 
 ABOUT = (
     "Prove that converted models are the tracker that was trained.\n\n"
@@ -46,8 +31,10 @@ WRITE_ADVICE = "--write-golden is a flag: --golden DIR names the folder to write
 SETUP_ADVICE = "--setup-arm is a flag: --arm-root DIR names the folder to build"
 ADVICE = {"--write-golden": WRITE_ADVICE, "--setup-arm": SETUP_ADVICE}
 
+command = Command("lt-verify", ABOUT, EPILOG, ADVICE)
 
-@app.command(help=ABOUT, epilog=EPILOG, context_settings=HELP_OPTIONS)
+
+@command.entry
 def verify_command(
     context: typer.Context,
     exports: models.Exports = None,
@@ -274,15 +261,7 @@ def _run(options: "VerifyOptions", session: Session, verbose: bool, quiet: bool)
         show_result(console, result, verbose)
 
 
-def call(arguments: Sequence[str], interruption: Interruption | None = None) -> int:
-    """``lt-verify`` with these words; its exit code."""
-    return invoke(app, PROGRAM, arguments, interruption, ADVICE)
-
-
-def main() -> None:
-    """Entry point of ``lt-verify``."""
-    run(call)
-
+call, main = command.call, command.main
 
 if __name__ == "__main__":
     main()

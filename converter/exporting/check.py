@@ -20,14 +20,14 @@ def checked_plan(options: ExportOptions) -> Plan:
     check_target(options.output)
     if options.golden:
         place_for(options.golden, options.output)
-    for option, given in (
+    for option, asked in (
         *(("--golden", options.golden), ("--protect-fp16", options.protect_fp16)),
         ("--runtime ncnn-arm64", options.arm),
     ):
-        if given and not options.verify:
+        if asked and not options.verify:
             raise UsageError(f"{option} wants the proof's inputs and answers; leave --no-verify out")
-    for option, given in (("--protect-fp16", options.protect_fp16), ("--runtime ncnn-arm64", options.arm)):
-        if given and "ncnn" not in options.formats:
+    for option, asked in (("--protect-fp16", options.protect_fp16), ("--runtime ncnn-arm64", options.arm)):
+        if asked and "ncnn" not in options.formats:
             raise UsageError(f"{option} is about ncnn models; add --format ncnn")
     if options.arm:
         arm_root(options.arm.root)

@@ -15,6 +15,7 @@ from converter.errors import ConversionError, VerificationError
 from converter.exporting.conversions import Runners
 from converter.exporting.made import ArmFailure
 from converter.exporting.plan import Plan
+from converter.families.family import family_of
 from converter.folder.manifest import VerificationEntry
 from converter.formats.format import format_of
 from converter.network.load import LoadedNetwork
@@ -34,10 +35,17 @@ def comparisons_of(
     options: ExportOptions, network: LoadedNetwork, plan: Plan, feeds: Sequence[Sequence[Feed]]
 ) -> list[Comparison]:
     tolerances = options.tolerances() if options.verify else {}
-    tie = options.network.tie(options.precision)
+    tie, score_maps = options.network.tie(options.precision), family_of(options.network.family).score_maps
     return [
-        Comparison(tracker, tuple(given), reference_outputs(network.module, tracker, given), tolerances, tie)
-        for tracker, given in zip(plan.trackers, feeds, strict=True)
+        Comparison(
+            tracker,
+            tuple(feeds_of_size),
+            reference_outputs(network.module, tracker, feeds_of_size),
+            tolerances,
+            tie,
+            score_maps,
+        )
+        for tracker, feeds_of_size in zip(plan.trackers, feeds, strict=True)
     ]
 
 

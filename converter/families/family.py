@@ -16,6 +16,7 @@ from converter import families
 from converter.errors import UsageError
 from converter.proof.boxes import Box
 from converter.proof.chain import TrackedModel
+from converter.proof.comparison import ScoreMaps, as_they_are
 from converter.spec.dimensions import Dimensions
 from converter.spec.network import NetworkSpec
 from converter.util.folders import packages_in
@@ -68,6 +69,8 @@ class Family:
         with_blocks: (path_name, blocks of the head) -> the path name with so many; None where there is no choice.
         called: what a path name is.
         methods: the methods that make the reference.
+        score_maps: the config's ``decision`` output as score maps, (1, maps, H, W), whose largest values are the
+            tracker's decision.
     """
 
     dimensions: Callable[[str, int, int], Dimensions]
@@ -87,6 +90,7 @@ class Family:
     with_blocks: Callable[[str, int], str] | None = None
     called: str = "path name"
     methods: str = "template() and track()"
+    score_maps: ScoreMaps = as_they_are
 
 
 def family_names() -> list[str]:

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -33,20 +34,12 @@ class Golden:
     def cases(self) -> list[Case]:
         return self.index.cases
 
-    def tensor(self, case: str, graph: str, name: str) -> np.ndarray:
-        """One tensor, NCHW float32.
+    def read(self, entry: GoldenTensor) -> np.ndarray:
+        """The array of an entry of the index, NCHW float32.
 
         Raises:
-            UsageError: when there is no such tensor.
             VerificationError: when its file is not as it was written.
         """
-        for entry in self.index.tensors:
-            if (entry.case, entry.graph, entry.name) == (case, graph, name):
-                return self.read(entry)
-        raise UsageError(f"golden vectors in {self.folder}: no tensor {name!r} of graph {graph!r} in case {case!r}")
-
-    def read(self, entry: GoldenTensor) -> np.ndarray:
-        """The array of an entry of the index, as :meth:`tensor`."""
         data = self._bytes(entry.files.nchw_bin)
         if len(data) != 4 * int(np.prod(entry.shape)):
             raise self._changed(entry.files.nchw_bin, f"holds {len(data)} bytes, the shape is {entry.shape}")
@@ -88,6 +81,10 @@ class Golden:
         for file in self.index.files:
             self._bytes(file.name)
 
+    @cached_property
+    def _checksums(self) -> dict[str, str]:
+        return self.index.checksums()
+
     def _by_meaning(self, case: Case, wanted: Callable[[GoldenTensor], bool]) -> dict[str, np.ndarray]:
         entries: dict[str, GoldenTensor] = {}
         for entry in self.index.tensors:
@@ -96,7 +93,7 @@ class Golden:
         return {meaning: self.read(entry) for meaning, entry in entries.items()}
 
     def _bytes(self, name: str) -> bytes:
-        checksum = self.index.checksums().get(name)
+        checksum = self._checksums.get(name)
         if checksum is None or ".." in Path(name).parts or Path(name).is_absolute():
             raise self._changed(INDEX, f"names {name!r}, which is no file of these vectors")
         try:

@@ -24,14 +24,7 @@ from converter.errors import ConversionError, UsageError
 from converter.folder.golden_index import GOLDEN_INDEX, GoldenIndex
 from converter.folder.listing import Listing, listed_files
 from converter.folder.manifest import MANIFEST
-from converter.util.atomic import (
-    aside_of,
-    missing_parents,
-    obstacle,
-    put_in_place,
-    remove_empty,
-    sha256,
-)
+from converter.util.atomic import aside_of, missing_parents, obstacle, put_in_place, remove_empty, sha256
 
 STALE_SECONDS = 3600
 # Waits for our end, ends what is left of pnnx, puts back an old export that was moved aside, tidies up.

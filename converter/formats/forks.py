@@ -17,8 +17,10 @@ import sys
 import threading
 from collections.abc import Callable
 from importlib import import_module
-from typing import IO
+from typing import IO, NoReturn
 
+from converter.formats import worker
+from converter.formats.format import format_of
 from converter.util.process import python_environment, python_module, send_nothing
 
 REQUEST, STATUS = struct.Struct("=cI"), struct.Struct("=i")
@@ -46,9 +48,9 @@ class Fork:
             self._status.close()
         return self._code
 
-    def _read(self):
+    def _read(self) -> int | None:
         data = self._status.read(STATUS.size)
-        return STATUS.unpack(data)[0] if len(data) == STATUS.size else None
+        return int(*STATUS.unpack(data)) if len(data) == STATUS.size else None
 
 
 class ForkServer:
@@ -64,7 +66,7 @@ class ForkServer:
         with theirs:
             self.process = subprocess.Popen(
                 python_module(module, *words),
-                stdin=theirs,
+                stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 env=python_environment(),
             )
@@ -123,11 +125,11 @@ class Server:
 
     def serve(self) -> None:
         while True:
-            ready, _, _ = select.select([self.client, self.wakened], [], [])
+            ready, _, _ = select.select([self.client.fileno(), self.wakened], [], [])
             if self.wakened in ready:
                 os.read(self.wakened, 4096)
                 self._bury()
-            if self.client in ready:
+            if self.client.fileno() in ready:
                 data, descriptors, _, _ = socket.recv_fds(self.client, REQUEST.size, 4)
                 if not data:
                     break
@@ -139,7 +141,7 @@ class Server:
         for number in self.statuses:
             os.kill(number, signal.SIGKILL)
 
-    def _fork(self, stdin, stdout, stderr, status):
+    def _fork(self, stdin: int, stdout: int, stderr: int, status: int) -> None:
         number = os.fork()
         if number == 0:
             self._become_worker(stdin, stdout, stderr, status)
@@ -148,7 +150,7 @@ class Server:
         for descriptor in (stdin, stdout, stderr):
             os.close(descriptor)
 
-    def _become_worker(self, stdin, stdout, stderr, status):
+    def _become_worker(self, stdin: int, stdout: int, stderr: int, status: int) -> NoReturn:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         for standard, descriptor in enumerate((stdin, stdout, stderr)):
@@ -166,25 +168,22 @@ class Server:
             sys.stderr.flush()
             os._exit(code)
 
-    def _bury(self):
+    def _bury(self) -> None:
         with contextlib.suppress(ChildProcessError):
-            while (found := os.waitpid(-1, os.WNOHANG))[0]:
-                status = self.statuses.pop(found[0])
+            while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+                status = self.statuses.pop(ended[0])
                 with contextlib.suppress(OSError):
-                    os.write(status, STATUS.pack(os.waitstatus_to_exitcode(found[1])))
+                    os.write(status, STATUS.pack(os.waitstatus_to_exitcode(ended[1])))
                 os.close(status)
 
 
 def main() -> None:
     """``python -m converter.formats.forks FORMAT``, its client on stdin."""
-    from converter.formats.format import format_of
-    from converter.formats.worker import main as work
-
     send_nothing()
     with contextlib.suppress(ImportError):  # a worker says better what is missing
         import_module(format_of(sys.argv[1]).packages[-1])
     with socket.socket(fileno=os.dup(0)) as client:
-        Server(client, work).serve()
+        Server(client, worker.main).serve()
 
 
 if __name__ == "__main__":

@@ -15,9 +15,9 @@ from typing import IO, Any
 import numpy as np
 
 from converter.errors import ConversionError
-from converter.formats.forks import Fork, start_fork
+from converter.formats.forks import start_fork
 from converter.spec.network import GraphSpec
-from converter.util.child import Child, ChildEnded
+from converter.util.child import Child, ChildEnded, Process
 from converter.util.process import python_environment, python_module
 
 TIMEOUT = 60.0
@@ -33,29 +33,24 @@ class WorkerProcess:
         opening: the call with which every life of the process begins, as (name, arguments).
     """
 
-    def __init__(self, module: str, what: str, timeout: float, opening: tuple[str, tuple]):
+    def __init__(self, module: str, what: str, timeout: float, opening: tuple[str, tuple[object, ...]]):
         self.module, self.what, self.timeout, self.opening = module, what, timeout, opening
         self._child: Child | None = None
         self._one_call = threading.Lock()  # feeds are compared two at once
 
-    def open(self) -> Any:
-        """Start the process and make the first call, if that has not been done; what the call answers.
+    def load(self) -> None:
+        """Start the process and make the first call, if that has not been done.
 
         Raises:
             ConverterError: from the call.
             ConversionError: when the process crashes or hangs.
         """
-        if self._child is not None:
-            return None
-        self._child = Child(self._new_process)
-        name, arguments = self.opening
-        return self._ask(self._child, name, *arguments)
+        self._opened()
 
-    def call(self, name: str, *arguments: Any) -> Any:
-        """What the other side answers; raises as :meth:`open`."""
+    def call(self, name: str, *arguments: object) -> Any:
+        """What the other side answers; raises as :meth:`load`."""
         with self._one_call:
-            self.open()
-            return self._ask(self._child, name, *arguments)
+            return self._ask(self._opened(), name, arguments)
 
     def stop(self) -> None:
         """End the process."""
@@ -63,7 +58,13 @@ class WorkerProcess:
             self._child.stop()
             self._child = None
 
-    def _new_process(self, log: IO[bytes]) -> "subprocess.Popen | Fork":
+    def _opened(self) -> Child:
+        if self._child is None:
+            self._child = Child(self._new_process)
+            self._ask(self._child, *self.opening)
+        return self._child
+
+    def _new_process(self, log: IO[bytes]) -> Process:
         return subprocess.Popen(
             python_module(self.module),
             stdin=subprocess.PIPE,
@@ -72,7 +73,7 @@ class WorkerProcess:
             env=python_environment(),
         )
 
-    def _ask(self, child: Child, call: str, *arguments: Any) -> Any:
+    def _ask(self, child: Child, call: str, arguments: tuple[object, ...]) -> Any:
         try:
             answer = child.ask(partial(_exchange, (call, arguments)), self.timeout)
         except ChildEnded as ended:
@@ -90,7 +91,7 @@ class WorkerProcess:
         return answer
 
 
-def _exchange(question: tuple[str, tuple], stdin: IO[bytes], stdout: IO[bytes]) -> Any:
+def _exchange(question: tuple[str, tuple[object, ...]], stdin: IO[bytes], stdout: IO[bytes]) -> Any:
     pickle.dump(question, stdin)
     stdin.flush()
     try:
@@ -118,16 +119,8 @@ class IsolatedRunner(WorkerProcess):
         opening = "load_inner" if inner else "load", (format, tuple(path.absolute() for path in files), graph)
         super().__init__("converter.formats.worker", what, timeout, opening)
 
-    def _new_process(self, log: IO[bytes]) -> "subprocess.Popen | Fork":
+    def _new_process(self, log: IO[bytes]) -> Process:
         return start_fork(self.format, log) if sys.platform == "linux" else super()._new_process(log)
-
-    def load(self) -> None:
-        """Start the process and load the model, if that has not been done.
-
-        Raises:
-            ConversionError: when the runtime does not load the files, crashes or hangs.
-        """
-        self.open()
 
     def infer(self, feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """As of the runner itself.
@@ -135,8 +128,10 @@ class IsolatedRunner(WorkerProcess):
         Raises:
             ConversionError: as from the runner, and when its process crashes or hangs.
         """
-        return self.call("infer", dict(feed))
+        outputs: dict[str, np.ndarray] = self.call("infer", dict(feed))
+        return outputs
 
     def blobs(self, feed: Mapping[str, np.ndarray], names: Iterable[str]) -> dict[str, np.ndarray]:
         """Any blobs of the graph, inner ones too; raises as :meth:`infer`."""
-        return self.call("blobs", dict(feed), list(names))
+        arrays: dict[str, np.ndarray] = self.call("blobs", dict(feed), list(names))
+        return arrays

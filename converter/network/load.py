@@ -11,7 +11,7 @@ from converter.families.family import Family, family_names, family_of
 from converter.network.checkpoint import Checkpoint, load_strictly, read_checkpoint
 from converter.spec.options import NetworkOptions
 from official_patches.checkout import CheckoutError, UnknownArchError
-from official_patches.patching import patches_of
+from official_patches.patching import BuildRequest, patches_of
 
 
 @dataclass(frozen=True)
@@ -89,29 +89,24 @@ def one_thread() -> Iterator[None]:
 
 def _official(options, path_name, stride, own):
     """The checkout's network; where it has none of that name, its own with parts of ours."""
-    spec = options.network
+    spec, patches = options.network, patches_of(options.network.family)
     if not (options.official / "lib").is_dir():
         raise DependencyError(
             f"official checkout {options.official}: no folder 'lib' in it, expected the official tree"
         )
     try:
-        return patches_of(spec.family).build(
-            options.official.absolute(),
-            options.arch,
-            path_name=path_name,
-            template_size=spec.template_size,
-            search_size=spec.search_size,
-            stride=stride,
-            own=own,
-        )
+        module = patches.build(BuildRequest(options.official.absolute(), options.arch, path_name, *spec.sizes, stride))
     except UnknownArchError as error:
         raise ArchitectureError(f"official checkout {error.args[0]}") from None
     except CheckoutError as error:
         raise DependencyError(f"official checkout: {' '.join(str(error).split())}") from None
+    for part in patches.own_parts(path_name):
+        setattr(module, part, getattr(own(), part))
+    return module
 
 
 def _source(spec, path_name):
-    ours = patches_of(spec.family).own_parts(path_name)
+    ours = " and ".join(patches_of(spec.family).own_parts(path_name).values())
     return f"official checkout with our {ours}" if ours else "official checkout"
 
 

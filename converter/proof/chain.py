@@ -55,13 +55,13 @@ def chain(models: Sequence[Model], runners: Mapping[Model, Runner], feed: Feed, 
         chained |= outputs
 
 
-def _inputs(model: Model, known: Arrays) -> dict[str, np.ndarray]:
-    return {tensor.meaning: known[tensor.meaning] for tensor in model.graph.inputs}
+def _inputs(model: Model, tensors: Arrays) -> dict[str, np.ndarray]:
+    return {tensor.meaning: tensors[tensor.meaning] for tensor in model.graph.inputs}
 
 
-def run(runner: Runner, graph: GraphSpec, known: Arrays) -> dict[str, np.ndarray]:
+def run(runner: Runner, graph: GraphSpec, tensors: Arrays) -> dict[str, np.ndarray]:
     """Feed a graph by meaning; its outputs come back by meaning, whatever the files call their blobs."""
-    outputs = runner.infer({tensor.name: known[tensor.meaning] for tensor in graph.inputs})
+    outputs = runner.infer({tensor.name: tensors[tensor.meaning] for tensor in graph.inputs})
     return {tensor.meaning: outputs[tensor.name] for tensor in graph.outputs}
 
 
@@ -95,13 +95,13 @@ class GraphModel:
         with_search = {*with_template, SEARCH, f"{SEARCH}_mask"}
         for model in models:
             needed = {tensor.meaning for tensor in model.graph.inputs}
-            given = {tensor.meaning for tensor in model.graph.outputs}
+            outputs = {tensor.meaning for tensor in model.graph.outputs}
             if missing := sorted(needed - with_search):
                 raise ConversionError(f"graph {model.graph.name} takes {missing[0]!r}, which no graph before it gives")
             once = needed <= with_template
             (self.once if once else self.every_frame).append(model)
-            with_search |= given
-            with_template |= given if once else set()
+            with_search |= outputs
+            with_template |= outputs if once else set()
 
     def template(self, z: np.ndarray, mask: np.ndarray | None = None) -> None:
         self.known = self._outputs(self.once, shown(TEMPLATE, z, mask))
@@ -109,11 +109,11 @@ class GraphModel:
     def track(self, x: np.ndarray, mask: np.ndarray | None = None) -> dict[str, np.ndarray]:
         return self._outputs(self.every_frame, {**self.known, **shown(SEARCH, x, mask)})
 
-    def _outputs(self, models: Sequence[Model], known: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    def _outputs(self, models: Sequence[Model], tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Everything that is known after the graphs have run."""
         for model in models:
-            known |= run(self.runners[model], model.graph, known)
-        return known
+            tensors |= run(self.runners[model], model.graph, tensors)
+        return tensors
 
 
 def shown(meaning: str, image: np.ndarray, mask: np.ndarray | None) -> dict[str, np.ndarray]:

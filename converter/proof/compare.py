@@ -108,20 +108,20 @@ def compare_decision(name: str, candidate: np.ndarray, reference: np.ndarray, ti
         tie: two cells whose reference scores differ by less than this share of the range are the same decision.
     """
     maps, gap = zip(candidate[0], reference[0], strict=True), tie * float(np.ptp(reference))
-    found = [_compare_map(name, *pair, gap) for pair in maps]
-    return next((decision for decision in found if not decision), found[0])
+    decisions = [_compare_map(name, *pair, gap) for pair in maps]
+    return next((decision for decision in decisions if not decision), decisions[0])
 
 
 def _compare_map(name: str, candidate: np.ndarray, reference: np.ndarray, allowed: float) -> Decision:
     cells = [np.unravel_index(int(np.argmax(scores)), scores.shape) for scores in (reference, candidate)]
     gap = float(reference[cells[0]]) - float(reference[cells[1]])
-    best, found = (tuple(int(index) for index in cell[-2:]) for cell in cells)
+    best, answered = (tuple(int(index) for index in cell[-2:]) for cell in cells)
     return Decision(
         output=name,
         reference=best,
-        candidate=found,
-        same=best == found,
-        tie=best != found and gap <= allowed,
+        candidate=answered,
+        same=best == answered,
+        tie=best != answered and gap <= allowed,
     )
 
 

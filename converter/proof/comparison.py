@@ -1,13 +1,21 @@
 """What is compared: models, inputs, and what the reference network answers to them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
+from converter.proof.compare import Decision, compare_decision
 from converter.proof.feeds import Feed
 from converter.spec.model import TrackerModels
 from converter.spec.network import Tolerance
+
+ScoreMaps = Callable[[np.ndarray], np.ndarray]
+
+
+def as_they_are(scores: np.ndarray) -> np.ndarray:
+    """An output that is score maps itself, (1, maps, H, W)."""
+    return scores
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,6 +28,7 @@ class Comparison:
         outputs: for each feed, every tensor of the config by its meaning, float32, NCHW, as the reference computes it.
         tolerances: of every output, by meaning; a missing one is an error, not a pass.
         tie: two cells whose reference scores differ by less than this share of the range are the same decision.
+        score_maps: of the config's ``decision`` output.
     """
 
     tracker: TrackerModels
@@ -27,6 +36,16 @@ class Comparison:
     outputs: tuple[Mapping[str, np.ndarray], ...]
     tolerances: Mapping[str, Tolerance]
     tie: float
+    score_maps: ScoreMaps = as_they_are
+
+    def decision(self, candidate: np.ndarray, reference: np.ndarray, tie: float | None = None) -> Decision:
+        """Whether both give the same best cell; arrays of one shape, of the config's ``decision`` output.
+
+        Args:
+            tie: another than the comparison's.
+        """
+        name, gap = self.tracker.network.decision, self.tie if tie is None else tie
+        return compare_decision(name, self.score_maps(candidate), self.score_maps(reference), gap)
 
     def __post_init__(self) -> None:
         if len(self.feeds) != len(self.outputs):

@@ -97,8 +97,8 @@ def _with_input(check: Check, output: OutputReport) -> Row:
 
 def _row(check: Check, output: OutputReport, group: Sequence[Pair]) -> Row:
     """One output; it passes when it does on every input of the group."""
-    found = [one.decision for one, _ in group if one.decision is not None]
-    decisions = [decision for decision in found if decision.output == output.name]
+    all_decisions = [each.decision for each, _ in group if each.decision is not None]
+    decisions = [decision for decision in all_decisions if decision.output == output.name]
     other = [decision for decision in decisions if not decision]
     passed = not other and all(report for _, report in group)
     best = "same" if decisions and all(decision.same for decision in decisions) else "tie" if decisions else ""
@@ -132,8 +132,8 @@ def _drawings(histograms: Sequence[Histogram], pairs: Iterable[Pair]) -> tuple[t
             key = (check.format, check.graph, check.how, output.name)
             allowed[key] = min(output.allowed / output.range, allowed.get(key, math.inf))
     drawings = []
-    for index, one in enumerate(histograms):
-        title = f"{one.output}, {one.format} {one.graph} {one.how}"
-        limit = allowed.get((one.format, one.graph, one.how, one.output))
-        drawings.append((histogram(f"h{index}", title, one.counts, one.first_decade, limit),))
+    for index, item in enumerate(histograms):
+        title = f"{item.output}, {item.format} {item.graph} {item.how}"
+        limit = allowed.get((item.format, item.graph, item.how, item.output))
+        drawings.append((histogram(f"h{index}", title, item.counts, item.first_decade, limit),))
     return tuple(drawings)

@@ -9,7 +9,7 @@ import numpy as np
 
 from converter.errors import VerificationError
 from converter.proof.chain import Run, chain
-from converter.proof.compare import Decision, OutputReport, compare, compare_decision
+from converter.proof.compare import Decision, OutputReport, compare
 from converter.proof.comparison import Comparison
 from converter.proof.runner import Runner
 from converter.report.text import rounded_up
@@ -74,15 +74,15 @@ class Report:
         undecided = [(check, check.decision) for check in failed if check.decision is not None and not check.decision]
         if wrong:
             check, output = max(wrong, key=lambda pair: _excess(pair[1]))
-            what = f"{output.name} {_figures(output)}"
+            figures = f"{output.name} {_figures(output)}"
         elif undecided:
             check, decision = undecided[0]
-            what = f"best cell is {decision.candidate}, expected {decision.reference}"
+            figures = f"best cell is {decision.candidate}, expected {decision.reference}"
         else:
-            check, what = failed[0], "no output was compared"
+            check, figures = failed[0], "no output was compared"
         return (
             f"verification failed in {len(failed)} of {len(self.checks)} checks, worst in {check.format} {check.graph} "
-            f"({check.how}, {check.feed}): {what}"
+            f"({check.how}, {check.feed}): {figures}"
         )
 
     def raise_if_failed(self) -> None:
@@ -127,9 +127,9 @@ def verify(
 
     checks = []
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        for index, found in enumerate(pool.map(runs, range(len(comparison.feeds)))):
+        for index, runs_of_feed in enumerate(pool.map(runs, range(len(comparison.feeds)))):
             reference = comparison.outputs[index]
-            for run in found:
+            for run in runs_of_feed:
                 check = _check(comparison, comparison.feeds[index].name, run, reference)
                 checks.append(check)
                 if observe:
@@ -151,5 +151,5 @@ def _check(comparison: Comparison, feed: str, run: Run, reference: Mapping[str, 
         how=run.how,
         feed=feed,
         outputs=reports,
-        decision=compare_decision(name, outputs[name], reference[name], comparison.tie) if comparable else None,
+        decision=comparison.decision(outputs[name], reference[name]) if comparable else None,
     )

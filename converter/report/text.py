@@ -1,18 +1,18 @@
 """Figures and names as a reader wants them; what there is no figure for is a dash."""
 
 import math
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable
+from typing import TypeGuard
 
 NOTHING = "–"
 
 
-def is_number(value: Any) -> bool:
+def is_number(value: object) -> TypeGuard[float]:
     """Whether it is a figure: no bool, no NaN, no infinity."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def plain(value: Any) -> str:
+def plain(value: object) -> str:
     """Text as it is, a number without digits that say nothing."""
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return NOTHING
@@ -23,12 +23,12 @@ def plain(value: Any) -> str:
     return str(value)
 
 
-def error(value: Any) -> str:
+def error(value: float | None) -> str:
     """Two digits and an exponent."""
     return f"{value:.1e}" if is_number(value) else NOTHING
 
 
-def upper(value: Any) -> str:
+def upper(value: float | None) -> str:
     """Two digits, never less than the value."""
     return rounded_up(value) if is_number(value) and value >= 0 else NOTHING
 
@@ -44,17 +44,17 @@ def rounded_up(value: float) -> str:
     return text
 
 
-def cosine(value: Any) -> str:
+def cosine(value: float | None) -> str:
     """Rounded down: what is not quite 1 does not look like it."""
     return f"{math.floor(value * 1e7) / 1e7:.7f}" if is_number(value) else NOTHING
 
 
-def overlap(value: Any) -> str:
+def overlap(value: float | None) -> str:
     """Rounded down, like a cosine."""
     return f"{math.floor(value * 1e5) / 1e5:.5f}" if is_number(value) else NOTHING
 
 
-def percent(value: Any) -> str:
+def percent(value: float | None) -> str:
     """A share with two digits that count; a factor where it is ten and more."""
     if not is_number(value):
         return NOTHING
@@ -67,38 +67,36 @@ def percent(value: Any) -> str:
     return f"{100 * value:.2g} %" if abs(value) < 0.995 else f"{100 * value:,.0f} %"
 
 
-def times(value: Any) -> str:
+def times(value: float | None) -> str:
     """A factor."""
     if not is_number(value):
         return NOTHING
     return f"{value:,.0f}×" if value >= 10 else f"{value:.2g}×"
 
 
-def milliseconds(value: Any) -> str:
+def milliseconds(value: float | None) -> str:
     return f"{value:.1f} ms" if is_number(value) else NOTHING
 
 
-def per_second(value: Any) -> str:
+def per_second(value: float | None) -> str:
     return f"{value:.1f}" if is_number(value) else NOTHING
 
 
-def interval(low: Any, high: Any) -> str:
+def interval(low: float | None, high: float | None) -> str:
     """A range of values."""
     return f"{plain(low)} … {plain(high)}" if is_number(low) and is_number(high) else NOTHING
 
 
-def shape(value: Any) -> str:
-    return "×".join(plain(side) for side in value) if isinstance(value, Sequence) and not isinstance(value, str) else ""
+def shape(sides: Iterable[int]) -> str:
+    return "×".join(map(str, sides))
 
 
-def box(value: Any) -> str:
+def box(values: Iterable[float]) -> str:
     """x, y, width, height in pixels."""
-    if not isinstance(value, Sequence) or isinstance(value, str):
-        return NOTHING
-    return ", ".join(f"{side:.1f}" if is_number(side) else NOTHING for side in value)
+    return ", ".join(f"{value:.1f}" if is_number(value) else NOTHING for value in values)
 
 
-def listed(values: Iterable[Any], last: str = "and") -> str:
+def listed(values: Iterable[object], last: str = "and") -> str:
     """One, two and three."""
     texts = [plain(value) for value in values]
     return f" {last} ".join(filter(None, [", ".join(texts[:-1]), *texts[-1:]]))

@@ -40,19 +40,19 @@ def network_for(
         ArchitectureError: for an arch that no config knows.
         UsageError: for a config that cannot be read, has an unknown key or a value that does not fit.
     """
-    known: dict[str, dict[str, Any]] = {}
+    configs: dict[str, dict[str, Any]] = {}
     for data in _read_folder(config_folder()):
         for name in data["archs"]:
-            known.setdefault(name, data)
-    given = read_yaml(config) if config else {}
-    archs = given.get("archs") or list(known)
+            configs.setdefault(name, data)
+    user = read_yaml(config) if config else {}
+    archs = user.get("archs") or list(configs)
     if not (isinstance(archs, list) and all(isinstance(name, str) for name in archs)):
         raise UsageError(f"{config}: archs is {archs!r}, expected a list of names")
     arch = arch or archs[0]
     if arch not in archs:
         raise ArchitectureError(f"unknown arch {arch!r}, known are {', '.join(archs)}")
     flags = {key: value for key, value in (overrides or {}).items() if value is not None}
-    merged = _merged(_merged(known.get(arch, {}), given), flags)
+    merged = _merged(_merged(configs.get(arch, {}), user), flags)
     for key, value in merged.pop("unasked", {}).items():
         if config is None and key not in flags:
             merged[key] = value
@@ -87,9 +87,9 @@ def _decapitalised(text: str) -> str:
     return text[0].lower() + text[1:]
 
 
-def _merged(base: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     merged = dict(base)
-    for key, value in given.items():
+    for key, value in changes.items():
         old = merged.get(key)
         merged[key] = _merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
     return merged

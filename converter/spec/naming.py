@@ -78,10 +78,10 @@ def renamed(naming: Naming, network: NetworkSpec, graphs: Sequence[str], renames
     """
     before = {graph: _names(naming, network, graph) for graph in graphs}
     after = {graph: dict(names) for graph, names in naming.blobs.items()}
-    given: dict[tuple[str, str], Rename] = {}
+    by_tensor: dict[tuple[str, str], Rename] = {}
     for rename in renames:
         for graph, meaning in _meant(rename, before):
-            earlier = given.setdefault((graph, meaning), rename)
+            earlier = by_tensor.setdefault((graph, meaning), rename)
             if earlier.new != rename.new:
                 raise UsageError(
                     f"--rename {earlier.text} and --rename {rename.text} both name the tensor {meaning} of {graph}"
@@ -103,8 +103,8 @@ def _meant(rename: Rename, before: Mapping[str, Mapping[str, str]]) -> list[tupl
     by_name = [(graph, key) for graph, names in among.items() for key, name in names.items() if name == rename.old]
     by_meaning = [(graph, key) for graph, names in among.items() for key in names if key == rename.old]
     if not (by_name or by_meaning):
-        known = "; ".join(f"{graph}: {', '.join(names.values())}" for graph, names in among.items())
-        raise UsageError(f"--rename {rename.text}: no input or output is called {rename.old!r}, known are {known}")
+        expected = "; ".join(f"{graph}: {', '.join(names.values())}" for graph, names in among.items())
+        raise UsageError(f"--rename {rename.text}: no input or output is called {rename.old!r}, known are {expected}")
     return by_name or by_meaning
 
 

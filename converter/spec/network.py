@@ -117,6 +117,22 @@ class ArmTolerances(Frozen):
     score: NonNegative
 
 
+class UsualMistake(Frozen):
+    """A mistake in an output's numbers that --dumps recognises.
+
+    Attributes:
+        cause, text: its short name and what to do; ``{factor}`` in the text stands for the factor.
+        change: what it makes of the right numbers: divides or multiplies them by the factor, leaves out the ReLU
+            behind them, or has factor * exp(number / factor) in its place.
+        factors: numbers, or names in the tracker's section; with each of them it is a mistake of its own.
+    """
+
+    cause: str
+    text: str
+    change: Literal["divided", "multiplied", "no_relu", "exp_for_relu"]
+    factors: Annotated[list[Annotated[Finite, Field(gt=0)] | str], Field(min_length=1)] = [1.0]
+
+
 class NetworkSpec(Frozen):
     """A network's config file; see ``configs/lighttrack_mobile.yaml`` for what each key means."""
 
@@ -137,6 +153,7 @@ class NetworkSpec(Frozen):
     activations: dict[str, Activation] = {}
     dynamic_search: list[Size] = []
     arm: dict[str, ArmTolerances] = {}
+    usual_mistakes: list[UsualMistake] = []
     noise_feeds: Annotated[int, Field(ge=1)]
     intermediates: list[ModulePattern] = []
     preprocess: Preprocess
@@ -147,21 +164,21 @@ class NetworkSpec(Frozen):
 
     @model_validator(mode="after")
     def _names_exist(self) -> "NetworkSpec":
-        known = self.tensors.keys()
+        tensors = self.tensors.keys()
         outputs = {name for graph in self.graphs.values() for name in graph.outputs}
         used = [name for graph in self.graphs.values() for name in (*graph.inputs, *graph.masks, *graph.outputs)]
         for where, names, among in (
-            ("graphs", used, known),
+            ("graphs", used, tensors),
             ("splits", [name for split in self.splits.values() for name in split], self.graphs.keys()),
             ("default_splits", self.default_splits.values(), self.splits.keys()),
-            ("tolerances", [name for table in self.tolerances.values() for name in table], known),
+            ("tolerances", [name for table in self.tolerances.values() for name in table], tensors),
             ("decision", [self.decision], outputs),
             ("logits", self.logits, outputs),
             ("activations", self.activations, self.logits),
             ("one_file", self.one_file, self.splits.keys()),
-            ("one_file", [one.graph for one in self.one_file.values()], self.graphs.keys()),
-            ("one_file", [name for one in self.one_file.values() for name in one.reads], self.graphs.keys()),
-            ("arm", [name for mode in self.arm.values() for name in mode.tolerances], known),
+            ("one_file", [entry.graph for entry in self.one_file.values()], self.graphs.keys()),
+            ("one_file", [name for entry in self.one_file.values() for name in entry.reads], self.graphs.keys()),
+            ("arm", [name for mode in self.arm.values() for name in mode.tolerances], tensors),
         ):
             if unknown := [name for name in names if name not in among]:
                 raise ValueError(f"{where} names {unknown[0]!r}, known are {', '.join(among) or 'none'}")

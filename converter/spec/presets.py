@@ -112,9 +112,9 @@ def choose(wanted: Wanted) -> Chosen:
     )
 
 
-def _first(given: T | None, preset: T | None) -> T | None:
+def _first(asked: T | None, preset: T | None) -> T | None:
     """What was asked for, or what the preset says."""
-    return preset if given is None else given
+    return preset if asked is None else asked
 
 
 def _network(wanted: Wanted, preset: Preset | None) -> tuple[str, NetworkSpec, tuple[int, ...]]:
@@ -153,9 +153,9 @@ def load_preset(name: str) -> Preset:
     Raises:
         UsageError: when there is none of that name, or its file is damaged.
     """
-    known = preset_names()
-    if name not in known:
-        raise UsageError(f"--preset {name}: unknown, known are {', '.join(known)} (--list-presets)")
+    names = preset_names()
+    if name not in names:
+        raise UsageError(f"--preset {name}: unknown, known are {', '.join(names)} (--list-presets)")
     path = _folder() / f"{name}.yaml"
     try:
         return Preset.model_validate(read_yaml(path))
@@ -171,22 +171,22 @@ def check_preset(name: str, preset: Preset, network: NetworkSpec) -> None:
     Raises:
         UsageError: naming the first.
     """
-    what = f"--preset {name}: its consumer wants"
+    wants = f"--preset {name}: its consumer wants"
     if preset.split not in network.splits:
-        raise UsageError(f"{what} the split {preset.split!r}, and this network has {', '.join(network.splits)}")
+        raise UsageError(f"{wants} the split {preset.split!r}, and this network has {', '.join(network.splits)}")
     for graph in (*preset.files, *preset.names):
         if graph not in network.graphs:
-            raise UsageError(f"{what} a graph {graph!r}, and this network has {', '.join(network.graphs)}")
+            raise UsageError(f"{wants} a graph {graph!r}, and this network has {', '.join(network.graphs)}")
     for graph, names in preset.names.items():
         entry = network.graphs[graph]
         for tensor in names:
             if tensor not in (*entry.inputs, *entry.outputs):
                 raise UsageError(
-                    f"{what} {tensor!r} of graph {graph}, which in this network has "
+                    f"{wants} {tensor!r} of graph {graph}, which in this network has "
                     f"{', '.join(entry.inputs)} -> {', '.join(entry.outputs)}"
                 )
     if preset.sigmoid and not network.logits:
-        raise UsageError(f"{what} a probability, and this network has no logits")
+        raise UsageError(f"{wants} a probability, and this network has no logits")
 
 
 def _folder() -> Path:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -30,25 +31,28 @@ def check_annotate(target: Path, clip: Clip) -> None:
     Raises:
         UsageError: naming what stands in the way.
     """
-    if target.suffix.lower() in OTHER_FILES:
-        raise UsageError(f"--annotate {target}: expected a folder, or a name ending in {' or '.join(CODECS)}")
-    if target.suffix.lower() in CODECS:
-        if target.is_dir():
-            raise UsageError(f"--annotate {target}: is a folder, expected a video file to write")
-    elif target.exists() and not target.is_dir():
-        raise UsageError(
-            f"--annotate {target}: is a file; expected a folder, or a name ending in {' or '.join(CODECS)}"
-        )
-    elif target.is_dir() and (foreign := foreign_files(target)):
-        raise UsageError(
-            f"--annotate {target}: holds {foreign!r}, which was not drawn here; nothing was touched: "
-            "move it away or choose another folder"
-        )
+    if reason := _obstacle(target, clip):
+        raise UsageError(f"--annotate {target}: {reason}")
+
+
+def _obstacle(target: Path, clip: Clip) -> str | None:
+    suffix, expected = target.suffix.lower(), f"expected a folder, or a name ending in {' or '.join(CODECS)}"
+    if suffix in OTHER_FILES:
+        return expected
+    if suffix in CODECS and target.is_dir():
+        return "is a folder, expected a video file to write"
+    if suffix not in CODECS and target.exists():
+        if not target.is_dir():
+            return f"is a file; {expected}"
+        if foreign := foreign_files(target):
+            return (
+                f"holds {foreign!r}, which was not drawn here; nothing was touched: "
+                "move it away or choose another folder"
+            )
     source = clip.path if clip.path.exists() else clip.path.parent
     if target.exists() and target.samefile(source):
-        raise UsageError(f"--annotate {target}: is the clip itself")
-    if reason := obstacle(target, parents=True):
-        raise UsageError(f"--annotate {target}: {reason}")
+        return "is the clip itself"
+    return obstacle(target, parents=True)
 
 
 def foreign_files(folder: Path) -> str | None:
@@ -75,14 +79,9 @@ def annotation(target: Path, clip: Clip) -> Iterator[Write]:
     made = missing_parents(target.resolve())
     try:
         target.resolve().parent.mkdir(parents=True, exist_ok=True)
-        with replacing(target) as draft:
-            writer = _Video(draft, target, clip.fps) if target.suffix.lower() in CODECS else _Pictures(draft)
-            try:
-                yield writer.write
-                if writer.count:
-                    writer.finish()
-            finally:
-                writer.close()
+        video = target.suffix.lower() in CODECS
+        with replacing(target) as draft, _video(draft, target, clip) if video else _pictures(draft) as write:
+            yield write
     except OSError as error:
         raise ConversionError(
             f"--annotate {target}: cannot write {error.filename or target}: {error.strerror}"
@@ -91,69 +90,57 @@ def annotation(target: Path, clip: Clip) -> Iterator[Write]:
         remove_empty(made)
 
 
-class _Video:
-    """A video file; opened with the first frame, whose size is the video's."""
+@contextmanager
+def _video(draft: Path, target: Path, clip: Clip) -> Iterator[Write]:
+    """A video file; the first frame's size is the video's. Its frames are counted in the end: OpenCV says nothing when
+    a disk is full."""
+    cv2, codec, written = opencv("--annotate"), CODECS[target.suffix.lower()], 0
+    writer = cv2.VideoWriter()
 
-    def __init__(self, draft, target, fps):
-        self.draft, self.target, self.fps = draft, target, fps or DEFAULT_FPS
-        self.writer = None
-        self.count = 0
-
-    def write(self, picture):
-        cv2 = opencv("--annotate")
-        if self.writer is None:
-            codec = CODECS[self.target.suffix.lower()]
+    def write(picture: np.ndarray) -> None:
+        nonlocal writer, written
+        if not written:
             height, width = picture.shape[:2]
-            self.writer = cv2.VideoWriter(str(self.draft), cv2.VideoWriter_fourcc(*codec), self.fps, (width, height))
-            if not self.writer.isOpened():
+            fourcc, fps = cv2.VideoWriter_fourcc(*codec), clip.fps or DEFAULT_FPS
+            writer = cv2.VideoWriter(str(draft), fourcc, fps, (width, height))
+            if not writer.isOpened():
                 raise DependencyError(
-                    f"--annotate {self.target}: this OpenCV cannot write {codec} video of {width}x{height} pixels; "
+                    f"--annotate {target}: this OpenCV cannot write {codec} video of {width}x{height} pixels; "
                     "name a folder for pictures instead"
                 )
-        self.writer.write(np.ascontiguousarray(picture[..., ::-1]))
-        self.count += 1
+        writer.write(np.ascontiguousarray(picture[..., ::-1]))
+        written += 1
 
-    def finish(self):
-        """Close the file and count its frames: OpenCV says nothing when a disk is full."""
-        cv2 = opencv("--annotate")
-        self.close()
-        capture = cv2.VideoCapture(str(self.draft))
-        found = int(capture.get(cv2.CAP_PROP_FRAME_COUNT)) if capture.isOpened() else 0
+    try:
+        yield write
+    finally:
+        writer.release()
+    if written:
+        capture = cv2.VideoCapture(str(draft))
+        readable = int(capture.get(cv2.CAP_PROP_FRAME_COUNT)) if capture.isOpened() else 0
         capture.release()
-        if found != self.count:
+        if readable != written:
             raise ConversionError(
-                f"--annotate {self.target}: the video came out with {found} of {self.count} frames; is the disk full?"
+                f"--annotate {target}: the video came out with {readable} of {written} frames; is the disk full?"
             )
 
-    def close(self):
-        if self.writer is not None:
-            self.writer.release()
 
-
-class _Pictures:
+@contextmanager
+def _pictures(draft: Path) -> Iterator[Write]:
     """A folder of PNG files, numbered from 000000."""
+    from PIL import Image  # not before something is drawn
+    from PIL.PngImagePlugin import PngInfo
 
-    def __init__(self, draft):
-        self.draft = draft
-        self.count = 0
+    mark, numbers = PngInfo(), count()
+    mark.add_text("Software", MARK)
 
-    def write(self, picture):
-        from PIL import Image
-        from PIL.PngImagePlugin import PngInfo
+    def write(picture: np.ndarray) -> None:
+        draft.mkdir(exist_ok=True)
+        Image.fromarray(picture).save(draft / f"{next(numbers):06}.png", pnginfo=mark, compress_level=2)
 
-        self.draft.mkdir(exist_ok=True)
-        mark = PngInfo()
-        mark.add_text("Software", MARK)
-        Image.fromarray(picture).save(self.draft / f"{self.count:06}.png", pnginfo=mark, compress_level=2)
-        self.count += 1
-
-    def finish(self):
-        pass
-
-    def close(self):
-        pass
+    yield write
 
 
-def _marked(path):
+def _marked(path: Path) -> bool:
     with path.open("rb") as reader:
         return MARK.encode() in reader.read(_MARK_WITHIN)

@@ -3,7 +3,7 @@
 import logging
 import math
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
@@ -20,6 +20,9 @@ PICTURES = (".bmp", ".jpeg", ".jpg", ".jp2", ".pbm", ".pgm", ".png", ".pnm", ".p
 # Containers often only estimate how many frames they hold; a larger share missing is damage.
 MISSING_SHARE = 0.02
 LARGEST_FPS = 1000.0
+
+Frames = Generator[np.ndarray, None, None]
+Named = Generator[tuple[str, np.ndarray], None, None]
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ class Clip:
     size: tuple[int, int]
     count: int | None
     fps: float | None
-    frames: Callable[[], Iterator[np.ndarray]]
+    frames: Callable[[], Frames]
 
     @property
     def name(self) -> str:
@@ -63,52 +66,45 @@ def open_clip(path: Path) -> Clip:
     return _of_video(path)
 
 
-def natural(path: Path) -> tuple:
+def natural(path: Path) -> tuple[list[int | str], str]:
     """Sorts frame 2 before frame 10."""
     parts = re.split(r"([0-9]+)", path.name.casefold())
     return [int(part) if part.isdigit() else part for part in parts], path.name
 
 
 def _of_pictures(path: Path, files: Sequence[Path]) -> Clip:
-    def frames():
-        for file in files:
-            yield _picture(path, file)
-
-    return _checked(path, frames, len(files), None, lambda index: files[index].name)
+    return _checked(path, lambda: ((file.name, _picture(path, file)) for file in files), len(files), None)
 
 
-def _pictures_in(folder):
+def _pictures_in(folder: Path) -> list[Path]:
     try:
-        files = [file for file in folder.iterdir() if file.suffix.lower() in PICTURES and not _hidden(file)]
+        files = [file for file in folder.iterdir() if file.suffix.lower() in PICTURES and file.is_file()]
     except OSError as error:
         raise UsageError(f"--clip {folder}: {error.strerror}") from None
+    files = [file for file in files if not file.name.startswith(".")]
     if not files:
         raise UsageError(f"--clip {folder}: no pictures in this folder, expected {', '.join(PICTURES)}")
     return sorted(files, key=natural)
 
 
-def _hidden(file):
-    return file.name.startswith(".") or not file.is_file()
-
-
-def _pictures_like(pattern):
+def _pictures_like(pattern: Path) -> list[Path]:
     """The files of a printf pattern by their number; a number left out would go unnoticed, so it is refused."""
-    before, digits, after = re.fullmatch(r"(.*?)%0?(\d*)d(.*)", pattern.name).groups()
+    before, digits, after = re.split(r"%0?(\d*)d", pattern.name, maxsplit=1)
     shape = re.compile(re.escape(before) + rf"([0-9]{{{int(digits or 1)},}})" + re.escape(after))
     try:
-        found = {int(match[1]): file for file in pattern.parent.iterdir() if (match := shape.fullmatch(file.name))}
+        files = {int(match[1]): file for file in pattern.parent.iterdir() if (match := shape.fullmatch(file.name))}
     except OSError as error:
         raise UsageError(f"--clip {pattern}: {error.strerror}") from None
-    if not found:
+    if not files:
         raise UsageError(f"--clip {pattern}: no file has a name like that")
-    numbers = sorted(found)
-    missing = [number + 1 for number in numbers[:-1] if number + 1 not in found]
+    numbers = sorted(files)
+    missing = [number + 1 for number in numbers[:-1] if number + 1 not in files]
     if missing:
         raise UsageError(f"--clip {pattern}: number {missing[0]} is missing between {numbers[0]} and {numbers[-1]}")
-    return [found[number] for number in numbers]
+    return [files[number] for number in numbers]
 
 
-def _picture(path, file):
+def _picture(path: Path, file: Path) -> np.ndarray:
     cv2 = opencv()
     try:
         data = np.frombuffer(file.read_bytes(), np.uint8)
@@ -119,7 +115,8 @@ def _picture(path, file):
         pixels = None
     if pixels is None:
         raise UsageError(f"--clip {path}: {file.name} is not a whole picture that OpenCV can read")
-    return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
+    picture: np.ndarray = cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
+    return picture
 
 
 def _of_video(path: Path) -> Clip:
@@ -133,10 +130,10 @@ def _of_video(path: Path) -> Clip:
         capture.release()
     count = int(count) if math.isfinite(count) and count >= 1 else None
     fps = float(fps) if math.isfinite(fps) and 0 < fps <= LARGEST_FPS else None
-    return _checked(path, lambda: _video_frames(path, count), count, fps, lambda index: f"frame {index}")
+    return _checked(path, lambda: _video_frames(path, count), count, fps)
 
 
-def _video_frames(path, declared):
+def _video_frames(path: Path, declared: int | None) -> Named:
     cv2 = opencv()
     capture = cv2.VideoCapture(str(path))
     read = 0
@@ -146,7 +143,7 @@ def _video_frames(path, declared):
             if not more:
                 break
             read += 1
-            yield cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
+            yield f"frame {read - 1}", cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
     except cv2.error as error:
         raise UsageError(f"--clip {path}: frame {read} cannot be read ({' '.join(str(error.err).split())})") from None
     finally:
@@ -160,22 +157,22 @@ def _video_frames(path, declared):
         log.warning("--clip %s: %d frames could be read, the file says it holds %d", path, read, declared)
 
 
-def _checked(path, read, count, fps, label):
+def _checked(path: Path, read: Callable[[], Named], count: int | None, fps: float | None) -> Clip:
     """A clip of at least two frames; every frame is compared with the first's size."""
-    with closing(read()) as frames:
-        beginning = [frame.shape for frame in islice(frames, 2)]
-    if len(beginning) < 2:
-        found = "one frame" if beginning else "no frame"
+    with closing(read()) as beginning:
+        shapes = [frame.shape for _, frame in islice(beginning, 2)]
+    if len(shapes) < 2:
+        read_so_far = "one frame" if shapes else "no frame"
         raise UsageError(
-            f"--clip {path}: {found} in it, expected two or more: the first is given, the others are tracked"
+            f"--clip {path}: {read_so_far} in it, expected two or more: the first is given, the others are tracked"
         )
-    height, width, _ = beginning[0]
+    height, width, _ = shapes[0]
 
-    def frames():
-        for index, frame in enumerate(read()):
+    def frames() -> Frames:
+        for name, frame in read():
             if frame.shape != (height, width, 3):
                 raise UsageError(
-                    f"--clip {path}: {label(index)} has {frame.shape[1]}x{frame.shape[0]} pixels, "
+                    f"--clip {path}: {name} has {frame.shape[1]}x{frame.shape[0]} pixels, "
                     f"the first {width}x{height}; expected one size"
                 )
             yield frame

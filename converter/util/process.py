@@ -47,9 +47,9 @@ def python_module(module: str, *words: str) -> list[str]:
 
 def python_environment() -> dict[str, str]:
     """The environment for :func:`python_module`: our packages can be imported, nothing relative to a folder can."""
-    given = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    paths = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     own = str(Path(converter.__file__).absolute().parent.parent)
-    folders = [own, *(folder for folder in given if os.path.isabs(folder))]
+    folders = [own, *(folder for folder in paths if os.path.isabs(folder))]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(folders)}
 
 

@@ -1,6 +1,6 @@
 """check(options): models -> network -> feeds -> reference outputs -> comparisons -> checks -> verdict."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
@@ -64,18 +64,10 @@ def check(options: VerifyOptions, progress: Progress | None = None) -> VerifyRes
             runners = running.enter_context(isolated_runners(subject.folder, subject.tracker))
             run = Run(options, subject, reference, tuple(comparisons), runners)
             notes.append(f"{sum(len(comparison.feeds) for comparison in comparisons)} inputs")
-        if options.write_golden and options.golden_from == "torch":
-            with stages("golden") as notes:
-                write_vectors(run, options.write_golden)
-                notes.append(str(options.write_golden))
+        _write_golden(run, stages)
         with stages("verify"):
             verification, failures = prove(run)
-            problems += failures
-        checks: dict[str, CheckResult] = {}
-        for name, look in asked(run, clip, root, verification.failed, stages).items():
-            # on the emulated cpu every run of a graph is a stage of its own, for each takes seconds
-            with nullcontext() if name == "arm" else stages(name):
-                _look(name, look, checks, problems)
+        checks, others = _looked(asked(run, clip, root, verification.failed, stages), stages)
         result = VerifyResult(
             arch=options.arch,
             export=options.folder,
@@ -86,13 +78,10 @@ def check(options: VerifyOptions, progress: Progress | None = None) -> VerifyRes
             weights=reference.checkpoint,
             verification=verification,
             checks=checks,
-            problems=tuple(problems),
+            problems=(*problems, *failures, *others),
             tools=tool_versions(_packages(subject)),
         )
-        if options.reports:
-            with stages(LAST_STAGE) as notes:
-                _write_reports(options, result)
-                notes.append(", ".join(map(str, options.reports)))
+        _write_reports(options, result, stages)
     if not result:
         raise VerificationError("; ".join(result.problems), result=result)
     return result
@@ -182,24 +171,43 @@ def _compared(
     return network, compared_with_network(options, subject, network.network, feeds)
 
 
-def _look(name: str, look: Callable[[], CheckResult], checks: dict[str, CheckResult], problems: list[str]) -> None:
-    """What was asked for beside the proof; one that cannot be carried out is a failure among the others."""
-    try:
-        checks[name] = look()
-    except ConversionError as error:
-        problems.append(f"{name}: {error}")
-        return
-    if not checks[name]:
-        problems.append(checks[name].failure())
+def _write_golden(run: Run, stages: Stages) -> None:
+    """What the network computes; of the emulated ARM cpu once it has run."""
+    target = run.options.write_golden
+    if target and run.options.golden_from == "torch":
+        with stages("golden") as notes:
+            write_vectors(run, target)
+            notes.append(str(target))
+
+
+def _looked(looks: Mapping[str, Callable[[], CheckResult]], stages: Stages) -> tuple[dict[str, CheckResult], list[str]]:
+    """The results of what was asked for, and what failed; one that cannot be carried out has failed too."""
+    checks: dict[str, CheckResult] = {}
+    problems = []
+    for name, look in looks.items():
+        # on the emulated cpu every run of a graph is a stage of its own, for each takes seconds
+        with nullcontext() if name == "arm" else stages(name):
+            try:
+                checks[name] = look()
+            except ConversionError as error:
+                problems.append(f"{name}: {error}")
+            else:
+                if not checks[name]:
+                    problems.append(checks[name].failure())
+    return checks, problems
 
 
 def _packages(subject: Subject) -> list[str]:
     return ["torch", "numpy", *(format_of(format).packages[-1] for format in subject.tracker.formats)]
 
 
-def _write_reports(options: VerifyOptions, result: VerifyResult) -> None:
+def _write_reports(options: VerifyOptions, result: VerifyResult, stages: Stages) -> None:
+    if not options.reports:
+        return
     from converter.report.writing import write_report
 
-    report = report_of(result, f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC")
-    for path in options.reports:
-        write_report(path, report)
+    with stages(LAST_STAGE) as notes:
+        report = report_of(result, f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC")
+        for path in options.reports:
+            write_report(path, report)
+        notes.append(", ".join(map(str, options.reports)))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from converter.errors import UsageError
+from converter.families.family import family_of
 from converter.folder.golden import Golden
 from converter.folder.listing import CheckpointEntry, checkpoint_entry
 from converter.proof.comparison import Comparison
@@ -147,4 +148,6 @@ def _comparison(
     outputs: Sequence[Mapping[str, np.ndarray]],
     tolerances: dict[str, Tolerance],
 ) -> Comparison:
-    return Comparison(tracker, tuple(feeds), tuple(outputs), tolerances, tracker.network.tie(subject.precision))
+    network = tracker.network
+    tie, score_maps = network.tie(subject.precision), family_of(network.family).score_maps
+    return Comparison(tracker, tuple(feeds), tuple(outputs), tolerances, tie, score_maps)

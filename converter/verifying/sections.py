@@ -128,8 +128,8 @@ def dumps(run: Run, folder: Path) -> DumpsReport:
         for model in tracker.models
         for tensor in (*model.graph.inputs, *model.graph.outputs)
     }
-    tolerances, preprocess = run.comparison.tolerances, tracker.network.preprocess
-    return diagnose_dumps(folder, golden, tolerances, preprocess, _answering(run), names)
+    network, tolerances = tracker.network, run.comparison.tolerances
+    return diagnose_dumps(folder, golden, tolerances, network, _answering(run), names)
 
 
 def _answering(run: Run) -> Callable[[dict[str, np.ndarray]], Arrays] | None:

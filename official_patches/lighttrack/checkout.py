@@ -1,28 +1,26 @@
 """Build LightTrack's networks from an official checkout."""
 
-from pathlib import Path
 from typing import Any
 
-import torch
+from torch import nn
 
 from official_patches.checkout import CheckoutError, UnknownArchError, isolated
+from official_patches.patching import BuildRequest
 
 MODELS = "lib.models.models"
 
 
-def build_official(
-    root: Path, arch: str, *, path_name: str, template_size: int, search_size: int, stride: int
-) -> torch.nn.Module:
+def build_official(request: BuildRequest) -> nn.Module:
     """The official network with its initial weights, on the CPU.
 
     Args:
-        root: the checkout, the folder that holds ``lib``.
-        arch: a class of ``lib/models/models.py``.
+        request: ``arch`` is a class of ``lib/models/models.py``.
 
     Raises:
         CheckoutError: when the tree cannot be imported or the constructor fails.
         UnknownArchError: when the checkout has no such class.
     """
+    root, arch = request.root, request.arch
     with isolated(root) as load:
         models = load(MODELS)
         try:
@@ -34,7 +32,12 @@ def build_official(
             # a fork's is the same network without template() and track(), which are our reference
             network_class = getattr(models, "LightTrackM_Subnet", network_class)
         try:
-            return network_class(path_name, search_size=search_size, template_size=template_size, stride=stride)
+            return network_class(
+                request.path_name,
+                search_size=request.search_size,
+                template_size=request.template_size,
+                stride=request.stride,
+            )
         except CheckoutError:
             raise
         except Exception as error:  # whatever the checkout's own code raises

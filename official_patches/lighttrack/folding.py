@@ -15,7 +15,7 @@ from official_patches.patching import PatchSpec
 _PROBE_SIZE = 64
 
 
-def folded_norms(network, mode: str) -> tuple[PatchSpec, ...]:
+def folded_norms(network: nn.Module, mode: str) -> tuple[PatchSpec, ...]:
     """Patches that fold the neck's search batch norm into the backbone's last one, where the two meet.
 
     Args:
@@ -58,7 +58,7 @@ def fold(first: nn.BatchNorm2d, second: nn.BatchNorm2d) -> nn.BatchNorm2d:
     return both.eval().requires_grad_(False)
 
 
-def _last_norm(features):
+def _last_norm(features: nn.Module) -> nn.BatchNorm2d | None:
     """The batch norm whose output is the feature map, found by running the backbone; None behind a skip."""
     seen = []
     hooks = [

@@ -1,13 +1,12 @@
 """Build STARK-Lightning from an official checkout, on the CPU, without the libraries that it never calls."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from official_patches.checkout import CheckoutError, isolated
-from official_patches.patching import PatchSpec, patched
+from official_patches.patching import BuildRequest, PatchSpec, patched
 
 MODELS = "lib.models.stark.stark_lightning_x_trt"
 CONFIG = "lib.config.stark_lightning_X_trt.config"
@@ -28,19 +27,14 @@ SETTINGS = {
 }
 
 
-def build_official_stark(
-    root: Path, *, template_size: int, search_size: int, box_head: torch.nn.Module | None = None
-) -> torch.nn.Module:
-    """The official network with its initial weights.
-
-    Args:
-        root: the checkout, the folder that holds ``lib``.
-        box_head: to put in the place of the official corner head.
+def build_official_stark(request: BuildRequest) -> torch.nn.Module:
+    """The official network with its initial weights, and with the official corner head whatever the path name.
 
     Raises:
         CheckoutError: when the tree cannot be imported or the network cannot be built.
     """
-    sizes = {"SEARCH": search_size, "TEMPLATE": template_size}
+    root = request.root
+    sizes = {"SEARCH": request.search_size, "TEMPLATE": request.template_size}
     data = {"DATA": {name: {"SIZE": size, "FEAT_SIZE": size // STRIDE} for name, size in sizes.items()}}
     with isolated(root) as load:
         builder: Any = getattr(load(MODELS), BUILDER, None)
@@ -53,15 +47,12 @@ def build_official_stark(
             # the official head asks for a GPU to keep its coordinates on
             to_cpu = PatchSpec(torch.Tensor, "cuda", lambda self, *_, **__: self.cpu(), "the network stays on the CPU")
             with patched(to_cpu):
-                network = builder(settings, phase="test")
+                return builder(settings, phase="test")
         except CheckoutError:
             raise
         except Exception as error:  # whatever the checkout's own code raises
             what = f"{type(error).__name__}: {error}"
             raise CheckoutError(f"{root}: building STARK-Lightning failed: {what}") from error
-    if box_head is not None:
-        network.box_head = box_head
-    return network
 
 
 def _put(settings: Any, values: Mapping[str, Any]) -> None:

@@ -5,7 +5,7 @@ each with a batch norm behind it. All are linear, so that their sum is one 3x3 c
 """
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from official_patches.patching import PatchSpec
 
@@ -77,7 +77,7 @@ def fused(block: nn.Module) -> nn.Sequential:
     return nn.Sequential(together, block.nonlinearity).eval().requires_grad_(False)
 
 
-def _folded(weight, norm):
+def _folded(weight: Tensor, norm: nn.Module) -> tuple[Tensor, Tensor]:
     """(kernel, bias) of a convolution without bias and the norm behind it, float64."""
     missing = [name for name in _NORM if not hasattr(norm, name)]
     if missing:
@@ -87,7 +87,7 @@ def _folded(weight, norm):
     return weight.double() * scale.reshape(-1, 1, 1, 1), beta - mean * scale
 
 
-def _middle(conv):
+def _middle(conv: nn.Conv2d) -> Tensor:
     """The 1x1 kernel that gives its input."""
     per_group = conv.in_channels // conv.groups
     kernel = torch.zeros(conv.in_channels, per_group, 1, 1)

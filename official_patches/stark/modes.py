@@ -7,13 +7,14 @@ Here tokens are (batch, tokens, channels), attention is matrix products, and the
 ``transpose(1, 2)`` and a reshape.
 """
 
-from collections.abc import Sequence
+# mypy: allow-subclassing-any
+# torch is not followed, so nn.Module is Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 
-from official_patches.patching import PatchSpec, UnknownNetworkError, answering, without
+from official_patches.patching import Mode, PatchSpec, UnknownNetworkError
 from official_patches.stark.fusing import FusionError, fused_blocks
 
 PARTS = {
@@ -25,6 +26,7 @@ PARTS = {
 METHODS = ("forward_backbone", "forward_transformer")
 # Taken off the score of a token that is masked: its share is 0 in float32, and half precision can still hold it.
 MASKED = 1e4
+Located = tuple[Tensor, Tensor, Tensor]
 MIDDLE = 0.5  # of a crop, in both directions
 BOX_OF_MIDDLE = torch.tensor([[MIDDLE, MIDDLE, 0.0, 0.0]])
 # cx, cy, w, h (columns) of x1, y1, x2, y2 (rows)
@@ -33,17 +35,25 @@ BOX_OF_CORNERS = torch.tensor(
 )
 
 
-def template(self, z):
+def template(self: nn.Module, z: Tensor) -> tuple[Tensor, Tensor]:
     """z (1, 3, T, T) -> values, keys (1, template tokens, channels)."""
     return tokens(self, z, self.pos_emb_z0)
 
 
-def backbone(self, x):
+def backbone(self: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
     """x (1, 3, S, S) -> values, keys (1, search tokens, channels)."""
     return tokens(self, x, self.pos_emb_x)
 
 
-def head(self, zv, zk, xv, xk, z_mask=None, x_mask=None):
+def head(
+    self: nn.Module,
+    zv: Tensor,
+    zk: Tensor,
+    xv: Tensor,
+    xk: Tensor,
+    z_mask: Tensor | None = None,
+    x_mask: Tensor | None = None,
+) -> Located:
     """Tokens of template and search crop -> box, corners (1, 4), score (1, 2, cells, cells).
 
     The box is its centre, width and height, the corners are x1, y1, x2, y2, all as fractions of the crop; the
@@ -55,18 +65,23 @@ def head(self, zv, zk, xv, xk, z_mask=None, x_mask=None):
     return located(self.box_head, score_maps(self.box_head, feed_forward(self.transformer.encoder, xk, seen)))
 
 
-def update(self, zv, zk, x, z_mask=None, x_mask=None):
+def update(
+    self: nn.Module, zv: Tensor, zk: Tensor, x: Tensor, z_mask: Tensor | None = None, x_mask: Tensor | None = None
+) -> Located:
     """Template tokens, x (1, 3, S, S) -> box, corners, score."""
-    return head(self, zv, zk, *backbone(self, x), z_mask, x_mask)
+    xv, xk = backbone(self, x)
+    return head(self, zv, zk, xv, xk, z_mask, x_mask)
 
 
-def tokens(self, image, position):
+def tokens(self: nn.Module, image: Tensor, position: nn.Module) -> tuple[Tensor, Tensor]:
     """Values, and keys: the same with their position."""
     values = self.bottleneck(self.backbone(image)).flatten(2).transpose(1, 2)
     return values, values + position(1).flatten(2).transpose(1, 2)
 
 
-def attention(module: nn.MultiheadAttention, queries, keys, values, masks):
+def attention(
+    module: nn.MultiheadAttention, queries: Tensor, keys: Tensor, values: Tensor, masks: Tensor | None
+) -> Tensor:
     """What ``module`` gives, for (1, tokens, channels) and float masks (1, tokens) or None."""
     weights, biases = module.in_proj_weight.chunk(3), module.in_proj_bias.chunk(3)
     q, k, v = (
@@ -80,24 +95,24 @@ def attention(module: nn.MultiheadAttention, queries, keys, values, masks):
     return module.out_proj(seen.transpose(1, 2).flatten(2))
 
 
-def _by_head(values, heads):
+def _by_head(values: Tensor, heads: int) -> Tensor:
     """(1, tokens, channels) to (1, heads, tokens, channels of one)."""
     return values.reshape(1, values.shape[1], heads, -1).transpose(1, 2)
 
 
-def feed_forward(layer, queries, seen):
+def feed_forward(layer: nn.Module, queries: Tensor, seen: Tensor) -> Tensor:
     """The rest of the encoder layer; its dropouts do nothing in eval mode."""
     memory = layer.norm1(queries + seen)
     return layer.norm2(memory + layer.linear2(layer.activation(layer.linear1(memory))))
 
 
-def score_maps(box_head, memory):
+def score_maps(box_head: nn.Module, memory: Tensor) -> Tensor:
     """Tokens (1, cells * cells, channels) to (1, 2, cells, cells)."""
     cells = box_head.feat_sz
     return box_head.conv_tower(memory.transpose(1, 2).reshape(1, -1, cells, cells))
 
 
-def located(box_head, score):
+def located(box_head: nn.Module, score: Tensor) -> Located:
     """box, corners and score of the score maps, as :func:`head` gives them: mean places under the softmax.
 
     Places are counted from the middle of the crop until the end: on a flat map, where all of them nearly cancel,
@@ -108,47 +123,29 @@ def located(box_head, score):
     return torch.matmul(found, BOX_OF_CORNERS) + BOX_OF_MIDDLE, found + MIDDLE, score
 
 
-MODES = {f"stark_{mode.__name__}": mode for mode in (template, backbone, update, head)}
-# the parts that a mode does without
-UNUSED = {
-    "stark_template": ("transformer", "box_head", "pos_emb_x"),
-    "stark_backbone": ("transformer", "box_head", "pos_emb_z0"),
-    "stark_update": ("pos_emb_z0",),
-    "stark_head": ("backbone", "bottleneck", "pos_emb_x", "pos_emb_z0"),
+POSITIONS = ("pos_emb_x", "pos_emb_z0")
+MODES = {
+    "stark_template": Mode(template, unused=("transformer", "box_head", "pos_emb_x")),
+    "stark_backbone": Mode(backbone, unused=("transformer", "box_head", "pos_emb_z0")),
+    "stark_update": Mode(update, unused=("pos_emb_z0",)),
+    "stark_head": Mode(head, unused=("backbone", "bottleneck", *POSITIONS)),
 }
 
 
-def forward_mode(network: nn.Module, mode: str, activations: Sequence[str | None] = ()) -> PatchSpec:
-    """The patch that makes ``network`` answer as ``mode`` when it is called; it binds this instance only.
-
-    Args:
-        activations: of the mode's outputs, in their order.
-
-    Raises:
-        UnknownNetworkError: for an unknown mode or a network without the official parts.
-    """
-    if mode not in MODES:
-        raise UnknownNetworkError(f"unknown forward mode {mode!r}, known are {', '.join(MODES)}")
-    check_parts(network)
-    reason = f"trace {type(network).__name__} as {mode}: its own forward converts to ncnn and answers wrongly"
-    return answering(network, MODES[mode], activations, reason)
-
-
 def for_trace(network: nn.Module, mode: str) -> tuple[PatchSpec, ...]:
-    """What else to put in place for a trace: parts that it would take along and never call, fused blocks, and
-    the positions, which depend on nothing, as numbers.
+    """Fused blocks, and the positions, which depend on nothing, as numbers.
 
     Raises:
         UnknownNetworkError: for blocks that cannot be fused.
     """
-    unused = UNUSED[mode]
-    patches = [*without(network, unused, mode)]
-    for part in ("pos_emb_x", "pos_emb_z0"):
-        if part not in unused:
-            patches.append(PatchSpec(network, part, _Constant(getattr(network, part)), "a position is a constant"))
+    used = {name: part for name, part in network.named_children() if name not in MODES[mode].unused}
+    constants = [
+        PatchSpec(network, name, _Constant(used[name]), "a position is a constant")
+        for name in POSITIONS
+        if name in used
+    ]
     try:
-        used = [child for name, child in network.named_children() if name not in unused]
-        return (*patches, *(patch for child in used for patch in fused_blocks(child)))
+        return (*constants, *(patch for part in used.values() for patch in fused_blocks(part)))
     except FusionError as error:
         raise UnknownNetworkError(str(error)) from None
 
@@ -156,13 +153,13 @@ def for_trace(network: nn.Module, mode: str) -> tuple[PatchSpec, ...]:
 class _Constant(nn.Module):
     """What a module gives for one batch size, 1."""
 
-    def __init__(self, module):
+    def __init__(self, module: nn.Module) -> None:
         super().__init__()
         with torch.no_grad():
             self.register_buffer("value", module(1).clone())
         self.eval()
 
-    def forward(self, _):
+    def forward(self, _: int) -> Tensor:
         return self.value
 
 

@@ -14,8 +14,6 @@ from PIL import Image
 
 from commands import ROOT
 
-pytestmark = pytest.mark.real
-
 ADDED = ROOT / "tests/support/toy"
 BOX = "60,50,24,20"
 

@@ -13,6 +13,7 @@ from commands import lt_export
 from conftest import TINY
 from official_patches.checkout import CheckoutError, UnknownArchError
 from official_patches.lighttrack.checkout import build_official
+from official_patches.patching import BuildRequest
 
 NETWORK = """
 import warnings
@@ -59,7 +60,7 @@ def checkout(tmp_path):
 
 
 def build(root, arch="LightTrackM_Subnet", path_name=TINY):
-    return build_official(root, arch, path_name=path_name, template_size=127, search_size=288, stride=8)
+    return build_official(BuildRequest(root, arch, path_name, 127, 288, 8))
 
 
 def traces(root):

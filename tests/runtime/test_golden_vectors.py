@@ -116,7 +116,7 @@ def test_a_network_without_the_official_parts_is_refused(small):
 
 
 def test_config_names_modules_of_every_network(small):
-    graphs = {graph["name"]: graph["intermediates"] for graph in small.index["graphs"]}
+    graphs = {graph.name: graph.intermediates for graph in small.index.graphs}
     assert graphs["init"] == ["features.blocks.1", "features.blocks.2"]
     assert {"neck.BN_z", "neck.BN_x", "feature_fusor.pw_corr", "head.cls_tower", "head.reg_tower"} <= set(
         graphs["update"]

@@ -47,8 +47,8 @@ def test_sound_ncnn_model_has_no_bad_layer_and_all_are_matched(tracker, tiny_exp
     walk = tracker.walk("ncnn", graph, (stem.with_suffix(".param"), stem.with_suffix(".bin")))
     assert walk
     assert (walk.first_bad, walk.rounding, matched(walk)) == (None, 0, 1.0)
-    assert all(row.matched and row.passed and row.cosine > 0.999999 for row in walk.rows)
-    assert all(row.max_abs <= 0.3 * row.allowed for row in walk.rows)
+    assert all(row.matched and row.passed and row.figures.cosine > 0.999999 for row in walk.rows)
+    assert all(row.figures.max_abs <= 0.3 * row.figures.allowed for row in walk.rows)
 
 
 @pytest.mark.parametrize("graph", ["init", "backbone", "neck_head"])
@@ -56,7 +56,7 @@ def test_sound_onnx_model_has_no_bad_layer_and_all_are_matched(tracker, onnx_exp
     walk = tracker.walk("onnx", graph, (onnx_export / f"lighttrack_{graph}.onnx",))
     assert walk
     assert (walk.first_bad, walk.rounding, matched(walk)) == (None, 0, 1.0)
-    assert all(row.max_abs <= 0.3 * row.allowed for row in walk.rows)
+    assert all(row.figures.max_abs <= 0.3 * row.figures.allowed for row in walk.rows)
 
 
 def test_layers_are_matched_with_the_modules_whose_weights_they_hold(tracker, tiny_export):
@@ -168,7 +168,7 @@ def test_model_that_onnxruntime_refuses_is_walked_up_to_the_fault(tracker, onnx_
     model.attribute(guilty, "strides", 2, 2)
     walk = tracker.walk("onnx", "init", model.write(tmp_path))
     assert walk.first_bad.layer == guilty.name
-    assert any(row.problem == "no output" for row in walk.rows)
+    assert any(row.figures.problem == "no output" for row in walk.rows)
 
 
 ONNX = {

@@ -57,10 +57,10 @@ class BrightModel:
         self.calls = 0
         self.templates = []
 
-    def template(self, z):
+    def template(self, z, mask=None):
         self.templates.append(z)
 
-    def track(self, x):
+    def track(self, x, mask=None):
         cells, stride = DIMENSIONS.search_cells, DIMENSIONS.stride
         along = (np.arange(cells) - cells // 2) * stride + DIMENSIONS.search_size // 2
         rows, columns = np.nonzero(x[0].min(axis=0) > 1.5)

@@ -7,7 +7,8 @@ from converter.folder.golden_index import GoldenHeader
 from converter.folder.golden_writer import GoldenCase, write_golden
 from converter.folder.listing import CheckpointEntry, TrackerEntry, preprocess_entry
 from converter.proof.feeds import Feed
-from converter.spec.network import GraphSpec, Preprocess, TensorSpec, Tolerance
+from converter.spec.config import network_for
+from converter.spec.network import GraphSpec, TensorSpec, Tolerance
 
 SHAPES = {
     "z": (1, 3, 10, 10),
@@ -17,9 +18,8 @@ SHAPES = {
     "cls": (1, 1, 10, 10),
     "reg": (1, 4, 10, 10),
 }
-PREPROCESS = Preprocess(
-    colour_order="RGB", pixel_range=[0.0, 1.0], mean=[0.485, 0.456, 0.406], std=[0.229, 0.224, 0.225]
-)
+_, NETWORK = network_for("LightTrackM_Subnet")
+PREPROCESS = NETWORK.preprocess
 TOLERANCES = dict.fromkeys(("zf", "xf", "cls", "reg"), Tolerance(rtol=1e-4))
 HEADER = GoldenHeader(
     arch="A",
@@ -105,6 +105,12 @@ def inner(answer):
         "init": {"features.blocks.1": answer["zf"] * 2},
         "update": {"features.blocks.1": answer["xf"] * 2, "head.cls_tower.0": answer["xf"] + 1},
     }
+
+
+def tensor_of(golden, case, graph, name):
+    """One tensor of golden vectors."""
+    (entry,) = (each for each in golden.index.tensors if (each.case, each.graph, each.name) == (case, graph, name))
+    return golden.read(entry)
 
 
 def make_golden(folder, feeds, graphs=TWO):

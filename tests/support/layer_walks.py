@@ -37,4 +37,4 @@ class Tracker:
 
 
 def matched(walk):
-    return walk.matched / walk.total
+    return walk.matched / len(walk.rows)

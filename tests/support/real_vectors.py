@@ -69,5 +69,5 @@ class Setup:
         return {name: given[name] for name in ("zf", "cls", "reg")}
 
     def causes(self, folder):
-        report = diagnose_dumps(folder, self.golden, self.tolerances, self.spec.preprocess, self.reference.infer)
+        report = diagnose_dumps(folder, self.golden, self.tolerances, self.spec, self.reference.infer)
         return {tensor.name: {cause.cause for cause in tensor.causes} for tensor in report.tensors if not tensor}

@@ -15,6 +15,7 @@ from converter.checks.arm.section import ArmCheck, ArmSection, BlobCounts, ModeR
 from converter.checks.dumps.causes import SIGMOID
 from converter.checks.dumps.report import DumpsReport, TensorReport
 from converter.checks.half.report import HalfReport, LayerReport
+from converter.checks.layers.figures import Figures
 from converter.checks.layers.walk import FirstBad, LayerRow, LayerWalk
 from converter.checks.layers.walks import Walks
 from converter.folder.exported import FileProblem
@@ -156,11 +157,10 @@ def full(passed: bool = True) -> VerifyResult:
     )
 
 
-def layer_row(index: int, relative: float | None = 1e-6, passed: bool = True, **more) -> LayerRow:
-    figures = {"max_abs": relative and relative * 10, "allowed": 1e-3, "relative": relative, "cosine": 0.999999}
+def layer_row(index: int, relative: float | None = 1e-6, passed: bool = True, problem: str | None = None) -> LayerRow:
+    figures = Figures(problem, relative and relative * 10, 1e-3, relative, 0.999999, -5.0, 5.0)
     place = {"type": "Convolution", "blob": str(index), "module": f"features.{index}", "operation": "convolution"}
-    values = {"problem": None, "minimum": -5.0, "maximum": 5.0, "own": None, "matched": True, "passed": passed}
-    return LayerRow(layer=f"conv_{index}", **{**place, **figures, **values, **more})
+    return LayerRow(layer=f"conv_{index}", **place, figures=figures, matched=True, passed=passed)
 
 
 def layers(passed: bool = True, number: int = 12, walks: int = 1) -> Walks:
@@ -171,7 +171,7 @@ def layers(passed: bool = True, number: int = 12, walks: int = 1) -> Walks:
         rows[8] = layer_row(8, None, False, problem="3 of 9 values are NaN or infinite")
         why = "its inputs are right, its output is not"
         first = FirstBad("conv_7", "Convolution", "features.7", "convolution", why, rows[7])
-    walk = LayerWalk("update", "ncnn", tuple(rows), number, number, 0, first, passed)
+    walk = LayerWalk("update", "ncnn", tuple(rows), 0, first, passed)
     return Walks((walk,) * walks)
 
 

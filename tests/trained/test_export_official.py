@@ -10,6 +10,7 @@ from stark import ARCH
 from commands import lt_export
 from conftest import MOBILE, TINY
 from official_patches.lighttrack.checkout import build_official
+from official_patches.patching import BuildRequest
 
 
 def test_both_sources_give_the_same_models(official, seeded, exported, tmp_path):
@@ -25,14 +26,7 @@ def test_both_sources_give_the_same_models(official, seeded, exported, tmp_path)
 
 def test_the_official_tree_is_left_alone(official):
     before = {path: path.stat().st_mtime_ns for path in official.rglob("*")}
-    build_official(
-        official,
-        "LightTrackM_Speed",
-        path_name=TINY,
-        template_size=127,
-        search_size=288,
-        stride=8,
-    )
+    build_official(BuildRequest(official, "LightTrackM_Speed", TINY, 127, 288, 8))
     assert {path: path.stat().st_mtime_ns for path in official.rglob("*")} == before
     assert not [name for name in sys.modules if name == "lib" or name.startswith("lib.")]
     assert os.fspath(official) not in sys.path

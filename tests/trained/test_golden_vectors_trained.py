@@ -56,4 +56,4 @@ def test_template_of_another_target(trained, tmp_path):
 
 
 def test_size_of_golden_vectors(trained):
-    assert sum(file["bytes"] for file in trained.index["files"]) < 60e6
+    assert sum(file.bytes for file in trained.index.files) < 60e6

@@ -5,6 +5,8 @@ from layer_walks import Tracker, matched
 
 from conftest import TINY
 from converter.network.checkpoint import load_strictly, read_checkpoint
+from official_patches.lighttrack.checkout import build_official
+from official_patches.patching import BuildRequest
 
 
 @pytest.fixture(scope="module")
@@ -13,11 +15,7 @@ def tracker(tiny):
 
 
 def test_own_network_and_official_one_are_walked_alike(tracker, official, tiny, tiny_export):
-    from official_patches.lighttrack.checkout import build_official
-
-    network = build_official(
-        official, "LightTrackM_Subnet", path_name=TINY, template_size=127, search_size=288, stride=8
-    )
+    network = build_official(BuildRequest(official, "LightTrackM_Subnet", TINY, 127, 288, 8))
     load_strictly(network, read_checkpoint(tiny, False), "the official network", lambda shapes: None)
     before, tracker.network = tracker.network, network.eval()
     try:

@@ -10,6 +10,7 @@ from lighttrack import ANSWERS, answers, assert_noted, fill, noise, own, random_
 
 from converter.network.demo import seeded_state
 from official_patches.lighttrack.checkout import build_official
+from official_patches.patching import BuildRequest
 
 
 def load(path):
@@ -20,14 +21,8 @@ def load(path):
 
 
 def official_network(root, path_name, template_size, search_size, stride=16):
-    return build_official(
-        root,
-        "LightTrackM_Subnet",
-        path_name=path_name,
-        template_size=template_size,
-        search_size=search_size,
-        stride=stride,
-    ).eval()
+    request = BuildRequest(root, "LightTrackM_Subnet", path_name, template_size, search_size, stride)
+    return build_official(request).eval()
 
 
 @pytest.mark.parametrize("index", range(12))

@@ -28,9 +28,8 @@ from converter.families.stark.heads import corner_head
 from converter.families.stark.variant import Variant, parse_variant, recognise
 from official_patches.checkout import CheckoutError
 from official_patches.lighttrack.checkout import build_official
-from official_patches.patching import patched
-from official_patches.stark.checkout import build_official_stark
-from official_patches.stark.modes import for_trace, forward_mode
+from official_patches.patching import BuildRequest, patched
+from official_patches.stark import PATCHES
 
 POSITIONS = 2 * (8 + 20) * 64  # numbers of the position embeddings, which a trace has as constants
 
@@ -89,7 +88,10 @@ def test_forward_modes_with_fused_blocks_are_the_official_answers(golden):
     for masks, suffix, given in ((False, "", feed), (True, "_masked", padded(feed))):
         known = dict(given)
         for graph in graphs(masks=masks).values():
-            with patched(forward_mode(built, graph.mode), *for_trace(built, graph.mode)), torch.no_grad():
+            with (
+                patched(PATCHES.forward_mode(built, graph.mode), *PATCHES.for_trace(built, graph.mode)),
+                torch.no_grad(),
+            ):
                 found = built(*(known[tensor.name] for tensor in graph.inputs))
                 if graph.name == "update":
                     counted = sum(parameter.numel() for parameter in built.parameters())
@@ -101,9 +103,10 @@ def test_forward_modes_with_fused_blocks_are_the_official_answers(golden):
 
 
 def official_network(root, head, template_size=128, search_size=320):
-    variant = parse_variant(head)
-    own = corner_head(variant, search_size // 16) if variant.blocks else None
-    return build_official_stark(root, template_size=template_size, search_size=search_size, box_head=own).eval()
+    built = PATCHES.build(BuildRequest(root, "STARK_Lightning", head, template_size, search_size, 16))
+    if PATCHES.own_parts(head):
+        built.box_head = corner_head(parse_variant(head), search_size // 16)
+    return built.eval()
 
 
 @pytest.mark.parametrize(("head", "search_size"), [(head, 320) for head in HEADS] + [("rep_v2", 256)])
@@ -127,17 +130,20 @@ def test_forward_modes_fit_the_official_network(official_stark, masks):
     expected = answers(theirs, crops(4, masks))
     for split in ("two", "three"):
         for graph in graphs(split, masks).values():
-            with patched(forward_mode(theirs, graph.mode), *for_trace(theirs, graph.mode)), torch.no_grad():
+            with (
+                patched(PATCHES.forward_mode(theirs, graph.mode), *PATCHES.for_trace(theirs, graph.mode)),
+                torch.no_grad(),
+            ):
                 found = theirs(*(expected[tensor.name] for tensor in graph.inputs))
             for tensor, value in zip(graph.outputs, found, strict=True):
                 assert off(tensor.name, value, expected[tensor.name]) < 1e-5
 
 
 def test_both_checkouts_live_in_one_process(official, official_stark, capfd):
-    sizes = {"path_name": MOBILE, "template_size": 128, "search_size": 256, "stride": 16}
-    first = build_official(official, "LightTrackM_Subnet", **sizes).eval()
+    request = BuildRequest(official, "LightTrackM_Subnet", MOBILE, 128, 256, 16)
+    first = build_official(request).eval()
     stark = official_network(official_stark, "rep_v2")
-    second = build_official(official, "LightTrackM_Subnet", **sizes).eval()
+    second = build_official(request).eval()
     fill(stark.state_dict())
     with torch.no_grad():
         for lighttrack in (first, second):

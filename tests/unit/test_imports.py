@@ -172,7 +172,7 @@ def modules_after(statement):
         "converter.checks.layers.walk",
         "converter.bench.run",
         "converter.bench.plot",
-        "converter.bench.table",
+        "converter.bench.section",
         "converter.bench.timed",
         "converter.checks.arm.run",
         "converter.checks.arm.setup",

@@ -20,7 +20,7 @@ from converter.checks.half.masks import DangerousMask, dangerous_masks
 from converter.errors import ConversionError, UsageError
 from converter.formats.ncnn.param import load_param
 from converter.proof.chain import Arrays, Run, chain
-from converter.proof.compare import compare, compare_decision
+from converter.proof.compare import compare
 from converter.proof.comparison import Comparison
 from converter.proof.feeds import Feed
 from converter.spec.model import TrackerModels
@@ -188,7 +188,7 @@ class _ModeRun:
             how=run.how,
             feed=feed,
             outputs=reports,
-            decision=compare_decision(name, given[name], reference[name], tie) if comparable else None,
+            decision=comparison.decision(given[name], reference[name], tie) if comparable else None,
             best=head.best(given, reference) if head else None,
             counts={meaning: _count(array) for meaning, array in given.items()},
         )

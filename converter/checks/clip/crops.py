@@ -23,15 +23,11 @@ class _Remembering:
 
     def template(self, z: np.ndarray, mask: np.ndarray | None = None) -> None:
         self.crops |= shown(TEMPLATE, z, mask)
-        self._model.template(*self._given(z, mask))
+        self._model.template(z, mask)
 
     def track(self, x: np.ndarray, mask: np.ndarray | None = None) -> Mapping[str, np.ndarray]:
         self.crops |= shown(SEARCH, x, mask)
-        return self._model.track(*self._given(x, mask))
-
-    @staticmethod
-    def _given(image, mask):
-        return (image,) if mask is None else (image, mask)
+        return self._model.track(x, mask)
 
 
 def crop_feed(clip: Clip, box: Box, model: TrackedModel, spec: NetworkSpec, dimensions: Dimensions) -> Feed | None:

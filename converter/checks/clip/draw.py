@@ -1,11 +1,13 @@
 """A frame with every tracker's box on it, and below it a line for each that says which is which."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from types import ModuleType
 
 import numpy as np
 
 from converter.checks.clip.report import REFERENCE, FrameRow
+from converter.families.family import Estimate
 from converter.proof.boxes import Box
 from converter.util.opencv import opencv
 
@@ -17,6 +19,9 @@ LINE_HEIGHT = 18  # of text on a picture of 360 pixels' height
 STRIPE = 2  # how much wider each earlier box's line is, in pixels
 JPEG_QUALITY = 85
 _SUBPIXEL_BITS = 4
+
+# name, box and score (None where it has stopped), overlap with the reference
+Model = tuple[str, Estimate | None, float | None]
 
 
 def painted(frame: np.ndarray, row: FrameRow, width: int | None = None) -> np.ndarray:
@@ -34,11 +39,14 @@ def painted(frame: np.ndarray, row: FrameRow, width: int | None = None) -> np.nd
     size = (max(2, round(frame.shape[1] * scale)), max(2, round(frame.shape[0] * scale)))
     interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_NEAREST
     picture = frame.copy() if scale == 1 else cv2.resize(frame, size, interpolation=interpolation)
-    models = _models(row)
+    models: list[Model] = [(REFERENCE, row.reference, None)]
+    models += [(name, estimate, row.overlaps[name]) for name, estimate in row.candidates.items()]
     unit = max(1.0, min(size) / 360)
-    _draw_boxes(cv2, picture, [box for _, box, _, _ in models], scale, unit)
+    _draw_boxes(cv2, picture, [estimate.box if estimate else None for _, estimate, _ in models], scale, unit)
     strip = _strip(cv2, row.index, models, size[0], unit)
-    return _even(np.vstack([picture, strip]))
+    drawn = np.vstack([picture, strip])
+    odd_rows, odd_columns = drawn.shape[0] % 2, drawn.shape[1] % 2
+    return np.pad(drawn, ((0, odd_rows), (0, odd_columns), (0, 0)))
 
 
 def jpeg(picture: np.ndarray) -> bytes:
@@ -47,28 +55,17 @@ def jpeg(picture: np.ndarray) -> bytes:
     done, data = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     if not done:
         raise RuntimeError("OpenCV does not encode a JPEG")
-    return data.tobytes()
+    return bytes(data)
 
 
-def _scale(frame, width):
-    height, own_width = frame.shape[:2]
+def _scale(frame: np.ndarray, width: int | None) -> float:
+    sides: tuple[int, int] = frame.shape[1], frame.shape[0]
     if width is not None:
-        return width / own_width if own_width > width else 1
-    return max(1, math.ceil(SMALLEST[0] / own_width), math.ceil(SMALLEST[1] / height))
+        return min(1, width / sides[0])
+    return max(1, *(math.ceil(least / side) for least, side in zip(SMALLEST, sides, strict=True)))
 
 
-def _models(row):
-    """(name, box, score, overlap) of the reference and then of every candidate."""
-    models = [(REFERENCE, row.reference.box, row.reference.score, None)]
-    for name, estimate in row.candidates.items():
-        if estimate is None:
-            models.append((name, None, None, None))
-        else:
-            models.append((name, estimate.box, estimate.score, row.overlaps[name]))
-    return models
-
-
-def _draw_boxes(cv2, picture, boxes: Sequence[Box | None], scale, unit):
+def _draw_boxes(cv2: ModuleType, picture: np.ndarray, boxes: Sequence[Box | None], scale: float, unit: float) -> None:
     """Coloured lines around the boxes, over dark ones. The reference's is the widest, each later one narrower,
     so that boxes in the same place show as stripes: none is hidden, nor is what is inside them."""
     for outline in (True, False):
@@ -84,17 +81,17 @@ def _draw_boxes(cv2, picture, boxes: Sequence[Box | None], scale, unit):
             cv2.rectangle(picture, *corners, colour, line + 2 * outline, cv2.LINE_AA, _SUBPIXEL_BITS)
 
 
-def _strip(cv2, index, models, width, unit):
+def _strip(cv2: ModuleType, index: int, models: Sequence[Model], width: int, unit: float) -> np.ndarray:
     """One line for each model: its colour, name, score and overlap; the frame's number on the right."""
     line, gap = round(LINE_HEIGHT * unit), round(8 * unit)
     strip = np.full((line * len(models) + round(6 * unit), width, 3), STRIP, np.uint8)
     font = (cv2.FONT_HERSHEY_SIMPLEX, 0.42 * unit)
     weight = max(1, round(unit))
 
-    def measured(words):
-        return cv2.getTextSize(words, *font, weight)[0][0]
+    def measured(words: str) -> int:
+        return int(cv2.getTextSize(words, *font, weight)[0][0])
 
-    def text(words, x, base, colour):
+    def text(words: str, x: int, base: int, colour: tuple[int, int, int]) -> None:
         cv2.putText(strip, words, (x, base), *font, colour, weight, cv2.LINE_AA)
 
     number = f"frame {index}"
@@ -102,32 +99,25 @@ def _strip(cv2, index, models, width, unit):
     room = last - line - 4 * gap - scores - overlaps  # for the names
     names = [_shortened(name, lambda words: measured(words) <= room) for name, *_ in models]
     score_column = line + gap + max(map(measured, names)) + gap
-    for position, (_, box, score, overlap) in enumerate(models):
+    for position, (_, estimate, overlap) in enumerate(models):
         top = round(3 * unit) + position * line
         base = top + round(0.72 * line)
         inset = round(4 * unit)
         strip[top + inset : top + line - inset, gap : gap + line - 2 * inset] = COLOURS[position % len(COLOURS)]
         text(names[position], line + gap // 2, base, WHITE)
-        text("stopped" if box is None else f"score {score:.3f}", score_column, base, GREY if box is None else WHITE)
+        if estimate is None:
+            text("stopped", score_column, base, GREY)
+        else:
+            text(f"score {estimate.score:.3f}", score_column, base, WHITE)
         if overlap is not None:
-            text(f"IoU {_rounded_down(overlap)}", score_column + scores + 2 * gap, base, WHITE)
+            rounded_down = int(overlap * 1000) / 1000
+            text(f"IoU {rounded_down:.3f}", score_column + scores + 2 * gap, base, WHITE)
     text(number, last, round(3 * unit) + round(0.72 * line), GREY)
     return strip
 
 
-def _shortened(name, fits):
+def _shortened(name: str, fits: Callable[[str], bool]) -> str:
     """The name, or as much of it as fits; at least one letter."""
     if fits(name):
         return name
     return next((f"{name[:end]}.." for end in range(len(name) - 1, 1, -1) if fits(f"{name[:end]}..")), name[:1])
-
-
-def _rounded_down(value):
-    """0.9996 does not become 1."""
-    return f"{int(value * 1000) / 1000:.3f}"
-
-
-def _even(picture):
-    """With a black row or column more where a side is odd."""
-    height, width = picture.shape[:2]
-    return np.pad(picture, ((0, height % 2), (0, width % 2), (0, 0)))

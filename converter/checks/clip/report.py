@@ -1,7 +1,7 @@
 """What a clip has shown: every frame's boxes, the figures made of them, and the verdict."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from converter.checks.clip.section import NOTABLE, clip_section
@@ -51,9 +51,6 @@ class Speed:
     milliseconds: float | None
     fps: float | None
 
-    def as_dict(self) -> dict[str, Any]:
-        return {"milliseconds": self.milliseconds, "fps": self.fps}
-
 
 @dataclass(frozen=True)
 class CandidateReport:
@@ -83,7 +80,7 @@ class CandidateReport:
     score_mean: float | None
     speed: Speed
 
-    def __bool__(self):
+    def __bool__(self) -> bool:
         return self.problem is None and self.iou_mean is not None and self.iou_mean >= self.min_iou
 
     def as_dict(self) -> dict[str, Any]:
@@ -99,7 +96,7 @@ class CandidateReport:
                 "first_below": self.first_below,
             },
             "score_difference": {"max": self.score_max, "mean": self.score_mean},
-            **self.speed.as_dict(),
+            **asdict(self.speed),
         }
 
     def failure(self) -> str:
@@ -140,7 +137,7 @@ class ClipReport:
     frames: tuple[FrameRow, ...] = field(repr=False)
     thumbnails: tuple[tuple[int, bytes], ...] = field(repr=False, default=())
 
-    def __bool__(self):
+    def __bool__(self) -> bool:
         return self.problem is None and bool(self.candidates) and all(self.candidates)
 
     @property
@@ -156,7 +153,7 @@ class ClipReport:
             "box": list(self.box.values),
             "min_iou": self.min_iou,
             "notable_iou": NOTABLE,
-            "reference": {"problem": self.problem, "tracked": self.tracked, **self.speed.as_dict()},
+            "reference": {"problem": self.problem, "tracked": self.tracked, **asdict(self.speed)},
             "candidates": [candidate.as_dict() for candidate in self.candidates],
             "frames": [row.as_dict() for row in self.frames],
         }
@@ -178,33 +175,33 @@ def candidate_report(
     name: str, min_iou: float, problem: str | None, frames: tuple[FrameRow, ...], speed: Speed
 ) -> CandidateReport:
     """The figures of one model, of the frames after the first, which is given."""
-    found = [row for row in frames[1:] if row.candidates[name] is not None]
-    overlaps = [row.overlaps[name] for row in found]
-    differences = [abs(row.candidates[name].score - row.reference.score) for row in found]
-    smallest = min(found, key=lambda row: row.overlaps[name], default=None)
+    overlaps = {row.index: value for row in frames[1:] if (value := row.overlaps[name]) is not None}
+    pairs = [(row.reference, estimate) for row in frames[1:] if (estimate := row.candidates[name]) is not None]
+    differences = [abs(estimate.score - reference.score) for reference, estimate in pairs]
+    smallest = min(overlaps, key=overlaps.__getitem__, default=None)
     return CandidateReport(
         name=name,
         min_iou=min_iou,
         problem=problem,
-        tracked=len(found),
-        iou_mean=_mean(overlaps),
-        iou_smallest=smallest.overlaps[name] if smallest else None,
-        iou_smallest_frame=smallest.index if smallest else None,
-        first_below=next((row.index for row in found if row.overlaps[name] < NOTABLE), None),
+        tracked=len(overlaps),
+        iou_mean=_mean(overlaps.values()),
+        iou_smallest=None if smallest is None else overlaps[smallest],
+        iou_smallest_frame=smallest,
+        first_below=next((index for index, value in overlaps.items() if value < NOTABLE), None),
         score_max=max(differences, default=None),
         score_mean=_mean(differences),
         speed=speed,
     )
 
 
-def _mean(values):
+def _mean(values: Collection[float]) -> float | None:
     return sum(values) / len(values) if values else None
 
 
-def _below(value, floor):
+def _below(value: float, floor: float) -> str:
     """With as many digits as it takes to show that it is less."""
     return next((text for digits in range(2, 17) if float(text := f"{value:.{digits}f}") < floor), repr(value))
 
 
-def _estimate(estimate):
+def _estimate(estimate: Estimate) -> dict[str, Any]:
     return {"box": list(estimate.box.values), "score": estimate.score}

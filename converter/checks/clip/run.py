@@ -2,8 +2,8 @@
 
 import statistics
 import time
-from collections.abc import Mapping
-from contextlib import ExitStack, closing
+from collections.abc import Iterator, Mapping
+from contextlib import closing, nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -49,37 +49,46 @@ def run_clip(
         ConversionError, DependencyError: when the drawn frames cannot be written.
     """
     check_box(box, clip.size)
-    runs = {name: _Run(model, spec, dimensions) for name, model in {REFERENCE: reference, **dict(candidates)}.items()}
+    runs = {name: _Run(model, spec, dimensions) for name, model in {REFERENCE: reference, **candidates}.items()}
     rows: list[FrameRow] = []
     worst = WorstFrames(candidates)
-    with ExitStack() as stack:
-        write = stack.enter_context(annotation(annotate, clip)) if annotate else None
-        for index, frame in enumerate(stack.enter_context(closing(clip.frames()))):
-            estimates = {name: run.follow(index, frame, box) for name, run in runs.items()}
-            row = _row(index, estimates)
-            if row is None:
-                break
+    with annotation(annotate, clip) if annotate else nullcontext() as write:
+        for frame, row in _followed(clip, box, runs):
             rows.append(row)
             worst.offer(row, frame)
             if write:
                 write(painted(frame, row))
-            if candidates and all(runs[name].problem for name in candidates):
-                break
-    frames = tuple(rows)
+    frames, own = tuple(rows), runs.pop(REFERENCE)
     return ClipReport(
         clip=clip.name,
         size=clip.size,
         fps=clip.fps,
         box=box,
         min_iou=min_iou,
-        problem=runs[REFERENCE].problem,
-        speed=runs[REFERENCE].speed,
-        candidates=tuple(
-            candidate_report(name, min_iou, runs[name].problem, frames, runs[name].speed) for name in candidates
-        ),
+        problem=own.problem,
+        speed=own.speed,
+        candidates=tuple(candidate_report(name, min_iou, run.problem, frames, run.speed) for name, run in runs.items()),
         frames=frames,
         thumbnails=worst.thumbnails(),
     )
+
+
+def _followed(clip: Clip, box: Box, runs: Mapping[str, "_Run"]) -> Iterator[tuple[np.ndarray, FrameRow]]:
+    """Frame by frame what every model sees, until the reference or the last of the candidates has given up."""
+    candidates = [run for name, run in runs.items() if name != REFERENCE]
+    with closing(clip.frames()) as frames:
+        for index, frame in enumerate(frames):
+            estimates = {name: run.follow(index, frame, box) for name, run in runs.items()}
+            reference = estimates.pop(REFERENCE)
+            if reference is None:
+                return
+            overlaps = {
+                name: None if estimate is None else overlap(reference.box, estimate.box)
+                for name, estimate in estimates.items()
+            }
+            yield frame, FrameRow(index, reference, estimates, overlaps)
+            if candidates and all(run.problem for run in candidates):
+                return
 
 
 class _Run:
@@ -89,7 +98,7 @@ class _Run:
         problem: why it stopped, or None.
     """
 
-    def __init__(self, model, spec, dimensions):
+    def __init__(self, model: TrackedModel, spec: NetworkSpec, dimensions: Dimensions) -> None:
         self.problem: str | None = None
         self._model = _Timed(model)
         self._procedure = family_of(spec.family).procedure(self._model, spec, dimensions)
@@ -115,33 +124,21 @@ class _Run:
     def speed(self) -> Speed:
         if not self._seconds:
             return Speed(None, None)
-        return Speed(
-            milliseconds=1000 * statistics.median(self._model.seconds), fps=len(self._seconds) / sum(self._seconds)
-        )
+        return Speed(1000 * statistics.median(self._model.seconds), len(self._seconds) / sum(self._seconds))
 
 
 class _Timed:
     """A model, and how long it took for each search crop."""
 
-    def __init__(self, model):
+    def __init__(self, model: TrackedModel) -> None:
         self._model = model
         self.seconds: list[float] = []
 
-    def template(self, *crop):
-        self._model.template(*crop)
+    def template(self, z: np.ndarray, mask: np.ndarray | None = None) -> None:
+        self._model.template(z, mask)
 
-    def track(self, *crop):
+    def track(self, x: np.ndarray, mask: np.ndarray | None = None) -> Mapping[str, np.ndarray]:
         begin = time.perf_counter()
-        answer = self._model.track(*crop)
+        answer = self._model.track(x, mask)
         self.seconds.append(time.perf_counter() - begin)
         return answer
-
-
-def _row(index, estimates):
-    reference = estimates.pop(REFERENCE)
-    if reference is None:
-        return None
-    overlaps = {
-        name: None if estimate is None else overlap(reference.box, estimate.box) for name, estimate in estimates.items()
-    }
-    return FrameRow(index, reference, estimates, overlaps)

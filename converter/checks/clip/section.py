@@ -55,8 +55,7 @@ def _blocks(report: "ClipReport") -> Iterator[Block]:
     if report.frames and report.candidates:
         yield Charts(_drawings(report))
     if report.thumbnails:
-        rows = {row.index: row for row in report.frames}
-        pictures = tuple(_picture(rows[index], data) for index, data in report.thumbnails)
+        pictures = tuple(_picture(report.frames[index], data) for index, data in report.thumbnails)
         yield Pictures(pictures, "The frames with the smallest overlaps, the boxes drawn.")
     for candidate in report.candidates:
         if rows := _worst(candidate.name, report.frames):
@@ -117,16 +116,14 @@ def _drawings(report: "ClipReport") -> tuple[tuple[str, ...], ...]:
     limits = [("mean has to reach", report.min_iou)]
     if report.min_iou != NOTABLE:
         limits.append(("notable below", NOTABLE))
-    found = {one.name: [row.overlaps.get(one.name) for row in report.frames] for one in report.candidates}
-    low = lowest_tick([value for values in found.values() for value in values], [limit for _, limit in limits])
+    curves = [[row.overlaps[candidate.name] for row in report.frames] for candidate in report.candidates]
+    low = lowest_tick([value for values in curves for value in values], [limit for _, limit in limits])
     numbers = [row.index for row in report.frames]
-    return tuple(
-        overlaps(
-            *(f"c{index}", f"{one.name}: overlap, mean {overlap(one.iou_mean)}", numbers, found[one.name]),
-            *(limits, one.problem, low),
-        )
-        for index, one in enumerate(report.candidates)
-    )
+    drawings = []
+    for index, (candidate, values) in enumerate(zip(report.candidates, curves, strict=True)):
+        title = f"{candidate.name}: overlap, mean {overlap(candidate.iou_mean)}"
+        drawings.append(overlaps(f"c{index}", title, numbers, values, limits, candidate.problem, low))
+    return tuple(drawings)
 
 
 def _picture(row: "FrameRow", data: bytes) -> Picture:
@@ -137,10 +134,10 @@ def _picture(row: "FrameRow", data: bytes) -> Picture:
 
 def _worst(name: str, frames: "tuple[FrameRow, ...]") -> tuple[Row, ...]:
     """The frames with the smallest overlaps in their order; the first one's box is given and never among them."""
-    found = [(value, row) for row in frames[1:] if (value := row.overlaps[name]) is not None]
-    worst = sorted(sorted(found, key=lambda pair: pair[0])[:WORST], key=lambda pair: pair[1].index)
+    compared = [(value, row) for row in frames[1:] if (value := row.overlaps[name]) is not None]
+    worst = sorted(compared, key=lambda pair: pair[0])[:WORST]
     rows = []
-    for value, row in worst:
+    for value, row in sorted(worst, key=lambda pair: pair[1].index):
         sides = row.reference, row.candidates[name]
         cells = [cell for side in sides if side for cell in (box(side.box.values), f"{side.score:.4f}")]
         rows.append(Row((str(row.index), overlap(value), *cells)))

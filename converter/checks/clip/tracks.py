@@ -4,8 +4,9 @@ import csv
 import io
 from pathlib import Path
 
-from converter.checks.clip.report import REFERENCE, ClipReport
+from converter.checks.clip.report import REFERENCE, ClipReport, FrameRow
 from converter.errors import UsageError
+from converter.families.family import Estimate
 from converter.util.atomic import obstacle, replacing
 
 COLUMNS = ("x", "y", "w", "h", "score")
@@ -45,14 +46,14 @@ def write_tracks(path: Path, report: ClipReport) -> None:
         raise UsageError(f"--tracks {path}: {error.strerror}") from None
 
 
-def _line(row):
+def _line(row: FrameRow) -> list[str]:
     cells = [str(row.index), *_cells(row.reference)]
     for name, estimate in row.candidates.items():
         cells += [*_cells(estimate), "" if estimate is None else f"{row.overlaps[name]:.6f}"]
     return cells
 
 
-def _cells(estimate):
+def _cells(estimate: Estimate | None) -> list[str]:
     if estimate is None:
         return [""] * len(COLUMNS)
     return [f"{value:.4f}" for value in (*estimate.box.values, estimate.score)]

@@ -29,24 +29,24 @@ class WorstFrames:
         names: of the candidates.
     """
 
-    def __init__(self, names: Iterable[str]):
+    def __init__(self, names: Iterable[str]) -> None:
         self._kept: dict[str, dict[int, _Kept]] = {name: {} for name in names}
 
     def offer(self, row: FrameRow, frame: np.ndarray) -> None:
         """Keep the frame where it is among the worst; the first frame is given and never is."""
         picture = None
         for name, kept in self._kept.items():
-            found, group = row.overlaps[name], row.index // APART
-            if found is None or row.index == 0:
+            value, group = row.overlaps[name], row.index // APART
+            if value is None or row.index == 0:
                 continue
             rival = group
             if group not in kept and len(kept) == POOL:
                 rival = max(kept, key=lambda other: kept[other].overlap)
-            if rival in kept and found >= kept[rival].overlap:
+            if rival in kept and value >= kept[rival].overlap:
                 continue
             kept.pop(rival, None)
             picture = picture or jpeg(painted(frame, row, WIDTH))
-            kept[group] = _Kept(found, row.index, picture)
+            kept[group] = _Kept(value, row.index, picture)
 
     def thumbnails(self) -> tuple[tuple[int, bytes], ...]:
         """(frame index, JPEG) of the worst frames, the candidates taking turns; sorted by frame."""
@@ -63,5 +63,5 @@ class WorstFrames:
         return tuple(sorted(chosen.items()))
 
 
-def _apart(index, chosen):
+def _apart(index: int, chosen: Iterable[int]) -> bool:
     return all(abs(index - other) >= APART for other in chosen)

@@ -10,16 +10,22 @@ class Cause:
 
     Attributes:
         cause: short name, the same in every report.
-        text: what it is and what to do.
+        text: what it is and what to do; in braces what :meth:`filled` puts in.
     """
 
     cause: str
     text: str
 
-    def as_dict(self) -> dict[str, str]:
-        return {"cause": self.cause, "text": self.text}
+    def filled(self, **values: object) -> "Cause":
+        return Cause(self.cause, self.text.format(**values))
+
+    def of(self, images: Sequence[str]) -> "Cause":
+        """The cause, said of these images."""
+        return Cause(self.cause, f"{' and '.join(images)}: {self.text}")
 
 
+# The file and the order of its numbers.
+UNREADABLE = Cause("unreadable", "{file} {problem}")
 TRANSPOSED = Cause("transposed_layout", "rows and columns are exchanged; read or write height before width")
 MISREAD = Cause(
     "transposed_layout",
@@ -35,70 +41,78 @@ PADDED = Cause(
     "the padding behind every channel was written along; copy w*h numbers per channel (ncnn: Mat::channel(i), "
     "the channels are cstep apart)",
 )
+
+# The outputs.
+EXCHANGED = Cause(
+    "outputs_exchanged",
+    "{first} and {second} are exchanged: the file of one holds the other; take outputs by name, not by index",
+)
 SIGMOID = Cause(
     "sigmoid_applied",
     "it is a probability, a logit is expected; the model gives logits, apply the sigmoid once, after it",
 )
 SIGMOID_TWICE = Cause("sigmoid_twice", "the sigmoid was applied twice; apply it once, after the model")
 SIGMOID_MISSING = Cause("sigmoid_missing", "it is a logit, a probability is expected; apply the sigmoid")
-CLS_SCALE_MISSING = Cause("cls_scale_missing", "ten times too large: the factor 0.1 behind the cls layer is missing")
-CLS_SCALE_TWICE = Cause("cls_scale_twice", "a tenth of what is expected: the factor 0.1 of cls was applied twice")
-RELU_MISSING = Cause("relu_missing", "distances below zero: the ReLU behind the reg layer is missing")
-EXP_FOR_RELU = Cause("exp_instead_of_relu", "the reg layer ends in exp, this network ends in ReLU")
-NOT_TO_CROP = Cause("reg_normalised", "shares of the search crop, pixels are expected; multiply by its size")
+NOT_FINITE = Cause(
+    "not_finite",
+    "{bad} of {size} numbers are NaN or infinite; look for an overflow in half precision or freed memory",
+)
 CONSTANT = Cause("constant_output", "every number is the same; the model was not run, or the wrong buffer was written")
 ZEROS = Cause("constant_output", "every number is zero; the model was not run, or its output was never copied")
+STALE = Cause(
+    "stale_output", "the answer to {title!r}; the output is of an earlier run, extract it anew for every input"
+)
 STALE_COPY = Cause(
     "stale_output", "the same numbers as the dump of another case; the buffer is of an earlier run, copy it every time"
 )
+HALF_PRECISION = Cause(
+    "half_precision",
+    "differs as half precision would, by up to {error:.1%} of the range (cosine {cosine:.5f}); "
+    "turn fp16 or bf16 off to be sure, or allow it with a tolerance",
+)
 
+# The images.
+COLOUR_ORDER = Cause(
+    "colour_order", "the channels are in {wrong} order, the network wants {right}; swap them before normalising"
+)
+COLOUR_ORDER_OF_ALL = Cause("colour_order", f"{COLOUR_ORDER.text} (mean and std were swapped along)")
+RAW_PIXELS = Cause(
+    "normalisation_missing",
+    "pixels of 0-255 as they are, mean and std are missing; subtract the mean, then divide by std",
+)
+RAW_SHARES = Cause("normalisation_missing", "pixels of 0-1 without mean and std; subtract the mean, then divide by std")
+STD_MISSING_ON_PIXELS = Cause(
+    "std_missing", "the mean was subtracted from pixels of 0-255, the division by std is missing (norm_vals in ncnn)"
+)
+STD_MISSING = Cause("std_missing", "the mean was subtracted, the division by std is missing")
+MEAN_MISSING = Cause("mean_missing", "divided by std, the mean was not subtracted (mean_vals in ncnn)")
+STD_BEFORE_MEAN = Cause(
+    "mean_std_order", "divided by std before the mean was subtracted (pixels of {range}); subtract first"
+)
+MEAN_FOR_STD = Cause("mean_std_order", "mean and std are exchanged")
+MEAN_STD_COLOURS = Cause(
+    "mean_std_colour_order",
+    "mean and std are in the order of the other colour order; put them in that of the image",
+)
+MEAN_STD_TOO_SMALL = Cause(
+    "pixel_range", "mean and std for pixels of 0-1 were used on pixels of 0-255; use 255 times their values"
+)
+MEAN_STD_TOO_LARGE = Cause(
+    "pixel_range", "mean and std for pixels of 0-255 were used on pixels of 0-1; use a 255th of their values"
+)
+OTHER_NORMALISATION = Cause("other_normalisation", "normalised to -1..1 (mean and std 0.5) instead of by mean and std")
+CHANNELS_LAST = Cause("transposed_layout", "channels-last pixels (HWC) were fed as channels-first (CHW); reorder them")
+IMAGE_TRANSPOSED = Cause(
+    "transposed_layout", "rows and columns of the image are exchanged; the image is fed height by width"
+)
+STALE_INPUT = Cause("stale_input", "that of {title!r} was used; it, or what was computed from it, was not updated")
+INPUT_DUMPED = Cause("input_wrong", "right for the {image} that was dumped, which is off; mend the input first")
+INPUT_WRONG = Cause("input_wrong", "computed from {images}, which is off; mend the input first")
 
-def stride_missing(factor: float) -> Cause:
-    return Cause(
-        "stride_missing", f"1/{factor:g} of what is expected: the factor {factor:g} (stride) behind reg is missing"
-    )
-
-
-def stride_twice(factor: float) -> Cause:
-    return Cause(
-        "stride_twice", f"{factor:g} times what is expected: the stride was applied again; reg is in pixels already"
-    )
-
-
-def exchanged(names: set[str]) -> Cause:
-    both = " and ".join(sorted(names))
-    return Cause(
-        "outputs_exchanged",
-        f"{both} are exchanged: the file of one holds the other; take outputs by name, not by index",
-    )
-
-
-def stale(title: str) -> Cause:
-    return Cause(
-        "stale_output", f"the answer to {title!r}; the output is of an earlier run, extract it anew for every input"
-    )
-
-
-def not_finite(bad: int, size: int) -> Cause:
-    return Cause(
-        "not_finite",
-        f"{bad} of {size} numbers are NaN or infinite; look for an overflow in half precision or freed memory",
-    )
-
-
-def half_precision(error: float, cosine: float) -> Cause:
-    return Cause(
-        "half_precision",
-        f"differs as half precision would, by up to {error:.1%} of the range (cosine {cosine:.5f}); "
-        "turn fp16 or bf16 off to be sure, or allow it with a tolerance",
-    )
-
-
-def follows(images: Sequence[str]) -> Cause:
-    return Cause(
-        "input_wrong", f"right for the {' and '.join(images)} that was dumped, which is off; mend the input first"
-    )
-
-
-def computed_from(images: Sequence[str]) -> Cause:
-    return Cause("input_wrong", f"computed from {' and '.join(images)}, which is off; mend the input first")
+# No known cause: figures that may help.
+OTHER_SIZE = Cause("unknown", "{file} holds {size} numbers, expected {expected}; no cause is known")
+OTHER_SCALE = Cause("unknown", "it is {fitted}; no known cause explains that")
+UNKNOWN = Cause(
+    "unknown",
+    "no known cause explains it; cosine {cosine:.4f}, at best {fitted}, up to {rest:.1%} of its range beside that",
+)

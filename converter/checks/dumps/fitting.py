@@ -5,19 +5,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from converter.checks.dumps.causes import Cause
-from converter.checks.dumps.layouts import Layout, layouts, right_layouts
-from converter.checks.dumps.values import RIGHT, ValueFault
+from converter.checks.dumps.causes import CONSTANT, NOT_FINITE, Cause
+from converter.checks.dumps.layouts import Layout, layouts
+from converter.checks.dumps.mistakes import Mistake
 
 # Shares of the expected range. An explanation has to be far better than none, and this good.
 EXACT = 1e-3
 FAR_BETTER = 10.0
 ARITHMETIC = 1e-5
-# What half precision (fp16, bf16) does to this tracker's outputs, 0.4 and 2.2 % of their range, and some more.
+# What half precision (fp16, bf16) does to a tracker's outputs, 0.4 and 2.2 % of their range, and some more.
 HALF, HALF_COSINE = 3e-2, 0.999
 _PROBES = 192
 # Fewer numbers than this share, told by the right output, are no evidence.
 _ENOUGH = 0.5
+_NO_MISTAKE = Mistake((), lambda right: right)
 
 
 @dataclass(frozen=True)
@@ -41,38 +42,27 @@ class Fit:
 
     causes: tuple[Cause, ...]
     layout: Layout
-    error: float
-    cosine: float
+    error: float = 0.0
+    cosine: float = 1.0
 
     @property
     def cost(self) -> int:
         return len(self.causes)
 
-    def within(self, bound: float) -> bool:
-        return self.error <= bound
+    @property
+    def says_nothing(self) -> bool:
+        """Of what the tensor was computed from."""
+        return any(cause.cause in (NOT_FINITE.cause, CONSTANT.cause) for cause in self.causes)
 
     @property
     def like_half(self) -> bool:
         return self.error <= HALF and self.cosine > HALF_COSINE
 
 
-def plain_error(values: np.ndarray, right: np.ndarray) -> float:
-    """Share of the range by which a dump misses the right tensor, NCHW or NHWC; inf for another size."""
-    if values.size != right.size:
-        return float("inf")
-    flat = right.ravel().astype(np.float64)
-    return min(_error(values[layout.order], flat)[0] for layout in right_layouts(right.shape))
-
-
-def bound(plain: float) -> float:
-    """The error up to which an explanation counts, when without one the dump misses by ``plain``."""
-    return min(EXACT, max(plain / FAR_BETTER, ARITHMETIC))
-
-
 def fits(
     values: np.ndarray,
     contents: Iterable[Content],
-    faults: Sequence[ValueFault],
+    mistakes: Sequence[Mistake],
     most: int,
     extra: tuple[Cause, ...] = (),
     orders: Callable[[tuple[int, ...]], Sequence[Layout]] = layouts,
@@ -85,7 +75,7 @@ def fits(
         extra: causes that all of them share, not counted.
         orders: shape to the layouts to try.
     """
-    found = []
+    near = []
     values = values.astype(np.float64)
     for content in contents:
         if content.array.size != values.size:
@@ -93,35 +83,52 @@ def fits(
         tried = orders(content.array.shape)
         right = content.array.ravel().astype(np.float64)
         probes = np.unique(np.linspace(0, right.size - 1, _PROBES).astype(int))
-        for fault in (RIGHT, *faults):
-            expected = fault.change(right)
-            known = np.isfinite(expected)
-            if known.mean() < _ENOUGH or not _tells(expected[known]):
+        for mistake in (_NO_MISTAKE, *mistakes):
+            expected = mistake.change(right)
+            told = expected[np.isfinite(expected)]
+            if told.size < _ENOUGH * expected.size or not _tells(told):
                 continue
+            spread = float(np.ptp(told))
             for layout in tried:
-                causes = (*content.causes, *fault.causes, *((layout.cause,) if layout.cause else ()))
-                if len(causes) > most or not _near(values[layout.order[probes]], expected[probes], expected[known]):
+                causes = (*content.causes, *mistake.causes, *((layout.cause,) if layout.cause else ()))
+                if len(causes) > most or not _near(values[layout.order[probes]], expected[probes], spread):
                     continue
-                error, cosine = _error(values[layout.order], expected)
-                fit = Fit((*extra, *causes), layout, error, cosine)
+                fit = Fit((*extra, *causes), layout, *_error(values[layout.order], expected))
                 if fit.like_half or fit.error <= EXACT:
-                    found.append(fit)
-    return sorted(found, key=lambda fit: (fit.cost, fit.error))
+                    near.append(fit)
+    return sorted(near, key=lambda fit: (fit.cost, fit.error))
 
 
-def simplest(found: Sequence[Fit], limit: float) -> list[Fit]:
-    """Of all fits within a limit those with the fewest causes; several when they fit equally well."""
-    within = [fit for fit in found if fit.error <= limit]
-    if not within:
-        return []
-    cost = min(fit.cost for fit in within)
+def simplest(among: Sequence[Fit], plain: float) -> list[Fit]:
+    """Of all fits that are good enough those with the fewest causes; several when they fit equally well.
+
+    Args:
+        plain: the error without an explanation.
+    """
+    limit = min(EXACT, max(plain / FAR_BETTER, ARITHMETIC))
+    within = [fit for fit in among if fit.error <= limit]
+    cost = min((fit.cost for fit in within), default=0)
     cheapest = sorted((fit for fit in within if fit.cost == cost), key=lambda fit: fit.error)
-    reach = max(FAR_BETTER * cheapest[0].error, ARITHMETIC)
     different: dict[tuple[Cause, ...], Fit] = {}
     for fit in cheapest:
-        if fit.error <= reach:
+        if fit.error <= max(FAR_BETTER * cheapest[0].error, ARITHMETIC):
             different.setdefault(fit.causes, fit)
     return list(different.values())
+
+
+def far_better(among: Sequence[Fit], plain: float | None = None) -> Fit | None:
+    """The simplest of the near fits, unless a costlier one is far better; with ``plain`` only those far better."""
+    best = None
+    for fit in among:
+        worth = fit.like_half and (plain is None or not fit.causes or fit.error * FAR_BETTER <= plain)
+        if worth and (best is None or fit.error * FAR_BETTER <= best.error):
+            best = fit
+    return best
+
+
+def scale_of(right: np.ndarray) -> float:
+    """Range of the numbers; their size where all are the same."""
+    return float(np.ptp(right)) or float(np.abs(right).max()) or 1.0
 
 
 def linear_fit(values: np.ndarray, right: np.ndarray) -> tuple[float, float, float]:
@@ -131,31 +138,29 @@ def linear_fit(values: np.ndarray, right: np.ndarray) -> tuple[float, float, flo
     square = float(spread @ spread)
     a = float(spread @ (y - y.mean())) / square if square else 0.0
     b = float(y.mean() - a * x.mean())
-    return a, b, _error(y, a * x + b, max(float(np.ptp(y)), 1e-30))[0]
+    return a, b, float(np.abs(y - (a * x + b)).max()) / max(float(np.ptp(y)), 1e-30)
 
 
-def _tells(expected):
+def _tells(expected: np.ndarray) -> bool:
     """Whether there is anything to see in it: an output that a mistake saturates explains whatever is constant."""
     largest = float(np.abs(expected).max())
     return 1e-6 * largest < float(np.ptp(expected)) and largest <= float(np.finfo(np.float32).max)
 
 
-def _near(values, expected, known):
-    scale = float(np.ptp(known))
+def _near(values: np.ndarray, expected: np.ndarray, spread: float) -> bool:
     told = np.isfinite(expected)
-    return not told.any() or float(np.abs(values[told] - expected[told]).max()) <= HALF * scale
+    return not told.any() or float(np.abs(values[told] - expected[told]).max()) <= HALF * spread
 
 
-def _error(values, expected, scale=None):
+def _error(values: np.ndarray, expected: np.ndarray) -> tuple[float, float]:
     """(largest difference as a share of the range, cosine), where ``expected`` is told.
 
     Where it is not (NaN) the ReLU cut something off: without it that number is not above the smallest told.
     """
     told = np.isfinite(expected)
-    a, b = values[told].astype(np.float64), expected[told]
-    scale = scale or float(np.ptp(b)) or float(np.abs(b).max()) or 1.0
-    error = float(np.abs(a - b).max()) / scale
+    a, b = values[told], expected[told]
+    scale = scale_of(b)
     if not told.all() and values[~told].max() > b.min() + EXACT * scale:
         return float("inf"), 0.0
     norms = float(np.linalg.norm(a) * np.linalg.norm(b))
-    return error, float(a @ b) / norms if norms else float(np.array_equal(a, b))
+    return float(np.abs(a - b).max()) / scale, float(a @ b) / norms if norms else float(np.array_equal(a, b))

@@ -6,89 +6,65 @@ from dataclasses import dataclass
 import numpy as np
 
 from converter.checks.dumps.causes import Cause
-from converter.checks.dumps.preprocessing import Change, Mistake, mistakes
-from converter.spec.network import Preprocess
+from converter.checks.dumps.mistakes import ImageMistakes, Mistake
 
 
 @dataclass(frozen=True)
 class Hypothesis:
-    """Mistakes in the images: what each changed image becomes; ``mistake`` when it is the same in all of them."""
+    """Mistakes in the images, one after the other, each with the images it is made in."""
 
-    causes: tuple[Cause, ...]
-    changes: Mapping[str, Change]
-    mistake: Mistake | None = None
+    steps: tuple[tuple[Mistake, tuple[str, ...]], ...] = ()
+
+    @property
+    def causes(self) -> tuple[Cause, ...]:
+        return tuple(cause for mistake, images in self.steps for cause in mistake.causes_in(images))
+
+    @property
+    def images(self) -> frozenset[str]:
+        """Those that are not what they should be."""
+        return frozenset(image for _, images in self.steps for image in images)
 
     def apart(self) -> list["Hypothesis"]:
-        """The same mistake in each of several images alone."""
-        if self.mistake is None or len(self.changes) < 2:
+        """A mistake that is made in several images, in each of them alone."""
+        if len(self.steps) != 1 or len(self.images) < 2:
             return []
-        return [_one(self.mistake, (image,)) for image in self.changes]
+        [(mistake, images)] = self.steps
+        return [Hypothesis(((mistake, (image,)),)) for image in images]
 
     def feed(self, right: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """The images that a device with these mistakes feeds, float32."""
-        return {
-            name: np.ascontiguousarray(self.changes[name](image.astype(np.float64)), dtype=np.float32)
-            if name in self.changes
-            else image
-            for name, image in right.items()
-        }
-
-
-def stale_input(image: str, title: str) -> Cause:
-    """The cause where an image, or the features made of it, are another case's."""
-    return Cause(
-        "stale_input", f"{image}: that of {title!r} was used; it, or what was computed from it, was not updated"
-    )
+        feed = dict(right)
+        for mistake, images in self.steps:
+            for image in images:
+                feed[image] = mistake.change(feed[image].astype(np.float64))
+        return {name: np.ascontiguousarray(image, dtype=np.float32) for name, image in feed.items()}
 
 
 def stages(
-    preprocess: Preprocess,
-    free: Sequence[str],
-    replaceable: Sequence[str],
-    others: Mapping[str, Mapping[str, np.ndarray]],
+    mistakes: ImageMistakes, free: Sequence[str], stale: Mapping[str, Sequence[Mistake]]
 ) -> list[list[Hypothesis]]:
     """Hypotheses in stages, the likeliest first; within one stage none is likelier than another.
 
     Args:
         free: images whose preprocessing nothing has shown to be right.
-        replaceable: images that may be of another case.
-        others: title of every other case to its images.
+        stale: what makes an image that of another case, for every image that may be so.
     """
-    single, colours, orders = mistakes(preprocess)
-    pairs = [*colours, *orders]
-    together = [tuple(free)] if len(free) > 1 else []
-    apart = [(image,) for image in reversed(free)]
-    stale = [
-        Hypothesis((stale_input(image, title),), {image: lambda _, value=images[image]: value})
-        for image in replaceable
-        for title, images in others.items()
-    ]
-    if not together:
-        return [_all(single, apart), _all(pairs, apart), stale]
+
+    def tried(among: Sequence[Mistake], *wheres: tuple[str, ...]) -> list[Hypothesis]:
+        return [Hypothesis(((mistake, images),)) for images in wheres for mistake in among]
+
+    together, apart = tuple(free), [(image,) for image in reversed(free)]
+    pairs = [*mistakes.colours, *mistakes.orders]
+    replaced = [hypothesis for image in stale for hypothesis in tried(stale[image], (image,))]
+    if len(free) < 2:
+        return [tried(mistakes.single, *apart), tried(pairs, *apart), replaced]
+    likely = tried(mistakes.single[:4], together)
     return [
-        _all(single, together),
-        _all(colours, together),
-        stale,
-        *(_all(single, [images]) for images in apart),
-        _all(orders, together),
-        [_joined(first, second) for first in stale for second in _all(single[:4], together)],
-        *(_all(pairs, [images]) for images in apart),
+        tried(mistakes.single, together),
+        tried(mistakes.colours, together),
+        replaced,
+        *(tried(mistakes.single, images) for images in apart),
+        tried(mistakes.orders, together),
+        [Hypothesis((*first.steps, *second.steps)) for first in replaced for second in likely],
+        *(tried(pairs, images) for images in apart),
     ]
-
-
-def _all(found: Sequence[Mistake], wheres: Sequence[tuple[str, ...]]) -> list[Hypothesis]:
-    return [_one(mistake, images) for images in wheres for mistake in found]
-
-
-def _one(mistake: Mistake, images: tuple[str, ...]) -> Hypothesis:
-    return Hypothesis(mistake.causes(images), dict.fromkeys(images, mistake.change), mistake)
-
-
-def _joined(stale: Hypothesis, mistake: Hypothesis) -> Hypothesis:
-    """Another case's image, and the same mistake in all of them."""
-
-    def after(image):
-        replaced = stale.changes.get(image, lambda value: value)
-        return lambda value: mistake.changes[image](replaced(value))
-
-    return Hypothesis((*stale.causes, *mistake.causes), {image: after(image) for image in mistake.changes})

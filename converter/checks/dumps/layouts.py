@@ -26,10 +26,6 @@ class Layout:
     order: np.ndarray
     cause: Cause | None
 
-    @property
-    def cost(self) -> int:
-        return int(self.cause is not None)
-
 
 @lru_cache(maxsize=64)
 def layouts(shape: tuple[int, ...]) -> tuple[Layout, ...]:
@@ -45,18 +41,12 @@ def layouts(shape: tuple[int, ...]) -> tuple[Layout, ...]:
             Layout("NHWC", last, None),
             Layout("NCWH", index.reshape(channels, width, height).transpose(0, 2, 1).ravel(), TRANSPOSED),
             Layout("NWHC", index.reshape(width, height, channels).transpose(2, 1, 0).ravel(), TRANSPOSED),
-            Layout("NCHW read as NHWC", _inverse(last), MISREAD),
-            Layout("NHWC read as NCHW", _inverse(first)[last], MISREAD),
+            Layout("NCHW read as NHWC", np.argsort(last), MISREAD),
+            Layout("NHWC read as NCHW", np.argsort(first)[last], MISREAD),
         ]
-        found += [
-            Layout(
-                f"packed by {pack}",
-                index.reshape(channels // pack, height, width, pack).transpose(0, 3, 1, 2).ravel(),
-                PACKED,
-            )
-            for pack in _PACKS
-            if channels % pack == 0 and channels > pack
-        ]
+        for pack in _PACKS:
+            if channels % pack == 0 and channels > pack:
+                found.append(Layout(f"packed by {pack}", _unpacked(channels, height, width, pack), PACKED))
     different: dict[bytes, Layout] = {}
     for layout in found:
         different.setdefault(layout.order.tobytes(), layout)
@@ -68,10 +58,11 @@ def right_layouts(shape: Sequence[int]) -> tuple[Layout, ...]:
     return tuple(layout for layout in layouts(tuple(shape)) if layout.cause is None)
 
 
-def _inverse(order):
-    inverse = np.empty_like(order)
-    inverse[order] = np.arange(order.size)
-    return inverse
+def _unpacked(channels: int, height: int, width: int, pack: int) -> np.ndarray:
+    """Positions of the numbers of a packed tensor whose last pack may be filled up."""
+    packs = -(-channels // pack)
+    index = np.arange(packs * pack * height * width).reshape(packs, height, width, pack)
+    return index.transpose(0, 3, 1, 2).ravel()[: channels * height * width]
 
 
 def padded_orders(shape: Sequence[int]) -> dict[int, tuple[np.ndarray, Cause]]:
@@ -92,11 +83,9 @@ def padded_orders(shape: Sequence[int]) -> dict[int, tuple[np.ndarray, Cause]]:
             if channels > 1:
                 found.setdefault((channels - 1) * step + area, (positions, PADDED))
     for pack in _PACKS:
-        packs = -(-channels // pack)
-        if packs * pack != channels:
-            unpacked = np.arange(packs * pack * area).reshape(packs, height, width, pack).transpose(0, 3, 1, 2)
-            found.setdefault(packs * pack * area, (unpacked.reshape(-1, area)[:channels].ravel(), PACKED))
-    found.pop(channels * area, None)
+        if channels % pack:
+            filled = -(-channels // pack) * pack
+            found.setdefault(filled * area, (_unpacked(channels, height, width, pack), PACKED))
     return found
 
 

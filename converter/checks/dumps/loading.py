@@ -1,14 +1,15 @@
 """From the files of a folder to dumps: numbers that are known to be as many as their golden tensor's."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 
 import numpy as np
 
 from converter.checks.dumps.causes import Cause
 from converter.checks.dumps.layouts import padded_orders
-from converter.checks.dumps.names import Found, find_dumps
+from converter.checks.dumps.names import NamedFile, find_dumps
 from converter.checks.dumps.reading import DumpError, multiple, read_numbers
 from converter.checks.dumps.reference import Reference
 from converter.errors import UsageError
@@ -24,7 +25,7 @@ class Dump:
         case: which it is of; None when its name does not say and there are several.
         tensor: the golden tensor it is named after, of that case or of any.
         values: flat float32; empty when it could not be read.
-        shape: what the file says of its shape, in itself or in its name; None when nothing.
+        shape: what the file says of its shape; None when nothing.
         causes: what is wrong with the file as such.
         problem: why it cannot be compared, or None.
         notes: what is worth saying though it is no fault.
@@ -43,8 +44,14 @@ class Dump:
     def key(self) -> tuple[str, str]:
         return self.tensor.graph, self.tensor.name
 
-    def of(self, case: str) -> "Dump":
-        return replace(self, case=case)
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """What a count of numbers may mean: a tensor whose numbers are at ``positions`` (None: all of them)."""
+
+    tensor: GoldenTensor
+    positions: np.ndarray | None = None
+    cause: Cause | None = None
 
 
 def load_dumps(folder: Path, reference: Reference, names: Mapping[str, str]) -> tuple[list[Dump], list[str]]:
@@ -53,17 +60,17 @@ def load_dumps(folder: Path, reference: Reference, names: Mapping[str, str]) -> 
     Raises:
         UsageError: when there is no dump, or two files are the same tensor.
     """
-    found, others = find_dumps(folder, reference.golden.index, names)
-    dumps = [_load(file, reference) for file in found]
-    check_one_each(dumps)
+    files, others = find_dumps(folder, reference.golden.index, reference.network.file_prefix, names)
+    dumps = [_load(file, reference) for file in files]
+    check_no_two_alike(dumps)
     return dumps, others
 
 
-def check_one_each(dumps: Sequence[Dump]) -> None:
+def check_no_two_alike(dumps: Sequence[Dump]) -> None:
     """Raises:
     UsageError: naming both of two files that are the same tensor.
     """
-    seen: dict[tuple, Dump] = {}
+    seen: dict[tuple[str | None, str, str], Dump] = {}
     for dump in dumps:
         first = seen.setdefault((dump.case, *dump.key), dump)
         if first is not dump:
@@ -74,50 +81,48 @@ def check_one_each(dumps: Sequence[Dump]) -> None:
             )
 
 
-def _load(found: Found, reference: Reference) -> Dump:
-    case = found.case or (reference.cases[0] if len(reference.cases) == 1 else None)
-    entries = [reference.entries[case or reference.cases[0], *target] for target in found.targets]
-    readings, doubtful = _readings(entries, reference)
+def _load(file: NamedFile, reference: Reference) -> Dump:
+    case = file.case or (reference.first if len(reference.titles) == 1 else None)
+    entries = [reference.entries[case or reference.first, *target] for target in file.targets]
+    readings = _readings(entries, reference)
     pixels = any(entry.meaning in reference.images for entry in entries)
     try:
-        numbers = read_numbers(found.path, list(readings), pixels)
+        numbers = read_numbers(file.path, list(readings), pixels)
+        count, expected = numbers.values.size, prod(entries[0].shape)
+        if count not in readings:
+            shape = "x".join(map(str, entries[0].shape))
+            raise DumpError(f"holds {count} numbers, expected {expected} ({shape}){multiple(count, expected)}")
     except DumpError as error:
-        return Dump(found.file, case, entries[0], np.empty(0, np.float32), problem=str(error))
-    values, count = numbers.values, numbers.values.size
-    if count not in readings:
-        size = int(np.prod(entries[0].shape))
-        shape = "x".join(map(str, entries[0].shape))
-        problem = f"holds {count} numbers, expected {size} ({shape}){multiple(count, size)}"
-        return Dump(found.file, case, entries[0], np.empty(0, np.float32), problem=problem)
-    entry, positions, cause = readings[count]
-    if count in doubtful and not np.delete(values, doubtful[count][1]).any():
-        entry, positions, cause = doubtful[count]
+        return Dump(file.file, case, entries[0], np.empty(0, np.float32), problem=str(error))
+    reading = _likeliest(readings[count], numbers.values)
     return Dump(
-        file=found.file,
+        file=file.file,
         case=case,
-        tensor=entry,
-        values=values if positions is None else values[positions],
-        shape=numbers.shape if positions is None else None,
-        causes=(cause,) if cause else (),
+        tensor=reading.tensor,
+        values=numbers.values if reading.positions is None else numbers.values[reading.positions],
+        shape=numbers.shape if reading.positions is None else None,
+        causes=(reading.cause,) if reading.cause else (),
         notes=(f"stored as {numbers.stored}",) if numbers.stored not in ("float32", "text") else (),
     )
 
 
-def _readings(entries, reference):
-    """Counts of numbers that make sense, the likeliest first: to the tensor, where its numbers are, what is wrong.
-
-    Returns:
-        (readings, the same for counts that are another output's and count as padded only when the padding is zero)
-    """
-    found: dict[int, tuple[GoldenTensor, np.ndarray | None, Cause | None]] = {}
+def _readings(entries: Sequence[GoldenTensor], reference: Reference) -> dict[int, list[Reading]]:
+    """Counts of numbers that make sense to what they may mean, both the likeliest first."""
+    readings: dict[int, list[Reading]] = {}
     for entry in entries:
-        found.setdefault(int(np.prod(entry.shape)), (entry, None, None))
+        readings.setdefault(prod(entry.shape), []).append(Reading(entry))
     if entries[0].role == "output":
-        for answer in reference.answers[reference.cases[0]].values():
-            found.setdefault(answer.size, (entries[0], None, None))  # another output's; the search says which
-    doubtful = {}
+        for answer in reference.answers[reference.first].values():
+            readings.setdefault(answer.size, []).append(Reading(entries[0]))  # another's; the search says which
     for entry in entries:
         for count, (positions, cause) in padded_orders(entry.shape).items():
-            if found.setdefault(count, (entry, positions, cause))[1] is None:
-                doubtful.setdefault(count, (entry, positions, cause))
-    return found, doubtful
+            readings.setdefault(count, []).append(Reading(entry, positions, cause))
+    return readings
+
+
+def _likeliest(readings: Sequence[Reading], values: np.ndarray) -> Reading:
+    """The first; a padded one where the count is another output's too and all of the padding is zero."""
+    for reading in readings:
+        if reading.positions is not None:
+            return readings[0] if np.delete(values, reading.positions).any() else reading
+    return readings[0]

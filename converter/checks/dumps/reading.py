@@ -56,7 +56,7 @@ def read_numbers(path: Path, counts: Sequence[int], pixels: bool) -> Numbers:
     return _raw(data, counts, pixels) if path.suffix.lower() in RAW else _text(data)
 
 
-def _npy(path):
+def _npy(path: Path) -> Numbers:
     try:
         array = np.load(path, allow_pickle=False)
         shape = array.shape
@@ -69,7 +69,7 @@ def _npy(path):
     return Numbers(_float32(array.ravel()), shape, str(array.dtype))
 
 
-def _raw(data, counts, pixels):
+def _raw(data: bytes, counts: Sequence[int], pixels: bool) -> Numbers:
     kinds = [("<f4", "float32"), ("<f2", "float16")] + ([("u1", "uint8")] if pixels else [])
     for dtype, stored in kinds:
         for count in counts:
@@ -79,7 +79,7 @@ def _raw(data, counts, pixels):
     raise DumpError(f"has {len(data)} bytes, {expected}{multiple(len(data) / 4, counts[0])}")
 
 
-def _text(data):
+def _text(data: bytes) -> Numbers:
     try:
         lines = data.decode("utf-8-sig").splitlines()
     except UnicodeDecodeError:
@@ -98,7 +98,7 @@ def _text(data):
     return Numbers(_float32(np.array(numbers)), None, "text")
 
 
-def _float32(array):
+def _float32(array: np.ndarray) -> np.ndarray:
     with np.errstate(over="ignore"):
         return array.astype(np.float32)
 

@@ -1,12 +1,15 @@
 """The golden vectors as the search needs them: arrays by case and meaning, and what depends on what."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
+from converter.checks.dumps.mistakes import ImageMistakes, Mistake, image_mistakes, stale_image, value_mistakes
 from converter.folder.golden import Golden
 from converter.folder.golden_index import GoldenTensor
+from converter.spec.network import NetworkSpec, Tolerance
 
 
 @dataclass(frozen=True)
@@ -15,32 +18,38 @@ class Reference:
 
     Attributes:
         golden: the folder.
+        network: that they are of.
+        tolerances: of every output by meaning.
     """
 
     golden: Golden
-
-    @cached_property
-    def cases(self) -> tuple[str, ...]:
-        return tuple(case.name for case in self.golden.cases)
+    network: NetworkSpec
+    tolerances: Mapping[str, Tolerance]
 
     @cached_property
     def titles(self) -> dict[str, str]:
+        """Case to what reports call it."""
         return {case.name: case.title for case in self.golden.cases}
 
     @cached_property
     def feeds(self) -> dict[str, dict[str, np.ndarray]]:
         """Case to image (z, x) to array."""
-        return {case: feed.tensors for case, feed in zip(self.cases, self.golden.feeds(), strict=True)}
+        return {case: feed.tensors for case, feed in zip(self.titles, self.golden.feeds(), strict=True)}
 
     @cached_property
     def answers(self) -> dict[str, dict[str, np.ndarray]]:
         """Case to output (zf, cls, ...) to array."""
-        return dict(zip(self.cases, self.golden.answers(), strict=True))
+        return dict(zip(self.titles, self.golden.answers(), strict=True))
+
+    @property
+    def first(self) -> str:
+        """The first case: all are of the same tensors."""
+        return next(iter(self.titles))
 
     @cached_property
     def images(self) -> tuple[str, ...]:
         """What no graph computes, in the order in which graphs want them: z, x."""
-        return tuple(next(iter(self.feeds.values())))
+        return tuple(self.feeds[self.first])
 
     @cached_property
     def entries(self) -> dict[tuple[str, str, str], GoldenTensor]:
@@ -50,22 +59,52 @@ class Reference:
     @cached_property
     def final(self) -> frozenset[str]:
         """Outputs that no graph takes: cls, reg."""
-        taken = {entry.meaning for entry in self.entries.values() if entry.role == "input"}
-        return frozenset(
-            entry.meaning for entry in self.entries.values() if entry.role == "output" and entry.meaning not in taken
-        )
+        meanings = {
+            role: {entry.meaning for entry in self.entries.values() if entry.role == role}
+            for role in ("input", "output")
+        }
+        return frozenset(meanings["output"] - meanings["input"])
 
     @cached_property
     def depends(self) -> dict[str, frozenset[str]]:
         """Every image and output to the images it is computed from."""
-        known = {image: frozenset([image]) for image in self.images}
+        depends = {image: frozenset([image]) for image in self.images}
         for graph in self.golden.index.graphs:
-            of = [entry for entry in self.entries.values() if (entry.case, entry.graph) == (self.cases[0], graph.name)]
-            images = frozenset().union(
-                *(known.get(entry.meaning, frozenset()) for entry in of if entry.role == "input")
-            )
-            known.update({entry.meaning: images for entry in of if entry.role == "output"})
-        return known
+            images = self.images_of_graph(graph.name, depends)
+            for entry in self.entries.values():
+                if (entry.case, entry.graph, entry.role) == (self.first, graph.name, "output"):
+                    depends[entry.meaning] = images
+        return depends
+
+    def images_of_graph(self, graph: str, depends: Mapping[str, frozenset[str]]) -> frozenset[str]:
+        """The images that a graph's tensors are computed from."""
+        taken = {entry.meaning for entry in self.entries.values() if (entry.graph, entry.role) == (graph, "input")}
+        return frozenset().union(*(depends.get(meaning, frozenset()) for meaning in taken))
+
+    def others(self, case: str) -> dict[str, str]:
+        """Every other case to its title."""
+        return {other: title for other, title in self.titles.items() if other != case}
+
+    def stale_images(self, case: str, image: str) -> list[Mistake]:
+        """What makes an image that of another case."""
+        return [stale_image(title, self.feeds[other][image]) for other, title in self.others(case).items()]
+
+    @cached_property
+    def image_mistakes(self) -> ImageMistakes:
+        return image_mistakes(self.network.preprocess)
+
+    @cached_property
+    def value_mistakes(self) -> tuple[list[Mistake], list[Mistake]]:
+        return value_mistakes(self.network, self.golden.index.tracker.model_dump())
+
+    def tolerance(self, meaning: str) -> Tolerance:
+        """The loosest of all for inputs and inner tensors, which the config gives no tolerance of their own."""
+        if meaning in self.tolerances:
+            return self.tolerances[meaning]
+        return Tolerance(
+            atol=max((tolerance.atol for tolerance in self.tolerances.values()), default=0.0),
+            rtol=max((tolerance.rtol for tolerance in self.tolerances.values()), default=0.0),
+        )
 
     def array(self, case: str, graph: str, name: str) -> np.ndarray:
         """Any tensor, NCHW float32."""

@@ -2,26 +2,19 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import chain
+from dataclasses import dataclass
 
 import numpy as np
 
-from converter.checks.dumps import causes
-from converter.checks.dumps.comparing import as_it_is, degenerate, exchanged_contents, far_better, figures
-from converter.checks.dumps.fitting import ARITHMETIC, FAR_BETTER, Content, Fit, bound, fits, plain_error, simplest
-from converter.checks.dumps.hypotheses import Hypothesis, stages, stale_input
-from converter.checks.dumps.layouts import layouts, right_layouts
+from converter.checks.dumps.causes import HALF_PRECISION, INPUT_DUMPED, Cause
+from converter.checks.dumps.examining import Examined, examine, exchanged_contents
+from converter.checks.dumps.fitting import ARITHMETIC, FAR_BETTER, Content, Fit, far_better, fits, simplest
+from converter.checks.dumps.hypotheses import Hypothesis, stages
 from converter.checks.dumps.loading import Dump
-from converter.checks.dumps.preprocessing import mistakes
 from converter.checks.dumps.reference import Reference
-from converter.checks.dumps.values import ValueFault
-from converter.proof.compare import OutputReport
-from converter.spec.network import Preprocess, Tolerance
 
 Run = Callable[[dict[str, np.ndarray]], Mapping[str, np.ndarray]]
-# Causes in one tensor's explanation: without the network, and beside those of its input.
-_MOST, _MOST_BESIDE = 3, 2
+_MOST_CAUSES_BESIDE = 2  # those of the input
 _STAGES_WHEN_NEAR = 1
 
 
@@ -43,20 +36,20 @@ class Runs:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a hypothesis explains: dumps, by file, exactly or as half precision would let it."""
+    """What a hypothesis explains: dumps exactly, or as half precision would let it."""
 
     hypothesis: Hypothesis
-    exact: dict[str, list[Fit]]
-    loose: dict[str, Fit]
+    exact: dict[Examined, list[Fit]]
+    loose: dict[Examined, Fit]
 
     @property
     def rank(self) -> tuple[int, int]:
-        beside = sum(found[0].cost - len(self.hypothesis.causes) for found in self.exact.values())
+        beside = sum(fitting[0].cost - len(self.hypothesis.causes) for fitting in self.exact.values())
         return -len(self.exact), len(self.hypothesis.causes) + beside
 
     @property
     def worst(self) -> float:
-        return max(found[0].error for found in self.exact.values())
+        return max(fitting[0].error for fitting in self.exact.values())
 
     @property
     def nearness(self) -> tuple[int, int, int]:
@@ -66,146 +59,96 @@ class Outcome:
         return -len(errors), magnitude, len(self.hypothesis.causes)
 
 
-@dataclass
 class CaseSearch:
     """The dumps of one case and what explains them.
 
     Attributes:
-        reports: file to figures against the golden tensor, in the better of NCHW and NHWC.
-        found: file to explanations that fit equally well; without causes when the dump is right.
-        open: files of computed tensors that only a wrong input can explain.
+        case: its name.
+        examined: the dumps.
+        outcomes: what hypotheses explain; that nothing is wrong with the images is the first.
+        base: the golden images with those that were dumped in their place.
+        base_causes: why these are off, image by image.
     """
 
-    case: str
-    dumps: Sequence[Dump]
-    reference: Reference
-    preprocess: Preprocess
-    tolerances: Mapping[str, Tolerance]
-    faults: tuple[list[ValueFault], list[ValueFault]]
-    reports: dict[str, OutputReport] = field(default_factory=dict)
-    found: dict[str, list[Fit]] = field(default_factory=dict)
-    open: list[Dump] = field(default_factory=list)
-    outcomes: list[Outcome] = field(default_factory=lambda: [Outcome(Hypothesis((), {}), {}, {})])
+    def __init__(self, case: str, dumps: Sequence[Dump], reference: Reference) -> None:
+        self.case, self.reference = case, reference
+        self.examined = [examine(dump, case, reference) for dump in dumps]
+        loose = {examined: examined.loose for examined in self.examined if examined.loose}
+        self.outcomes = [Outcome(Hypothesis(), {}, loose)]
+        self.base = dict(reference.feeds[case])
+        self.base_causes: dict[str, tuple[Cause, ...]] = {}
+        for examined in self.examined:
+            values, image = examined.dump.values, examined.meaning
+            if examined.is_image and not examined.report and values.size and np.isfinite(values).all():
+                best = examined.fits[0] if examined.fits else None
+                values = values[best.layout.order] if best else values
+                self.base[image] = values.reshape(examined.right.shape)
+                self.base_causes[image] = best.causes if best else (INPUT_DUMPED.filled(image=image),)
 
-    def __post_init__(self):
-        for dump in self.dumps:
-            self._look_at(dump)
-        self.base, self.base_causes = self._base()
+    @property
+    def open(self) -> list[Examined]:
+        """Dumps that only a wrong input can explain."""
+        return [examined for examined in self.examined if examined.open]
 
-    def _look_at(self, dump):
-        right = self.reference.array(self.case, *dump.key)
-        self.reports[dump.file] = report = figures(dump, right, self.tolerances)
-        if dump.problem:
-            return
-        if cause := degenerate(dump.values, right):
-            self.found[dump.file] = [Fit((cause,), right_layouts(right.shape)[0], 0.0, 0.0)]
-            return
-        # an image's mistakes include the order in which it was fed
-        orders = right_layouts if dump.tensor.meaning in self.reference.images else layouts
-        found = fits(dump.values, self._contents(dump, right), self._faults(dump), _MOST, orders=orders)
-        if report:
-            exact = [fit for fit in found if not fit.causes][:1] or [as_it_is(dump, right, report)]
-        else:
-            exact = simplest([fit for fit in found if fit.causes], bound(plain_error(dump.values, right)))
-        if exact:
-            self.found[dump.file] = exact
-            return
-        if loose := far_better(found):
-            self.outcomes[0].loose[dump.file] = loose
-        if dump.tensor.role != "intermediate" and dump.tensor.meaning not in self.reference.images:
-            self.open.append(dump)
-
-    def _faults(self, dump):
-        if dump.tensor.role != "output" or dump.tensor.meaning not in self.reference.final:
-            return []
-        return [*self.faults[0], *self.faults[1]]
-
-    def _contents(self, dump, right):
-        meaning, others = dump.tensor.meaning, [case for case in self.reference.cases if case != self.case]
-        titles = self.reference.titles
-        contents = [Content(right)]
-        if meaning in self.reference.images:
-            for mistake in chain(*mistakes(self.preprocess)):
-                contents.append(Content(mistake.change(right.astype(np.float64)), mistake.causes((meaning,))))
-            contents += [
-                Content(self.reference.feeds[case][meaning], (stale_input(meaning, titles[case]),)) for case in others
-            ]
-            return contents
-        if dump.tensor.role == "output":
-            contents += exchanged_contents(meaning, self.reference.answers[self.case])
-        return contents + [
-            Content(self.reference.array(case, *dump.key), (causes.stale(titles[case]),)) for case in others
-        ]
-
-    def _base(self):
-        """The golden images with those that were dumped in their place, and why these are off."""
-        base, why = dict(self.reference.feeds[self.case]), {}
-        for dump in self.dumps:
-            image = dump.tensor.meaning
-            if image not in base or dump.problem or self.reports[dump.file] or not np.isfinite(dump.values).all():
-                continue
-            known = self.found.get(dump.file)
-            layout = known[0].layout if known else right_layouts(base[image].shape)[0]
-            base[image] = np.ascontiguousarray(dump.values[layout.order].reshape(base[image].shape))
-            why[image] = known[0].causes if known else (causes.follows([image]),)
-        return base, why
+    @property
+    def best(self) -> Outcome | None:
+        return min(
+            (outcome for outcome in self.outcomes if outcome.exact), key=lambda outcome: outcome.rank, default=None
+        )
 
     @property
     def score(self) -> tuple[int, int]:
         """Smaller is better: how likely it is that the dumps are of this case."""
-        return -len(self.found), sum(found[0].cost for found in self.found.values())
+        costs = [examined.fits[0].cost for examined in self.examined if examined.fits]
+        return -len(costs), sum(costs)
 
     @property
-    def stands(self) -> tuple[int, int]:
+    def score_with_runs(self) -> tuple[int, int]:
         """As :attr:`score`, with what running the network explained."""
-        best = self._best()
-        return (self.score[0] + best.rank[0], self.score[1] + best.rank[1]) if best else self.score
+        number, cost = self.best.rank if self.best else (0, 0)
+        return self.score[0] + number, self.score[1] + cost
 
     @property
     def done(self) -> bool:
-        best = self._best()
-        return all(best is not None and dump.file in best.exact for dump in self.open)
-
-    def _right_images(self):
-        """Images that were dumped, and those whose preprocessing an explained output shows to be right.
-
-        An image dumped channels-last may have been fed like that too, which only the outputs tell.
-        """
-        sure = set()
-        for dump in self.dumps:
-            meaning = dump.tensor.meaning
-            if meaning in self.reference.images and not dump.problem:
-                known = self.found.get(dump.file)
-                sure |= {meaning} if not known or known[0].layout.name == "NCHW" else set()
-            elif dump.tensor.role == "output" and (found := self.found.get(dump.file)):
-                telling = not any(cause.cause in ("constant_output", "not_finite") for cause in found[0].causes)
-                sure |= self.reference.depends[meaning] if telling else set()
-        return sure
+        explained = self.best.exact if self.best else {}
+        return all(examined in explained for examined in self.open)
 
     def stages(self, first: Sequence[Hypothesis]) -> list[list[Hypothesis]]:
         """What is to be tried, ``first`` before everything else."""
         if not self.open:
             return []
-        seen = frozenset().union(*(self.reference.depends[dump.tensor.meaning] for dump in self.open))
+        reference = self.reference
+        seen = frozenset().union(*(examined.images for examined in self.open))
         sure = self._right_images()
-        dumped = {dump.tensor.meaning for dump in self.dumps if dump.tensor.meaning in self.reference.images}
-        finals = {dump.tensor.meaning for dump in self.dumps if dump.file in self.found} & self.reference.final
-        free = [image for image in self.reference.images if image in seen - sure]
-        replaceable = [] if finals else [image for image in self.reference.images if image in seen - dumped]
-        others = {
-            self.reference.titles[case]: self.reference.feeds[case]
-            for case in self.reference.cases
-            if case != self.case
-        }
-        own = [[Hypothesis((), {})]] if self.base_causes else []
-        near = all(dump.file in self.outcomes[0].loose for dump in self.open)
-        usable = [hypothesis for hypothesis in first if hypothesis.changes.keys() <= {*free, *replaceable}]
+        dumped = {examined.meaning for examined in self.examined if examined.is_image}
+        explained = {examined.meaning for examined in self.examined if examined.fits}
+        free = [image for image in reference.images if image in seen - sure]
+        replaceable = [image for image in reference.images if image in seen - dumped]
+        if explained & reference.final:
+            replaceable = []
+        stale = {image: reference.stale_images(self.case, image) for image in replaceable}
         # where half precision would do for everything, only what a single mistake explains far better is worth a run
+        near = all(examined.loose for examined in self.open)
         return [
-            *own,
-            usable,
-            *stages(self.preprocess, free, replaceable, others)[: _STAGES_WHEN_NEAR if near else None],
+            *([[Hypothesis()]] if self.base_causes else []),
+            [hypothesis for hypothesis in first if hypothesis.images <= {*free, *replaceable}],
+            *stages(reference.image_mistakes, free, stale)[: _STAGES_WHEN_NEAR if near else None],
         ]
+
+    def _right_images(self) -> set[str]:
+        """Images that were dumped, and those whose preprocessing an explained output shows to be right.
+
+        An image dumped channels-last may have been fed like that too, which only the outputs tell.
+        """
+        sure: set[str] = set()
+        for examined in self.examined:
+            best = examined.fits[0] if examined.fits else None
+            if examined.is_image:
+                if not examined.dump.problem and (best is None or best.layout.name == "NCHW"):
+                    sure.add(examined.meaning)
+            elif examined.dump.tensor.role == "output" and best and not best.says_nothing:
+                sure |= examined.images
+        return sure
 
     def advance(self, stage: Sequence[Hypothesis], runs: Runs) -> None:
         """Try all hypotheses of a stage, as long as there are runs left.
@@ -214,76 +157,58 @@ class CaseSearch:
         """
         before = len(self.outcomes)
         self._try(stage, runs)
-        partial = [one.hypothesis for one in self.outcomes[before:] if one.exact and len(one.exact) < len(self.open)]
+        partial = [tried.hypothesis for tried in self.outcomes[before:] if 0 < len(tried.exact) < len(self.open)]
         if not self.done:
             self._try([apart for hypothesis in partial for apart in hypothesis.apart()], runs)
 
-    def _try(self, hypotheses, runs):
+    def _try(self, hypotheses: Sequence[Hypothesis], runs: Runs) -> None:
         for hypothesis in hypotheses:
-            changed = frozenset(hypothesis.changes) | self.base_causes.keys()
-            concerned = [dump for dump in self.open if self.reference.depends[dump.tensor.meaning] & changed]
+            changed = hypothesis.images | self.base_causes.keys()
+            concerned = [examined for examined in self.open if examined.images & changed]
             answer = runs(hypothesis.feed(self.base)) if concerned else None
             if answer is None:
                 continue
-            exact, loose = {}, {}
-            for dump in concerned:
-                found = self._fits_beside(dump, hypothesis, answer)
-                if best := simplest(found, bound(plain_error(dump.values, self._right(dump)))):
-                    exact[dump.file] = best
-                elif near := far_better(found, plain_error(dump.values, self._right(dump))):
-                    loose[dump.file] = near
-            if exact or loose:
-                self.outcomes.append(Outcome(hypothesis, exact, loose))
+            outcome = Outcome(hypothesis, {}, {})
+            for examined in concerned:
+                near = self._fits_beside(examined, hypothesis, answer)
+                if exact := simplest(near, examined.plain):
+                    outcome.exact[examined] = exact
+                elif loose := far_better(near, examined.plain):
+                    outcome.loose[examined] = loose
+            if outcome.exact or outcome.loose:
+                self.outcomes.append(outcome)
 
-    def _right(self, dump):
-        return self.reference.array(self.case, *dump.key)
-
-    def _fits_beside(self, dump, hypothesis, answer):
-        meaning = dump.tensor.meaning
+    def _fits_beside(self, examined: Examined, hypothesis: Hypothesis, answer: Mapping[str, np.ndarray]) -> list[Fit]:
+        meaning = examined.meaning
         if meaning not in answer:
             return []
-        because = [
-            cause
-            for image, why in self.base_causes.items()
-            if image in self.reference.depends[meaning]
-            for cause in why
-        ]
-        contents = [Content(answer[meaning])]
-        faults = []
-        if dump.tensor.role == "output":
-            contents += exchanged_contents(meaning, answer)
-            faults = self.faults[0] if meaning in self.reference.final else []
-        return fits(dump.values, contents, faults, _MOST_BESIDE, (*because, *hypothesis.causes))
-
-    def _best(self) -> Outcome | None:
-        return min((outcome for outcome in self.outcomes if outcome.exact), key=lambda one: one.rank, default=None)
+        images = [image for image in self.base_causes if image in examined.images]
+        because = [cause for image in images for cause in self.base_causes[image]]
+        output = examined.dump.tensor.role == "output"
+        contents = [Content(answer[meaning]), *(exchanged_contents(meaning, answer) if output else ())]
+        mistakes = self.reference.value_mistakes[0] if output and meaning in self.reference.final else []
+        extra = (*because, *hypothesis.causes)
+        return fits(examined.dump.values, contents, mistakes, _MOST_CAUSES_BESIDE, extra)
 
     def images_off(self, graph: str) -> list[str]:
         """Images that are known to be off and that a graph's tensors are computed from."""
-        best = self._best()
-        off = {*self.base_causes, *(best.hypothesis.changes if best else ())}
-        taken = [
-            entry.meaning for entry in self.reference.entries.values() if (entry.graph, entry.role) == (graph, "input")
-        ]
-        seen = frozenset().union(*(self.reference.depends[meaning] for meaning in taken))
+        off = self.base_causes.keys() | (self.best.hypothesis.images if self.best else frozenset())
+        seen = self.reference.images_of_graph(graph, self.reference.depends)
         return [image for image in self.reference.images if image in off & seen]
-
-    def working_hypothesis(self) -> Hypothesis | None:
-        """What explained this case, to be tried on the next."""
-        return best.hypothesis if (best := self._best()) else None
 
     def conclude(self) -> None:
         """Take over the best outcome: exact where there is one, else as near as half precision comes."""
-        best = self._best()
-        equal = [one for one in self.outcomes if best and one.exact and one.rank == best.rank]
-        for outcome in equal:
-            if outcome.worst > max(FAR_BETTER * best.worst, ARITHMETIC):
-                continue
-            for file, fits_of_file in outcome.exact.items():
-                known = self.found.setdefault(file, [])
-                known += [fit for fit in fits_of_file if fit.causes not in [other.causes for other in known]]
-        near = sorted(self.outcomes, key=lambda one: (one is not best, *one.nearness))
-        for file in {file: None for one in near for file in one.loose if file not in self.found}:
-            fit = next(one.loose[file] for one in near if file in one.loose)
-            half = causes.half_precision(fit.error, fit.cosine)
-            self.found[file] = [Fit((*fit.causes, half), fit.layout, fit.error, fit.cosine)]
+        best = self.best
+        if best:
+            for outcome in self.outcomes:
+                if not outcome.exact or outcome.rank != best.rank:
+                    continue
+                if outcome.worst <= max(FAR_BETTER * best.worst, ARITHMETIC):
+                    for examined, exact in outcome.exact.items():
+                        causes = [fit.causes for fit in examined.fits]
+                        examined.fits += [fit for fit in exact if fit.causes not in causes]
+        for outcome in sorted(self.outcomes, key=lambda outcome: (outcome is not best, *outcome.nearness)):
+            for examined, fit in outcome.loose.items():
+                if not examined.fits:
+                    half = HALF_PRECISION.filled(error=fit.error, cosine=fit.cosine)
+                    examined.fits = [Fit((*fit.causes, half), fit.layout, fit.error, fit.cosine)]

@@ -28,7 +28,7 @@ class DangerousMask:
     mask: int
     blob: str
 
-    def __str__(self):
+    def __str__(self) -> str:
         return (
             f"{MASK}={self.mask} on layer {self.layer} of {self.graph}: its input blob {self.blob} arrives in half and "
             "ncnn does not cast it back, which corrupts memory; write 31=1"
@@ -46,16 +46,17 @@ def computes_in_float(layer: Layer) -> bool:
 def dangerous_masks(graph: NcnnGraph, name: str) -> tuple[DangerousMask, ...]:
     """Layers without half storage whose input is in half: all but those right behind the inputs, each other or a
     Dropout, which ncnn always computes in float32."""
-    gives_float, found = set(), []
+    gives_float: set[str] = set()
+    dangers = []
     for layer in graph.layers:
         mask = layer.param(MASK)
         stored = not mask & NO_HALF_STORAGE
         halves = [blob for blob in layer.inputs if blob not in gives_float]
         if not stored and halves:
-            found.append(DangerousMask(name, layer.name, mask, halves[0]))
+            dangers.append(DangerousMask(name, layer.name, mask, halves[0]))
         if not stored or layer.type in GIVES_FLOAT:
             gives_float.update(layer.outputs)
-    return tuple(found)
+    return tuple(dangers)
 
 
 def protected(graph: NcnnGraph, layers: Iterable[str]) -> NcnnGraph:
@@ -69,11 +70,11 @@ def protected(graph: NcnnGraph, layers: Iterable[str]) -> NcnnGraph:
         ConversionError: for a name that no layer has, or more than one.
     """
     for name in layers:
-        found = [layer for layer in graph.layers if layer.name == name]
-        if len(found) != 1:
-            raise ConversionError(f"{len(found)} layers are called {name!r}, expected one to protect")
-        if not computes_in_float(found[0]):
-            graph = graph.with_param(name, MASK, found[0].param(MASK) | NO_HALF_ARITHMETIC)
+        called = [layer for layer in graph.layers if layer.name == name]
+        if len(called) != 1:
+            raise ConversionError(f"{len(called)} layers are called {name!r}, expected one to protect")
+        if not computes_in_float(called[0]):
+            graph = graph.with_param(name, MASK, called[0].param(MASK) | NO_HALF_ARITHMETIC)
     return graph
 
 

@@ -4,10 +4,12 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from converter.checks.half.limits import BOUNDS, LARGEST, NEAR, RUN
 from converter.checks.half.masks import DangerousMask
-from converter.checks.half.section import half_section
+from converter.checks.half.section import BOUNDS, LARGEST, RUN, half_section
 from converter.report.blocks import Section
+from converter.report.text import count
+
+NEAR = 4.0  # times headroom
 
 
 @dataclass(frozen=True)
@@ -38,21 +40,21 @@ class LayerReport:
     problem: str | None
 
     @property
-    def headroom(self) -> float | None:
-        """How many times larger everything could be; None where nothing is."""
+    def headroom(self) -> float:
+        """How many times larger everything could be; infinite where all is zero."""
         reached = max(self.largest, 0.0 if self.masked or self.sum_bound is None else self.sum_bound)
-        return LARGEST / reached if reached else None
+        return LARGEST / reached if reached else math.inf
 
     @property
     def verdict(self) -> str:
         """leaves (the blob), protect (a sum inside), near (the edge), unknown (its sums) or ok."""
         if not self.largest <= LARGEST:
             return "leaves"
-        if self.headroom is not None and self.headroom < 1:
+        if self.headroom < 1:
             return "protect"
         if self.problem is not None:
             return "unknown"
-        return "near" if self.headroom is not None and self.headroom < NEAR else "ok"
+        return "near" if self.headroom < NEAR else "ok"
 
     def as_dict(self) -> dict[str, Any]:
         figures = {**asdict(self), "headroom": self.headroom, "verdict": self.verdict}
@@ -76,7 +78,7 @@ class HalfReport:
     layers: tuple[LayerReport, ...]
     masks: tuple[DangerousMask, ...] = ()
 
-    def __bool__(self):
+    def __bool__(self) -> bool:
         return bool(self.layers) and not (self.masks or self.leaving or self.protect)
 
     @property
@@ -87,11 +89,11 @@ class HalfReport:
     @property
     def protect(self) -> dict[str, tuple[str, ...]]:
         """Graph name to the layers that ``31=1`` saves, for graphs that have some."""
-        found: dict[str, tuple[str, ...]] = {}
+        graphs: dict[str, tuple[str, ...]] = {}
         for layer in self.layers:
             if layer.verdict == "protect":
-                found[layer.graph] = (*found.get(layer.graph, ()), layer.layer)
-        return found
+                graphs[layer.graph] = (*graphs.get(layer.graph, ()), layer.layer)
+        return graphs
 
     @property
     def not_analysed(self) -> tuple[LayerReport, ...]:
@@ -110,10 +112,9 @@ class HalfReport:
             return str(self.masks[0])
         if self.protect:
             graph, names = next(iter(self.protect.items()))
-            count = sum(map(len, self.protect.values()))
+            layers = count(sum(map(len, self.protect.values())), "layer")
             return (
-                f"sums in half can pass 65504 inside {count} {'layer' if count == 1 else 'layers'}, "
-                f"first {names[0]} of {graph}: export with --protect-fp16"
+                f"sums in half can pass 65504 inside {layers}, first {names[0]} of {graph}: export with --protect-fp16"
             )
         return "" if self else "no layer was looked at"
 

@@ -4,7 +4,6 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from converter.checks.half.limits import BOUNDS, LARGEST, RUN
 from converter.report.blocks import (
     BAD,
     LEFT,
@@ -27,6 +26,12 @@ from converter.report.text import count, error, interval, listed, percent, plain
 if TYPE_CHECKING:
     from converter.checks.half.report import HalfReport, LayerReport
 
+LARGEST = 65504.0  # in half precision
+RUN = "ranges of the blobs: ncnn in float32 on this machine"
+BOUNDS = (
+    "sums: upper bounds for these inputs, whatever the order of adding; no half kernel was run, "
+    "--runtime ncnn-arm64 runs them"
+)
 TITLE = "Half precision on ARM"
 NEAREST = 5
 PASSED_ON = ("Split", "Noop")
@@ -59,8 +64,8 @@ def half_section(report: "HalfReport") -> Section:
 def _summary(report: "HalfReport") -> str:
     if not report:
         return f"{report.failure()}."
-    headroom = [layer.headroom for layer in report.layers if layer.headroom is not None]
-    least = f", the least headroom is {times(min(headroom))}" if headroom else ""
+    headroom = min(layer.headroom for layer in report.layers)
+    least = f", the least headroom is {times(headroom)}" if math.isfinite(headroom) else ""
     unknown = len(report.not_analysed)
     rest = f"; {count(unknown, 'layer')} could not be analysed" if unknown else ""
     return f"Nothing leaves ±65504 on these inputs{least}{rest}."
@@ -71,8 +76,8 @@ def _nearest(layers: Sequence["LayerReport"]) -> Iterator["LayerReport"]:
     wrong = [layer for layer in own if layer.verdict in ("leaves", "protect")]
     wrong = [*wrong, *(layer for layer in own if layer.verdict == "unknown")][:NEAREST]
     yield from wrong
-    rest = [layer for layer in own if layer.headroom and layer.verdict in ("ok", "near")]
-    yield from sorted(rest, key=lambda layer: layer.headroom or 0.0)[: NEAREST - len(wrong)]
+    rest = [layer for layer in own if layer.verdict in ("ok", "near") and math.isfinite(layer.headroom)]
+    yield from sorted(rest, key=lambda layer: layer.headroom)[: NEAREST - len(wrong)]
 
 
 def _verdict(layer: "LayerReport") -> tuple[str, str]:
@@ -80,25 +85,21 @@ def _verdict(layer: "LayerReport") -> tuple[str, str]:
     return f"{words}, masked" if layer.masked else words, state
 
 
-def _largest(layer: "LayerReport") -> str:
-    return plain(layer.largest) if math.isfinite(layer.largest) else "∞"
+def _figures(layer: "LayerReport") -> tuple[str, ...]:
+    """Largest, sum bound, headroom, below normal."""
+    bound = "" if layer.sum_bound is None else _magnitude(layer.sum_bound)
+    headroom = times(layer.headroom) if math.isfinite(layer.headroom) else ""
+    below = layer.subnormal + layer.zero
+    return _magnitude(layer.largest), bound, headroom, percent(below) if below else ""
 
 
-def _bound(layer: "LayerReport") -> str:
-    if layer.sum_bound is None:
-        return ""
-    return plain(layer.sum_bound) if math.isfinite(layer.sum_bound) else "∞"
-
-
-def _below(layer: "LayerReport") -> str:
-    return percent(layer.subnormal + layer.zero) if layer.subnormal + layer.zero else ""
+def _magnitude(value: float) -> str:
+    return plain(value) if math.isfinite(value) else "∞"
 
 
 def _short(layer: "LayerReport") -> Row:
     words, state = _verdict(layer)
-    headroom = "" if layer.headroom is None else times(layer.headroom)
-    name = f"{layer.graph} {layer.layer}"
-    return Row((words, name, layer.type, _largest(layer), _bound(layer), headroom, _below(layer)), state)
+    return Row((words, f"{layer.graph} {layer.layer}", layer.type, *_figures(layer)), state)
 
 
 def _ranges(layers: Sequence["LayerReport"]) -> Table:
@@ -107,9 +108,8 @@ def _ranges(layers: Sequence["LayerReport"]) -> Table:
     for number, layer in enumerate(layers, 1):
         words, state = _verdict(layer)
         words = f"{words}: {layer.problem}" if layer.problem else words
-        headroom = "" if layer.headroom is None else times(layer.headroom)
-        figures = (interval(layer.low, layer.high), _largest(layer), _bound(layer), headroom, _below(layer))
-        rows.append(Row((words, str(number), layer.layer, layer.type, *figures), state))
+        place = words, str(number), layer.layer, layer.type
+        rows.append(Row((*place, interval(layer.low, layer.high), *_figures(layer)), state))
     about = "Below normal: share of the values that become subnormal or zero."
     return Table(columns(*titles), tuple(rows), about, long=True)
 

@@ -20,7 +20,7 @@ class Winograd:
 
     @property
     def step(self) -> int:
-        return self.output.shape[0]
+        return len(self.output)
 
     def tiles(self, values: Tensor) -> Tensor:
         """(C, H, W), padded for the convolution, to overlapping tiles (C, T, m + 2, m + 2)."""
@@ -30,63 +30,59 @@ class Winograd:
         return values.unfold(1, size, step).unfold(2, size, step).flatten(1, 2)
 
 
-def _mirrored(*rows):
+def _mirrored(*rows: list[float]) -> list[list[float]]:
     """Each row, and after it the same with every other number's sign changed."""
     return [half for row in rows for half in (row, [value * (-1) ** (place % 2) for place, value in enumerate(row)])]
 
 
-def _winograds() -> dict[int, Winograd]:
-    """The matrices that ncnn's half kernels use, by m."""
-    r = 2**0.5
-    tables = {
-        2: (
-            [[1, 0, 0], *_mirrored([1 / 2, 1 / 2, 1 / 2]), [0, 0, 1]],
-            [[1, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, -1, 0, 1]],
-            [[1, 1, 1, 0], [0, 1, -1, 1]],
-        ),
-        4: (
-            [[1, 0, 0], *_mirrored([-2 / 3, -r / 3, -1 / 3], [1 / 6, r / 6, 1 / 3]), [0, 0, 1]],
-            [
-                [1, 0, -2.5, 0, 1, 0],
-                *_mirrored([0, -r, -2, r / 2, 1, 0], [0, -r / 2, -0.5, r, 1, 0]),
-                [0, 1, 0, -2.5, 0, 1],
-            ],
-            [
-                [1, 1, 1, 1, 1, 0],
-                [0, r / 2, -r / 2, r, -r, 0],
-                [0, 0.5, 0.5, 2, 2, 0],
-                [0, r / 4, -r / 4, r * 2, -r * 2, 1],
-            ],
-        ),
-        6: (
-            [
-                [1, 0, 0],
-                *_mirrored([-2 / 9, -2 / 9, -2 / 9], [1 / 90, 1 / 45, 2 / 45], [1 / 45, 1 / 90, 1 / 180]),
-                [0, 0, 1],
-            ],
-            [
-                [1, 0, -5.25, 0, 5.25, 0, -1, 0],
-                *_mirrored([0, 1, 1, -4.25, -4.25, 1, 1, 0], [0, 0.5, 0.25, -2.5, -1.25, 2, 1, 0]),
-                *_mirrored([0, 2, 4, -2.5, -5, 0.5, 1, 0]),
-                [0, -1, 0, 5.25, 0, -5.25, 0, 1],
-            ],
-            [
-                [1, 1, 1, 1, 1, 32, 32, 0],
-                [0, 1, -1, 2, -2, 16, -16, 0],
-                [0, 1, 1, 4, 4, 8, 8, 0],
-                [0, 1, -1, 8, -8, 4, -4, 0],
-                [0, 1, 1, 16, 16, 2, 2, 0],
-                [0, 1, -1, 32, -32, 1, -1, 1],
-            ],
-        ),
-    }
-    return {step: Winograd(*(torch.tensor(rows).float() for rows in table)) for step, table in tables.items()}
+_R = 2**0.5
+_MATRICES: dict[int, tuple[list[list[float]], ...]] = {
+    2: (
+        [[1, 0, 0], *_mirrored([1 / 2, 1 / 2, 1 / 2]), [0, 0, 1]],
+        [[1, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, -1, 0, 1]],
+        [[1, 1, 1, 0], [0, 1, -1, 1]],
+    ),
+    4: (
+        [[1, 0, 0], *_mirrored([-2 / 3, -_R / 3, -1 / 3], [1 / 6, _R / 6, 1 / 3]), [0, 0, 1]],
+        [
+            [1, 0, -2.5, 0, 1, 0],
+            *_mirrored([0, -_R, -2, _R / 2, 1, 0], [0, -_R / 2, -0.5, _R, 1, 0]),
+            [0, 1, 0, -2.5, 0, 1],
+        ],
+        [
+            [1, 1, 1, 1, 1, 0],
+            [0, _R / 2, -_R / 2, _R, -_R, 0],
+            [0, 0.5, 0.5, 2, 2, 0],
+            [0, _R / 4, -_R / 4, _R * 2, -_R * 2, 1],
+        ],
+    ),
+    6: (
+        [
+            [1, 0, 0],
+            *_mirrored([-2 / 9, -2 / 9, -2 / 9], [1 / 90, 1 / 45, 2 / 45], [1 / 45, 1 / 90, 1 / 180]),
+            [0, 0, 1],
+        ],
+        [
+            [1, 0, -5.25, 0, 5.25, 0, -1, 0],
+            *_mirrored([0, 1, 1, -4.25, -4.25, 1, 1, 0], [0, 0.5, 0.25, -2.5, -1.25, 2, 1, 0]),
+            *_mirrored([0, 2, 4, -2.5, -5, 0.5, 1, 0]),
+            [0, -1, 0, 5.25, 0, -5.25, 0, 1],
+        ],
+        [
+            [1, 1, 1, 1, 1, 32, 32, 0],
+            [0, 1, -1, 2, -2, 16, -16, 0],
+            [0, 1, 1, 4, 4, 8, 8, 0],
+            [0, 1, -1, 8, -8, 4, -4, 0],
+            [0, 1, 1, 16, 16, 2, 2, 0],
+            [0, 1, -1, 32, -32, 1, -1, 1],
+        ],
+    ),
+}
+# The matrices that ncnn's half kernels use, by m.
+WINOGRADS = {m: Winograd(*(torch.tensor(rows).float() for rows in matrices)) for m, matrices in _MATRICES.items()}
 
 
-WINOGRADS = _winograds()
-
-
-def winograd_for(weight: Tensor, stride: tuple, dilation: tuple) -> Winograd | None:
+def winograd_for(weight: Tensor, stride: tuple[int, int], dilation: tuple[int, int]) -> Winograd | None:
     """The transform that ncnn's half arithmetic takes for a convolution (M, C, R, S), or None."""
     outputs, inputs, *kernel = weight.shape
     if kernel != [3, 3] or (*stride, *dilation) != (1, 1, 1, 1) or max(inputs, outputs) < 16:

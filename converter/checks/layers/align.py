@@ -1,36 +1,22 @@
 """Which converted primitive is which of the network's: one order for both sides, then the best alignment."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 import numpy as np
 
 from converter.checks.layers.graphs import ConvertedGraph, Recording
-from converter.checks.layers.kinds import LINEAR, Primitive, likeness, skip_cost
+from converter.checks.layers.kinds import LINEAR, likeness, skip_cost
 
 SAME_VALUE = 5.0
 
-
-@dataclass(frozen=True)
-class Alignment:
-    """Counterparts of converted layers.
-
-    Attributes:
-        pairs: layer index to (which of its primitives, operation index), in the primitives' order.
-        taken: operations that have a counterpart.
-    """
-
-    pairs: dict[int, tuple[tuple[int, int], ...]]
-    taken: frozenset[int]
+# Layer index to (which of its primitives, operation index), in the primitives' order.
+Pairs = dict[int, list[tuple[int, int]]]
 
 
 def align(
-    recording: Recording,
-    converted: ConvertedGraph,
-    outputs: Iterable[str],
-    same: Callable[[int, int], bool],
-) -> Alignment:
-    """Align both sides.
+    recording: Recording, converted: ConvertedGraph, outputs: Iterable[str], same: Callable[[int, int], bool]
+) -> Pairs:
+    """The counterparts of converted layers.
 
     Args:
         recording: the network's side.
@@ -39,27 +25,26 @@ def align(
         same: (layer index, operation index) -> whether the layer gives that operation's numbers. It is
             evidence, not proof: a damaged layer gives other numbers and still has a counterpart.
     """
-    order = recording.order()
-    tokens = [
-        (layer, position) for layer in converted.order(outputs) for position in range(len(_steps(converted, layer)))
+    operations = recording.order()
+    steps = [
+        (layer, position)
+        for layer in converted.order(outputs)
+        for position in range(len(converted.layers[layer].primitives))
     ]
-    left = [recording.operations[index].primitive for index in order]
-    right = [_steps(converted, layer)[position] for layer, position in tokens]
-    worth = np.array([[likeness(one, other) for other in right] for one in left]).reshape(len(left), len(right))
-    tails = {index: folded_tail(recording, index) for index in order}
-    for column, (layer, position) in enumerate(tokens):
-        if position == len(_steps(converted, layer)) - 1:
-            for row, index in enumerate(order):
-                if worth[row, column] and any(same(layer, one) for one in (index, *tails[index])):
-                    worth[row, column] += SAME_VALUE
-    pairs: dict[int, list[tuple[int, int]]] = {}
-    for row, column in best_pairs(worth, [skip_cost(one) for one in left], [skip_cost(one) for one in right]):
-        layer, position = tokens[column]
-        pairs.setdefault(layer, []).append((position, order[row]))
-    return Alignment(
-        {layer: tuple(found) for layer, found in pairs.items()},
-        frozenset(index for found in pairs.values() for _, index in found),
-    )
+    left = [recording.operations[operation].primitive for operation in operations]
+    right = [converted.layers[layer].primitives[position] for layer, position in steps]
+    worth = np.array([[likeness(own, other) for other in right] for own in left]).reshape(len(left), len(right))
+    for row, operation in enumerate(operations):
+        results = (operation, *folded_tail(recording, operation))
+        for column, (layer, position) in enumerate(steps):
+            last = position == len(converted.layers[layer].primitives) - 1
+            if last and worth[row, column] and any(same(layer, result) for result in results):
+                worth[row, column] += SAME_VALUE
+    pairs: Pairs = {}
+    for row, column in best_pairs(worth, list(map(skip_cost, left)), list(map(skip_cost, right))):
+        layer, position = steps[column]
+        pairs.setdefault(layer, []).append((position, operations[row]))
+    return pairs
 
 
 def folded_tail(recording: Recording, index: int) -> tuple[int, ...]:
@@ -81,30 +66,24 @@ def best_pairs(worth: np.ndarray, left: list[float], right: list[float]) -> list
         left, right: what it costs to leave an element out.
     """
     rows, columns = worth.shape
-    best = [[0.0] * (columns + 1) for _ in range(rows + 1)]
-    gains = worth.tolist()
-    for column in range(columns):
-        best[0][column + 1] = best[0][column] - right[column]
-    for row in range(rows):
-        above, here = best[row], best[row + 1]
-        here[0] = above[0] - left[row]
-        for column in range(columns):
-            value = max(above[column + 1] - left[row], here[column] - right[column])
-            gain = gains[row][column]
-            here[column + 1] = max(value, above[column] + gain) if gain > 0 else value
+    gains = np.where(worth > 0, worth, -np.inf)
+    best = np.zeros((rows + 1, columns + 1))
+    best[0, 1:], best[1:, 0] = -np.cumsum(right), -np.cumsum(left)
+    for row, column in np.ndindex(rows, columns):
+        best[row + 1, column + 1] = max(
+            best[row, column + 1] - left[row],
+            best[row + 1, column] - right[column],
+            best[row, column] + gains[row, column],
+        )
     pairs = []
     row, column = rows, columns
     while row and column:
         # of equals the first is taken: what comes behind it twice is the extra one
-        if best[row][column] == best[row][column - 1] - right[column - 1]:
+        if best[row, column] == best[row, column - 1] - right[column - 1]:
             column -= 1
-        elif best[row][column] == best[row - 1][column] - left[row - 1]:
+        elif best[row, column] == best[row - 1, column] - left[row - 1]:
             row -= 1
         else:
             row, column = row - 1, column - 1
             pairs.append((row, column))
     return pairs[::-1]
-
-
-def _steps(converted: ConvertedGraph, layer: int) -> tuple[Primitive, ...]:
-    return converted.layers[layer].primitives

@@ -7,224 +7,206 @@ layer before it gives what the network has there, which is still not what the ne
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache
 from itertools import permutations
 
 import numpy as np
 
-from converter.checks.layers.align import Alignment, folded_tail
+from converter.checks.layers.align import Pairs, folded_tail
 from converter.checks.layers.figures import Figures, channel_error, figures, same_numbers, squeezed
-from converter.checks.layers.graphs import ConvertedGraph, ConvertedLayer, Recording
+from converter.checks.layers.graphs import ConvertedGraph, ConvertedLayer, Operation, Recording
 from converter.checks.layers.kinds import COMMUTATIVE, MATMUL
 from converter.spec.network import Tolerance
 
-GOOD, EARLY, BAD, UNKNOWN = "good", "early", "bad", "unknown"
+GOOD, EARLY, BAD = "good", "early", "bad"
 _MOST_OPERANDS = 4
 
 
 @dataclass(frozen=True)
 class Expected:
-    """A layer's state.
+    """What a layer should give.
 
     Attributes:
-        state: GOOD, BAD, EARLY (it gives what the network has before an operation that the next layer already
-            takes for done), or UNKNOWN (no counterpart).
-        reference: the operation whose result it should give, or None.
-        agrees: the operation whose result it does give, where that is known.
+        state: GOOD, BAD, or EARLY (it gives what the network has before an operation that the next layer already
+            takes for done).
+        reference: the operation whose result it should give.
+        agrees: the operation whose result it does give, or None.
     """
 
     state: str
-    reference: int | None
+    reference: int
     agrees: int | None
 
 
+@dataclass(frozen=True)
+class OwnError:
+    """How far a layer's output is from what the network makes of the layer's own inputs.
+
+    Attributes:
+        channel: as :func:`figures.channel_error`; infinity for another shape.
+        share: the largest difference in units of what the tolerance allows; 0 when it cannot be told.
+    """
+
+    channel: float
+    share: float
+
+
+@dataclass(eq=False)
 class Expectation:
     """Both sides, aligned, with their values.
 
-    Args:
-        recording, converted, alignment: the two sides and which is which.
+    Attributes:
+        recording, converted, pairs: the two sides and which is which.
         inputs, outputs: blob of the file to operation.
         values: blob to array; blobs that could not be computed are missing.
         tolerance: of one layer.
     """
 
-    def __init__(
-        self,
-        recording: Recording,
-        converted: ConvertedGraph,
-        alignment: Alignment,
-        inputs: Mapping[str, int],
-        outputs: Mapping[str, int],
-        values: Mapping[str, np.ndarray],
-        tolerance: Tolerance,
-    ):
-        self.recording, self.converted, self.alignment = recording, converted, alignment
-        self.inputs, self.outputs, self.values, self.tolerance = inputs, outputs, values, tolerance
+    recording: Recording
+    converted: ConvertedGraph
+    pairs: Pairs
+    inputs: Mapping[str, int]
+    outputs: Mapping[str, int]
+    values: Mapping[str, np.ndarray]
+    tolerance: Tolerance
+
+    def __post_init__(self) -> None:
+        self.taken = {operation for pairs in self.pairs.values() for _, operation in pairs}
         self.figures = cache(self._figures)
         self.reads = cache(self._reads)
         self.expected = cache(self._expected)
-        self.own_answer = cache(self._own_answer)
         self.own_error = cache(self._own_error)
 
     def layer(self, index: int) -> ConvertedLayer:
         return self.converted.layers[index]
 
-    def blob(self, index: int) -> np.ndarray | None:
+    def operation(self, index: int) -> Operation:
+        return self.recording.operations[index]
+
+    def blob(self, layer: int) -> np.ndarray | None:
         """What a layer gives (its first output), or None."""
-        return self.values.get(self.layer(index).outputs[0])
+        return self.values.get(self.layer(layer).outputs[0])
 
-    def operand(self, index: int, position: int) -> np.ndarray | None:
-        """What a layer reads, or None."""
-        return self.values.get(self.converted.source_blob(self.layer(index).inputs[position]))
+    def operand_blob(self, layer: int, position: int) -> str:
+        """The blob that a layer reads, before all layers that only hand it on."""
+        return self.converted.source(self.layer(layer).inputs[position])
 
-    def own(self, index: int) -> int | None:
+    def own(self, layer: int) -> int | None:
         """The operation that the layer's last primitive is."""
-        pairs = self.alignment.pairs.get(index, ())
+        pairs = self.pairs.get(layer)
         return pairs[-1][1] if pairs else None
 
-    def _figures(self, index: int, operation: int) -> Figures:
-        return figures(self.blob(index), self.recording.operations[operation].value, self.tolerance)
+    def is_good(self, layer: int) -> bool:
+        expected = self.expected(layer)
+        return expected is not None and expected.state == GOOD
 
-    def same(self, blob: np.ndarray | None, operation: int) -> bool:
-        return same_numbers(blob, self.recording.operations[operation].value, self.tolerance)
+    def _figures(self, layer: int, operation: int) -> Figures:
+        return figures(self.blob(layer), self.operation(operation).value, self.tolerance)
 
-    def _reads(self, index: int) -> tuple[int | None, ...]:
+    def same_blob(self, layer: int, operation: int) -> bool:
+        """Whether a layer gives an operation's numbers."""
+        return same_numbers(self.blob(layer), self.operation(operation).value, self.tolerance)
+
+    def same_operand(self, layer: int, position: int, operation: int) -> bool:
+        """Whether a layer reads an operation's numbers."""
+        blob = self.values.get(self.operand_blob(layer, position))
+        return same_numbers(blob, self.operation(operation).value, self.tolerance)
+
+    def _reads(self, layer: int) -> tuple[int | None, ...]:
         """For every operand of a layer the operation whose result the network reads there."""
-        operands = range(len(self.layer(index).inputs))
-        pairs = self.alignment.pairs.get(index)
+        operands = len(self.layer(layer).inputs)
+        pairs = self.pairs.get(layer)
         if not pairs:
-            return (None,) * len(operands)
-        first = self.recording.operations[pairs[0][1]]
-        if len(operands) == 1 or len(first.inputs) == 1:
-            return (min(first.inputs),) * len(operands)
-        if len(operands) != len(first.inputs) or len(operands) > _MOST_OPERANDS:
-            return (None,) * len(operands)
+            return (None,) * operands
+        first = self.operation(pairs[0][1])
+        if operands == 1 or len(first.inputs) == 1:
+            return (min(first.inputs),) * operands
+        if operands != len(first.inputs) or operands > _MOST_OPERANDS:
+            return (None,) * operands
         if first.kind not in COMMUTATIVE | {MATMUL}:
             return first.inputs
-        scores = [
-            (sum(self._is_read(index, position, one) for position, one in enumerate(order)), -number, order)
-            for number, order in enumerate(permutations(first.inputs))
-        ]
-        return max(scores)[2]
+        return max(
+            permutations(first.inputs),
+            key=lambda order: sum(self._is_read(layer, *operand) for operand in enumerate(order)),
+        )
 
-    def _is_read(self, index, position, operation):
+    def _is_read(self, layer: int, position: int, operation: int) -> int:
         """How surely an operand is what the network reads: by value, by counterpart, not at all."""
-        if self.same(self.operand(index, position), operation):
-            return 2.0
-        origin = self.converted.operands[index][position]
-        if origin is None:
-            return (
-                1.0
-                if self.inputs.get(self.converted.source_blob(self.layer(index).inputs[position])) == operation
-                else 0.0
-            )
-        own = self.own(origin)
-        if own is None:
-            return 0.0
-        return 1.0 if own == operation or self.between(own, operation) is not None else 0.0
+        if self.same_operand(layer, position, operation):
+            return 2
+        origin = self.converted.operands[layer][position]
+        own = self.inputs.get(self.operand_blob(layer, position)) if origin is None else self.own(origin)
+        if own is None or origin is None:
+            return int(own == operation)
+        return int(self.between(own, operation) is not None)
 
-    def between(self, start: int, end: int) -> tuple[int, ...] | None:
+    def between(self, start: int, end: int) -> list[int] | None:
         """Operations without a counterpart that lead from one operation to another, the last included.
 
         Returns:
-            () when they are the same; None when there is no such way.
+            [] when they are the same; None when there is no such way.
         """
-        if start == end:
-            return ()
-        found: dict[int, None] = {}
+        way: set[int] = set()
         reached, waiting = False, [end]
         while waiting:
             index = waiting.pop()
             if index == start:
                 reached = True
-            elif index not in found and index not in self.alignment.taken and index > start:
-                found[index] = None
-                waiting.extend(self.recording.operations[index].inputs)
-            elif index == end:
-                return None
-        return tuple(sorted(found)) if reached else None
+            elif index not in way and index not in self.taken and index > start:
+                way.add(index)
+                waiting.extend(self.operation(index).inputs)
+        return sorted(way) if reached else None
 
-    @cached_property
-    def _output_of(self) -> dict[int, list[int]]:
-        given: dict[int, list[int]] = {}
-        for blob, operation in self.outputs.items():
-            origin = self.converted.origin(blob)[0] if blob in self.converted.producers else None
-            if origin is not None:
-                given.setdefault(origin, []).append(operation)
-        return given
-
-    def wanted(self, index: int) -> list[tuple[int, int | None, int | None]]:
-        """What is read from a layer: (operation, reading layer, as which operand); both None for an output."""
-        wanted = [(operation, None, None) for operation in self._output_of.get(index, [])]
-        for reader, position in self.converted.readers.get(index, []):
+    def wanted(self, layer: int) -> list[tuple[int, str, int | None]]:
+        """What is read from a layer: (operation, blob, the layer that reads it or None for a declared output)."""
+        wanted: list[tuple[int, str, int | None]] = [
+            (operation, blob, None) for blob, operation in self.outputs.items() if self.converted.origin(blob) == layer
+        ]
+        for reader, position in self.converted.readers.get(layer, []):
             operation = self.reads(reader)[position]
             if operation is not None:
-                wanted.append((operation, reader, position))
+                wanted.append((operation, self.layer(reader).inputs[position], reader))
         return wanted
 
-    def _expected(self, index: int) -> Expected:
-        wanted = list(dict.fromkeys(operation for operation, _, _ in self.wanted(index)))
-        own = self.own(index)
-        alone = self._alone(own)
-        agreeing = next((one for one in wanted if self.figures(index, one)), None)
-        if agreeing is not None:
-            return Expected(GOOD, agreeing, agreeing)
-        agreeing = next((one for one in alone if self.figures(index, one)), None)
-        if not wanted:
-            if agreeing is not None:
-                return Expected(GOOD, agreeing, agreeing)
-            return Expected(BAD, alone[-1], None) if alone else Expected(UNKNOWN, None, None)
-        reachable = next((one for one in wanted if own is None or self.between(own, one) is not None), None)
-        if agreeing is not None:
-            return Expected(EARLY, agreeing if reachable is None else reachable, agreeing)
-        return Expected(BAD, alone[-1] if reachable is None else reachable, None)
+    def _expected(self, layer: int) -> Expected | None:
+        """None for a layer without a counterpart, from which nothing is read that has one."""
+        wanted = [operation for operation, _, _ in self.wanted(layer)]
+        own = self.own(layer)
+        alone = [] if own is None else self._alone(own)
+        agrees = next((operation for operation in (*wanted, *alone) if self.figures(layer, operation)), None)
+        if agrees is not None and (agrees in wanted or not wanted):
+            return Expected(GOOD, agrees, agrees)
+        candidates = [end for end in wanted if own is None or self.between(own, end) is not None]
+        candidates += alone[-1:] if agrees is None else [agrees]
+        return Expected(BAD if agrees is None else EARLY, candidates[0], agrees) if candidates else None
 
-    def _alone(self, own):
+    def _alone(self, own: int) -> list[int]:
         """What a layer may give if only its own counterpart is known: that, and what may be folded into it."""
-        if own is None:
-            return []
         alone = [own]
-        for one in folded_tail(self.recording, own):
-            if one in self.alignment.taken:
+        for operation in folded_tail(self.recording, own):
+            if operation in self.taken:
                 break
-            alone.append(one)
+            alone.append(operation)
         return alone
 
-    def _own_answer(self, index: int) -> np.ndarray | None:
-        """What the network makes of a layer's own inputs, in float64; None when it cannot be told."""
-        from converter.checks.layers.torch_side import replay
-
-        reference = self.expected(index).reference
-        if self.blob(index) is None or reference is None:
+    def _own_error(self, layer: int) -> OwnError | None:
+        """None when it cannot be told."""
+        blob, expected = self.blob(layer), self.expected(layer)
+        if blob is None or expected is None:
             return None
         leaves = {}
-        for position, operation in enumerate(self.reads(index)):
-            value = self.operand(index, position)
+        for position, operation in enumerate(self.reads(layer)):
+            value = self.values.get(self.operand_blob(layer, position))
             if value is None or operation is None or not np.isfinite(value).all():
                 return None
             leaves[operation] = value
-        mine = {operation for _, operation in self.alignment.pairs.get(index, ())}
-        return replay(
-            self.recording,
-            reference,
-            leaves,
-            lambda one: one in mine or one == reference or one not in self.alignment.taken,
-        )
-
-    def _own_error(self, index: int) -> float | None:
-        """How far a layer's output is from what the network makes of the layer's own inputs.
-
-        Returns:
-            :func:`figures.channel_error`; infinity for another shape; None when it cannot be told.
-        """
-        answer, blob = self.own_answer(index), self.blob(index)
+        mine = {expected.reference, *(operation for _, operation in self.pairs.get(layer, []))}
+        others = self.taken - mine
+        answer = self.recording.replay(expected.reference, leaves, lambda operation: operation not in others)
         if answer is None:
             return None
-        return channel_error(blob, answer) if squeezed(answer.shape) == squeezed(blob.shape) else float("inf")
-
-    def own_share(self, index: int) -> float:
-        """The layer's own part in its difference, in units of what the tolerance allows; 0 when it cannot be told."""
-        answer, found = self.own_answer(index), self.figures(index, self.expected(index).reference)
-        if answer is None or found.problem or not found.allowed:
-            return 0.0
-        return float(np.abs(self.blob(index).astype(np.float64).ravel() - answer.ravel()).max() / found.allowed)
+        if squeezed(answer.shape) != squeezed(blob.shape):
+            return OwnError(np.inf, 0.0)
+        allowed = self.figures(layer, expected.reference).allowed
+        largest = float(np.abs(blob.astype(np.float64).ravel() - answer.ravel()).max())
+        return OwnError(channel_error(blob, answer), largest / allowed if allowed else 0.0)

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from converter.checks.layers.kinds import sizes
+from converter.proof.compare import compare
 from converter.spec.network import Tolerance
 
 # Below this share of its largest value, float32 cannot tell a constant tensor from another.
@@ -26,16 +28,19 @@ class Figures:
         minimum, maximum: of the reference.
     """
 
-    problem: str | None
-    max_abs: float | None
-    allowed: float | None
-    relative: float | None
-    cosine: float | None
-    minimum: float
-    maximum: float
+    problem: str | None = None
+    max_abs: float | None = None
+    allowed: float | None = None
+    relative: float | None = None
+    cosine: float | None = None
+    minimum: float | None = None
+    maximum: float | None = None
 
-    def __bool__(self):
-        return self.problem is None and self.max_abs <= self.allowed
+    def __bool__(self) -> bool:
+        return self.max_abs is not None and self.allowed is not None and self.max_abs <= self.allowed
+
+
+NO_FIGURES = Figures()
 
 
 def squeezed(shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -51,47 +56,39 @@ def figures(blob: np.ndarray | None, reference: np.ndarray, tolerance: Tolerance
         reference: the network's.
         tolerance: ``atol + rtol * range`` passes.
     """
-    expected = reference.astype(np.float64).ravel()
-    sound = bool(expected.size) and bool(np.isfinite(expected).all())
-    minimum, maximum = (float(expected.min()), float(expected.max())) if sound else (0.0, 0.0)
-    problem = None
-    if not sound:
-        problem = "the network's own values are NaN or infinite" if expected.size else "nothing to compare"
-    elif blob is None:
-        problem = "no output"
-    elif squeezed(blob.shape) != squeezed(reference.shape):
-        problem = f"shape {_text(blob.shape)}, expected {_text(reference.shape)}"
-    elif bad := int(np.count_nonzero(~np.isfinite(blob))):
-        problem = f"{bad} of {blob.size} values are NaN or infinite"
-    if problem:
-        return Figures(problem, None, None, None, None, minimum, maximum)
-    found = blob.astype(np.float64).ravel()
-    max_abs = float(np.abs(found - expected).max(initial=0.0))
-    spread = maximum - minimum
-    norms = float(np.linalg.norm(found) * np.linalg.norm(expected))
-    cosine = float(np.clip(found @ expected / norms, -1, 1)) if norms else float(np.array_equal(found, expected))
-    return Figures(
-        problem=None,
-        max_abs=max_abs,
-        allowed=tolerance.atol + tolerance.rtol * spread + FLOOR * max(abs(minimum), abs(maximum)),
-        relative=max_abs / spread if spread else None,
-        cosine=cosine,
-        minimum=minimum,
-        maximum=maximum,
-    )
+    if not reference.size:
+        return Figures("nothing to compare", minimum=0.0, maximum=0.0)
+    if not np.isfinite(reference).all():
+        return Figures("the network's own values are NaN or infinite", minimum=0.0, maximum=0.0)
+    low, high = float(reference.min()), float(reference.max())
+    if blob is None:
+        return Figures("no output", minimum=low, maximum=high)
+    if squeezed(blob.shape) != squeezed(reference.shape):
+        problem = f"shape {sizes(blob.shape) or '()'}, expected {sizes(reference.shape) or '()'}"
+        return Figures(problem, minimum=low, maximum=high)
+    report = compare("", blob.reshape(reference.shape), reference, tolerance)
+    if report.problem:
+        return Figures(report.problem, minimum=low, maximum=high)
+    relative = report.relative if high > low else None
+    return Figures(None, report.max_abs, _allowed(low, high, tolerance), relative, report.cosine, low, high)
 
 
 def same_numbers(blob: np.ndarray | None, reference: np.ndarray, tolerance: Tolerance) -> bool:
     """Whether both hold the same numbers in the same order, whatever their shapes; constants prove nothing."""
     if blob is None or blob.size != reference.size or not blob.size:
         return False
-    found, expected = blob.reshape(-1), reference.reshape(-1)
+    values, expected = blob.reshape(-1), reference.reshape(-1)
     low, high = float(expected.min()), float(expected.max())
-    allowed = tolerance.atol + tolerance.rtol * (high - low) + FLOOR * max(abs(low), abs(high))
-    step = max(1, found.size // SAMPLES)
-    if high == low or not np.all(np.abs(found[::step] - expected[::step]) <= allowed):
+    allowed = _allowed(low, high, tolerance)
+    step = max(1, values.size // SAMPLES)
+    if high == low or not np.all(np.abs(values[::step] - expected[::step]) <= allowed):
         return False
-    return bool(np.all(np.abs(found - expected) <= allowed))
+    return bool(np.all(np.abs(values - expected) <= allowed))
+
+
+def _allowed(low: float, high: float, tolerance: Tolerance) -> float:
+    """The largest difference that passes from a reference with values between two."""
+    return tolerance.atol + tolerance.rtol * (high - low) + FLOOR * max(abs(low), abs(high))
 
 
 def channel_error(blob: np.ndarray, expected: np.ndarray) -> float:
@@ -102,18 +99,16 @@ def channel_error(blob: np.ndarray, expected: np.ndarray) -> float:
     numbers that cancel out is rounding.
 
     Args:
-        blob, expected: the same number of values, channels on the first axis that is not of one.
+        blob, expected: of one shape but for axes of one; channels on the first axis that is not of one.
+
+    Returns:
+        infinity where a value of either is not finite.
     """
     shape = squeezed(expected.shape)
-    found = blob.reshape(expected.shape).astype(np.float64)
     rows = (shape[0], -1) if len(shape) > 1 else (1, -1)
-    found, wanted = found.reshape(rows), expected.astype(np.float64).reshape(rows)
-    if not (np.isfinite(found).all() and np.isfinite(wanted).all()):
+    values, wanted = blob.astype(np.float64).reshape(rows), expected.astype(np.float64).reshape(rows)
+    if not (np.isfinite(values).all() and np.isfinite(wanted).all()):
         return math.inf
     whole = float(np.ptp(wanted)) or float(np.abs(wanted).max()) or 1.0
     spans = np.maximum(np.ptp(wanted, axis=1), QUIET * whole)
-    return float((np.abs(found - wanted).max(axis=1) / spans).max())
-
-
-def _text(shape):
-    return "x".join(map(str, shape)) or "()"
+    return float((np.abs(values - wanted).max(axis=1) / spans).max())

@@ -1,14 +1,14 @@
 """Both sides as graphs of primitives, and the one order that both are put into."""
 
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
 from converter.checks.layers.kinds import Primitive
-from converter.errors import ConversionError
+
+Compute = Callable[[Sequence[np.ndarray]], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Operation:
         value: its result, float32, batch axis included.
         module: path of the module that ran it.
         name: of the operation, as PyTorch calls it.
-        compute: its inputs as tensors -> its result; computes in the inputs' precision.
+        compute: its inputs -> its result, in the inputs' precision; None for a graph input.
     """
 
     index: int
@@ -31,7 +31,7 @@ class Operation:
     value: np.ndarray
     module: str
     name: str
-    compute: Callable[[Sequence[Any]], Any] | None
+    compute: Compute | None
 
     @property
     def kind(self) -> str:
@@ -47,27 +47,60 @@ class Recording:
 
     def order(self) -> list[int]:
         """Operations that the outputs depend on, in canonical order; graph inputs are left out."""
-        order = depth_first(self.outputs, {one.index: one.inputs for one in self.operations})
+        order = _depth_first(self.outputs, {operation.index: operation.inputs for operation in self.operations})
         return [index for index in order if self.operations[index].compute]
 
     @cached_property
     def readers(self) -> dict[int, list[int]]:
         readers: dict[int, list[int]] = {}
-        for one in self.operations:
-            for index in one.inputs:
-                readers.setdefault(index, []).append(one.index)
+        for operation in self.operations:
+            for index in operation.inputs:
+                readers.setdefault(index, []).append(operation.index)
         return readers
+
+    def replay(
+        self, target: int, leaves: Mapping[int, np.ndarray], through: Callable[[int], bool]
+    ) -> np.ndarray | None:
+        """What the network makes of other numbers, in float64.
+
+        Args:
+            target: the operation whose result is wanted.
+            leaves: operation index to the numbers to take for its result, of any shape that fits.
+            through: whether an operation may be run again.
+
+        Returns:
+            the result in the operation's own shape; None when something it needs is neither given nor may be run.
+        """
+        results: dict[int, np.ndarray] = {}
+        for index, value in leaves.items():
+            recorded = self.operations[index].value
+            if value.size != recorded.size:
+                return None
+            results[index] = value.astype(np.float64).reshape(recorded.shape)
+
+        def result(index: int) -> np.ndarray:
+            if index not in results:
+                operation = self.operations[index]
+                if operation.compute is None or not through(index):
+                    raise LookupError(index)
+                results[index] = operation.compute([result(read) for read in operation.inputs])
+            return results[index]
+
+        try:
+            return result(target)
+        except LookupError:
+            return None
 
 
 @dataclass(frozen=True)
 class ConvertedLayer:
-    """One layer of a ``.param`` file or one node of an ONNX graph.
+    """One layer of a converted file.
 
     Attributes:
         name, type: as in the file.
         inputs: blobs it reads that depend on the graph's inputs; weights and constants are not among them.
         outputs: blobs it gives.
-        primitives: what it computes, first to last; none for what hands its input on (Split, Identity).
+        primitives: what it computes, first to last; none for what hands its one input on (Split, Identity).
     """
 
     name: str
@@ -79,7 +112,7 @@ class ConvertedLayer:
 
 @dataclass(frozen=True)
 class ConvertedGraph:
-    """The layers of a converted file that depend on its inputs, in file order."""
+    """The layers of a converted file that depend on its inputs, each behind those that it reads from."""
 
     layers: tuple[ConvertedLayer, ...]
 
@@ -87,52 +120,47 @@ class ConvertedGraph:
     def producers(self) -> dict[str, int]:
         return {blob: index for index, layer in enumerate(self.layers) for blob in layer.outputs}
 
-    def origin(self, blob: str) -> tuple[int | None, tuple[int, ...]]:
-        """Where a blob's numbers come from: the layer that computes them (None for a graph input), and the
-        layers that only hand them on, last first."""
-        handed = []
+    def source(self, blob: str) -> str:
+        """The blob a blob is a copy of, before all layers that only hand on."""
+        handed = self.handed_on(blob)
+        return self.layers[handed[-1]].inputs[0] if handed else blob
+
+    def origin(self, blob: str) -> int | None:
+        """The layer that computes a blob's numbers; None for a graph input."""
+        return self.producers.get(self.source(blob))
+
+    def handed_on(self, blob: str) -> list[int]:
+        """The layers that only hand a blob's numbers on, last first."""
+        handed: list[int] = []
         while (index := self.producers.get(blob)) is not None and not self.layers[index].primitives:
             handed.append(index)
-            if not self.layers[index].inputs:
-                return None, tuple(handed)
             blob = self.layers[index].inputs[0]
-        return index, tuple(handed)
-
-    def source_blob(self, blob: str) -> str:
-        """The blob a blob is a copy of, before all layers that only hand on."""
-        while (index := self.producers.get(blob)) is not None and not self.layers[index].primitives:
-            if not self.layers[index].inputs:
-                return blob
-            blob = self.layers[index].inputs[0]
-        return blob
+        return handed
 
     @cached_property
     def operands(self) -> list[list[int | None]]:
         """For every layer the layers it reads from, past those that only hand on."""
-        return [[self.origin(blob)[0] for blob in layer.inputs] for layer in self.layers]
+        return [[self.origin(blob) for blob in layer.inputs] for layer in self.layers]
 
     @cached_property
     def readers(self) -> dict[int, list[tuple[int, int]]]:
         """Layer to (layer that reads it, as which operand), past those that only hand on."""
         readers: dict[int, list[tuple[int, int]]] = {}
-        for index, layer in enumerate(self.layers):
-            if layer.primitives:
-                for position, origin in enumerate(self.operands[index]):
-                    if origin is not None:
-                        readers.setdefault(origin, []).append((index, position))
+        for index in self.computing:
+            for position, origin in enumerate(self.operands[index]):
+                if origin is not None:
+                    readers.setdefault(origin, []).append((index, position))
         return readers
 
-    @property
+    @cached_property
     def computing(self) -> list[int]:
-        return [index for index, layer in enumerate(self.layers) if layer.primitives]
+        """The layers that do more than hand on, and give something."""
+        return [index for index, layer in enumerate(self.layers) if layer.primitives and layer.outputs]
 
     def order(self, outputs: Iterable[str]) -> list[int]:
         """Computing layers in canonical order; what no output depends on comes right behind what it reads."""
-        inputs = {
-            index: tuple(origin for origin in self.operands[index] if origin is not None) for index in self.computing
-        }
-        roots = [self.origin(blob)[0] for blob in outputs if blob in self.producers]
-        order = depth_first([root for root in roots if root is not None], inputs)
+        inputs = {index: [origin for origin in self.operands[index] if origin is not None] for index in self.computing}
+        order = _depth_first([root for root in map(self.origin, outputs) if root is not None], inputs)
         for index in self.computing:
             if index not in order:
                 places = [order.index(origin) for origin in inputs[index] if origin in order]
@@ -140,28 +168,15 @@ class ConvertedGraph:
         return order
 
 
-def check_read(name: str, inputs: Iterable[str], known: Container[str]) -> None:
-    """Refuse a layer that reads what no layer before it gives; from here on graphs have no cycles.
-
-    Raises:
-        ConversionError: naming the layer and the blob.
-    """
-    for blob in inputs:
-        if blob not in known:
-            raise ConversionError(f"layer {name} reads {blob!r}, which no layer before it gives")
-
-
-def depth_first(roots: Iterable[int], inputs: Mapping[int, Sequence[int]]) -> list[int]:
+def _depth_first(roots: Sequence[int], inputs: Mapping[int, Sequence[int]]) -> list[int]:
     """Nodes in post-order: every node behind its inputs, branches one after another in the order of the inputs."""
     order: dict[int, None] = {}
-    stack = [(root, False) for root in reversed(list(roots))]
+    stack = [(root, False) for root in reversed(roots)]
     while stack:
         node, entered = stack.pop()
-        if node in order:
-            continue
         if entered:
             order[node] = None
-            continue
-        stack.append((node, True))
-        stack.extend((one, False) for one in reversed(inputs[node]) if one not in order)
+        elif node not in order:
+            stack.append((node, True))
+            stack.extend((read, False) for read in reversed(inputs[node]) if read not in order)
     return list(order)

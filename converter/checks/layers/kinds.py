@@ -12,6 +12,11 @@ SHIFT, SCALE = "add constant", "multiply by constant"
 RESHAPE, PERMUTE = "reshape", "permute"
 OTHER = "other"
 
+# Functions that others write as several steps.
+SWISH = (SIGMOID, MULTIPLY)
+HARD_SIGMOID = (SHIFT, CLIP, SCALE)
+HARD_SWISH = (*HARD_SIGMOID, MULTIPLY)
+
 ACTIVATIONS = frozenset({RELU, SIGMOID, CLIP, OTHER_ACTIVATION})
 BINARIES = frozenset({ADD, MULTIPLY, OTHER_BINARY})
 CONSTANTS = frozenset({SHIFT, SCALE})
@@ -26,6 +31,8 @@ _SAME_DEFAULT = 4.0
 _SAME_CLASS = ((ACTIVATIONS, 1.0), (BINARIES, 1.0), (CONSTANTS, 0.5), (POOLS, 2.0))
 _DIFFERENCE = {"outputs": 3.0, "inputs": 3.0, "groups": 3.0, "kernel": 2.0, "stride": 1.0, "pad": 0.5, "dilation": 0.5}
 _FREE = LAYOUT | LINEAR
+
+Size = int | tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -48,7 +55,7 @@ class Window:
     dilation: tuple[int, ...] | None = (1, 1)
     pad: tuple[int, ...] | None = (0, 0, 0, 0)
 
-    def differences(self, other: "Window") -> dict[str, tuple]:
+    def differences(self, other: "Window") -> dict[str, tuple[Size, Size]]:
         """Field to (own, other's) where both are known and differ."""
         pairs = {field.name: (getattr(self, field.name), getattr(other, field.name)) for field in fields(self)}
         return {name: pair for name, pair in pairs.items() if None not in pair and pair[0] != pair[1]}
@@ -62,16 +69,21 @@ class Primitive:
     window: Window | None = None
 
 
-def likeness(one: Primitive, other: Primitive) -> float:
+def likeness(left: Primitive, right: Primitive) -> float:
     """How much it is worth to take one for the other; 0 for not at all."""
-    if one.kind == other.kind:
-        worth = _SAME.get(one.kind, _SAME_DEFAULT)
-        if one.window and other.window:
-            worth -= sum(_DIFFERENCE[name] for name in one.window.differences(other.window))
+    if left.kind == right.kind:
+        worth = _SAME.get(left.kind, _SAME_DEFAULT)
+        if left.window and right.window:
+            worth -= sum(_DIFFERENCE[name] for name in left.window.differences(right.window))
         return max(worth, 0.0)
-    return next((worth for kinds, worth in _SAME_CLASS if one.kind in kinds and other.kind in kinds), 0.0)
+    return next((worth for kinds, worth in _SAME_CLASS if left.kind in kinds and right.kind in kinds), 0.0)
 
 
 def skip_cost(primitive: Primitive) -> float:
     """What it costs to leave a primitive without a counterpart; nothing for what converters fold or add freely."""
     return 0.0 if primitive.kind in _FREE else 0.5
+
+
+def sizes(value: Size) -> str:
+    """3x5 or 3."""
+    return "x".join(map(str, value)) if isinstance(value, tuple) else str(value)

@@ -1,38 +1,36 @@
 """What the layers of a ``.param`` file compute, in the common vocabulary."""
 
+from functools import partial
+from pathlib import Path
+
 from converter.checks.layers import kinds
-from converter.checks.layers.graphs import ConvertedGraph, ConvertedLayer, check_read
+from converter.checks.layers.graphs import ConvertedGraph, ConvertedLayer
 from converter.checks.layers.kinds import Primitive, Window
-from converter.formats.ncnn.param import NcnnGraph
+from converter.errors import ConversionError
+from converter.formats.ncnn.param import Layer, NcnnGraph, read_param
+from converter.spec.network import GraphSpec
 
 HANDS_ON = {"Split", "Noop", "Dropout", "Cast", "Packing"}
 SOURCES = {"Input", "MemoryData"}
-_CONVOLUTIONS = {"Convolution", "ConvolutionDepthWise"}
-_HARD_SIGMOID = (kinds.SHIFT, kinds.CLIP, kinds.SCALE)
-_FUSED = {
-    1: (kinds.RELU,),
-    3: (kinds.CLIP,),
-    4: (kinds.SIGMOID,),
-    6: (*_HARD_SIGMOID, kinds.MULTIPLY),
-}
-_SIMPLE = {
+_CONVOLUTIONS = {"Convolution", "ConvolutionDepthWise", "InnerProduct"}
+_FUSED = {0: (), 1: (kinds.RELU,), 3: (kinds.CLIP,), 4: (kinds.SIGMOID,), 6: kinds.HARD_SWISH}
+_RESHAPES = ("Reshape", "Flatten", "Squeeze", "ExpandDims")
+_ACTIVATIONS = ("TanH", "ELU", "GELU", "Mish", "SELU", "CELU", "PReLU", "UnaryOp", "Softmax", "Softplus", "Exp", "Erf")
+_KINDS: dict[str, tuple[str, ...]] = {
     "BatchNorm": (kinds.NORM,),
     "Scale": (kinds.NORM,),
     "Bias": (kinds.SHIFT,),
-    "Swish": (kinds.SIGMOID, kinds.MULTIPLY),
-    "HardSigmoid": _HARD_SIGMOID,
-    "HardSwish": (*_HARD_SIGMOID, kinds.MULTIPLY),
+    "Swish": kinds.SWISH,
+    "HardSigmoid": kinds.HARD_SIGMOID,
+    "HardSwish": kinds.HARD_SWISH,
     "Sigmoid": (kinds.SIGMOID,),
     "ReLU": (kinds.RELU,),
     "Clip": (kinds.CLIP,),
     "MatMul": (kinds.MATMUL,),
     "Gemm": (kinds.MATMUL,),
-    **dict.fromkeys(("Reshape", "Flatten", "Squeeze", "ExpandDims"), (kinds.RESHAPE,)),
     "Permute": (kinds.PERMUTE,),
-    **dict.fromkeys(
-        ("TanH", "ELU", "GELU", "Mish", "SELU", "CELU", "PReLU", "UnaryOp", "Softmax", "Softplus", "Exp", "Erf"),
-        (kinds.OTHER_ACTIVATION,),
-    ),
+    **dict.fromkeys(_RESHAPES, (kinds.RESHAPE,)),
+    **dict.fromkeys(_ACTIVATIONS, (kinds.OTHER_ACTIVATION,)),
 }
 _ARITHMETIC = {0: kinds.ADD, 2: kinds.MULTIPLY}
 _WITH_CONSTANT = {0: kinds.SHIFT, 1: kinds.SHIFT, 7: kinds.SHIFT, 2: kinds.SCALE, 3: kinds.SCALE}
@@ -40,41 +38,40 @@ _ELTWISE = {0: kinds.MULTIPLY, 1: kinds.ADD}
 _MEAN = 3
 
 
-def converted_graph(graph: NcnnGraph) -> ConvertedGraph:
-    """The layers that compute or hand on; sources are left out.
+def read(files: tuple[Path, ...], graph: GraphSpec) -> ConvertedGraph:
+    """The layers of a model; of one that several graphs are read from, those that this graph runs.
 
     Raises:
-        ConversionError: for a layer that reads what no layer before it gives.
+        ConversionError: when the ``.param`` file cannot be read.
     """
+    table = read_param(files[0].read_text(errors="replace"), files[0].name)
+    if set(table.input_blobs()) > {tensor.name for tensor in graph.inputs}:
+        table = table.part(tensor.name for tensor in graph.outputs)
+    return converted_graph(table)
+
+
+def converted_graph(graph: NcnnGraph) -> ConvertedGraph:
+    """The layers that compute or hand on; sources are left out."""
     constant: set[str] = set()
-    known: set[str] = set()
     layers = []
     for layer in graph.layers:
-        check_read(layer.name, layer.inputs, known)
-        known.update(layer.outputs)
         inputs = tuple(blob for blob in layer.inputs if blob not in constant)
         if layer.type == "MemoryData" or (layer.inputs and not inputs):
             constant.update(layer.outputs)
         elif layer.type not in SOURCES:
-            layers.append(ConvertedLayer(layer.name, layer.type, inputs, layer.outputs, primitives(layer, len(inputs))))
+            steps = _primitives(layer, len(inputs))
+            layers.append(ConvertedLayer(layer.name, layer.type, inputs, layer.outputs, steps))
     return ConvertedGraph(tuple(layers))
 
 
-def primitives(layer, operands: int) -> tuple[Primitive, ...]:
-    """What a layer computes.
-
-    Args:
-        layer: of the ``.param`` file.
-        operands: how many of its inputs are not constants.
-    """
-    value = _Parameters(layer.params)
+def _primitives(layer: Layer, operands: int) -> tuple[Primitive, ...]:
+    """What a layer computes; ``operands`` is how many of its inputs are not constants."""
+    value = partial(_value, layer)
     if layer.type in HANDS_ON and operands == 1:
-        scaled = layer.type == "Dropout" and value(0, 1) != 1
-        return (Primitive(kinds.SCALE),) if scaled else ()
-    if layer.type in _CONVOLUTIONS or layer.type == "InnerProduct":
-        fused = _FUSED.get(value(9), (kinds.OTHER_ACTIVATION,) if value(9) else ())
-        main = Primitive(kinds.CONVOLUTION, _window(layer.type, value)) if operands == 1 else Primitive(kinds.MATMUL)
-        return (main, *map(Primitive, fused))
+        return (Primitive(kinds.SCALE),) if layer.type == "Dropout" and _scaled(layer) else ()
+    if layer.type in _CONVOLUTIONS:
+        main = Primitive(kinds.CONVOLUTION, _window(layer)) if operands == 1 else Primitive(kinds.MATMUL)
+        return (main, *map(Primitive, _FUSED.get(value(9), (kinds.OTHER_ACTIVATION,))))
     if layer.type == "BinaryOp":
         table, other = (_ARITHMETIC, kinds.OTHER_BINARY) if operands > 1 else (_WITH_CONSTANT, kinds.OTHER_ACTIVATION)
         return (Primitive(table.get(value(0), other)),)
@@ -87,38 +84,36 @@ def primitives(layer, operands: int) -> tuple[Primitive, ...]:
         return (Primitive(kinds.MULTIPLY),)
     if layer.type == "Reduction":
         return (Primitive(kinds.POOL if value(0) == _MEAN else kinds.OTHER_POOL),)
-    return tuple(map(Primitive, _SIMPLE.get(layer.type, (kinds.OTHER,))))
+    return tuple(map(Primitive, _KINDS.get(layer.type, (kinds.OTHER,))))
 
 
-class _Parameters:
-    """Numbers of a layer by key; words that are no numbers (arrays, expressions) count as absent."""
-
-    def __init__(self, words):
-        self.numbers = {}
-        for word in words:
-            key, _, text = word.partition("=")
-            try:
-                self.numbers[int(key)] = float(text)
-            except ValueError:
-                continue
-
-    def __call__(self, key, default=0):
-        number = self.numbers.get(key, default)
-        return int(number) if number == number // 1 else number
+def _value(layer: Layer, key: int, default: int = 0) -> int:
+    """An integer parameter; one that is written as something else counts as absent."""
+    try:
+        return layer.param(key, default)
+    except ConversionError:
+        return default
 
 
-def _window(kind, value):
-    outputs, size = value(0), value(6)
-    if kind == "InnerProduct":
+def _scaled(layer: Layer) -> bool:
+    """Whether a Dropout multiplies; an integer there is a very small factor to ncnn."""
+    try:
+        return layer.number(0, 1.0) != 1
+    except ConversionError:
+        return True
+
+
+def _window(layer: Layer) -> Window:
+    value = partial(_value, layer)
+    outputs, width, stride, dilation, left = value(0), value(1), value(3, 1), value(2, 1), value(4)
+    if layer.type == "InnerProduct":
         return Window(outputs, _quotient(value(2), outputs))
-    width, stride, dilation, left = value(1), value(3, 1), value(2, 1), value(4)
-    kernel = (value(11, width), width)
-    top = value(14, left)
+    height, top = value(11, width), value(14, left)
     return Window(
         outputs=outputs,
-        inputs=_quotient(size, outputs * kernel[0] * kernel[1]),
+        inputs=_quotient(value(6), outputs * height * width),
         groups=value(7, 1),
-        kernel=kernel,
+        kernel=(height, width),
         stride=(value(13, stride), stride),
         dilation=(value(12, dilation), dilation),
         # negative: "same" padding, whose numbers depend on the input
@@ -126,6 +121,6 @@ def _window(kind, value):
     )
 
 
-def _quotient(size, count):
+def _quotient(size: int, count: int) -> int | None:
     """A size that follows from two others, or None where they do not fit each other."""
     return size // count if count and size % count == 0 else None

@@ -1,79 +1,86 @@
 """What the nodes of an ONNX graph compute, in the common vocabulary."""
 
+from pathlib import Path
+
 from converter.checks.layers import kinds
-from converter.checks.layers.graphs import ConvertedGraph, ConvertedLayer, check_read
+from converter.checks.layers.graphs import ConvertedGraph, ConvertedLayer
 from converter.checks.layers.kinds import Primitive, Window
-from converter.formats.onnx.file import OnnxGraph
+from converter.errors import ConversionError
+from converter.formats.onnx.file import Node, OnnxGraph, read_onnx
+from converter.spec.network import GraphSpec
 
 HANDS_ON = {"Identity", "Dropout", "Cast"}
 # Their result is a shape, not numbers that depend on the input.
 SHAPE_ONLY = {"Shape", "Size"}
-_HARD_SIGMOID = (kinds.SHIFT, kinds.CLIP, kinds.SCALE)
-_SIMPLE = {
+_ACTIVATIONS = (
+    *("Tanh", "Elu", "Gelu", "Mish", "Selu", "PRelu", "LeakyRelu", "Softplus", "Softmax", "HardTanh", "Erf", "Abs"),
+    *("Neg", "Exp", "Log", "Sqrt", "Reciprocal", "Softsign", "Ceil", "Floor"),
+)
+_KINDS: dict[str, tuple[str, ...]] = {
     "BatchNormalization": (kinds.NORM,),
     "Sigmoid": (kinds.SIGMOID,),
     "Relu": (kinds.RELU,),
     "Clip": (kinds.CLIP,),
-    "HardSigmoid": _HARD_SIGMOID,
-    "HardSwish": (*_HARD_SIGMOID, kinds.MULTIPLY),
-    "Swish": (kinds.SIGMOID, kinds.MULTIPLY),
-    "GlobalAveragePool": (kinds.POOL,),
-    "ReduceMean": (kinds.POOL,),
+    "HardSigmoid": kinds.HARD_SIGMOID,
+    "HardSwish": kinds.HARD_SWISH,
+    "Swish": kinds.SWISH,
+    "Transpose": (kinds.PERMUTE,),
+    **dict.fromkeys(("GlobalAveragePool", "ReduceMean"), (kinds.POOL,)),
     **dict.fromkeys(("GlobalMaxPool", "AveragePool", "MaxPool", "ReduceMax", "ReduceSum"), (kinds.OTHER_POOL,)),
     **dict.fromkeys(("Reshape", "Flatten", "Squeeze", "Unsqueeze", "Expand"), (kinds.RESHAPE,)),
-    "Transpose": (kinds.PERMUTE,),
-    **dict.fromkeys(
-        ("Tanh", "Elu", "Gelu", "Mish", "Selu", "PRelu", "LeakyRelu", "Softplus", "Softmax", "HardTanh", "Erf"),
-        (kinds.OTHER_ACTIVATION,),
-    ),
-    **dict.fromkeys(("Abs", "Neg", "Exp", "Log", "Sqrt", "Reciprocal", "Softsign", "Ceil", "Floor"), ("activation",)),
+    **dict.fromkeys(_ACTIVATIONS, (kinds.OTHER_ACTIVATION,)),
 }
-_ARITHMETIC = {"Add": kinds.ADD, "Sum": kinds.ADD, "Mul": kinds.MULTIPLY}
-_WITH_CONSTANT = {
-    **dict.fromkeys(("Add", "Sum", "Sub"), kinds.SHIFT),
-    **dict.fromkeys(("Mul", "Div"), kinds.SCALE),
-    **dict.fromkeys(("Min", "Max"), kinds.CLIP),
-    "Pow": kinds.OTHER_ACTIVATION,
+# Of two tensors that depend on the input, and of one and a constant.
+_ARITHMETIC = {
+    "Add": (kinds.ADD, kinds.SHIFT),
+    "Sum": (kinds.ADD, kinds.SHIFT),
+    "Sub": (kinds.OTHER_BINARY, kinds.SHIFT),
+    "Mul": (kinds.MULTIPLY, kinds.SCALE),
+    "Div": (kinds.OTHER_BINARY, kinds.SCALE),
+    "Min": (kinds.OTHER_BINARY, kinds.CLIP),
+    "Max": (kinds.OTHER_BINARY, kinds.CLIP),
+    "Pow": (kinds.OTHER_BINARY, kinds.OTHER_ACTIVATION),
 }
-_BINARY = {"Add", "Sum", "Sub", "Mul", "Div", "Min", "Max", "Pow"}
 
 
-def converted_graph(graph: OnnxGraph) -> ConvertedGraph:
-    """The nodes that depend on the graph's inputs; the arithmetic of shapes is left out.
+def read(files: tuple[Path, ...], graph: GraphSpec) -> ConvertedGraph:
+    """The nodes that depend on the file's inputs; the arithmetic of shapes is left out.
 
     Raises:
-        ConversionError: for a node that reads what no node before it gives.
+        ConversionError: when the file cannot be read, a node reads what no node before it gives, or gives what is
+            there already.
     """
-    dynamic = set(graph.inputs)
-    known = {"", *graph.inputs, *graph.constants}
+    table = read_onnx(files[0])
+    dynamic = set(table.inputs)
+    given = {"", *table.inputs, *table.constants}
     layers = []
-    for node in graph.nodes:
-        check_read(node.name, node.inputs, known)
-        known.update(node.outputs)
+    for node in table.nodes:
+        if missing := [name for name in node.inputs if name not in given]:
+            raise ConversionError(f"layer {node.name} reads {missing[0]!r}, which no layer before it gives")
+        if again := [name for name in node.outputs if name in given]:
+            raise ConversionError(f"layer {node.name} gives {again[0]!r}, which is there already")
+        given.update(node.outputs)
         inputs = tuple(name for name in node.inputs if name in dynamic)
         if inputs and node.type not in SHAPE_ONLY:
             dynamic.update(node.outputs)
-            layers.append(ConvertedLayer(node.name, node.type, inputs, node.outputs, _primitives(node, inputs, graph)))
+            layers.append(ConvertedLayer(node.name, node.type, inputs, node.outputs, _primitives(node, inputs, table)))
     return ConvertedGraph(tuple(layers))
 
 
-def _primitives(node, inputs, graph):
+def _primitives(node: Node, inputs: tuple[str, ...], table: OnnxGraph) -> tuple[Primitive, ...]:
     if node.type in HANDS_ON:
         return ()
-    if node.type == "Conv":
-        return (Primitive(kinds.CONVOLUTION, _window(node, graph)) if len(inputs) == 1 else Primitive(kinds.MATMUL),)
-    if node.type in ("MatMul", "Gemm", "Einsum"):
+    if node.type in ("Conv", "MatMul", "Gemm", "Einsum"):
         if len(inputs) > 1:
             return (Primitive(kinds.MATMUL),)
-        return (Primitive(kinds.CONVOLUTION, _linear(node, graph)),)
-    if node.type in _BINARY:
-        table = _ARITHMETIC if len(inputs) > 1 else _WITH_CONSTANT
-        return (Primitive(table.get(node.type, kinds.OTHER_BINARY)),)
-    return tuple(map(Primitive, _SIMPLE.get(node.type, (kinds.OTHER,))))
+        return (Primitive(kinds.CONVOLUTION, _window(node, table) if node.type == "Conv" else _linear(node, table)),)
+    if node.type in _ARITHMETIC:
+        return (Primitive(_ARITHMETIC[node.type][len(inputs) == 1]),)
+    return tuple(map(Primitive, _KINDS.get(node.type, (kinds.OTHER,))))
 
 
-def _window(node, graph):
-    shape = graph.shapes.get(node.inputs[1])
+def _window(node: Node, table: OnnxGraph) -> Window:
+    shape = table.shapes.get(node.inputs[1])
     kernel = node.attributes.get("kernel_shape") or (shape[2:] if shape else None)
     automatic = node.attributes.get("auto_pad", b"NOTSET") not in (b"NOTSET", "NOTSET")
     return Window(
@@ -87,9 +94,8 @@ def _window(node, graph):
     )
 
 
-def _linear(node, graph):
-    constants = [graph.shapes[name] for name in node.inputs[:2] if name in graph.shapes]
-    shape = constants[0] if constants else None
+def _linear(node: Node, table: OnnxGraph) -> Window:
+    shape = next((table.shapes[name] for name in node.inputs[:2] if name in table.shapes), None)
     if not shape or len(shape) < 2:
         return Window(None, None)
     turned = node.type == "Gemm" and node.attributes.get("transB")

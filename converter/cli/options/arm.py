@@ -20,51 +20,41 @@ _option = partial(option, panel=f"Emulated ARM (--runtime {RUNTIME})")
 Modes = Annotated[
     list[str] | None,
     _option(
-        "--arm-mode",
-        metavar="NAME",
-        help="fp16: half storage and sums, ncnn's default on ARM (default); fp16s: half storage; bf16; fp32. "
-        "Repeatable.",
+        "--arm-mode NAME",
+        "fp16: half storage and sums, ncnn's default on ARM (default); fp16s: half storage; bf16; fp32. Repeatable.",
     ),
 ]
 Cpu = Annotated[
-    str | None,
-    _option(
-        "--arm-cpu", metavar="NAME", help="As qemu calls it: max (default), cortex-a76, neoverse-n1, cortex-a53, …."
-    ),
+    str | None, _option("--arm-cpu NAME", "As qemu calls it: max (default), cortex-a76, neoverse-n1, cortex-a53, ….")
 ]
 Inputs = Annotated[
     int | None,
     _option(
-        "--arm-inputs",
-        metavar="N",
+        "--arm-inputs N",
+        f"How many inputs to run, pictures before noise (default: {DEFAULT_INPUTS}); an update takes 6 to 20 s.",
         min=1,
-        help=f"How many inputs to run, pictures before noise (default: {DEFAULT_INPUTS}); an update takes 6 to 20 s.",
     ),
 ]
 Blobs = Annotated[
-    bool,
-    _option("--arm-blobs", help="Count NaN and infinity in every blob, also where all outputs are finite."),
+    bool, _option("--arm-blobs", "Count NaN and infinity in every blob, also where all outputs are finite.")
 ]
 Rtol = Annotated[
     float | None,
     _option(
-        "--arm-rtol",
-        metavar="X",
-        min=0,
-        help="Tolerance of every output as a share of its range, instead of the config's, which were measured on the "
+        "--arm-rtol X",
+        "Tolerance of every output as a share of its range, instead of the config's, which were measured on the "
         "trained LightTrack-Mobile.",
+        min=0,
     ),
 ]
 Timeout = Annotated[
-    float | None,
-    _option("--arm-timeout", metavar="SECONDS", min=1, help="What one run of one graph may take (default: 300)."),
+    float | None, _option("--arm-timeout SECONDS", "What one run of one graph may take (default: 300).", min=1)
 ]
 Root = Annotated[
     Path | None,
     _option(
-        "--arm-root",
-        metavar="DIR",
-        help="What lt-verify --setup-arm built or is to build, or the root of an aarch64 system with numpy and ncnn "
+        "--arm-root DIR",
+        "What lt-verify --setup-arm built or is to build, or the root of an aarch64 system with numpy and ncnn "
         "(default: LT_ARM_ROOT, or a folder in your cache).",
     ),
 ]
@@ -72,7 +62,7 @@ Setup = Annotated[
     bool,
     _option(
         "--setup-arm",
-        help=f"Build what --runtime {RUNTIME} needs, once: arm64 packages of this Debian or Ubuntu, qemu and two "
+        f"Build what --runtime {RUNTIME} needs, once: arm64 packages of this Debian or Ubuntu, qemu and two "
         "wheels, unpacked into the folder of --arm-root. Then exit.",
     ),
 ]

@@ -9,81 +9,51 @@ from converter.cli.options.declare import option
 _option = partial(option, panel="What to check")
 _measure = partial(option, panel="How to measure")
 
-Images = Annotated[
-    list[Path] | None, _option("--image", metavar="FILE", help="Compare on crops of this picture too; repeatable.")
-]
-Seed = Annotated[
-    int | None,
-    _option("--seed", metavar="N", min=0, help="Of the noise (default: 0; for lt-verify, the export's)."),
-]
+Images = Annotated[list[Path] | None, _option("--image FILE", "Compare on crops of this picture too; repeatable.")]
+Seed = Annotated[int | None, _option("--seed N", "Of the noise (default: 0; for lt-verify, the export's).", min=0)]
 Atol = Annotated[
     float | None,
-    _option(
-        "--atol",
-        metavar="X",
-        min=0,
-        help="Absolute tolerance of every output, instead of the config's or the export's.",
-    ),
+    _option("--atol X", "Absolute tolerance of every output, instead of the config's or the export's.", min=0),
 ]
 Rtol = Annotated[
     float | None,
     _option(
-        "--rtol",
-        metavar="X",
-        min=0,
-        help="Tolerance as a share of the output's range, instead of the config's 1e-4 or the export's.",
+        "--rtol X", "Tolerance as a share of the output's range, instead of the config's 1e-4 or the export's.", min=0
     ),
 ]
-NoVerify = Annotated[bool, _option("--no-verify", help="Publish without proof; the manifest then says so.")]
+NoVerify = Annotated[bool, _option("--no-verify", "Publish without proof; the manifest then says so.")]
 Runtimes = Annotated[
     list[str] | None,
     _option(
-        "--runtime",
-        metavar="NAME",
-        help="ncnn-arm64: run the ncnn models on an emulated ARM cpu too, with its half kernels; lt-export does so "
-        "before anything is published. For lt-verify also ncnn or onnxruntime: of an export with both, only this "
-        "one's models. Repeatable.",
+        "--runtime NAME",
+        "ncnn-arm64: run the ncnn models on an emulated ARM cpu too, with its half kernels; lt-export does so before "
+        "anything is published. For lt-verify also ncnn or onnxruntime: of an export with both, only this one's "
+        "models. Repeatable.",
     ),
 ]
-Layers = Annotated[bool, _option("--layers", help="Find the first wrong layer, and list every layer's error.")]
-Clip = Annotated[
-    Path | None, _option("--clip", metavar="FILE", help="Track a video or a folder of pictures with each model.")
-]
-Box = Annotated[
-    str | None, _option("--box", metavar="X,Y,W,H", help="The target in the clip's first frame, in pixels.")
-]
+Layers = Annotated[bool, _option("--layers", "Find the first wrong layer, and list every layer's error.")]
+Clip = Annotated[Path | None, _option("--clip FILE", "Track a video or a folder of pictures with each model.")]
+Box = Annotated[str | None, _option("--box X,Y,W,H", "The target in the clip's first frame, in pixels.")]
 MinIou = Annotated[
-    float,
-    _option("--min-iou", metavar="X", min=0, max=1, help="The mean overlap of the boxes that passes (default: 0.9)."),
+    float, _option("--min-iou X", "The mean overlap of the boxes that passes (default: 0.9).", min=0, max=1)
 ]
 Dumps = Annotated[
     Path | None,
     _option(
-        "--dumps",
-        metavar="DIR",
-        help="Compare what a device wrote (.npy, raw .bin, .txt; NCHW or NHWC) with the golden vectors, and say "
-        "why it differs.",
+        "--dumps DIR",
+        "Compare what a device wrote (.npy, raw .bin, .txt; NCHW or NHWC) with the golden vectors, and say why it "
+        "differs.",
     ),
 ]
 Fp16Report = Annotated[
-    bool, _option("--fp16-report", help="Ranges of every ncnn layer in half precision, and the errors to expect.")
+    bool, _option("--fp16-report", "Ranges of every ncnn layer in half precision, and the errors to expect.")
 ]
 
-Threads = Annotated[
-    list[int] | None, _measure("--threads", metavar="N", help="How many; repeatable (default: 1 and 2).")
-]
-Precisions = Annotated[
-    list[str] | None, _measure("--precision", metavar="NAME", help="fp32 or half; repeatable (default: both).")
-]
-Rounds = Annotated[int | None, _measure("--rounds", metavar="N", help="In each, everybody has one turn (default: 20).")]
-Runs = Annotated[
-    int | None,
-    _measure("--runs", metavar="N", help="Of init and of update that are timed in a turn (default: 3)."),
-]
+Threads = Annotated[list[int] | None, _measure("--threads N", "How many; repeatable (default: 1 and 2).")]
+Precisions = Annotated[list[str] | None, _measure("--precision NAME", "fp32 or half; repeatable (default: both).")]
+Rounds = Annotated[int | None, _measure("--rounds N", "In each, everybody has one turn (default: 20).")]
+Runs = Annotated[int | None, _measure("--runs N", "Of init and of update that are timed in a turn (default: 3).")]
 Seconds = Annotated[
-    float | None,
-    _measure("--seconds", metavar="X", help="Begin no round that would end later than this (default: 120)."),
+    float | None, _measure("--seconds X", "Begin no round that would end later than this (default: 120).")
 ]
-OrderSeed = Annotated[
-    int, _measure("--seed", metavar="N", min=0, help="Of the order of the turns, and the input (default: 0).")
-]
+OrderSeed = Annotated[int, _measure("--seed N", "Of the order of the turns, and the input (default: 0).", min=0)]

@@ -9,7 +9,6 @@ import typer
 from converter.cli.options.declare import option
 
 _option = partial(option, panel="Which models")
-_rename = partial(_option, "--rename")
 EXPORT_HELP = "Folder that lt-export wrote."
 
 
@@ -22,109 +21,94 @@ def _list_presets(asked: bool) -> None:
         raise typer.Exit
 
 
-def _file(name: str, help: str) -> object:
-    return _option(name, metavar="FILE", help=help)
-
-
 Export = Annotated[Path, typer.Argument(metavar="EXPORT", help=EXPORT_HELP, show_default=False)]
 Exports = Annotated[list[Path] | None, typer.Argument(metavar="[EXPORT]", help=EXPORT_HELP, show_default=False)]
-Init = Annotated[Path | None, _file("--init", ".param or .onnx of the template's graph.")]
-Update = Annotated[Path | None, _file("--update", "The graph of every frame; or these two:")]
-Backbone = Annotated[Path | None, _file("--backbone", "Its first half.")]
-NeckHead = Annotated[Path | None, _file("--neck-head", "Its second half.")]
+Init = Annotated[Path | None, _option("--init FILE", ".param or .onnx of the template's graph.")]
+Update = Annotated[Path | None, _option("--update FILE", "The graph of every frame; or these two:")]
+Backbone = Annotated[Path | None, _option("--backbone FILE", "Its first half.")]
+NeckHead = Annotated[Path | None, _option("--neck-head FILE", "Its second half.")]
 Formats = Annotated[
     list[str] | None,
     _option(
-        "--format",
-        metavar="NAME",
-        help="ncnn or onnx; repeatable. What lt-export makes (default: ncnn), or what alone is looked at of an export "
-        "with both.",
+        "--format NAME",
+        "ncnn or onnx; repeatable. What lt-export makes (default: ncnn), or what alone is looked at of an export with "
+        "both.",
     ),
 ]
 Split = Annotated[
     str | None,
     _option(
-        "--split",
-        metavar="NAME",
-        help="two: init and update (default for ncnn); three: init, backbone and neck_head (default for onnx); "
-        "one: a single ncnn model that the template goes through too.",
+        "--split NAME",
+        "two: init and update (default for ncnn); three: init, backbone and neck_head (default for onnx); one: a "
+        "single ncnn model that the template goes through too.",
     ),
 ]
 PresetName = Annotated[
     str | None,
     _option(
-        "--preset",
-        metavar="NAME",
-        help="The names, sizes, split and files of a known consumer; options beside it win. See --list-presets.",
+        "--preset NAME",
+        "The names, sizes, split and files of a known consumer; options beside it win. See --list-presets.",
     ),
 ]
 ListPresets = Annotated[
-    bool,
-    _option("--list-presets", callback=_list_presets, is_eager=True, help="List the presets and exit."),
+    bool, _option("--list-presets", "List the presets and exit.", callback=_list_presets, is_eager=True)
 ]
 OldestNcnn = Annotated[
     str | None,
     _option(
-        "--oldest-ncnn",
-        metavar="DATE",
-        help="Release of the oldest ncnn that is to read the models, for example 20210720 (default: the preset's, "
-        "or any).",
+        "--oldest-ncnn DATE",
+        "Release of the oldest ncnn that is to read the models, for example 20210720 (default: the preset's, or any).",
     ),
 ]
 NewNames = Annotated[
     list[str] | None,
-    _rename(
-        metavar="OLD=NEW",
-        help="Call an input or output otherwise, for example cls=score, or init:zf=feat for one graph; repeatable.",
+    _option(
+        "--rename OLD=NEW",
+        "Call an input or output otherwise, for example cls=score, or init:zf=feat for one graph; repeatable.",
     ),
 ]
 BlobNames = Annotated[
     list[str] | None,
-    _rename(
-        metavar="BLOB=MEANING",
-        help="What a blob of a model without a manifest is, for example output.1=cls, or update:input1=zf where "
-        "two graphs use one name; repeatable. Found out otherwise.",
+    _option(
+        "--rename BLOB=MEANING",
+        "What a blob of a model without a manifest is, for example output.1=cls, or update:input1=zf where two graphs "
+        "use one name; repeatable. Found out otherwise.",
     ),
 ]
 Sigmoid = Annotated[
     bool | None,
     _option(
         "--sigmoid/--no-sigmoid",
-        help="cls is a probability (default: a logit). For lt-verify, of models without a manifest.",
+        "cls is a probability (default: a logit). For lt-verify, of models without a manifest.",
     ),
 ]
 Masks = Annotated[
     bool,
     _option(
         "--masks",
-        help="STARK-Lightning's padding masks are inputs (1 for a padded cell). For lt-verify, of models without a "
+        "STARK-Lightning's padding masks are inputs (1 for a padded cell). For lt-verify, of models without a "
         "manifest.",
     ),
 ]
 DynamicSearch = Annotated[
-    bool,
-    _option("--dynamic-search", help="One model for every search size from 192 to 320 in steps of 16."),
+    bool, _option("--dynamic-search", "One model for every search size from 192 to 320 in steps of 16.")
 ]
-Opset = Annotated[int | None, _option("--opset", metavar="N", help="Of ONNX models, 11 to 17 (default: 11).")]
-NoSimplify = Annotated[bool, _option("--no-simplify", help="Leave onnxsim out.")]
+Opset = Annotated[int | None, _option("--opset N", "Of ONNX models, 11 to 17 (default: 11).")]
+NoSimplify = Annotated[bool, _option("--no-simplify", "Leave onnxsim out.")]
 Half = Annotated[
     bool | None,
     _option(
         "--half/--no-half",
-        help="Store weights as halves (default: float32); inputs, outputs, biases and batch norms stay float32.",
+        "Store weights as halves (default: float32); inputs, outputs, biases and batch norms stay float32.",
     ),
 ]
 ProtectFp16 = Annotated[
-    bool,
-    _option("--protect-fp16", help="Switch half arithmetic off (31=1) in ncnn layers whose sums could overflow in it."),
+    bool, _option("--protect-fp16", "Switch half arithmetic off (31=1) in ncnn layers whose sums could overflow in it.")
 ]
-PnnxTimeout = Annotated[
-    float, _option("--pnnx-timeout", metavar="SECONDS", min=1, help="What one pnnx run may take (default: 120).")
-]
+PnnxTimeout = Annotated[float, _option("--pnnx-timeout SECONDS", "What one pnnx run may take (default: 120).", min=1)]
 Partial = Annotated[
     bool,
     _option(
-        "--partial",
-        help="Pass although graphs of the tracker are missing; the verdict then names those that are there.",
+        "--partial", "Pass although graphs of the tracker are missing; the verdict then names those that are there."
     ),
 ]

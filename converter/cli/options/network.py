@@ -8,16 +8,13 @@ from converter.cli.options.declare import option
 
 _option = partial(option, panel="Which network")
 _RESUME = _option(
-    "--resume",
-    "-r",
-    metavar="FILE",
-    help="Checkpoint with the trained weights; without it, golden vectors are lt-verify's reference, and lt-bench "
+    "--resume -r FILE",
+    "Checkpoint with the trained weights; without it, golden vectors are lt-verify's reference, and lt-bench "
     "leaves torch out.",
 )
 _SEARCH_SIZE = _option(
-    "--search-size",
-    metavar="PIXELS",
-    help="Search crop (default: the config's, 288 for LightTrack, or the export's). For lt-export repeatable: a model "
+    "--search-size PIXELS",
+    "Search crop (default: the config's, 288 for LightTrack, or the export's). For lt-export repeatable: a model "
     "for each size, init for all; for lt-verify, the one size of an export to look at.",
 )
 
@@ -26,54 +23,35 @@ ResumeIfAny = Annotated[Path | None, _RESUME]
 Arch = Annotated[
     str | None,
     _option(
-        "--arch",
-        metavar="NAME",
-        help="LightTrackM_Subnet (default) or LightTrackM_Speed, the same network; STARK_Lightning. An export says it "
+        "--arch NAME",
+        "LightTrackM_Subnet (default) or LightTrackM_Speed, the same network; STARK_Lightning. An export says it "
         "itself.",
     ),
 ]
 Official = Annotated[
     Path | None,
     _option(
-        "--official",
-        metavar="DIR",
-        help="Build the network from this official checkout instead of our own definition "
-        "(default: what LIGHTTRACK_ROOT or, for STARK-Lightning, STARK_ROOT names).",
+        "--official DIR",
+        "Build the network from this official checkout instead of our own definition (default: what LIGHTTRACK_ROOT "
+        "or, for STARK-Lightning, STARK_ROOT names).",
     ),
 ]
 PathName = Annotated[
     str | None,
-    _option(
-        "--path-name",
-        "--path_name",
-        metavar="NAME",
-        help="The searched network (default: LightTrack-Mobile, or the export's).",
-    ),
+    _option("--path-name --path_name NAME", "The searched network (default: LightTrack-Mobile, or the export's)."),
 ]
 HeadBlocks = Annotated[
     int | None,
     _option(
-        "--head-blocks",
-        metavar="N",
-        help="Depthwise-separable blocks of STARK-Lightning's head, 2 to 6 (default: the checkpoint's).",
+        "--head-blocks N", "Depthwise-separable blocks of STARK-Lightning's head, 2 to 6 (default: the checkpoint's)."
     ),
 ]
 TemplateSize = Annotated[
     int | None,
-    _option(
-        "--template-size",
-        metavar="PIXELS",
-        help="Template crop (default: the config's, 127 for LightTrack, or the export's).",
-    ),
+    _option("--template-size PIXELS", "Template crop (default: the config's, 127 for LightTrack, or the export's)."),
 ]
 SearchSize = Annotated[int | None, _SEARCH_SIZE]
 SearchSizes = Annotated[list[int] | None, _SEARCH_SIZE]
-Stride = Annotated[
-    int | None,
-    _option("--stride", metavar="PIXELS", help="Checked against the network (default: the network's)."),
-]
-Config = Annotated[
-    Path | None,
-    _option("--config", metavar="FILE", help="YAML whose keys replace those of the arch's own config."),
-]
-AllowPickle = Annotated[bool, _option("--allow-pickle", help="Read checkpoints that run code while they load.")]
+Stride = Annotated[int | None, _option("--stride PIXELS", "Checked against the network (default: the network's).")]
+Config = Annotated[Path | None, _option("--config FILE", "YAML whose keys replace those of the arch's own config.")]
+AllowPickle = Annotated[bool, _option("--allow-pickle", "Read checkpoints that run code while they load.")]

@@ -24,62 +24,44 @@ def _note_json(context: typer.Context, asked: bool) -> bool:
     return asked
 
 
-Output = Annotated[
-    Path | None,
-    _option("--output", "-o", metavar="DIR", help="Folder to publish (default: exports/<arch>)."),
-]
-KeepTorchscript = Annotated[bool, _option("--keep-torchscript", help="Publish the traced .pt files too.")]
+Output = Annotated[Path | None, _option("--output -o DIR", "Folder to publish (default: exports/<arch>).")]
+KeepTorchscript = Annotated[bool, _option("--keep-torchscript", "Publish the traced .pt files too.")]
 Golden = Annotated[
     Path | None,
     _option(
-        "--golden",
-        metavar="DIR",
-        help="Golden vectors: inputs, outputs and inner tensors of every graph, also for tests on a device. lt-export "
-        "writes them there; inside the output folder they belong to the export. lt-verify compares with them where "
-        "no checkpoint is given, or writes them with --write-golden (default: the export's, its folder golden).",
+        "--golden DIR",
+        "Golden vectors: inputs, outputs and inner tensors of every graph, also for tests on a device. lt-export "
+        "writes them there; inside the output folder they belong to the export. lt-verify compares with them where no "
+        "checkpoint is given, or writes them with --write-golden (default: the export's, its folder golden).",
     ),
 ]
-WriteGolden = Annotated[
-    bool, _option("--write-golden", help="Write golden vectors into the folder that --golden names.")
-]
+WriteGolden = Annotated[bool, _option("--write-golden", "Write golden vectors into the folder that --golden names.")]
 GoldenFrom = Annotated[
     str,
     _option(
-        "--golden-from",
-        metavar="NAME",
-        help="Who computes what --write-golden writes: torch (default), or ncnn-arm64 in the one --arm-mode, for a "
-        "device with the same kernels.",
+        "--golden-from NAME",
+        "Who computes what --write-golden writes: torch (default), or ncnn-arm64 in the one --arm-mode, for a device "
+        "with the same kernels.",
     ),
 ]
-Annotate = Annotated[
-    Path | None,
-    _option("--annotate", metavar="OUT", help="The clip with both boxes drawn: .mp4, .avi or a folder."),
-]
-Tracks = Annotated[
-    Path | None, _option("--tracks", metavar="FILE", help="The boxes and scores of every frame, as .csv.")
-]
+Annotate = Annotated[Path | None, _option("--annotate OUT", "The clip with both boxes drawn: .mp4, .avi or a folder.")]
+Tracks = Annotated[Path | None, _option("--tracks FILE", "The boxes and scores of every frame, as .csv.")]
 Reports = Annotated[
-    list[Path] | None,
-    _option("--report", metavar="FILE", help="A page to sign off, .html, or .md for a pull request; repeatable."),
+    list[Path] | None, _option("--report FILE", "A page to sign off, .html, or .md for a pull request; repeatable.")
 ]
-Plot = Annotated[Path | None, _option("--plot", metavar="FILE", help="Draw the figures, as .png or .svg.")]
-PerGraph = Annotated[bool, _option("--per-graph", help="List the times of single graphs too.")]
+Plot = Annotated[Path | None, _option("--plot FILE", "Draw the figures, as .png or .svg.")]
+PerGraph = Annotated[bool, _option("--per-graph", "List the times of single graphs too.")]
 Json = Annotated[
     bool,
     _option(
         "--json",
+        "Print the result to stdout as JSON, that of lt-export being the manifest, and nothing else.",
         callback=_note_json,
         is_eager=True,
-        help="Print the result to stdout as JSON, that of lt-export being the manifest, and nothing else.",
     ),
 ]
 Verbose = Annotated[
-    bool,
-    _option(
-        "--verbose", "-v", help="Figures for every input, layer and graph, where the time went, and debug messages."
-    ),
+    bool, _option("--verbose -v", "Figures for every input, layer and graph, where the time went, and debug messages.")
 ]
-Quiet = Annotated[bool, _option("--quiet", "-q", help="Print errors and warnings only.")]
-Version = Annotated[
-    bool, _option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
-]
+Quiet = Annotated[bool, _option("--quiet -q", "Print errors and warnings only.")]
+Version = Annotated[bool, _option("--version", "Print the version and exit.", callback=_print_version, is_eager=True)]

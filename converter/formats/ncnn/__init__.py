@@ -31,13 +31,15 @@ def _start(job: Job) -> Conversion:
 def _load(files: tuple[Path, ...], graph: GraphSpec, threads: int = 1, half: bool = False) -> Runner:
     from converter.formats.ncnn.runner import NcnnRunner
 
-    return NcnnRunner(*files, graph, threads=threads, half=half)
+    param, weights = files
+    return NcnnRunner(param, weights, graph, threads=threads, half=half)
 
 
 def _load_inner(files: tuple[Path, ...], graph: GraphSpec) -> Any:
     from converter.formats.ncnn.runner import NcnnRunner
 
-    return NcnnRunner(*files, graph, any_outputs=True)
+    param, weights = files
+    return NcnnRunner(param, weights, graph, any_outputs=True)
 
 
 def _interface(files: tuple[Path, ...]) -> tuple[Shapes, Shapes]:

@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from converter.errors import ConversionError, DependencyError
@@ -140,14 +141,14 @@ class PnnxRun:
         self._check_shapes()
         return graph, stored
 
-    def _check_layers(self, graph):
-        import ncnn
+    def _check_layers(self, graph: NcnnGraph) -> None:
+        import ncnn  # while pnnx runs, not before it is started
 
         unknown = sorted({layer.type for layer in graph.layers if ncnn.layer_to_index(layer.type) < 0})
         if unknown:
             raise self._failed(f"{', '.join(unknown)} is left in the graph, and ncnn has no such layer")
 
-    def _check_shapes(self):
+    def _check_shapes(self) -> None:
         """pnnx's own graph says which shape it gave to which input; a swapped pair shows here."""
         table = self._read(self.folder / "model.pnnx.param", read_table)
         found = []
@@ -159,13 +160,13 @@ class PnnxRun:
         if found != declared:
             raise self._failed(f"the graph has input shapes {found}, expected {declared}")
 
-    def _read(self, path, read):
+    def _read(self, path: Path, read: Callable[[str, str], NcnnGraph]) -> NcnnGraph:
         try:
             return read(path.read_text(errors="replace") if path.is_file() else "", path.name)
         except ConversionError as error:
             raise self._failed(str(error)) from None
 
-    def _failed(self, what):
+    def _failed(self, what: str) -> ConversionError:
         if shutil.disk_usage(self.folder).free < FULL_DISK:
             what = f"the disk is full, {what}"
         said = (self.folder / "log").read_text(errors="replace")
@@ -194,4 +195,4 @@ def pnnx_binary() -> str:
         import pnnx
     except ImportError:
         raise DependencyError("pnnx is not installed: pip install pnnx") from None
-    return pnnx.EXEC_PATH
+    return str(pnnx.EXEC_PATH)

@@ -8,22 +8,24 @@ when it holds a comma or a blank) or an array: ``-23309=2,1.0,6.0`` or, shorter,
 
 import itertools
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from converter.errors import ConversionError
+from converter.formats.ncnn.words import (
+    ARRAY_KEYS,
+    LARGEST_INTEGER,
+    are_numbers,
+    check_names,
+    check_params,
+    elements_of,
+    is_float,
+    is_integer,
+    words_of,
+)
 
 MAGIC = "7767517"
-ARRAY_KEYS = -23300
-LARGEST_KEY = 31
-LONGEST_NAME = 255
-LARGEST_INTEGER = 2**31 - 1
-
-_WORD = re.compile(r'(?:"[^"\n]*"|[^ \t\r\f\v\n])+')
-_INTEGER = re.compile(r"[+-]?\d+", re.ASCII)
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
-_WRITTEN = {"compare": False, "repr": False}
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Layer:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     params: tuple[str, ...]
-    source: str = field(default="", **_WRITTEN)
+    source: str = field(default="", compare=False, repr=False)
 
     def param(self, key: int, default: int = 0) -> int:
         """An integer parameter.
@@ -48,10 +50,10 @@ class Layer:
         Raises:
             ConversionError: when it is written as something else.
         """
-        value = self._value(key)
+        value = self.value(key)
         if value is None:
             return default
-        if not _INTEGER.fullmatch(value) or len(value) > 11 or abs(int(value)) > LARGEST_INTEGER:
+        if not is_integer(value) or abs(int(value)) > LARGEST_INTEGER:
             raise self._wrong(key, value, "an integer of 32 bits")
         return int(value)
 
@@ -61,10 +63,10 @@ class Layer:
         Raises:
             ConversionError: when it is written as something else; an integer is something else to ncnn, too.
         """
-        value = self._value(key)
+        value = self.value(key)
         if value is None:
             return default
-        if not _NUMBER.fullmatch(value) or (_INTEGER.fullmatch(value) and value.strip("+-0")):
+        if not is_float(value):
             raise self._wrong(key, value, "a number with a point or an exponent")
         return float(value)
 
@@ -74,27 +76,29 @@ class Layer:
         Raises:
             ConversionError: when an element is no number or the count is another.
         """
-        old, new = self._value(ARRAY_KEYS - key), self._value(key)
-        if old is None and new is None:
+        counted = self.value(ARRAY_KEYS - key)
+        value = self.value(key) if counted is None else counted
+        if value is None:
             return ()
-        value = new if old is None else old
-        elements = value.removesuffix(",").split(",")
-        if old is not None:
+        elements = elements_of(value)
+        if counted is not None:
             count, *elements = elements
             if count != str(len(elements)):
                 raise self._wrong(key, value, f"{count} elements")
-        if not all(_NUMBER.fullmatch(element) for element in elements):
+        if not are_numbers(elements):
             raise self._wrong(key, value, "numbers")
         return tuple(float(element) for element in elements)
 
     def with_param(self, key: int, value: object) -> "Layer":
         """The same layer with a parameter changed in its place, or added at the end."""
         word = f"{key}={value}"
-        others = [param.partition("=")[0] for param in self.params]
-        if str(key) not in others:
+        if self.value(key) is None:
             return replace(self, params=(*self.params, word))
-        at = others.index(str(key))
-        return replace(self, params=(*self.params[:at], word, *self.params[at + 1 :]))
+        return replace(self, params=tuple(word if param.startswith(f"{key}=") else param for param in self.params))
+
+    def value(self, key: int) -> str | None:
+        """A parameter as it is written; None where it is not."""
+        return next((word.partition("=")[2] for word in self.params if word.startswith(f"{key}=")), None)
 
     def text(self, end: str = "\n") -> str:
         """The line: as it was read if nothing changed, otherwise in pnnx's columns."""
@@ -107,14 +111,7 @@ class Layer:
         counts = f"{self.type:<24} {self.name:<24} {len(self.inputs)} {len(self.outputs)}"
         return " ".join((counts, *self.inputs, *self.outputs, *self.params)) + end
 
-    def _value(self, key):
-        for word in self.params:
-            name, _, value = word.partition("=")
-            if name == str(key):
-                return value
-        return None
-
-    def _wrong(self, key, value, expected):
+    def _wrong(self, key: int, value: str, expected: str) -> ConversionError:
         return ConversionError(f"layer {self.name}: parameter {key} is {value[:40]!r}, expected {expected}")
 
 
@@ -128,16 +125,16 @@ class NcnnGraph:
     """
 
     layers: tuple[Layer, ...]
-    header: str = field(default="", **_WRITTEN)
-    trailer: str = field(default="", **_WRITTEN)
+    header: str = field(default="", compare=False, repr=False)
+    trailer: str = field(default="", compare=False, repr=False)
 
     def input_blobs(self) -> list[str]:
         """Blobs of the Input layers, in file order."""
         return [blob for layer in self.layers if layer.type == "Input" for blob in layer.outputs]
 
-    def input_shapes(self) -> dict[str, tuple[int, int, int] | None]:
+    def input_shapes(self) -> dict[str, tuple[int, ...] | None]:
         """Input blob to (channels, height, width), None where the file does not say it."""
-        shapes = {}
+        shapes: dict[str, tuple[int, ...] | None] = {}
         for layer in self.layers:
             if layer.type == "Input":
                 size = tuple(layer.param(key) for key in (2, 1, 0))
@@ -162,7 +159,7 @@ class NcnnGraph:
         if taken or len(set(names.values())) < len(names):
             raise ConversionError(f"renaming {dict(names)} would give two blobs one name")
 
-        def rename(blobs):
+        def rename(blobs: tuple[str, ...]) -> tuple[str, ...]:
             return tuple(names.get(blob, blob) for blob in blobs)
 
         return self._with(
@@ -246,13 +243,15 @@ def read_table(text: str, name: str) -> NcnnGraph:
     return _read(text, name, lambda layer: None)
 
 
-def _read(text, name, check):
+def _read(text: str, name: str, check: Callable[[Layer], None]) -> NcnnGraph:
     lines = re.findall(r"[^\n]*\n|[^\n]+$", text)
     if not lines or lines[0].strip() != MAGIC:
         found = ascii(lines[0].strip()[:20]) if lines else "an empty file"
         raise ConversionError(f"{name}: line 1 is {found}, expected ncnn's magic number {MAGIC}")
     layer_count, blob_count = _counts(lines, name)
-    layers, before, known = [], "", set()
+    layers: list[Layer] = []
+    known: set[str] = set()
+    before = ""
     for number, line in enumerate(lines[2:], 3):
         before += line
         if not line.strip():
@@ -276,21 +275,21 @@ def _read(text, name, check):
     return NcnnGraph(tuple(layers), header="".join(lines[:2]), trailer=before)
 
 
-def _counts(lines, name):
+def _counts(lines: list[str], name: str) -> tuple[int, int]:
     words = lines[1].split() if len(lines) > 1 else []
-    if len(words) != 2 or not all(_INTEGER.fullmatch(word) and len(word) < 20 for word in words):
+    if len(words) != 2 or not all(is_integer(word, 19) for word in words):
         found = ascii(lines[1].strip()[:40]) if len(lines) > 1 else "not there"
         raise ConversionError(f"{name}: line 2 is {found}, expected the numbers of layers and blobs")
-    return tuple(int(word) for word in words)
+    return int(words[0]), int(words[1])
 
 
-def _read_layer(line):
-    words = _WORD.findall(line)
+def _read_layer(line: str) -> Layer:
+    words = words_of(line)
     if len(words) < 4:
         raise ValueError(f"{len(words)} words, expected type, name and two counts of blobs")
     kind, name, *counts = words[:4]
     words = words[4:]
-    if not all(_INTEGER.fullmatch(count) and 0 <= int(count[:20]) <= len(words) for count in counts):
+    if not all(is_integer(count, 19) and 0 <= int(count) <= len(words) for count in counts):
         raise ValueError(f"layer {name} counts {' and '.join(counts)} blobs, {len(words)} words follow")
     inputs, outputs = map(int, counts)
     if len(words) < inputs + outputs:
@@ -304,7 +303,7 @@ def _read_layer(line):
     )
 
 
-def _check_blobs(layer, known):
+def _check_blobs(layer: Layer, known: set[str]) -> None:
     """A blob that no layer gives, or that two give, sends ncnn's loader out of its table of blobs."""
     if unknown := [blob for blob in layer.inputs if blob not in known]:
         raise ValueError(f"layer {layer.name} takes blob {unknown[0][:40]!r}, which no layer before it gives")
@@ -314,23 +313,6 @@ def _check_blobs(layer, known):
         known.add(blob)
 
 
-def _check_words(layer):
-    """Names, keys and values as ncnn's parser takes them; it reads the values only when the layer asks for them."""
-    for word in (layer.type, layer.name, *layer.inputs, *layer.outputs):
-        if len(word.encode()) > LONGEST_NAME or "\0" in word or " " in word or "\t" in word:
-            raise ValueError(f"{word[:40]!a} is no name, expected at most {LONGEST_NAME} bytes without NUL and blanks")
-    seen: set[int] = set()
-    for word in layer.params:
-        if "\0" in word:
-            raise ValueError(f"layer {layer.name}: {word[:40]!a} holds a NUL byte")
-        key, equals, value = word.partition("=")
-        known = _INTEGER.fullmatch(key) and len(key) < 8
-        if not equals or not known or not (0 <= int(key) <= LARGEST_KEY or 0 <= ARRAY_KEYS - int(key) <= LARGEST_KEY):
-            raise ValueError(f"layer {layer.name}: {word[:40]!r} is no parameter, expected key=value, keys 0 to 31")
-        numbers = all(_NUMBER.fullmatch(element) for element in value.removesuffix(",").split(","))
-        quoted = len(value) > 1 and value[0] == value[-1] == '"'
-        if not (numbers or quoted or value[:1].isalpha()):
-            raise ValueError(f"layer {layer.name}: parameter {key} is {value[:40]!r}, expected numbers or a text")
-        if int(key) in seen or ARRAY_KEYS - int(key) in seen:
-            raise ValueError(f"layer {layer.name}: parameter {key} is there twice")
-        seen.add(int(key))
+def _check_words(layer: Layer) -> None:
+    check_names((layer.type, layer.name, *layer.inputs, *layer.outputs))
+    check_params(layer.name, layer.params)

@@ -40,9 +40,9 @@ def oldest_release(graph: NcnnGraph) -> str | None:
         releases.append(_SINCE.get(layer.type, FLOOR))
         if layer.type in _CONVOLUTIONS and layer.param(_ACTIVATION) == _HARD_SWISH:
             releases.append(FUSED_HARD_SWISH)
-        if layer.type == "Reshape" and _has(layer, _EXPRESSION):
+        if layer.type == "Reshape" and layer.value(_EXPRESSION) is not None:
             releases.append(SHAPE_EXPRESSIONS)
-        if layer.type == "Reshape" and _has(layer, *_BATCH):
+        if layer.type == "Reshape" and any(layer.value(key) is not None for key in _BATCH):
             releases.append(RESHAPE_WITH_BATCH)
     return max(releases)
 
@@ -78,13 +78,8 @@ def _as_gemm(layer: Layer) -> Layer:
 
 
 def _without_batch(layer: Layer) -> Layer:
-    sizes = next((word for word in layer.params if word.startswith(f"{_EXPRESSION}=")), "")
-    batch = [f"{key}=0" for key in _BATCH]
-    if layer.type != "Reshape" or not sizes.endswith(',1"') or sizes.count(",") != 3 or not {*batch} <= {*layer.params}:
+    sizes, batch = layer.value(_EXPRESSION) or "", {f"{key}=0" for key in _BATCH}
+    if layer.type != "Reshape" or not sizes.endswith(',1"') or sizes.count(",") != 3 or not batch <= {*layer.params}:
         return layer
-    words = (f'{word[:-3]}"' if word == sizes else word for word in layer.params if word not in batch)
-    return replace(layer, params=tuple(words))
-
-
-def _has(layer, *keys):
-    return any(word.partition("=")[0] in map(str, keys) for word in layer.params)
+    kept = replace(layer, params=tuple(word for word in layer.params if word not in batch))
+    return kept.with_param(_EXPRESSION, f'{sizes[:-3]}"')

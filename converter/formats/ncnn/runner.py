@@ -78,7 +78,7 @@ class NcnnRunner:
         """
         return self._extracted(feed, names, light=False)  # light mode would drop inner blobs after their use
 
-    def _extracted(self, feed, names, light):
+    def _extracted(self, feed: Mapping[str, np.ndarray], names: Iterable[str], light: bool) -> dict[str, np.ndarray]:
         check_feed(f"ncnn {self.graph.name}", feed, self.graph.inputs)
         arrays = {}
         with self.net.create_extractor() as extractor:
@@ -93,7 +93,7 @@ class NcnnRunner:
                 arrays[name] = np.array(mat).astype(np.float32, copy=True)
         return arrays
 
-    def _check(self, call, name, code):
+    def _check(self, call: str, name: str, code: int | str) -> None:
         if code != 0:
             raise ConversionError(f"ncnn {self.graph.name}: {call} of blob {name!r} returned {code}, expected 0")
 

@@ -1,6 +1,7 @@
 """Which arrays each type of ncnn layer asks its ``.bin`` for: the facts of ``load_model`` in ncnn's ``src/layer``."""
 
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from converter.errors import ConversionError
@@ -24,7 +25,10 @@ class Slot:
 
     role: str
     count: int
-    tagged: bool
+    tagged: bool = False
+
+
+Slots = Callable[[Layer], Iterable[Slot]]
 
 
 def slots_of(layer: Layer) -> tuple[Slot, ...]:
@@ -37,7 +41,7 @@ def slots_of(layer: Layer) -> tuple[Slot, ...]:
         return ()
     if layer.type not in _SLOTS:
         raise ConversionError(f"layer {layer.name} is of type {layer.type}, whose weights cannot be read")
-    slots = tuple(Slot(*slot) for slot in _SLOTS[layer.type](layer))
+    slots = tuple(_SLOTS[layer.type](layer))
     for slot in slots:
         if slot.count < 1:
             raise ConversionError(
@@ -46,71 +50,68 @@ def slots_of(layer: Layer) -> tuple[Slot, ...]:
     return slots
 
 
-def _convolution(weight=6, bias=5, dynamic: int | None = 19):
-    def slots(layer):
+def _convolution(weight: int = 6, bias: int = 5, dynamic: int | None = 19) -> Slots:
+    def slots(layer: Layer) -> Iterator[Slot]:
         if dynamic is not None and layer.param(dynamic):
             return
-        yield "weight", layer.param(weight), True
+        yield Slot("weight", layer.param(weight), tagged=True)
         if layer.param(bias):
-            yield "bias", layer.param(0), False
+            yield Slot("bias", layer.param(0))
 
     return slots
 
 
-def _quantised(scales: Callable[[Layer], int], slots, output: bool):
+def _quantised(scales: Callable[[Layer], int], slots: Slots, output: bool) -> Slots:
     """Layers that may be int8: their scales come last."""
 
-    def with_scales(layer):
+    def with_scales(layer: Layer) -> Iterator[Slot]:
         yield from slots(layer)
         if term := layer.param(8):
-            yield "weight scales", scales(layer), False
-            yield "input scale", 1, False
+            yield Slot("weight scales", scales(layer))
+            yield Slot("input scale", 1)
             if output and term > 100:
-                yield "output scale", 1, False
+                yield Slot("output scale", 1)
 
     return with_scales
 
 
-def _memory_data(layer):
-    count = 1
+def _memory_data(layer: Layer) -> Iterator[Slot]:
     sizes = [layer.param(key) for key in (0, 1, 11, 2)]
-    for size in sizes:
-        count *= size or 1
     if any(sizes):
-        yield "data", count, layer.param(21, 1) == 0
+        yield Slot("data", math.prod(size or 1 for size in sizes), tagged=layer.param(21, 1) == 0)
 
 
-def _affine(count: int, switch: int | None, *roles: str):
+def _affine(count: int, switch: int | None, *roles: str) -> Slots:
     """Norms: arrays without tags, unless the layer is told to have none."""
 
-    def slots(layer):
+    def slots(layer: Layer) -> Iterator[Slot]:
         if switch is None or layer.param(switch, 1):
-            yield from ((role, layer.param(count), False) for role in roles)
+            yield from (Slot(role, layer.param(count)) for role in roles)
 
     return slots
 
 
-def _scale(layer):
+def _scale(layer: Layer) -> Iterator[Slot]:
     if layer.param(0) != DYNAMIC_SCALE:
-        yield "scale", layer.param(0), False
+        yield Slot("scale", layer.param(0))
         if layer.param(1):
-            yield "bias", layer.param(0), False
+            yield Slot("bias", layer.param(0))
 
 
-def _gemm(layer):
+def _gemm(layer: Layer) -> Iterator[Slot]:
     if layer.param(18):
         raise ConversionError(f"layer {layer.name} is a quantised Gemm, whose weights cannot be read")
     m, n, k = layer.param(7), layer.param(8), layer.param(9)
     if layer.param(4):
-        yield "A", m * k, True
+        yield Slot("A", m * k, tagged=True)
     if layer.param(5):
-        yield "B", n * k, True
+        yield Slot("B", n * k, tagged=True)
     broadcast = layer.param(10)
     if layer.param(6) and broadcast != -1:
-        yield "C", {0: 1, 1: m, 2: m, 3: m * n, 4: n}.get(broadcast, 0), True
+        yield Slot("C", {0: 1, 1: m, 2: m, 3: m * n, 4: n}.get(broadcast, 0), tagged=True)
 
 
-def _attention(layer):
+def _attention(layer: Layer) -> Iterator[Slot]:
     size = layer.param(0)
     if layer.param(18):
         raise ConversionError(f"layer {layer.name} is a quantised MultiHeadAttention, whose weights cannot be read")
@@ -123,11 +124,11 @@ def _attention(layer):
         ("value", layer.param(4, size), size),
         ("output", size, query),
     ):
-        yield f"{role} weight", inputs * outputs, True
-        yield f"{role} bias", outputs, False
+        yield Slot(f"{role} weight", inputs * outputs, tagged=True)
+        yield Slot(f"{role} bias", outputs)
 
 
-_SLOTS: dict[str, Callable[[Layer], Iterator[Sequence]]] = {
+_SLOTS: dict[str, Slots] = {
     "Convolution": _quantised(lambda layer: layer.param(0), _convolution(), True),
     "ConvolutionDepthWise": _quantised(
         lambda layer: layer.param(7, 1) if layer.param(8) in (1, 101) else 1, _convolution(), True
@@ -148,7 +149,7 @@ _SLOTS: dict[str, Callable[[Layer], Iterator[Sequence]]] = {
     "PReLU": _affine(0, None, "slope"),
     "Bias": _affine(0, None, "bias"),
     "Normalize": _affine(3, None, "scale"),
-    "Padding": lambda layer: [("values", layer.param(6), False)] if layer.param(6) else [],
+    "Padding": lambda layer: [Slot("values", layer.param(6))] if layer.param(6) else [],
     "Scale": _scale,
     "MemoryData": _memory_data,
     "Gemm": _gemm,

@@ -52,7 +52,7 @@ class Stored:
             return np.frombuffer(self.data, "i1", self.count).astype(np.float32)
         if self.tag == TABLE:
             table = np.frombuffer(self.data, "<f4", TABLE_BYTES // 4)
-            return table[np.frombuffer(self.data, "u1", self.count, TABLE_BYTES)]
+            return table.take(np.frombuffer(self.data, "u1", self.count, TABLE_BYTES))
         return np.frombuffer(self.data, "<f4", self.count)
 
     def with_values(self, values: np.ndarray, tag: int | None) -> "Stored":
@@ -188,7 +188,7 @@ def _asked(graph: NcnnGraph, name: str) -> Iterator[tuple[Layer, tuple[Slot, ...
             raise ConversionError(f"{name}: {error}") from None
 
 
-def _read_array(view, offset, slot, layer, name):
+def _read_array(view: memoryview, offset: int, slot: Slot, layer: Layer, name: str) -> Stored:
     start, tag = offset, None
     where = f"{slot.role} of layer {layer.name} ({layer.type})"
     if slot.tagged:
@@ -208,7 +208,7 @@ def _read_array(view, offset, slot, layer, name):
     return Stored(slot.role, slot.count, tag, bytes(view[offset : offset + size]), start)
 
 
-def _data_bytes(count, tag):
+def _data_bytes(count: int, tag: int | None) -> int:
     if tag == HALF:
         return _aligned(2 * count)
     if tag == INT8:
@@ -216,22 +216,22 @@ def _data_bytes(count, tag):
     return TABLE_BYTES + _aligned(count) if tag == TABLE else 4 * count
 
 
-def _longest(slot):
+def _longest(slot: Slot) -> int:
     return TAG_BYTES + max(_data_bytes(slot.count, tag) for tag in TAGS) if slot.tagged else 4 * slot.count
 
 
-def _aligned(size):
+def _aligned(size: int) -> int:
     return -(-size // 4) * 4
 
 
-def _cut_off(name, size, where, offset, needed):
+def _cut_off(name: str, size: int, where: str, offset: int, needed: int) -> ConversionError:
     return ConversionError(
         f"{name}: cut off, or the weights of another model: ends at byte {size}, "
         f"expected {needed} bytes from byte {offset} for the {where}"
     )
 
 
-def _over(name, offset, size):
+def _over(name: str, offset: int, size: int) -> ConversionError:
     return ConversionError(
         f"{name}: goes on for {size - offset} bytes after byte {offset}, where the last layer's weights end; "
         "damaged, or the weights of another model"

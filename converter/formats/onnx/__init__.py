@@ -25,13 +25,15 @@ def _start(job: Job) -> Conversion:
 def _load(files: tuple[Path, ...], graph: GraphSpec, threads: int = 1, half: bool = False) -> Runner:
     from converter.formats.onnx.runner import OnnxRunner
 
-    return OnnxRunner(*files, graph, threads=threads)
+    (path,) = files
+    return OnnxRunner(path, graph, threads=threads)
 
 
 def _load_inner(files: tuple[Path, ...], graph: GraphSpec) -> Any:
     from converter.formats.onnx.runner import OnnxBlobs
 
-    return OnnxBlobs(*files, graph)
+    (path,) = files
+    return OnnxBlobs(path, graph)
 
 
 def _interface(files: tuple[Path, ...]) -> tuple[Shapes, Shapes]:

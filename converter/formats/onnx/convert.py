@@ -9,14 +9,18 @@ import json
 import logging
 import sys
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
+import onnx
 import torch
 
 from converter.errors import ConversionError
+from converter.formats.onnx.file import rename_values
+from converter.formats.onnx.half import store_halves
 from converter.formats.source import Source
-from converter.spec.network import GraphSpec
+from converter.spec.network import GraphSpec, TensorSpec
 from converter.util import process
 from converter.util.atomic import write
 from converter.util.version import version
@@ -28,6 +32,8 @@ SCALING = ("fuse_mul_into_conv", "fuse_preceding_mul_into_conv")
 AXES = ("batch", "channels", "height", "width")
 
 Axes = dict[str, dict[int, str]]
+Shape = tuple[int | str, ...]
+Found = tuple[str, Shape, str]
 
 
 class OnnxConversion:
@@ -62,10 +68,6 @@ class OnnxConversion:
         Raises:
             ConversionError: when a step fails or changes the interface of the graph.
         """
-        import onnx
-
-        from converter.formats.onnx.file import rename_values
-
         graph, axes = self.source.graph, free_axes(self.source)
         exported = onnx_from_torchscript(self.traced, graph, self.opset, axes)
         model = onnx.load_from_string(exported)
@@ -83,8 +85,6 @@ class OnnxConversion:
         else:
             check(model, graph, "exporting", axes)
         if self.half:
-            from converter.formats.onnx.half import store_halves
-
             store_halves(model)
             check(model, graph, "storing halves of", axes)
         describe(model, graph, self.metadata)
@@ -141,7 +141,7 @@ def onnx_from_torchscript(
     return buffer.getvalue()
 
 
-def state_outputs(model, graph: GraphSpec, axes: Axes) -> None:
+def state_outputs(model: onnx.ModelProto, graph: GraphSpec, axes: Axes) -> None:
     """Say of outputs what is known of them; of a graph for several sizes the exporter leaves even the batch open."""
     declared = {tensor.meaning: _shape(tensor, axes) for tensor in graph.outputs}
     for value in model.graph.output:
@@ -150,7 +150,7 @@ def state_outputs(model, graph: GraphSpec, axes: Axes) -> None:
                 size.dim_value = known
 
 
-def simplified(model, graph: GraphSpec, without: Sequence[str] = ()):
+def simplified(model: onnx.ModelProto, graph: GraphSpec, without: Sequence[str] = ()) -> onnx.ModelProto:
     """What onnxsim makes of the model, constants as initializers; its own comparison is left out, ours follows.
 
     Args:
@@ -159,7 +159,9 @@ def simplified(model, graph: GraphSpec, without: Sequence[str] = ()):
     Raises:
         ConversionError: when onnxsim fails.
     """
-    onnxsim = _onnxsim()
+    process.send_nothing()  # onnxsim imports onnxruntime
+    with _without_sympy():
+        import onnxsim  # not needed without this step
     try:
         result, _ = onnxsim.simplify(model, check_n=0, **({"skipped_optimizers": list(without)} if without else {}))
     except Exception as error:  # onnxsim raises what its C++ side throws
@@ -174,26 +176,23 @@ def simplified(model, graph: GraphSpec, without: Sequence[str] = ()):
     return result
 
 
-def _onnxsim():
-    """onnxsim without sympy, which it would use to print formulas, and which is half of what importing it takes."""
-    process.send_nothing()  # it imports onnxruntime
-    hidden = sys.modules.setdefault("sympy", None) is None
+@contextmanager
+def _without_sympy() -> Iterator[None]:
+    """onnxsim would print formulas with it; it is half of what importing onnxsim takes."""
+    hidden = sys.modules.setdefault("sympy", None) is None  # type: ignore[arg-type]  # None makes an import fail
     try:
-        import onnxsim
+        yield
     finally:
         if hidden:
             del sys.modules["sympy"]
-    return onnxsim
 
 
-def check(model, graph: GraphSpec, step: str, axes: Axes | None = None) -> None:
+def check(model: onnx.ModelProto, graph: GraphSpec, step: str, axes: Axes | None = None) -> None:
     """Valid for onnx, with the declared inputs and outputs in their order, all of it in the default domain.
 
     Raises:
         ConversionError: saying what the step changed.
     """
-    import onnx
-
     try:
         onnx.checker.check_model(model, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError, RuntimeError) as error:
@@ -214,27 +213,23 @@ def check(model, graph: GraphSpec, step: str, axes: Axes | None = None) -> None:
             )
 
 
-def _shape(tensor, axes):
+def _shape(tensor: TensorSpec, axes: Axes | None) -> Shape:
     free = (axes or {}).get(tensor.meaning, {})
     return tuple(free.get(axis, size) for axis, size in enumerate(tensor.shape))
 
 
-def _tensor(value):
-    import onnx
-
+def _tensor(value: onnx.ValueInfoProto) -> Found:
     kind = value.type.tensor_type
     shape = tuple(size.dim_value or size.dim_param or "?" for size in kind.shape.dim)
     return value.name, shape, onnx.TensorProto.DataType.Name(kind.elem_type)
 
 
-def _listed(tensors):
+def _listed(tensors: Iterable[Found]) -> str:
     return ", ".join(f"{name} {'x'.join(map(str, shape))} {kind}" for name, shape, kind in tensors) or "none"
 
 
-def describe(model, graph: GraphSpec, metadata: Mapping[str, str]) -> None:
+def describe(model: onnx.ModelProto, graph: GraphSpec, metadata: Mapping[str, str]) -> None:
     """Producer and metadata, so that a lone file explains itself."""
-    import onnx
-
     model.producer_name, model.producer_version = "lighttrack-export", version()
     tensors = {tensor.name: tensor.about for tensor in (*graph.inputs, *graph.outputs)}
     onnx.helper.set_model_props(model, {"graph": graph.name, "tensors": json.dumps(tensors), **metadata})

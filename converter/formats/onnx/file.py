@@ -89,7 +89,8 @@ def part_of(path: Path, names: Iterable[str]) -> bytes:
     graph.output.extend(onnx.ValueInfoProto(name=name) for name in names)
     # shapes that the file claims; a damaged graph has others, which are what is looked for
     del graph.value_info[:]
-    return model.SerializeToString()
+    part: bytes = model.SerializeToString()
+    return part
 
 
 def rename_values(model: onnx.ModelProto, names: Mapping[str, str]) -> None:
@@ -112,7 +113,7 @@ def rename_values(model: onnx.ModelProto, names: Mapping[str, str]) -> None:
         value.name = names.get(value.name, value.name)
 
 
-def _load(path):
+def _load(path: Path) -> onnx.ModelProto:
     try:
         return onnx.load(path)
     except FileNotFoundError:
@@ -122,14 +123,14 @@ def _load(path):
         raise ConversionError(f"{path.name} is no ONNX model: {first}") from None
 
 
-def _node(node, index):
+def _node(node: onnx.NodeProto, index: int) -> Node:
     attributes = {one.name: onnx.helper.get_attribute_value(one) for one in node.attribute}
     outputs = tuple(name for name in node.output if name)
     name = node.name or (outputs[0] if outputs else f"{node.op_type}_{index}")
     return Node(node.op_type, name, tuple(node.input), outputs, attributes)
 
 
-def _read_by(node):
+def _read_by(node: onnx.NodeProto) -> list[str]:
     """Names a node reads, those of its subgraphs included."""
     names = list(node.input)
     for attribute in node.attribute:
@@ -138,7 +139,7 @@ def _read_by(node):
     return names
 
 
-def _shapes(model):
+def _shapes(model: onnx.ModelProto) -> dict[str, tuple[int, ...]]:
     shapes = {tensor.name: tuple(tensor.dims) for tensor in model.graph.initializer}
     for node in model.graph.node:
         if node.op_type == "Constant" and node.attribute and node.attribute[0].HasField("t"):

@@ -35,11 +35,11 @@ def store_halves(model: onnx.ModelProto) -> None:
     graph.node.extend([*casts, *nodes])
 
 
-def _is_weight(tensor):
-    return tensor.data_type == onnx.TensorProto.FLOAT and len(tensor.dims) > 1
+def _is_weight(tensor: onnx.TensorProto) -> bool:
+    return bool(tensor.data_type == onnx.TensorProto.FLOAT) and len(tensor.dims) > 1
 
 
-def _halved(tensor):
+def _halved(tensor: onnx.TensorProto) -> onnx.NodeProto:
     """Change the tensor to halves under another name; the node that gives them under the old one."""
     values = numpy_helper.to_array(tensor)
     check_halves(values, f"{tensor.name} has a weight")

@@ -1,7 +1,8 @@
 """onnxruntime in this process, on the CPU."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,6 +11,10 @@ from converter.proof.runner import check_feed
 from converter.spec.network import GraphSpec
 from converter.util import process
 
+if TYPE_CHECKING:
+    import onnxruntime
+
+Shapes = dict[str, tuple[int, ...] | None]
 _ERRORS_ONLY = 3
 
 
@@ -57,7 +62,7 @@ class OnnxBlobs:
             ConversionError: on a wrong feed, for a name that is no tensor, or when the run fails.
         """
         check_feed(f"onnxruntime {self.graph.name}", feed, self.graph.inputs)
-        from converter.formats.onnx.file import part_of
+        from converter.formats.onnx.file import part_of  # imports onnx, which a whole model runs without
 
         names = list(names)
         session = _session(part_of(self.path, names), self.path.name, optimised=False)
@@ -65,7 +70,7 @@ class OnnxBlobs:
         return _run(session, self.graph, {name: array for name, array in feed.items() if name in needed}, names)
 
 
-def onnx_interface(path: Path) -> tuple[dict[str, tuple[int, ...] | None], dict[str, tuple[int, ...] | None]]:
+def onnx_interface(path: Path) -> tuple[Shapes, Shapes]:
     """Names and shapes of a file's inputs and outputs; None for a shape that is not fixed.
 
     Raises:
@@ -75,14 +80,16 @@ def onnx_interface(path: Path) -> tuple[dict[str, tuple[int, ...] | None], dict[
     return _shapes(session.get_inputs()), _shapes(session.get_outputs())
 
 
-def _shapes(values):
+def _shapes(values: Iterable["onnxruntime.NodeArg"]) -> Shapes:
     return {
         value.name: tuple(value.shape) if all(isinstance(size, int) for size in value.shape) else None
         for value in values
     }
 
 
-def _session(model, name, optimised=True, threads=1):
+def _session(
+    model: Path | bytes, name: str, optimised: bool = True, threads: int = 1
+) -> "onnxruntime.InferenceSession":
     process.send_nothing()
     import onnxruntime
 
@@ -98,7 +105,9 @@ def _session(model, name, optimised=True, threads=1):
         raise ConversionError(f"onnxruntime does not load {name}: {first}") from None
 
 
-def _run(session, graph, feed, names):
+def _run(
+    session: "onnxruntime.InferenceSession", graph: GraphSpec, feed: Mapping[str, np.ndarray], names: Sequence[str]
+) -> dict[str, np.ndarray]:
     try:
         return dict(zip(names, session.run(names, dict(feed)), strict=True))
     except Exception as error:  # as above

@@ -4,18 +4,8 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from converter.report.charts.parts import (
-    MOST_POINTS,
-    NARROW,
-    SMALL,
-    WIDE,
-    Axes,
-    Points,
-    Values,
-    name_of,
-    thinned,
-)
-from converter.report.svg import CHARACTER, decade, drawing, element, label, shortened
+from converter.report.charts.parts import NARROW, SMALL, WIDE, Axes, Points, Values, name_of, small, thinned
+from converter.report.svg import CHARACTER, decade, drawing, element, shortened
 
 SIZES = {"w": (WIDE, 300), "n": (NARROW, 290)}
 _LOWEST, _HIGHEST = 1e-12, 1e12
@@ -83,7 +73,7 @@ def _exponent(value: float, low: float) -> float:
 
 
 def _exponents(values: Values, low: float) -> Points:
-    points = thinned(values, MOST_POINTS)
+    points = thinned(values)
     return [(index + 1, None if value is None else _exponent(value, low)) for index, value in points]
 
 
@@ -123,7 +113,7 @@ def _legend(series: Sequence[Series], limits: Sequence[Limit], width: float) -> 
             x, y = 8.0, y + 16
         sample = element("line", x1=x, x2=x + 26, y1=y - 4, y2=y - 4, class_=kind)
         yield _dots([(x + 13, y - 4)], number) if single else sample
-        yield label(text, x + 31, y, class_="small")
+        yield small(text, x + 31, y)
         x += wide
 
 

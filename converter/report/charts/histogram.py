@@ -3,8 +3,8 @@
 import math
 from collections.abc import Iterable, Sequence
 
-from converter.report.charts.parts import level, name_of
-from converter.report.svg import Frame, Scale, decade, drawing, element, label
+from converter.report.charts.parts import level, name_of, small
+from converter.report.svg import Frame, Scale, decade, drawing, element
 from converter.report.text import error, percent
 
 WIDTH, HEIGHT = 300, 190
@@ -27,13 +27,13 @@ def histogram(key: str, title: str, counts: Sequence[int], first_decade: int, al
     parts.append(level(frame, frame.bottom, "axis"))
     for power in range(first_decade, last + 1, 2):
         text = "0" if power == first_decade else decade(power)
-        parts.append(_small(text, place(power), frame.bottom + 14))
-    parts.append(_small("|Δ| / range; bars: % of values", frame.middle, HEIGHT - 5))
+        parts.append(small(text, place(power), frame.bottom + 14, "middle"))
+    parts.append(small("|Δ| / range; bars: % of values", frame.middle, HEIGHT - 5, "middle"))
     if edge is not None:
         x = place(edge)
         parts.append(element("line", x1=x, x2=x, y1=frame.top - 30, y2=frame.bottom, class_="limit"))
         anchor, shift = ("end", -4) if x > WIDTH * 0.55 else ("start", 4)
-        parts.append(_small(f"allowed {error(allowed)}", x + shift, frame.top - 20, anchor))
+        parts.append(small(f"allowed {error(allowed)}", x + shift, frame.top - 20, anchor))
     return drawing(key, title, _about(counts, first_decade, allowed), WIDTH, HEIGHT, parts)
 
 
@@ -49,11 +49,7 @@ def _bars(frame: Frame, place: Scale, counts: Sequence[int], first_decade: int, 
         yield element("rect", x=left + 1, y=frame.bottom - tall, width=step - 2, height=tall, class_=kind)
         share = 100 * number / sum(counts)
         text = f"{share:.0f}" if share >= 0.95 else "<1"
-        yield _small(text, left + step / 2, frame.bottom - tall - 3)
-
-
-def _small(text: str, x: float, y: float, anchor: str = "middle") -> str:
-    return label(text, x, y, class_="small", text_anchor=anchor)
+        yield small(text, left + step / 2, frame.bottom - tall - 3, "middle")
 
 
 def _about(counts: Sequence[int], first_decade: int, allowed: float | None) -> str:

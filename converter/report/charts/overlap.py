@@ -3,18 +3,8 @@
 import math
 from collections.abc import Sequence
 
-from converter.report.charts.parts import (
-    MOST_POINTS,
-    NARROW,
-    SMALL,
-    WIDE,
-    Axes,
-    Values,
-    level,
-    name_of,
-    thinned,
-)
-from converter.report.svg import drawing, element, label, round_steps, shortened
+from converter.report.charts.parts import NARROW, SMALL, WIDE, Axes, Values, level, name_of, small, thinned
+from converter.report.svg import drawing, element, round_steps, shortened
 from converter.report.text import count, overlap
 
 SIZES = {"w": (WIDE, 250), "n": (NARROW, 250)}
@@ -42,7 +32,7 @@ def overlaps(
     """
     low = lowest_tick(values, [value for _, value in limits]) if low is None else low
     last = max(frames, default=1)
-    points = [(frames[index], value) for index, value in thinned(values, MOST_POINTS, min)]
+    points = [(frames[index], value) for index, value in thinned(values, min)]
     there = [(value, index) for index, value in points if value is not None]
     about = _about(frames, values, limits, stopped)
     drawings = []
@@ -77,7 +67,7 @@ def lowest_tick(values: Values, limits: Sequence[float]) -> float:
 def _limit(axes: Axes, name: str, value: float) -> list[str]:
     y, left = axes.up(value), axes.frame.left
     text = shortened(f"{name} {value:g}", axes.frame.width - 8, SMALL)
-    return [level(axes.frame, y, "limit"), label(text, left + 4, y - 4, class_="small")]
+    return [level(axes.frame, y, "limit"), small(text, left + 4, y - 4)]
 
 
 def _worst(axes: Axes, value: float, index: int) -> list[str]:
@@ -88,7 +78,7 @@ def _worst(axes: Axes, value: float, index: int) -> list[str]:
     text = f"smallest {overlap(value)}, frame {index}"
     return [
         element("circle", cx=x, cy=y, r=4.5, class_="worst"),
-        label(text, x + shift, below, class_="small strong", text_anchor=anchor),
+        small(text, x + shift, below, anchor, "small strong"),
     ]
 
 

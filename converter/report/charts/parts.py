@@ -15,10 +15,10 @@ Points = Sequence[tuple[int, float | None]]  # place and value
 
 
 def thinned(
-    values: Values, most: int, keep: Callable[[list[tuple[float, int]]], tuple[float, int]] = max
+    values: Values, keep: Callable[[list[tuple[float, int]]], tuple[float, int]] = max
 ) -> list[tuple[int, float | None]]:
-    """At most so many (place, value): of neighbours the one that matters stands for all, at its own place."""
-    size = max(1, math.ceil(len(values) / most))
+    """(place, value), not too many: of neighbours the one that matters stands for all, at its own place."""
+    size = max(1, math.ceil(len(values) / MOST_POINTS))
     points: list[tuple[int, float | None]] = []
     for begin in range(0, len(values), size):
         group = [(value, index) for index, value in enumerate(values[begin : begin + size], begin) if value is not None]
@@ -33,6 +33,11 @@ def thinned(
 def name_of(title: str, width: float) -> str:
     """The chart's name at its head."""
     return label(shortened(title, width - 20, FONT, BOLD), 8, 16, class_="name")
+
+
+def small(text: str, x: float, y: float, anchor: str | None = None, kind: str = "small") -> str:
+    """Words in small letters; ``anchor`` is the part of them that is at the place."""
+    return label(text, x, y, class_=kind, text_anchor=anchor)
 
 
 def level(frame: Frame, y: float, kind: str) -> str:
@@ -70,8 +75,7 @@ class Axes:
     def tick(self, value: float, text: str) -> list[str]:
         """A line of the grid, and its number at the left."""
         y = self.up(value)
-        number = label(text, self.frame.left - 6, y + 4, class_="small", text_anchor="end")
-        return [level(self.frame, y, "grid"), number]
+        return [level(self.frame, y, "grid"), small(text, self.frame.left - 6, y + 4, "end")]
 
     def numbers(self, first: int, last: int, name: str) -> list[str]:
         """The horizontal axis, of whole numbers."""
@@ -81,8 +85,8 @@ class Axes:
         for tick in sorted(set(map(int, ticks))):
             x = self.across(tick)
             parts.append(element("line", x1=x, x2=x, y1=frame.bottom, y2=frame.bottom + 4, class_="axis"))
-            parts.append(label(str(tick), x, frame.bottom + 16, class_="small", text_anchor="middle"))
-        return [*parts, label(name, frame.right, self.size[1] - 5, class_="small", text_anchor="end")]
+            parts.append(small(str(tick), x, frame.bottom + 16, "middle"))
+        return [*parts, small(name, frame.right, self.size[1] - 5, "end")]
 
     def lines(self, points: Points, kind: str) -> list[str]:
         """Polylines, broken where there is nothing; a single point becomes a dot."""
@@ -104,4 +108,4 @@ class Axes:
         room = (x - frame.left if right else frame.right - x) - 8
         words, anchor = shortened(text, room, SMALL, BOLD), "end" if right else "start"
         yield element("line", x1=x, x2=x, y1=frame.top - 8, y2=frame.bottom, class_="mark")
-        yield label(words, x + (-5 if right else 5), frame.top - 4, class_="small strong", text_anchor=anchor)
+        yield small(words, x + (-5 if right else 5), frame.top - 4, anchor, "small strong")

@@ -1,5 +1,6 @@
 """The benchmark's arithmetic, turns, result, table and refusals; no test looks at how long something takes."""
 
+import io
 import json
 import random
 import re
@@ -12,23 +13,24 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from converter.bench import machine, plot
+from converter.bench import machine, measure, plot, timed
 from converter.bench.candidates import candidates_for
-from converter.bench.measure import Turn, measure
+from converter.bench.machine import Machine, this_machine
+from converter.bench.measure import PARTS, Turn, rounds_of
 from converter.bench.options import BenchOptions
-from converter.bench.result import Measured, result_of
-from converter.bench.statistics import FEWEST_ROUNDS, LEVEL, figures, order_of, percentile, sign_test
-from converter.bench.table import print_bench
+from converter.bench.result import BenchResult, PartTimes
+from converter.bench.statistics import FEWEST_ROUNDS, LEVEL, figures, order_of, sign_test
 from converter.bench.timed import TimedModel, TimedRunner
 from converter.errors import DependencyError, UsageError
+from converter.folder.listing import tool_versions
+from converter.report.terminal import print_section
 from converter.spec.dimensions import Dimensions
 
 
-@pytest.mark.parametrize(("share", "expected"), [(0.0, 1.0), (0.1, 1.4), (0.5, 3.0), (0.9, 4.6), (1.0, 5.0)])
-def test_percentile_is_interpolated_as_numpy_does(share, expected):
-    values = [5.0, 1.0, 4.0, 2.0, 3.0]
-    assert percentile(values, share) == pytest.approx(expected)
-    assert percentile(values, share) == pytest.approx(np.percentile(values, 100 * share))
+def test_percentiles_are_interpolated():
+    of_five = figures([5.0, 1.0, 4.0, 2.0, 3.0])
+    assert (of_five.low, of_five.median, of_five.high) == (1.0, 3.0, 5.0)
+    assert (of_five.p10, of_five.p90) == (pytest.approx(1.4), pytest.approx(4.6))
 
 
 def test_figures_of_one_and_of_many_values():
@@ -101,54 +103,60 @@ class Fake:
 
 def fakes(names="abcd"):
     log, time = [], [100.0]
-    return [Fake(name, log, time) for name in names], log, time
+    return [Fake(name, log, time) for name in names], log
 
 
 def rounds_in(log, size):
     return ["".join(log[start : start + size]) for start in range(0, len(log), size)]
 
 
-def test_everybody_has_one_turn_in_every_round_in_an_order_of_its_own():
-    entrants, log, time = fakes()
+def taken(monkeypatch, entrants, pauses=None, **options):
+    """All their rounds, by the clock that they let go on."""
+    clock = SimpleNamespace(monotonic=lambda: entrants[0].time[0], sleep=[].append if pauses is None else pauses.append)
+    monkeypatch.setattr(measure, "time", clock)
+    return list(rounds_of(entrants, BenchOptions(subject=None, **options)))
+
+
+def test_everybody_has_one_turn_in_every_round_in_an_order_of_its_own(monkeypatch):
+    entrants, log = fakes()
     pauses = []
-    turns = measure(entrants, 12, 3, clock=lambda: time[0], sleep=pauses.append)
+    turns = taken(monkeypatch, entrants, pauses, rounds=12, runs=3)
     rounds = rounds_in(log, 4)
     assert len(rounds) == 12
     assert {"".join(sorted(each)) for each in rounds} == {"abcd"}
     assert len(set(rounds)) > 4
     assert {each[0] for each in rounds} == set("abcd")
     assert pauses == [0.03] * 48
-    assert [len(own) for own in turns] == [12] * 4
+    assert [len(each) for each in turns] == [4] * 12
     assert all(entrant.asked == [3] * 12 for entrant in entrants)
 
 
-def test_turns_come_back_to_those_who_had_them():
-    entrants, _, time = fakes()
+def test_turns_come_back_to_those_who_had_them(monkeypatch):
+    entrants, _ = fakes()
     for place, entrant in enumerate(entrants):
         entrant.seconds = float(place + 1)
-    turns = measure(entrants, 5, 2, clock=lambda: time[0], sleep=lambda seconds: None)
-    assert [{turn["update"].whole for turn in own} for own in turns] == [{(n, n)} for n in (1.0, 2.0, 3.0, 4.0)]
+    for turns in taken(monkeypatch, entrants, rounds=5, runs=2):
+        assert [turn["update"].whole for turn in turns] == [(n, n) for n in (1.0, 2.0, 3.0, 4.0)]
 
 
-def test_the_seed_decides_the_order():
+def test_the_seed_decides_the_order(monkeypatch):
     logs = {}
     for run, seed in (("first", 5), ("again", 5), ("other", 6)):
-        entrants, logs[run], time = fakes()
-        measure(entrants, 6, 1, seed=seed, clock=lambda time=time: time[0], sleep=lambda seconds: None)
+        entrants, logs[run] = fakes()
+        taken(monkeypatch, entrants, rounds=6, runs=1, seed=seed)
     assert logs["first"] == logs["again"] != logs["other"]
 
 
 @pytest.mark.parametrize(("seconds", "rounds"), [(0.5, 1), (4, 1), (7.9, 1), (8, 2), (12.5, 3), (1e9, 10), (None, 10)])
-def test_no_round_begins_that_would_end_too_late(seconds, rounds):
-    entrants, log, time = fakes()  # a round takes 4 s
-    told = []
-    turns = measure(entrants, 10, 1, seconds, clock=lambda: time[0], sleep=lambda pause: None, on_round=told.append)
-    assert len(turns[0]) == rounds == len(log) / 4
-    assert told == list(range(1, rounds + 1))
+def test_no_round_begins_that_would_end_too_late(monkeypatch, seconds, rounds):
+    entrants, log = fakes()  # a round takes 4 s
+    turns = taken(monkeypatch, entrants, rounds=10, runs=1, seconds=seconds)
+    assert len(turns) == rounds == len(log) / 4
 
 
-def test_stopwatch_leaves_out_the_first_run_of_a_turn_and_sees_graphs_and_whole():
+def test_stopwatch_leaves_out_the_first_run_of_a_turn_and_sees_graphs_and_whole(monkeypatch):
     time = [0.0]
+    monkeypatch.setattr(timed, "time", SimpleNamespace(perf_counter=lambda: time[0]))
     calls = []
 
     class Runner:
@@ -160,7 +168,7 @@ def test_stopwatch_leaves_out_the_first_run_of_a_turn_and_sees_graphs_and_whole(
             time[0] += self.seconds
             return {"y": np.zeros(1)}
 
-    runners = {name: TimedRunner(Runner(name, s), lambda: time[0]) for name, s in (("a", 1), ("b", 2), ("c", 4))}
+    runners = {name: TimedRunner(Runner(name, seconds)) for name, seconds in (("a", 1), ("b", 2), ("c", 4))}
 
     class Model:
         def template(self, z):
@@ -171,8 +179,7 @@ def test_stopwatch_leaves_out_the_first_run_of_a_turn_and_sees_graphs_and_whole(
             time[0] += 0.5
             return runners["c"].infer({})
 
-    parts = {"init": {"a": runners["a"]}, "update": {"b": runners["b"], "c": runners["c"]}}
-    model = TimedModel(Model(), parts, (None,), (None,), lambda: time[0])
+    model = TimedModel(Model(), runners, (None,), (None,))
     for _ in range(2):
         calls.clear()
         turns = model.turn(3)
@@ -189,8 +196,9 @@ def test_warm_up_looks_at_the_answer(value, named):
 
 
 @pytest.mark.parametrize(("seconds", "runs"), [(np.inf, 5), (2.5, 3), (0.0, 1)])
-def test_warm_up_of_a_slow_model_is_short(seconds, runs):
+def test_warm_up_of_a_slow_model_is_short(monkeypatch, seconds, runs):
     time, calls = [0.0], []
+    monkeypatch.setattr(timed, "time", SimpleNamespace(perf_counter=lambda: time[0]))
 
     def call(name):
         calls.append(name)
@@ -198,8 +206,12 @@ def test_warm_up_of_a_slow_model_is_short(seconds, runs):
         return {}
 
     model = SimpleNamespace(template=lambda z: call("init"), track=lambda x: call("update"))
-    TimedModel(model, {}, (None,), (None,), lambda: time[0]).warm_up(5, seconds)
+    TimedModel(model, {}, (None,), (None,)).warm_up(5, seconds)
     assert calls == ["init"] * runs + ["update"] * runs
+
+
+def options_of(checkpoint="a.pth", **options):
+    return BenchOptions(subject=SimpleNamespace(folder=Path("export"), checkpoint=checkpoint), **options)
 
 
 def labels(candidates):
@@ -207,32 +219,27 @@ def labels(candidates):
 
 
 def test_half_is_a_mode_of_ncnn_only():
-    there, left_out = candidates_for(["ncnn", "onnx"], True, ("fp32", "half"), (1, 2))
+    there, left_out = candidates_for(["ncnn", "onnx"], options_of(threads=(1, 2)))
     assert labels(there) == [
         *("torch fp32, 1 thread", "torch fp32, 2 threads", "ncnn fp32, 1 thread", "ncnn fp32, 2 threads"),
         *("ncnn half, 1 thread", "ncnn half, 2 threads"),
         *("onnxruntime fp32, 1 thread", "onnxruntime fp32, 2 threads"),
     ]
     assert labels(left_out) == ["onnxruntime half, 1 thread", "onnxruntime half, 2 threads"]
-    assert candidates_for(["onnx"], True, ("half",), (1,))[0] == []
+    with pytest.raises(UsageError, match=r"only ncnn has a half mode, and the export has no ncnn models"):
+        candidates_for(["onnx"], options_of(precisions=("half",)))
 
 
 MANIFEST = SimpleNamespace(
     arch="LightTrackM_Subnet", path_name="back", checkpoint=SimpleNamespace(model_dump=lambda mode: {"file": "a.pth"})
 )
-SUBJECT = SimpleNamespace(manifest=MANIFEST, tracker=SimpleNamespace(dimensions=Dimensions(127, 256, 16, 96, 8, 16)))
 BASE = {"ncnn": 0.010, "onnx": 0.020, None: 0.040}
 
 
-def a_result(monkeypatch, rounds=12, factor=lambda candidate, number: 1.0, loads=(0.1, 0.2), **more):
+def a_result(rounds=12, factor=lambda candidate, number: 1.0, loads=(0.1, 0.2), **more):
     """The result of made-up times: ncnn 10 ms, onnxruntime 20 ms, torch 40 ms, times a factor; init takes half."""
-    monkeypatch.setattr(machine, "cores", lambda: 2)
-    monkeypatch.setattr(machine, "half_arithmetic", lambda: more.get("half", False))
-    checkpoint = Path("a.pth") if more.get("torch", True) else None
-    options = BenchOptions(
-        subject=SimpleNamespace(folder=Path("export"), checkpoint=checkpoint), threads=more.get("threads", (1,))
-    )
-    there, left_out = candidates_for(["ncnn", "onnx"], checkpoint is not None, options.precisions, options.threads)
+    options = options_of("a.pth" if more.get("torch", True) else None, threads=more.get("threads", (1,)))
+    there, left_out = candidates_for(["ncnn", "onnx"], options)
 
     def turn(candidate, number):
         time = BASE[candidate.format] * factor(candidate, number)
@@ -242,19 +249,29 @@ def a_result(monkeypatch, rounds=12, factor=lambda candidate, number: 1.0, loads
             "update": Turn((time,) * 3, {name: (time / len(graphs),) * 3 for name in graphs}),
         }
 
-    turns = [[turn(candidate, number) for number in range(rounds)] for candidate in there]
-    measured = Measured(there, left_out, turns, more.get("not_finite", {}), [], loads, 5)
-    return result_of(options, SUBJECT, measured)
+    turns = {candidate: [turn(candidate, number) for number in range(rounds)] for candidate in there}
+    return BenchResult(
+        options=options,
+        manifest=MANIFEST,
+        dimensions=Dimensions(127, 256, 16, 96, 8, 16),
+        machine=Machine("A CPU", 2, more.get("half", False), "Linux 6.1, x86_64"),
+        loads=loads,
+        versions=tool_versions(["numpy"]),
+        problems=[],
+        times=[PartTimes(each, part, [turn[part] for turn in turns[each]]) for each in there for part in PARTS],
+        left_out=left_out,
+        not_finite=more.get("not_finite", {}),
+    )
 
 
-def printed(result, **how):
-    console = Console(width=160, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
-    print_bench(console, result, **how)
-    return console.export_text()
+def printed(result, width=160, per_graph=False, verbose=False):
+    console = Console(width=width, file=io.StringIO())
+    print_section(console, result.section(per_graph), verbose)
+    return console.file.getvalue()
 
 
-def test_result_has_an_entry_for_every_candidate_and_part(monkeypatch):
-    result = a_result(monkeypatch)
+def test_result_has_an_entry_for_every_candidate_and_part():
+    result = a_result().as_dict()
     assert json.loads(json.dumps(result, allow_nan=False)) == result
     assert result["schema_version"] == 1
     assert result["generator"]["command"] == "lt-bench"
@@ -275,8 +292,8 @@ def test_result_has_an_entry_for_every_candidate_and_part(monkeypatch):
     assert entries["torch fp32, 1 thread", "init"]["graphs"] == []
 
 
-def test_ratios_are_of_every_pair_of_a_part(monkeypatch):
-    result = a_result(monkeypatch)
+def test_ratios_are_of_every_pair_of_a_part():
+    result = a_result().as_dict()
     assert len(result["ratios"]) == 12
     [found] = [
         each
@@ -287,55 +304,67 @@ def test_ratios_are_of_every_pair_of_a_part(monkeypatch):
     assert found["chance"] == pytest.approx(2 / 2**12, abs=1e-6)
 
 
-def test_equal_candidates_are_doubtful_and_others_are_not(monkeypatch):
-    result = a_result(monkeypatch)
-    assert {(each["faster"], each["slower"]) for each in result["doubts"]} == {
-        ("ncnn fp32, 1 thread", "ncnn half, 1 thread")
-    }
-    assert {each["part"] for each in result["doubts"]} == {"init", "update"}
+def test_equal_candidates_are_doubtful_and_others_are_not():
+    result = a_result()
+    doubts = result.as_dict()["doubts"]
+    assert {(each["faster"], each["slower"]) for each in doubts} == {("ncnn fp32, 1 thread", "ncnn half, 1 thread")}
+    assert {each["part"] for each in doubts} == {"init", "update"}
     text = printed(result)
-    assert text.count("doubt: ") == 2
+    assert text.count("is doubtful") == 2
     assert "update: the order of ncnn fp32, 1 thread and ncnn half, 1 thread is doubtful" in text
 
 
-def test_noise_larger_than_the_difference_is_called_a_doubt(monkeypatch):
+def test_noise_larger_than_the_difference_is_called_a_doubt():
     noise = random.Random(1)
-    noisy = a_result(monkeypatch, factor=lambda candidate, number: noise.uniform(0.2, 5.0))
-    pairs = {(each["part"], each["faster"], each["slower"]) for each in noisy["doubts"]}
-    assert len(pairs) > 2
-    assert "spread widely" in " ".join(noisy["notes"])
+    noisy = a_result(factor=lambda candidate, number: noise.uniform(0.2, 5.0))
+    assert len({(each["part"], each["faster"], each["slower"]) for each in noisy.as_dict()["doubts"]}) > 2
+    assert "spread widely" in printed(noisy)
 
 
-def test_fewer_rounds_than_can_be_certain_are_one_doubt_in_the_table(monkeypatch):
-    result = a_result(monkeypatch, rounds=3)
-    assert len(result["doubts"]) == 12
+def test_pairs_that_are_no_neighbours_are_for_verbose():
+    result = a_result(factor=lambda candidate, number: 0.01 / BASE[candidate.format])
+    assert len(result.doubtful) == 12
+    text = printed(result)
+    assert text.count("is doubtful") == 6
+    assert "and 6 pairs further apart; -v lists them" in text
+    assert printed(result, verbose=True).count("is doubtful") == 12
+
+
+def test_fewer_rounds_than_can_be_certain_are_one_doubt_in_the_table():
+    result = a_result(rounds=3)
+    assert len(result.as_dict()["doubts"]) == 12
     text = printed(result, verbose=True)
-    assert text.count("doubt: ") == 1
+    assert text.count("doubtful") == 1
     assert "6 rounds or more" in text
     assert "only 3 rounds" in text
 
 
-def test_table_has_a_row_for_everybody_and_marks_doubts(monkeypatch):
-    text = printed(a_result(monkeypatch), per_graph=True)
+def test_table_has_a_row_for_everybody_and_marks_doubts():
+    text = printed(a_result(), per_graph=True)
     rows = [line.split() for line in text.splitlines()]
     for row in (
         "torch fp32 1 20.0 (20.0–20.0) 20.0 40.0 (40.0–40.0) 40.0 25 4.00",
         "ncnn fp32 1 5.00 (5.00–5.00) 5.00 10.0 (10.0–10.0) 10.0 100 1.00",
         "ncnn half 1 5.00 (5.00–5.00) 5.00 10.0 (10.0–10.0) 10.0 100 1.00?",
-        "onnxruntime half 1 - - - - - -",
+        "onnxruntime half 1 – – – – – –",
     ):
         assert row.split() in rows
     assert any(row[-6:] == ["neck_head", "10.00", "10.00", "10.00", "10.00", "36"] for row in rows)
     assert "update is update in ncnn, backbone + neck_head in onnx and track() in torch" in text
-    assert machine.cpu_model() in text
+    assert "on A CPU, 2 cores, Linux 6.1, x86_64, load average 0.1 before and 0.2 after" in text
+    assert "The fastest update is that of ncnn fp32, 1 thread: 10.0 (10.0–10.0) ms." in text
+    assert "neck_head" not in printed(a_result()).partition("update is")[0]
 
 
-def test_table_of_slow_candidates_fits_into_a_log(monkeypatch):
-    console = Console(width=120, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
-    print_bench(console, a_result(monkeypatch, factor=lambda candidate, number: 99.0 * (1 + 9 * (number % 2))))
-    text = console.export_text()
-    assert "…" not in text
-    assert "21780 (3960–39600)" in text
+@pytest.mark.parametrize(("width", "missing"), [(120, ""), (100, "min"), (80, "min init"), (72, "min init Updates/s")])
+def test_the_most_important_columns_are_there_at_any_width(width, missing):
+    slow = a_result(factor=lambda candidate, number: 99.0 * (1 + 9 * (number % 2)))
+    _, titles, *rows = printed(slow, width).splitlines()
+    for title in ("Runtime", "Precision", "Threads", "update, ms", "Of fastest"):
+        assert title in titles
+    for title in missing.split():
+        assert title not in titles
+    assert any("21780 (3960–39600)" in row and row.endswith(" 4.00") for row in rows)
 
 
 @pytest.mark.parametrize(
@@ -357,12 +386,14 @@ def test_table_of_slow_candidates_fits_into_a_log(monkeypatch):
         ({}, "torch half is not measured"),
     ],
 )
-def test_notes_say_what_a_reader_has_to_know(monkeypatch, more, words):
-    assert words in " | ".join(a_result(monkeypatch, **more)["notes"])
+def test_notes_say_what_a_reader_has_to_know(more, words):
+    result = a_result(**more)
+    assert words in " | ".join(result.as_dict()["notes"])
+    assert words in printed(result)
 
 
-def test_a_quiet_machine_and_enough_rounds_need_no_excuse(monkeypatch):
-    notes = " | ".join(a_result(monkeypatch, rounds=20)["notes"])
+def test_a_quiet_machine_and_enough_rounds_need_no_excuse():
+    notes = " | ".join(a_result(rounds=20).as_dict()["notes"])
     for words in ("busy", "rounds", "spread", "threads had", "finite", "--resume"):
         assert words not in notes
 
@@ -401,8 +432,8 @@ def test_cpu_is_read_as_the_kernel_tells_it(tmp_path, monkeypatch, text, expecte
     monkeypatch.setattr(machine, "CPUINFO", tmp_path / "cpuinfo")
     monkeypatch.setattr(machine, "BOARD", tmp_path / "board")
     name, half = expected
-    assert machine.cpu_model() == (name or "A Board Rev 1")
-    assert machine.half_arithmetic() is half
+    assert this_machine().cpu == (name or "A Board Rev 1")
+    assert this_machine().half_arithmetic is half
 
 
 @pytest.mark.parametrize("name", ["a.jpg", "a", "nowhere/a.png", "folder.svg"])
@@ -419,16 +450,16 @@ def test_a_picture_without_matplotlib_is_refused(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(("name", "begin"), [("a.png", b"\x89PNG"), ("a.svg", b"<?xml"), ("a.SVG", b"<?xml")])
-def test_picture_is_drawn(tmp_path, monkeypatch, name, begin):
+def test_picture_is_drawn(tmp_path, name, begin):
     path = tmp_path / name
     plot.check_plot(path)
-    plot.draw(path, a_result(monkeypatch, factor=lambda candidate, number: 9.0 if number > 9 else 1.0))
+    plot.draw(path, a_result(factor=lambda candidate, number: 9.0 if number > 9 else 1.0))
     assert path.read_bytes().startswith(begin)
 
 
-def test_what_a_picture_says_is_the_result(tmp_path, monkeypatch):
+def test_what_a_picture_says_is_the_result(tmp_path):
     path = tmp_path / "a.svg"
-    plot.draw(path, a_result(monkeypatch, factor=lambda candidate, number: 1 + number / 10))
+    plot.draw(path, a_result(factor=lambda candidate, number: 1 + number / 10))
     said = set(re.findall(r"<!-- (.*?) -->", path.read_text(), re.DOTALL))  # every text, beside its outlines
     expected = {"ncnn fp32, 1 thread", "onnxruntime fp32, 1 thread", "torch fp32, 1 thread", "update: every frame"}
     assert said >= expected | {"init: once per target", "15.5", "31.0", "62.0"}  # the medians

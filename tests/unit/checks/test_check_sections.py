@@ -1,13 +1,17 @@
 """What the checks show of themselves: the outcome first, what is long folded, nothing cut off."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from clips import report, row
 
 from converter.checks.dumps.causes import SIGMOID, Cause
 from converter.checks.dumps.report import DumpsReport, TensorReport
+from converter.checks.layers.figures import Figures
 from converter.checks.layers.walk import FirstBad, LayerRow, LayerWalk
 from converter.checks.layers.walks import Walks
+from converter.folder.golden_index import GoldenTensor
 from converter.proof.compare import compare
 from converter.report.blocks import Charts, Folded, Pictures, Points, Table, Text
 from converter.spec.network import Tolerance
@@ -35,14 +39,14 @@ def titles(table):
 
 
 def layer(name, **changes):
-    figures = {"max_abs": 1e-6, "allowed": 1e-4, "relative": 5e-7, "cosine": 1.0, "minimum": -1.0, "maximum": 1.0}
-    values = {"type": "ReLU", "blob": "b", "module": "head", "operation": "relu", "problem": None, "own": None}
-    return LayerRow(layer=name, **{**values, **figures, "matched": True, "passed": True, **changes})
+    place = {"type": "ReLU", "blob": "b", "module": "head", "operation": "relu"}
+    verdict = {key: changes.pop(key, True) for key in ("matched", "passed")}
+    figures = replace(Figures(None, 1e-6, 1e-4, 5e-7, 1.0, -1.0, 1.0), **changes)
+    return LayerRow(layer=name, **place, figures=figures, **verdict)
 
 
 def walk(*rows, first=None, outputs=True, rounding=0):
-    matched = sum(row.matched for row in rows)
-    return LayerWalk("update", "ncnn", rows, matched, len(rows), rounding, first, outputs)
+    return LayerWalk("update", "ncnn", rows, rounding, first, outputs)
 
 
 ROWS = tuple(layer(f"conv_{index}") for index in range(20))
@@ -116,7 +120,10 @@ def dumps(*tensors, missing=(), others=(), notes=()):
 def test_dumps_begin_with_causes_and_right_inner_tensors_are_folded():
     wrong = tensor(off=0.5, explanations=((SIGMOID,), (Cause("other", "something else"),)))
     inner = tensor("features.1", "intermediate")
-    missing = (("case_1", "update", "reg", "output"), ("case_1", "update", "tower", "intermediate"))
+    missing = tuple(
+        GoldenTensor.model_construct(case="case_1", graph="update", name=name, role=role)
+        for name, role in (("reg", "output"), ("tower", "intermediate"))
+    )
     section = dumps(wrong, inner, missing=missing, others=("log.txt",), notes=("a note",)).section()
     assert section.state == "bad"
     assert section.summary == "1 of 2 dumped tensors are off."

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from golden_folder import HEADER, INIT, SHAPES, TOLERANCES, TWO, graph, make_golden, picture_feed, run
+from golden_folder import HEADER, INIT, SHAPES, TOLERANCES, TWO, graph, make_golden, picture_feed, run, tensor_of
 
 from converter.errors import UsageError, VerificationError
 from converter.folder.golden import read_golden
@@ -58,7 +58,7 @@ def test_index_says_what_every_tensor_is(golden):
         ("update", "cls", "output"),
         ("update", "reg", "output"),
     ]
-    reg = golden.tensor("bag_png", "update", "reg")
+    reg = tensor_of(golden, "bag_png", "update", "reg")
     entry = index["tensors"][-1]
     assert (entry["shape"], entry["min"], entry["max"]) == (list(reg.shape), reg.min(), reg.max())
     assert entry["about"] == "the reg"
@@ -89,7 +89,7 @@ def test_names_of_blobs_and_meanings_are_kept_apart(tmp_path):
     golden = make_golden(tmp_path / "golden", [picture_feed("a", 1)], renamed)
     assert golden.feeds()[0].tensors.keys() == {"z", "x"}
     assert golden.answers()[0].keys() == {"zf", "cls", "reg"}
-    np.testing.assert_array_equal(golden.tensor("a", "init", "out/0"), golden.answers()[0]["zf"])
+    np.testing.assert_array_equal(tensor_of(golden, "a", "init", "out/0"), golden.answers()[0]["zf"])
     assert (golden.folder / "a/init/out_0.npy").is_file()
 
 
@@ -116,7 +116,7 @@ def test_tensors_of_another_rank_are_the_same_in_both_layouts(tmp_path):
     write_golden(tmp_path / "golden", HEADER, [case])
     for kind in ("npy", "nhwc.npy"):
         np.testing.assert_array_equal(np.load(tmp_path / f"golden/a/init/tokens.{kind}"), flat)
-    np.testing.assert_array_equal(read_golden(tmp_path / "golden").tensor("a", "init", "tokens"), flat)
+    np.testing.assert_array_equal(tensor_of(read_golden(tmp_path / "golden"), "a", "init", "tokens"), flat)
 
 
 def test_values_that_are_not_finite_leave_the_index_readable(tmp_path):
@@ -132,8 +132,8 @@ def test_a_changed_file_is_named(golden):
     data = bytearray(path.read_bytes())
     data[5] ^= 1
     path.write_bytes(data)
-    golden.tensor("noise_0", "update", "reg")
-    for read in (golden.answers, golden.check_files, lambda: golden.tensor("bag_png", "update", "reg")):
+    tensor_of(golden, "noise_0", "update", "reg")
+    for read in (golden.answers, golden.check_files, lambda: tensor_of(golden, "bag_png", "update", "reg")):
         with pytest.raises(VerificationError, match=r"bag_png/update/reg\.bin was changed since it was written"):
             read()
 
@@ -211,11 +211,6 @@ def test_a_shape_that_does_not_fit_its_file_is_noticed(golden):
     damage(golden, lambda index: index["tensors"][0].update(shape=[1, 3, 2, 2]))
     with pytest.raises(VerificationError, match=r"z\.bin holds 1200 bytes, the shape is"):
         read_golden(golden.folder).feeds()
-
-
-def test_an_unknown_tensor_is_wrong_usage(golden):
-    with pytest.raises(UsageError, match="no tensor 'q' of graph 'init' in case 'noise_0'"):
-        golden.tensor("noise_0", "init", "q")
 
 
 def test_header_says_what_the_network_is_and_who_computed():

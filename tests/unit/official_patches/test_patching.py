@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from official_patches.lighttrack.modes import MODES, PARTS, UNUSED, for_trace, forward_mode
+from official_patches.lighttrack import PATCHES
+from official_patches.lighttrack.modes import MODES, PARTS
 from official_patches.patching import ACTIVATIONS, PatchSpec, UnknownNetworkError, patched
 
 
@@ -192,7 +193,7 @@ FUSED = "fusor(neck.z(Z),neck.x({}))"
 )
 def test_forward_mode_composes_the_official_parts(mode, arguments, answer, calls):
     network = Network()
-    with patched(forward_mode(network, mode), *for_trace(network, mode)):
+    with patched(PATCHES.forward_mode(network, mode), *PATCHES.for_trace(network, mode)):
         assert network.forward(*arguments) == answer
     assert network.calls == calls
     assert network.forward() == "training loss"
@@ -208,7 +209,7 @@ class Numbers(Network):
 
 def answers(mode, activations, *arguments):
     network = Numbers()
-    with patched(forward_mode(network, mode, activations)):
+    with patched(PATCHES.forward_mode(network, mode, activations)):
         found = network.forward(*arguments)
     assert network.forward() == "training loss"
     return found
@@ -243,14 +244,13 @@ def test_activations_have_to_be_as_many_as_outputs(activations):
         answers("update", activations, "Z", "X")
 
 
-def test_every_mode_says_what_it_does_without():
-    assert UNUSED.keys() == MODES.keys()
+def test_the_activations():
     assert set(ACTIVATIONS) == {None, "sigmoid"}
 
 
 def test_forward_mode_leaves_other_instances_alone():
     network, other = Network(), Network()
-    with patched(forward_mode(network, "template")):
+    with patched(PATCHES.forward_mode(network, "template")):
         assert other.forward() == "training loss"
 
 
@@ -267,7 +267,7 @@ def test_forward_mode_leaves_other_instances_alone():
 def test_what_a_mode_never_calls_is_out_of_the_way(mode, left):
     network = Network()
     before = {part: getattr(network, part) for part in PARTS}
-    with patched(*for_trace(network, mode)):
+    with patched(*PATCHES.for_trace(network, mode)):
         assert [part for part in PARTS if getattr(network, part) == before[part]] == left
     assert {part: getattr(network, part) for part in PARTS} == before
 
@@ -278,7 +278,7 @@ def test_there_are_five_modes():
 
 def test_unknown_mode_names_the_known_ones():
     with pytest.raises(UnknownNetworkError, match="'track', known are template, backbone, update, neck_head, single"):
-        forward_mode(Network(), "track")
+        PATCHES.forward_mode(Network(), "track")
 
 
 @pytest.mark.parametrize("part", ["features", "neck", "feature_fusor", "head", "template", "track"])
@@ -286,4 +286,4 @@ def test_network_without_one_of_the_parts_is_refused(part):
     network = Network()
     setattr(network, part, None)
     with pytest.raises(UnknownNetworkError, match=f"Network has no '{part}'"):
-        forward_mode(network, "template")
+        PATCHES.forward_mode(network, "template")

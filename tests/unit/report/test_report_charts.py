@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 import pytest
 
 from converter.report.charts import Limit, Series, curve, histogram, lowest_tick, overlaps
-from converter.report.charts.parts import thinned
+from converter.report.charts.parts import MOST_POINTS, thinned
 from converter.report.svg import Scale, decade, element, round_steps, shortened
 
 NASTY = """<b> & "quotes' | end"""
@@ -109,7 +109,7 @@ def test_overlap_of_a_model_that_stopped_or_never_began():
 def test_long_clip_keeps_every_dip():
     values = [1.0] * 100_000
     values[77_777] = 0.1
-    points = thinned(values, 600, min)
+    points = thinned(values, min)
     assert len(points) <= 600
     assert (77_777, 0.1) in points
     for svg in overlaps("o", "ncnn", range(100_000), values, [("floor", 0.9)]):
@@ -118,8 +118,10 @@ def test_long_clip_keeps_every_dip():
 
 
 def test_thinning_keeps_peaks_and_leaves_few_values_alone():
-    assert thinned([1.0, None, 3.0], 10) == [(0, 1.0), (1, None), (2, 3.0)]
-    assert thinned([1.0, 5.0, None, None, 2.0, None], 3) == [(1, 5.0), (2, None), (4, 2.0)]
+    assert thinned([1.0, None, 3.0]) == [(0, 1.0), (1, None), (2, 3.0)]
+    several = thinned([1.0, 5.0, None, None, 2.0, None] * 200)
+    assert len(several) == MOST_POINTS
+    assert several[:3] == [(1, 5.0), (2, None), (4, 2.0)]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from comparisons import tracker_of
-from golden_folder import HEADER, INIT, SHAPES, TOLERANCES, UPDATE, graph, inner, picture_feed, run, tensor
+from golden_folder import HEADER, INIT, SHAPES, TOLERANCES, UPDATE, graph, inner, picture_feed, run, tensor, tensor_of
 
 from converter.errors import UsageError, VerificationError
 from converter.folder.golden import read_golden
@@ -79,7 +79,7 @@ def test_cases_have_their_own_graphs(golden):
         ("noise_0_at_10_24", "init"),
         ("noise_0_at_10_24", "update_24"),
     }
-    assert golden.tensor("noise_0_at_10_24", "update_24", "cls").shape == (1, 1, 12, 12)
+    assert tensor_of(golden, "noise_0_at_10_24", "update_24", "cls").shape == (1, 1, 12, 12)
 
 
 def test_noise_is_called_so_whatever_its_size(golden):

@@ -121,7 +121,7 @@ def test_a_reference_that_gives_up_fails_whatever_the_candidates_did(video):
 
 def test_a_reference_that_does_not_begin_leaves_nothing_compared(video, tmp_path):
     broken = BrightModel()
-    broken.template = lambda z: poison("cls", 0) and broken.track(np.zeros((1, 3, 64, 64))) and 1 / 0
+    broken.template = lambda z, mask: poison("cls", 0) and broken.track(np.zeros((1, 3, 64, 64))) and 1 / 0
     with pytest.raises(ZeroDivisionError):  # not one of ours: a defect, and it keeps its traceback
         run(video, {"ncnn": BrightModel()}, reference=broken)
     result = run(video, {"ncnn": BrightModel()}, reference=BrightModel(fail_at=0), annotate=tmp_path / "out")
@@ -167,9 +167,9 @@ def test_time_of_the_network_is_its_own(video, monkeypatch):
     import time
 
     class Slow(BrightModel):
-        def track(self, x):
+        def track(self, x, mask=None):
             time.sleep(0.01)
-            return super().track(x)
+            return super().track(x, mask)
 
     result = run(video, {"slow": Slow(), "fast": BrightModel()})
     slow, fast = result.candidates

@@ -3,7 +3,7 @@
 import device
 import numpy as np
 import pytest
-from golden_folder import PREPROCESS, TOLERANCES, graph, make_golden, picture, picture_feed, run
+from golden_folder import NETWORK, TOLERANCES, graph, make_golden, picture, picture_feed, run
 
 from converter.checks.dumps.diagnose import diagnose_dumps
 from converter.checks.dumps.layouts import layouts, padded_orders
@@ -23,7 +23,7 @@ def answer():
 
 
 def diagnose(folder, golden, **more):
-    return diagnose_dumps(folder, golden, TOLERANCES, PREPROCESS, None, **more)
+    return diagnose_dumps(folder, golden, TOLERANCES, NETWORK, None, **more)
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ def printed(found, verbose=False):
     [
         (layer(), "ok", 65504 / 40),
         (layer(bound=None), "ok", 65504 / 10),
-        (layer(largest=0.0, bound=None), "ok", None),
+        (layer(largest=0.0, bound=None), "ok", math.inf),
         (layer(bound=16377.0), "near", 65504 / 16377),
         (layer(bound=16376.0), "ok", 4.0),
         (layer(largest=20000.0, bound=None), "near", 65504 / 20000),

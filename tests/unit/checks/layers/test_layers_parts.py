@@ -9,7 +9,7 @@ import pytest
 from converter.checks.layers import kinds
 from converter.checks.layers.align import best_pairs
 from converter.checks.layers.blobs import fetch
-from converter.checks.layers.figures import channel_error, figures, same_numbers
+from converter.checks.layers.figures import Figures, channel_error, figures, same_numbers
 from converter.checks.layers.graphs import ConvertedGraph, ConvertedLayer
 from converter.checks.layers.kinds import Primitive, Window, likeness
 from converter.checks.layers.ncnn_side import converted_graph
@@ -138,19 +138,19 @@ def test_layer_that_reads_what_comes_later_is_refused():
 
 
 def row(name, **changes):
-    figures_ = {"max_abs": 1e-6, "allowed": 1e-4, "relative": 1e-6, "cosine": 1.0, "minimum": -1.0, "maximum": 1.0}
-    values = {"type": "ReLU", "blob": "b", "module": "head", "operation": "relu", "problem": None, "own": None}
-    return LayerRow(layer=name, **{**values, **figures_, "matched": True, "passed": True, **changes})
+    values = {"type": "ReLU", "blob": "b", "module": "head", "operation": "relu", "own": None}
+    beside = Figures(None, 1e-6, 1e-4, 1e-6, 1.0, -1.0, 1.0)
+    return LayerRow(layer=name, **{**values, "figures": beside, "matched": True, "passed": True, **changes})
 
 
 def test_result_is_json_without_infinity():
-    walk = LayerWalk("init", "ncnn", (row("bad", own=float("inf"), passed=False),), 1, 1, 0, None, True)
+    walk = LayerWalk("init", "ncnn", (row("bad", own=float("inf"), passed=False),), 0, None, True)
     assert walk
     assert json.loads(json.dumps(walk.as_dict(), allow_nan=False))["rows"][0]["own"] is None
 
 
 def test_walk_without_a_match_or_with_a_wrong_output_is_no_pass():
-    assert not LayerWalk("init", "ncnn", (), 0, 0, 0, None, True)
-    wrong = LayerWalk("init", "ncnn", (row("a"),), 1, 1, 0, None, False)
+    assert not LayerWalk("init", "ncnn", (), 0, None, True)
+    wrong = LayerWalk("init", "ncnn", (row("a"),), 0, None, False)
     assert not wrong
     assert "output" in wrong.failure()

@@ -7,7 +7,7 @@ from torch import nn
 
 from converter.checks.layers import kinds
 from converter.checks.layers.kinds import Window
-from converter.checks.layers.torch_side import record, replay
+from converter.checks.layers.torch_side import record
 from converter.errors import ArchitectureError
 from converter.spec.network import GraphSpec, TensorSpec
 
@@ -79,13 +79,13 @@ def test_operations_have_their_kind_module_inputs_and_result(network):
 def test_replay_gives_the_same_again_and_other_results_for_other_numbers(network):
     recording = record(network, GRAPH, {"z": Z})
     for _ in range(2):
-        again = replay(recording, 5, {0: Z}, lambda index: True)
+        again = recording.replay(5, {0: Z}, lambda index: True)
         np.testing.assert_allclose(again, recording.operations[5].value, rtol=1e-4)
         assert again.dtype == np.float64
     norm = recording.operations[2].value
-    doubled = replay(recording, 4, {2: norm * 2}, lambda index: True)
+    doubled = recording.replay(4, {2: norm * 2}, lambda index: True)
     np.testing.assert_allclose(doubled, norm * 2 / (1 + np.exp(-norm * 2)), rtol=1e-4)
-    flat = replay(recording, 4, {2: norm.reshape(4, -1)}, lambda index: True)
+    flat = recording.replay(4, {2: norm.reshape(4, -1)}, lambda index: True)
     np.testing.assert_allclose(flat, recording.operations[4].value, rtol=1e-4)
 
 
@@ -93,17 +93,17 @@ def test_replay_in_place_does_not_write_into_what_it_was_given(network):
     recording = record(network, GRAPH, {"z": Z})
     norm = recording.operations[2].value.astype(np.float64)
     before = norm.copy()
-    replay(recording, 4, {2: norm, 3: np.ones_like(norm)}, lambda index: True)
-    first = replay(recording, 4, {2: norm, 3: np.full_like(norm, 2)}, lambda index: True)
+    recording.replay(4, {2: norm, 3: np.ones_like(norm)}, lambda index: True)
+    first = recording.replay(4, {2: norm, 3: np.full_like(norm, 2)}, lambda index: True)
     np.testing.assert_array_equal(norm, before)
     np.testing.assert_allclose(first, norm * 2)
 
 
 def test_replay_stops_where_it_may_not_go_or_nothing_fits(network):
     recording = record(network, GRAPH, {"z": Z})
-    assert replay(recording, 5, {}, lambda index: True) is None
-    assert replay(recording, 5, {0: Z}, lambda index: index != 2) is None
-    assert replay(recording, 5, {0: Z[:, :2]}, lambda index: True) is None
+    assert recording.replay(5, {}, lambda index: True) is None
+    assert recording.replay(5, {0: Z}, lambda index: index != 2) is None
+    assert recording.replay(5, {0: Z[:, :2]}, lambda index: True) is None
 
 
 def test_network_is_left_as_it_was(network):

@@ -7,8 +7,9 @@ from torch import nn
 
 from converter.families.stark.repvgg import FrozenNorm, RepVGGBlock
 from official_patches.patching import UnknownNetworkError, patched
+from official_patches.stark import PATCHES
 from official_patches.stark.fusing import FusionError, checked, fused, fused_blocks
-from official_patches.stark.modes import MODES, for_trace, forward_mode
+from official_patches.stark.modes import MODES
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +18,7 @@ def small():
 
 
 def run(built, graph, known, *patches):
-    with patched(forward_mode(built, graph.mode), *patches), torch.no_grad():
+    with patched(PATCHES.forward_mode(built, graph.mode), *patches), torch.no_grad():
         found = built(*(known[tensor.name] for tensor in graph.inputs))
     return dict(zip((tensor.name for tensor in graph.outputs), found, strict=True))
 
@@ -28,7 +29,7 @@ def run(built, graph, known, *patches):
 def test_modes_answer_as_the_networks_own_methods(small, split, masks, traced):
     known = answers(small, crops(1, masks, **SMALL))
     for graph in graphs(split, masks, **SMALL).values():
-        patches = for_trace(small, graph.mode) if traced else ()
+        patches = PATCHES.for_trace(small, graph.mode) if traced else ()
         for name, value in run(small, graph, known, *patches).items():
             assert off(name, value, known[name]) < 1e-5, (graph.name, name)
 
@@ -53,14 +54,14 @@ def test_the_network_is_as_before(small, mode):
         return {name: dict(vars(part)) | dict(part._modules) for name, part in small.named_modules()}
 
     before = snapshot()
-    with pytest.raises(KeyError), patched(forward_mode(small, mode), *for_trace(small, mode)):
+    with pytest.raises(KeyError), patched(PATCHES.forward_mode(small, mode), *PATCHES.for_trace(small, mode)):
         raise KeyError
     assert snapshot() == before
 
 
 def test_every_block_that_a_mode_calls_is_fused(small):
     for mode, left in (("stark_update", 0), ("stark_template", 0), ("stark_backbone", 0), ("stark_head", 0)):
-        with patched(*for_trace(small, mode)):
+        with patched(*PATCHES.for_trace(small, mode)):
             blocks = [module for module in small.modules() if isinstance(module, RepVGGBlock)]
             norms = [module for module in small.modules() if isinstance(module, nn.BatchNorm2d | FrozenNorm)]
             assert (len(blocks), len(norms)) == (left, 0)
@@ -68,9 +69,9 @@ def test_every_block_that_a_mode_calls_is_fused(small):
 
 def test_unknown_modes_and_networks_are_refused(small):
     with pytest.raises(UnknownNetworkError, match="unknown forward mode 'stark_other'"):
-        forward_mode(small, "stark_other")
+        PATCHES.forward_mode(small, "stark_other")
     with pytest.raises(UnknownNetworkError, match="Linear has no 'forward_backbone'"):
-        forward_mode(nn.Linear(2, 2), "stark_update")
+        PATCHES.forward_mode(nn.Linear(2, 2), "stark_update")
 
 
 @pytest.mark.parametrize(
@@ -80,7 +81,7 @@ def test_a_network_without_a_part_is_refused(where, name):
     built = network("rep_v2", **SMALL)
     delattr(built.get_submodule(where), name)
     with pytest.raises(UnknownNetworkError, match=f"StarkLightning has no '{where}.{name}'"):
-        forward_mode(built, "stark_update")
+        PATCHES.forward_mode(built, "stark_update")
 
 
 @pytest.mark.parametrize("settings", [{"batch_first": True}, {"bias": False}, {"add_zero_attn": True}])
@@ -88,7 +89,7 @@ def test_another_attention_is_refused(settings):
     built = network("rep_v2", **SMALL)
     built.transformer.encoder.self_attn = nn.MultiheadAttention(128, 8, **settings)
     with pytest.raises(UnknownNetworkError, match="attention of StarkLightning"):
-        forward_mode(built, "stark_update")
+        PATCHES.forward_mode(built, "stark_update")
 
 
 BLOCKS = [(3, 8, 2), (8, 8, 1), (8, 8, 2), (8, 12, 1)]
@@ -146,8 +147,8 @@ def test_a_network_whose_blocks_cannot_be_fused_is_not_traced():
     built = network("rep_v2", **SMALL)
     built.backbone.body.stage0.se = nn.Sigmoid()
     with pytest.raises(UnknownNetworkError, match="squeeze-and-excitation"):
-        for_trace(built, "stark_update")
-    assert for_trace(built, "stark_head")
+        PATCHES.for_trace(built, "stark_update")
+    assert PATCHES.for_trace(built, "stark_head")
 
 
 def test_fused_blocks_are_not_fused_again(small):
