@@ -105,9 +105,9 @@ def _run(subject: Subject, reference: Reference, runners: Runners):
 
     tracker = subject.tracker
     if reference.network:
-        from converter.network.reference import TorchReference
+        from converter.network.reference import TorchModel
 
-        return TorchReference.of(reference.network.module, tracker).infer
+        return TorchModel.of(reference.network.module, tracker).infer
     if not tracker.formats:
         return None
     format = tracker.formats[0]

@@ -15,7 +15,7 @@ from converter.families.dimensions import dimensions_of
 from converter.families.family import family_of
 from converter.folder.golden import GoldenCase, golden_header, read_golden, write_golden
 from converter.network.demo import seeded_state
-from converter.network.reference import TorchReference
+from converter.network.reference import TorchModel
 from converter.network.trace import intermediates, run_mode
 from converter.proof.feeds import noise_feeds, picture_feed
 from converter.spec.config import network_for
@@ -46,7 +46,7 @@ class Setup:
         self.network.eval()
         self.graphs = self.spec.graph_specs("two", dimensions)
         images = (self.graphs[0].inputs[0], self.graphs[1].inputs[1])
-        self.reference = TorchReference(self.network, FAMILY, images)
+        self.reference = TorchModel(self.network, FAMILY, images)
         self.feeds = [picture_feed(path, images, self.spec.preprocess) for path in paths] + noise_feeds(0, 1, images)
         self.pictures = {
             path.name: {
