@@ -137,9 +137,9 @@ def _answering(run: Run) -> Callable[[dict[str, np.ndarray]], Arrays] | None:
     """Images to every tensor: by the network, or by the models of one format where there is no checkpoint."""
     tracker = run.subject.tracker
     if isinstance(run.reference, NetworkReference):
-        from converter.network.reference import TorchReference
+        from converter.network.reference import TorchModel
 
-        return TorchReference.of(run.network.module, tracker).infer
+        return TorchModel.of(run.network.module, tracker).infer
     if not tracker.formats or tracker.formats[0] not in run.subject.whole:
         return None
     model = GraphModel(tracker.of(tracker.formats[0]), run.runners)
