@@ -7,9 +7,10 @@ import numpy as np
 
 from converter.checks.dumps import causes
 from converter.checks.dumps.causes import Cause
-from converter.checks.dumps.fitting import Content, Fit, far_better, fits, scale_of, simplest
+from converter.checks.dumps.fitting import Fit, far_better, fits, scale_of, simplest
 from converter.checks.dumps.layouts import Layout, layouts, right_layouts
 from converter.checks.dumps.loading import Dump
+from converter.checks.dumps.mistakes import NONE, Mistake, taken_for
 from converter.checks.dumps.reference import Reference
 from converter.proof.compare import OutputReport, compare
 from converter.spec.network import Tolerance
@@ -70,10 +71,7 @@ def examine(dump: Dump, case: str, reference: Reference) -> Examined:
         return examined
     # an image's mistakes include the order in which it was fed
     orders = right_layouts if examined.is_image else layouts
-    single, pairs = reference.value_mistakes
-    last = dump.tensor.role == "output" and meaning in reference.final
-    contents = _contents(examined, case, reference)
-    near = fits(dump.values, contents, [*single, *pairs] if last else [], _MOST_CAUSES, orders=orders)
+    near = fits(dump.values, right, _explanations(examined, case, reference), _MOST_CAUSES, orders=orders)
     if report := examined.report:
         as_it_is = Fit((), examined.layout, report.relative or 0.0, report.cosine or 0.0)
         examined.fits = [fit for fit in near if not fit.causes][:1] or [as_it_is]
@@ -83,14 +81,14 @@ def examine(dump: Dump, case: str, reference: Reference) -> Examined:
     return examined
 
 
-def exchanged_contents(meaning: str, answers: Mapping[str, np.ndarray]) -> list[Content]:
+def exchanged(meaning: str, answers: Mapping[str, np.ndarray]) -> list[Mistake]:
     """The other outputs, in case a file holds one of them."""
-    contents = []
+    mistakes = []
     for other, array in answers.items():
         if other != meaning:
             first, second = sorted((meaning, other))
-            contents.append(Content(array, (causes.EXCHANGED.filled(first=first, second=second),)))
-    return contents
+            mistakes.append(taken_for(array, causes.EXCHANGED.filled(first=first, second=second)))
+    return mistakes
 
 
 def correlation(values: np.ndarray, right: np.ndarray) -> float:
@@ -127,18 +125,16 @@ def _degenerate(values: np.ndarray, right: np.ndarray) -> Cause | None:
     return None
 
 
-def _contents(examined: Examined, case: str, reference: Reference) -> list[Content]:
-    """What the file may hold."""
-    meaning, right = examined.meaning, examined.right
+def _explanations(examined: Examined, case: str, reference: Reference) -> list[Mistake]:
+    """What the tensor may have become on the way into the file."""
+    dump, meaning = examined.dump, examined.meaning
     if examined.is_image:
         single, colours, orders = reference.image_mistakes
-        mistakes = [*single, *colours, *orders, *reference.stale_images(case, meaning)]
-        wrong = [
-            Content(mistake.change(right.astype(np.float64)), mistake.causes_in((meaning,))) for mistake in mistakes
-        ]
-    else:
-        wrong = exchanged_contents(meaning, reference.answers[case]) if examined.dump.tensor.role == "output" else []
-        for other, title in reference.others(case).items():
-            stale = causes.STALE.filled(title=title)
-            wrong.append(Content(reference.array(other, *examined.dump.key), (stale,)))
-    return [Content(right), *wrong]
+        stale = reference.stale_images(case, meaning)
+        return [NONE, *(mistake.of((meaning,)) for mistake in (*single, *colours, *orders, *stale))]
+    stale = reference.stale_tensors(case, *dump.key)
+    if dump.tensor.role != "output":
+        return [NONE, *stale]
+    contents = [NONE, *exchanged(meaning, reference.answers[case]), *stale]
+    single, pairs = reference.value_mistakes if meaning in reference.final else ([], [])
+    return [content.then(mistake) for content in contents for mistake in (NONE, *single, *pairs)]

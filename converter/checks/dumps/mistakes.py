@@ -33,8 +33,12 @@ class Mistake:
     def then(self, second: "Mistake") -> "Mistake":
         return Mistake((*self.causes, *second.causes), lambda right: second.change(self.change(right)))
 
-    def causes_in(self, images: Sequence[str]) -> tuple[Cause, ...]:
-        return tuple(cause.of(images) for cause in self.causes)
+    def of(self, images: Sequence[str]) -> "Mistake":
+        """The mistake, its causes said of these images."""
+        return Mistake(tuple(cause.of(images) for cause in self.causes), self.change)
+
+
+NONE = Mistake((), lambda right: right)
 
 
 class ImageMistakes(NamedTuple):
@@ -45,9 +49,9 @@ class ImageMistakes(NamedTuple):
     orders: list[Mistake]
 
 
-def stale_image(title: str, image: np.ndarray) -> Mistake:
-    """An image that is that of another case."""
-    return Mistake((causes.STALE_INPUT.filled(title=title),), lambda _: image)
+def taken_for(array: np.ndarray, cause: Cause) -> Mistake:
+    """Another array in the tensor's place."""
+    return Mistake((cause,), lambda _: array.astype(np.float64))
 
 
 def image_mistakes(preprocess: Preprocess) -> ImageMistakes:

@@ -6,7 +6,8 @@ from functools import cached_property
 
 import numpy as np
 
-from converter.checks.dumps.mistakes import ImageMistakes, Mistake, image_mistakes, stale_image, value_mistakes
+from converter.checks.dumps.causes import STALE, STALE_INPUT
+from converter.checks.dumps.mistakes import ImageMistakes, Mistake, image_mistakes, taken_for, value_mistakes
 from converter.folder.golden import Golden
 from converter.folder.golden_index import GoldenTensor
 from converter.spec.network import NetworkSpec, Tolerance
@@ -81,13 +82,21 @@ class Reference:
         taken = {entry.meaning for entry in self.entries.values() if (entry.graph, entry.role) == (graph, "input")}
         return frozenset().union(*(depends.get(meaning, frozenset()) for meaning in taken))
 
-    def others(self, case: str) -> dict[str, str]:
-        """Every other case to its title."""
-        return {other: title for other, title in self.titles.items() if other != case}
-
     def stale_images(self, case: str, image: str) -> list[Mistake]:
-        """What makes an image that of another case."""
-        return [stale_image(title, self.feeds[other][image]) for other, title in self.others(case).items()]
+        """Another case's image in place of a case's."""
+        return [
+            taken_for(self.feeds[other][image], STALE_INPUT.filled(title=title))
+            for other, title in self.titles.items()
+            if other != case
+        ]
+
+    def stale_tensors(self, case: str, graph: str, name: str) -> list[Mistake]:
+        """Another case's tensor in place of a case's."""
+        return [
+            taken_for(self.array(other, graph, name), STALE.filled(title=title))
+            for other, title in self.titles.items()
+            if other != case
+        ]
 
     @cached_property
     def image_mistakes(self) -> ImageMistakes:

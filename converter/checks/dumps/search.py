@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from converter.checks.dumps.causes import HALF_PRECISION, INPUT_DUMPED, Cause
-from converter.checks.dumps.examining import Examined, examine, exchanged_contents
-from converter.checks.dumps.fitting import ARITHMETIC, FAR_BETTER, Content, Fit, far_better, fits, simplest
+from converter.checks.dumps.examining import Examined, examine, exchanged
+from converter.checks.dumps.fitting import ARITHMETIC, FAR_BETTER, Fit, far_better, fits, simplest
 from converter.checks.dumps.hypotheses import Hypothesis, stages
 from converter.checks.dumps.loading import Dump
+from converter.checks.dumps.mistakes import NONE
 from converter.checks.dumps.reference import Reference
 
 Run = Callable[[dict[str, np.ndarray]], Mapping[str, np.ndarray]]
@@ -184,11 +185,13 @@ class CaseSearch:
             return []
         images = [image for image in self.base_causes if image in examined.images]
         because = [cause for image in images for cause in self.base_causes[image]]
-        output = examined.dump.tensor.role == "output"
-        contents = [Content(answer[meaning]), *(exchanged_contents(meaning, answer) if output else ())]
-        mistakes = self.reference.value_mistakes[0] if output and meaning in self.reference.final else []
+        explanations = [NONE]
+        if examined.dump.tensor.role == "output":
+            single = self.reference.value_mistakes[0] if meaning in self.reference.final else []
+            contents = [NONE, *exchanged(meaning, answer)]
+            explanations = [content.then(mistake) for content in contents for mistake in (NONE, *single)]
         extra = (*because, *hypothesis.causes)
-        return fits(examined.dump.values, contents, mistakes, _MOST_CAUSES_BESIDE, extra)
+        return fits(examined.dump.values, answer[meaning], explanations, _MOST_CAUSES_BESIDE, extra)
 
     def images_off(self, graph: str) -> list[str]:
         """Images that are known to be off and that a graph's tensors are computed from."""
