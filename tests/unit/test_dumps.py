@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from golden_folder import HEADER, NETWORK, THREE, TOLERANCES, TWO, inner, make_golden, picture, picture_feed, run
 
-from converter.checks.dumps.diagnose import MOST_RUNS, diagnose_dumps
+from converter.checks.dumps.diagnose import diagnose_dumps
+from converter.checks.dumps.search import MOST_RUNS
 from converter.errors import UsageError, VerificationError
 from converter.folder.golden import GoldenCase, read_golden, write_golden
 from converter.spec.network import Preprocess, Tolerance

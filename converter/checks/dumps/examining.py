@@ -1,6 +1,6 @@
 """A dump against its golden tensor: figures, and what explains it without running the network."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -61,7 +61,8 @@ class Examined:
 def examine(dump: Dump, case: str, reference: Reference) -> Examined:
     """What can be said of a dump of a case without running the network."""
     meaning = dump.tensor.meaning
-    right = reference.array(case, *dump.key)
+    arrays = {other: reference.array(other, *dump.key) for other in reference.titles}
+    right = arrays[case]
     images = reference.depends.get(meaning, frozenset())
     examined = Examined(dump, right, images, *_compared(dump, right, reference.tolerance(meaning)))
     if dump.problem:
@@ -71,7 +72,9 @@ def examine(dump: Dump, case: str, reference: Reference) -> Examined:
         return examined
     # an image's mistakes include the order in which it was fed
     orders = right_layouts if examined.is_image else layouts
-    near = fits(dump.values, right, _explanations(examined, case, reference), _MOST_CAUSES, orders=orders)
+    stale = reference.stale(case, arrays, causes.STALE_INPUT if examined.is_image else causes.STALE)
+    explanations = _explanations(examined, stale, reference.answers[case], reference)
+    near = fits(dump.values, right, explanations, _MOST_CAUSES, orders=orders)
     if report := examined.report:
         as_it_is = Fit((), examined.layout, report.relative or 0.0, report.cosine or 0.0)
         examined.fits = [fit for fit in near if not fit.causes][:1] or [as_it_is]
@@ -125,16 +128,16 @@ def _degenerate(values: np.ndarray, right: np.ndarray) -> Cause | None:
     return None
 
 
-def _explanations(examined: Examined, case: str, reference: Reference) -> list[Mistake]:
+def _explanations(
+    examined: Examined, stale: Sequence[Mistake], answers: Mapping[str, np.ndarray], reference: Reference
+) -> list[Mistake]:
     """What the tensor may have become on the way into the file."""
-    dump, meaning = examined.dump, examined.meaning
+    meaning = examined.meaning
     if examined.is_image:
         single, colours, orders = reference.image_mistakes
-        stale = reference.stale_images(case, meaning)
         return [NONE, *(mistake.of((meaning,)) for mistake in (*single, *colours, *orders, *stale))]
-    stale = reference.stale_tensors(case, *dump.key)
-    if dump.tensor.role != "output":
+    if examined.dump.tensor.role != "output":
         return [NONE, *stale]
-    contents = [NONE, *exchanged(meaning, reference.answers[case]), *stale]
     single, pairs = reference.value_mistakes if meaning in reference.final else ([], [])
+    contents = (NONE, *exchanged(meaning, answers), *stale)
     return [content.then(mistake) for content in contents for mistake in (NONE, *single, *pairs)]
