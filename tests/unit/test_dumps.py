@@ -13,7 +13,7 @@ from converter.checks.dumps.diagnose import diagnose_dumps
 from converter.checks.dumps.search import MOST_RUNS
 from converter.errors import UsageError, VerificationError
 from converter.folder.golden import GoldenCase, read_golden, write_golden
-from converter.spec.network import Preprocess, Tolerance
+from converter.spec.network import Preprocess, Tolerance, UsualMistake
 
 SEEDS = {"noise_0": 1, "bag_png": 2}
 KINDS = dict(zip([*device.INPUT, *device.OUTPUT], cycle(["bin", "npy", "txt"])))
@@ -488,3 +488,17 @@ def test_nothing_dumped_is_wrong_usage(golden, tmp_path):
         diagnose(tmp_path, golden)
     with pytest.raises(UsageError, match="no such folder"):
         diagnose(tmp_path / "absent", golden)
+
+
+def test_mistakes_of_another_network_come_from_its_config(golden, tmp_path):
+    """Without an entry a factor is a number and no cause; with one it has the config's name and words."""
+    device.write_all(tmp_path / "bag_png", {"reg": answer()["reg"] * 16, "zf": answer()["zf"]})
+    network = NETWORK.model_copy(update={"usual_mistakes": []})
+    (cause,) = diagnose_dumps(tmp_path, golden, TOLERANCES, network, run).causes
+    assert (cause.cause, cause.text[:15]) == ("unknown", "it is 16 times ")
+    usual = UsualMistake(
+        cause="in_pixels", text="times {factor}: in pixels", change="multiplied", factors=[3, "stride"]
+    )
+    network = NETWORK.model_copy(update={"usual_mistakes": [usual]})
+    (cause,) = diagnose_dumps(tmp_path, golden, TOLERANCES, network, run).causes
+    assert (cause.cause, cause.text) == ("in_pixels", "times 16: in pixels")
