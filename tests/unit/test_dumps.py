@@ -247,8 +247,9 @@ def test_a_mistake_in_the_images_of_all_cases_is_searched_for_once(golden, tmp_p
     assert report.runs <= 17
 
 
-def test_a_scale_that_is_no_known_one_is_given(golden, tmp_path):
-    device.write_all(tmp_path / "bag_png", {"reg": 2 * answer()["reg"] + 1})
+@pytest.mark.parametrize("order", [np.ravel, device.last])
+def test_a_scale_that_is_no_known_one_is_given(golden, tmp_path, order):
+    device.write_all(tmp_path / "bag_png", {"reg": order(2 * answer()["reg"] + 1)})
     report = diagnose(tmp_path, golden)
     assert [cause.text for cause in report.causes] == [
         "it is 2 times the right numbers + 1; no known cause explains that"

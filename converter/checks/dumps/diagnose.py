@@ -143,8 +143,8 @@ def _unknown(examined: Examined, search: CaseSearch) -> Cause:
         return causes.INPUT_WRONG.filled(images=" and ".join(images))
     if dump.values.size != right.size:
         return causes.OTHER_SIZE.filled(file=dump.file, size=dump.values.size, expected=right.size)
-    best = max(right_layouts(right.shape), key=lambda layout: correlation(dump.values[layout.order], right))
-    a, b, rest = linear_fit(dump.values[best.order], right)
+    _, layout = correlation(dump.values, right)
+    a, b, rest = linear_fit(dump.values[layout.order], right)
     fitted = f"{a:.4g} times the right numbers {'+' if b >= 0 else '-'} {abs(b):.3g}"
     if rest <= EXACT:
         return causes.OTHER_SCALE.filled(fitted=fitted)

@@ -94,16 +94,17 @@ def exchanged(meaning: str, answers: Mapping[str, np.ndarray]) -> list[Mistake]:
     return mistakes
 
 
-def correlation(values: np.ndarray, right: np.ndarray) -> float:
+def correlation(values: np.ndarray, right: np.ndarray) -> tuple[float, Layout]:
     """How much a dump resembles a tensor, 0 to 1, whatever its scale and offset, in the better of NCHW and NHWC."""
+    tried = right_layouts(right.shape)
     if values.size != right.size or not np.isfinite(values).all():
-        return 0.0
+        return 0.0, tried[0]
     flat = right.ravel().astype(np.float64) - right.mean(dtype=np.float64)
     around = values.astype(np.float64) - values.mean(dtype=np.float64)
-    norms = float(np.linalg.norm(flat) * np.linalg.norm(around))
-    if not norms:
-        return 0.0
-    return max(abs(float(around[layout.order] @ flat)) / norms for layout in right_layouts(right.shape))
+    norms = float(np.linalg.norm(flat) * np.linalg.norm(around)) or 1.0
+    return max(
+        ((abs(float(around[layout.order] @ flat)) / norms, layout) for layout in tried), key=lambda pair: pair[0]
+    )
 
 
 def _compared(dump: Dump, right: np.ndarray, tolerance: Tolerance) -> tuple[OutputReport, Layout]:

@@ -112,7 +112,7 @@ class CaseSearch:
     @property
     def likeness(self) -> float:
         """Larger is better: how much the dumps resemble this case, whether anything explains them or not."""
-        return sum(correlation(each.dump.values, each.right) for each in self.examined if not each.dump.problem)
+        return sum(correlation(each.dump.values, each.right)[0] for each in self.examined if not each.dump.problem)
 
     @property
     def done(self) -> bool:
