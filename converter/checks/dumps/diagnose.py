@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +19,6 @@ from converter.checks.dumps.report import DumpsReport, TensorReport
 from converter.checks.dumps.search import CaseSearch, Run, Runs
 from converter.folder.golden import Golden
 from converter.spec.network import NetworkSpec, Tolerance
-
-# A run takes some 50 ms; all hypotheses on one case are about as many.
-MOST_RUNS = 120
 
 
 def diagnose_dumps(
@@ -47,7 +45,7 @@ def diagnose_dumps(
     """
     reference = Reference(golden, network, tolerances)
     dumps, others = load_dumps(folder, reference, names or {})
-    runs = Runs(run, MOST_RUNS)
+    runs = Runs(run)
     searches, notes = _by_case(dumps, reference, runs)
     _mark_stale_copies(searches)
     first: list[Hypothesis] = []
@@ -58,9 +56,17 @@ def diagnose_dumps(
         first += [search.best.hypothesis] if search.best else []
     for search in searches:
         search.conclude()
-    if run is not None and runs.left <= 0:
+    if runs.ended:
         notes.append(f"the search for causes in the images was ended after {runs.used} runs of the network")
-    return _report(folder, searches, reference, others, notes, runs.used)
+    tensors = {
+        (examined.dump.case, *examined.dump.key): _tensor(examined, search)
+        for search in searches
+        for examined in search.examined
+    }
+    dumped = {(tensor.case, tensor.meaning) for tensor in tensors.values()}
+    missing = [entry for entry in reference.entries.values() if (entry.case, entry.meaning) not in dumped]
+    in_order = (tensors[key] for key in reference.entries if key in tensors)
+    return DumpsReport(str(folder), tuple(in_order), tuple(missing), tuple(others), tuple(notes), runs.used)
 
 
 def _by_case(dumps: Sequence[Dump], reference: Reference, runs: Runs) -> tuple[list[CaseSearch], list[str]]:
@@ -78,22 +84,18 @@ def _by_case(dumps: Sequence[Dump], reference: Reference, runs: Runs) -> tuple[l
 
 def _best_case(unnamed: Sequence[Dump], reference: Reference, runs: Runs) -> str:
     """The case for which the dumps have the simplest explanation, else the one they resemble most."""
-    likeness = {
-        case: sum(correlation(dump.values, reference.array(case, *dump.key)) for dump in unnamed if not dump.problem)
-        for case in reference.titles
-    }
     searches = [
         CaseSearch(case, [replace(dump, case=case) for dump in unnamed], reference) for case in reference.titles
     ]
-    ranked = sorted(searches, key=lambda search: (*search.score, -likeness[search.case]))
+    ranked = sorted(searches, key=lambda search: (search.score, -search.likeness))
     if not ranked[0].open or ranked[0].score[0] < ranked[1].score[0]:
         return ranked[0].case
     for together in zip(*(search.stages([]) for search in ranked), strict=False):
         for search, stage in zip(ranked, together, strict=True):
             search.advance(stage, runs)
         if ready := [search for search in ranked if search.done]:
-            return min(ready, key=lambda search: search.score_with_runs).case
-    return min(ranked, key=lambda search: (search.score_with_runs, -likeness[search.case])).case
+            return min(ready, key=lambda search: search.score).case
+    return min(ranked, key=lambda search: (search.score, -search.likeness)).case
 
 
 def _mark_stale_copies(searches: Sequence[CaseSearch]) -> None:
@@ -101,32 +103,11 @@ def _mark_stale_copies(searches: Sequence[CaseSearch]) -> None:
     earlier: list[Examined] = []
     for search in searches:
         unexplained = search.open
-        for examined in unexplained:
-            copies = [
-                other
-                for other in earlier
-                if other.dump.key == examined.dump.key and np.array_equal(other.dump.values, examined.dump.values)
-            ]
-            if any(not np.array_equal(other.right, examined.right) for other in copies):
+        for examined, other in product(unexplained, earlier):
+            same = other.dump.key == examined.dump.key and np.array_equal(other.dump.values, examined.dump.values)
+            if same and not np.array_equal(other.right, examined.right):
                 examined.fits = [Fit((causes.STALE_COPY,), right_layouts(examined.right.shape)[0])]
         earlier += unexplained
-
-
-def _report(
-    folder: Path, searches: Sequence[CaseSearch], reference: Reference, others: list[str], notes: list[str], runs: int
-) -> DumpsReport:
-    order = list(reference.entries)
-    tensors = [_tensor(examined, search) for search in searches for examined in search.examined]
-    dumped = {(tensor.case, tensor.meaning) for tensor in tensors}
-    missing = [entry for entry in reference.entries.values() if (entry.case, entry.meaning) not in dumped]
-    return DumpsReport(
-        folder=str(folder),
-        tensors=tuple(sorted(tensors, key=lambda tensor: order.index((tensor.case, tensor.graph, tensor.name)))),
-        missing=tuple(missing),
-        others=tuple(others),
-        notes=tuple(notes),
-        runs=runs,
-    )
 
 
 def _tensor(examined: Examined, search: CaseSearch) -> TensorReport:
@@ -162,8 +143,8 @@ def _unknown(examined: Examined, search: CaseSearch) -> Cause:
         return causes.INPUT_WRONG.filled(images=" and ".join(images))
     if dump.values.size != right.size:
         return causes.OTHER_SIZE.filled(file=dump.file, size=dump.values.size, expected=right.size)
-    best = max(right_layouts(right.shape), key=lambda layout: correlation(dump.values[layout.order], right))
-    a, b, rest = linear_fit(dump.values[best.order], right)
+    _, layout = correlation(dump.values, right)
+    a, b, rest = linear_fit(dump.values[layout.order], right)
     fitted = f"{a:.4g} times the right numbers {'+' if b >= 0 else '-'} {abs(b):.3g}"
     if rest <= EXACT:
         return causes.OTHER_SCALE.filled(fitted=fitted)

@@ -1,15 +1,16 @@
 """A dump against its golden tensor: figures, and what explains it without running the network."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from converter.checks.dumps import causes
 from converter.checks.dumps.causes import Cause
-from converter.checks.dumps.fitting import Content, Fit, far_better, fits, scale_of, simplest
+from converter.checks.dumps.fitting import Fit, far_better, fits, scale_of, simplest
 from converter.checks.dumps.layouts import Layout, layouts, right_layouts
 from converter.checks.dumps.loading import Dump
+from converter.checks.dumps.mistakes import NONE, Mistake, taken_for
 from converter.checks.dumps.reference import Reference
 from converter.proof.compare import OutputReport, compare
 from converter.spec.network import Tolerance
@@ -60,7 +61,8 @@ class Examined:
 def examine(dump: Dump, case: str, reference: Reference) -> Examined:
     """What can be said of a dump of a case without running the network."""
     meaning = dump.tensor.meaning
-    right = reference.array(case, *dump.key)
+    arrays = {other: reference.array(other, *dump.key) for other in reference.titles}
+    right = arrays[case]
     images = reference.depends.get(meaning, frozenset())
     examined = Examined(dump, right, images, *_compared(dump, right, reference.tolerance(meaning)))
     if dump.problem:
@@ -70,10 +72,9 @@ def examine(dump: Dump, case: str, reference: Reference) -> Examined:
         return examined
     # an image's mistakes include the order in which it was fed
     orders = right_layouts if examined.is_image else layouts
-    single, pairs = reference.value_mistakes
-    last = dump.tensor.role == "output" and meaning in reference.final
-    contents = _contents(examined, case, reference)
-    near = fits(dump.values, contents, [*single, *pairs] if last else [], _MOST_CAUSES, orders=orders)
+    stale = reference.stale(case, arrays, causes.STALE_INPUT if examined.is_image else causes.STALE)
+    explanations = _explanations(examined, stale, reference.answers[case], reference)
+    near = fits(dump.values, right, explanations, _MOST_CAUSES, orders=orders)
     if report := examined.report:
         as_it_is = Fit((), examined.layout, report.relative or 0.0, report.cosine or 0.0)
         examined.fits = [fit for fit in near if not fit.causes][:1] or [as_it_is]
@@ -83,26 +84,27 @@ def examine(dump: Dump, case: str, reference: Reference) -> Examined:
     return examined
 
 
-def exchanged_contents(meaning: str, answers: Mapping[str, np.ndarray]) -> list[Content]:
+def exchanged(meaning: str, answers: Mapping[str, np.ndarray]) -> list[Mistake]:
     """The other outputs, in case a file holds one of them."""
-    contents = []
+    mistakes = []
     for other, array in answers.items():
         if other != meaning:
             first, second = sorted((meaning, other))
-            contents.append(Content(array, (causes.EXCHANGED.filled(first=first, second=second),)))
-    return contents
+            mistakes.append(taken_for(array, causes.EXCHANGED.filled(first=first, second=second)))
+    return mistakes
 
 
-def correlation(values: np.ndarray, right: np.ndarray) -> float:
+def correlation(values: np.ndarray, right: np.ndarray) -> tuple[float, Layout]:
     """How much a dump resembles a tensor, 0 to 1, whatever its scale and offset, in the better of NCHW and NHWC."""
+    tried = right_layouts(right.shape)
     if values.size != right.size or not np.isfinite(values).all():
-        return 0.0
+        return 0.0, tried[0]
     flat = right.ravel().astype(np.float64) - right.mean(dtype=np.float64)
     around = values.astype(np.float64) - values.mean(dtype=np.float64)
-    norms = float(np.linalg.norm(flat) * np.linalg.norm(around))
-    if not norms:
-        return 0.0
-    return max(abs(float(around[layout.order] @ flat)) / norms for layout in right_layouts(right.shape))
+    norms = float(np.linalg.norm(flat) * np.linalg.norm(around)) or 1.0
+    return max(
+        ((abs(float(around[layout.order] @ flat)) / norms, layout) for layout in tried), key=lambda pair: pair[0]
+    )
 
 
 def _compared(dump: Dump, right: np.ndarray, tolerance: Tolerance) -> tuple[OutputReport, Layout]:
@@ -127,18 +129,16 @@ def _degenerate(values: np.ndarray, right: np.ndarray) -> Cause | None:
     return None
 
 
-def _contents(examined: Examined, case: str, reference: Reference) -> list[Content]:
-    """What the file may hold."""
-    meaning, right = examined.meaning, examined.right
+def _explanations(
+    examined: Examined, stale: Sequence[Mistake], answers: Mapping[str, np.ndarray], reference: Reference
+) -> list[Mistake]:
+    """What the tensor may have become on the way into the file."""
+    meaning = examined.meaning
     if examined.is_image:
         single, colours, orders = reference.image_mistakes
-        mistakes = [*single, *colours, *orders, *reference.stale_images(case, meaning)]
-        wrong = [
-            Content(mistake.change(right.astype(np.float64)), mistake.causes_in((meaning,))) for mistake in mistakes
-        ]
-    else:
-        wrong = exchanged_contents(meaning, reference.answers[case]) if examined.dump.tensor.role == "output" else []
-        for other, title in reference.others(case).items():
-            stale = causes.STALE.filled(title=title)
-            wrong.append(Content(reference.array(other, *examined.dump.key), (stale,)))
-    return [Content(right), *wrong]
+        return [NONE, *(mistake.of((meaning,)) for mistake in (*single, *colours, *orders, *stale))]
+    if examined.dump.tensor.role != "output":
+        return [NONE, *stale]
+    single, pairs = reference.value_mistakes if meaning in reference.final else ([], [])
+    contents = (NONE, *exchanged(meaning, answers), *stale)
+    return [content.then(mistake) for content in contents for mistake in (NONE, *single, *pairs)]

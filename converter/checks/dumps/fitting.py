@@ -15,18 +15,8 @@ FAR_BETTER = 10.0
 ARITHMETIC = 1e-5
 # What half precision (fp16, bf16) does to a tracker's outputs, 0.4 and 2.2 % of their range, and some more.
 HALF, HALF_COSINE = 3e-2, 0.999
-_PROBES = 192
 # Fewer numbers than this share, told by the right output, are no evidence.
 _ENOUGH = 0.5
-_NO_MISTAKE = Mistake((), lambda right: right)
-
-
-@dataclass(frozen=True)
-class Content:
-    """What a file may hold: an array (NCHW), and the causes if it is that one."""
-
-    array: np.ndarray
-    causes: tuple[Cause, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -61,8 +51,8 @@ class Fit:
 
 def fits(
     values: np.ndarray,
-    contents: Iterable[Content],
-    mistakes: Sequence[Mistake],
+    right: np.ndarray,
+    explanations: Iterable[Mistake],
     most: int,
     extra: tuple[Cause, ...] = (),
     orders: Callable[[tuple[int, ...]], Sequence[Layout]] = layouts,
@@ -71,28 +61,25 @@ def fits(
 
     Args:
         values: the dump, flat, finite.
-        most: causes that an explanation may have.
+        right: the tensor that it should be, NCHW.
+        explanations: what may have been made of it; each is tried in every order of numbers.
+        most: causes that an explanation may have, its order among them.
         extra: causes that all of them share, not counted.
         orders: shape to the layouts to try.
     """
     near = []
-    values = values.astype(np.float64)
-    for content in contents:
-        if content.array.size != values.size:
+    values, right = values.astype(np.float64), right.astype(np.float64)
+    for explanation in explanations:
+        if len(explanation.causes) > most:
             continue
-        tried = orders(content.array.shape)
-        right = content.array.ravel().astype(np.float64)
-        probes = np.unique(np.linspace(0, right.size - 1, _PROBES).astype(int))
-        for mistake in (_NO_MISTAKE, *mistakes):
-            expected = mistake.change(right)
-            told = expected[np.isfinite(expected)]
-            if told.size < _ENOUGH * expected.size or not _tells(told):
-                continue
-            spread = float(np.ptp(told))
-            for layout in tried:
-                causes = (*content.causes, *mistake.causes, *((layout.cause,) if layout.cause else ()))
-                if len(causes) > most or not _near(values[layout.order[probes]], expected[probes], spread):
-                    continue
+        changed = explanation.change(right)
+        expected = changed.ravel()
+        told = expected[np.isfinite(expected)]
+        if changed.size != values.size or told.size < _ENOUGH * expected.size or not _tells(told):
+            continue
+        for layout in orders(changed.shape):
+            causes = (*explanation.causes, *((layout.cause,) if layout.cause else ()))
+            if len(causes) <= most:
                 fit = Fit((*extra, *causes), layout, *_error(values[layout.order], expected))
                 if fit.like_half or fit.error <= EXACT:
                     near.append(fit)
@@ -147,20 +134,17 @@ def _tells(expected: np.ndarray) -> bool:
     return 1e-6 * largest < float(np.ptp(expected)) and largest <= float(np.finfo(np.float32).max)
 
 
-def _near(values: np.ndarray, expected: np.ndarray, spread: float) -> bool:
-    told = np.isfinite(expected)
-    return not told.any() or float(np.abs(values[told] - expected[told]).max()) <= HALF * spread
-
-
 def _error(values: np.ndarray, expected: np.ndarray) -> tuple[float, float]:
     """(largest difference as a share of the range, cosine), where ``expected`` is told.
 
-    Where it is not (NaN) the ReLU cut something off: without it that number is not above the smallest told.
+    Where it is not (NaN) the ReLU cut something off: without it that number is not above the smallest told. Infinite
+    where that is not so, or beyond half precision.
     """
     told = np.isfinite(expected)
     a, b = values[told], expected[told]
     scale = scale_of(b)
-    if not told.all() and values[~told].max() > b.min() + EXACT * scale:
+    error = float(np.abs(a - b).max()) / scale
+    if error > HALF or (not told.all() and values[~told].max() > b.min() + EXACT * scale):
         return float("inf"), 0.0
     norms = float(np.linalg.norm(a) * np.linalg.norm(b))
-    return float(np.abs(a - b).max()) / scale, float(a @ b) / norms if norms else float(np.array_equal(a, b))
+    return error, float(a @ b) / norms if norms else float(np.array_equal(a, b))

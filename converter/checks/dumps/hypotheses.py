@@ -17,7 +17,7 @@ class Hypothesis:
 
     @property
     def causes(self) -> tuple[Cause, ...]:
-        return tuple(cause for mistake, images in self.steps for cause in mistake.causes_in(images))
+        return tuple(cause for mistake, images in self.steps for cause in mistake.of(images).causes)
 
     @property
     def images(self) -> frozenset[str]:

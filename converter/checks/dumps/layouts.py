@@ -32,12 +32,12 @@ def layouts(shape: tuple[int, ...]) -> tuple[Layout, ...]:
     """Every order that can be told apart on this shape, the usual ones first."""
     size = int(np.prod(shape))
     index = np.arange(size)
-    found = [Layout("NCHW", index, None)]
+    candidates = [Layout("NCHW", index, None)]
     if len(shape) == 4 and shape[0] == 1:
         _, channels, height, width = shape
         last = index.reshape(height, width, channels).transpose(2, 0, 1).ravel()
         first = index.reshape(channels, height, width).transpose(1, 2, 0).ravel()
-        found += [
+        candidates += [
             Layout("NHWC", last, None),
             Layout("NCWH", index.reshape(channels, width, height).transpose(0, 2, 1).ravel(), TRANSPOSED),
             Layout("NWHC", index.reshape(width, height, channels).transpose(2, 1, 0).ravel(), TRANSPOSED),
@@ -46,9 +46,9 @@ def layouts(shape: tuple[int, ...]) -> tuple[Layout, ...]:
         ]
         for pack in _PACKS:
             if channels % pack == 0 and channels > pack:
-                found.append(Layout(f"packed by {pack}", _unpacked(channels, height, width, pack), PACKED))
+                candidates.append(Layout(f"packed by {pack}", _unpacked(channels, height, width, pack), PACKED))
     different: dict[bytes, Layout] = {}
-    for layout in found:
+    for layout in candidates:
         different.setdefault(layout.order.tobytes(), layout)
     return tuple(different.values())
 
@@ -74,19 +74,19 @@ def padded_orders(shape: Sequence[int]) -> dict[int, tuple[np.ndarray, Cause]]:
         return {}
     _, channels, height, width = shape
     area = height * width
-    found: dict[int, tuple[np.ndarray, Cause]] = {}
+    padded: dict[int, tuple[np.ndarray, Cause]] = {}
     for alignment in _ALIGNMENTS:
         step = -(-area // alignment) * alignment
         positions = (np.arange(channels)[:, None] * step + np.arange(area)).ravel()
         if step != area:
-            found.setdefault(channels * step, (positions, PADDED))
+            padded.setdefault(channels * step, (positions, PADDED))
             if channels > 1:
-                found.setdefault((channels - 1) * step + area, (positions, PADDED))
+                padded.setdefault((channels - 1) * step + area, (positions, PADDED))
     for pack in _PACKS:
         if channels % pack:
             filled = -(-channels // pack) * pack
-            found.setdefault(filled * area, (_unpacked(channels, height, width, pack), PACKED))
-    return found
+            padded.setdefault(filled * area, (_unpacked(channels, height, width, pack), PACKED))
+    return padded
 
 
 def contradicts(declared: Sequence[int] | None, shape: Sequence[int], layout: Layout) -> bool:

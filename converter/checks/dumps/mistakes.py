@@ -1,6 +1,6 @@
 """What goes wrong before and behind the network: each mistake as a function of the right numbers."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any, NamedTuple
@@ -33,8 +33,12 @@ class Mistake:
     def then(self, second: "Mistake") -> "Mistake":
         return Mistake((*self.causes, *second.causes), lambda right: second.change(self.change(right)))
 
-    def causes_in(self, images: Sequence[str]) -> tuple[Cause, ...]:
-        return tuple(cause.of(images) for cause in self.causes)
+    def of(self, images: Sequence[str]) -> "Mistake":
+        """The mistake, its causes said of these images."""
+        return Mistake(tuple(cause.of(images) for cause in self.causes), self.change)
+
+
+NONE = Mistake((), lambda right: right)
 
 
 class ImageMistakes(NamedTuple):
@@ -45,17 +49,21 @@ class ImageMistakes(NamedTuple):
     orders: list[Mistake]
 
 
-def stale_image(title: str, image: np.ndarray) -> Mistake:
-    """An image that is that of another case."""
-    return Mistake((causes.STALE_INPUT.filled(title=title),), lambda _: image)
+def taken_for(array: np.ndarray, cause: Cause) -> Mistake:
+    """Another array in the tensor's place."""
+    return Mistake((cause,), lambda _: array.astype(np.float64))
 
 
 def image_mistakes(preprocess: Preprocess) -> ImageMistakes:
     """What may go wrong between the picture and z or x."""
     low, high = preprocess.pixel_range
-    mean = _channels((value - low) / (high - low) for value in preprocess.mean)
-    std = _channels(value / (high - low) for value in preprocess.std)
-    colours = _colours(preprocess.colour_order, mean, std)
+    mean = (np.array(preprocess.mean).reshape(1, 3, 1, 1) - low) / (high - low)
+    std = np.array(preprocess.std).reshape(1, 3, 1, 1) / (high - low)
+    order = {"right": preprocess.colour_order, "wrong": preprocess.colour_order[::-1]}
+    colours = [
+        Mistake((causes.COLOUR_ORDER.filled(**order),), lambda v: ((v * std + mean)[:, ::-1] - mean) / std),
+        Mistake((causes.COLOUR_ORDER_OF_ALL.filled(**order),), lambda v: v[:, ::-1]),
+    ]
     normalisations = _normalisations(mean, std)
     orders = [
         Mistake((causes.CHANNELS_LAST,), lambda v: v.transpose(0, 2, 3, 1).reshape(v.shape)),
@@ -66,18 +74,6 @@ def image_mistakes(preprocess: Preprocess) -> ImageMistakes:
         [colours[0].then(normalisation) for normalisation in normalisations],
         [first.then(order) for order, first in product(orders, [colours[0], *normalisations[:4]])],
     )
-
-
-def _channels(values: Iterable[float]) -> np.ndarray:
-    return np.array(list(values), np.float64).reshape(1, 3, 1, 1)
-
-
-def _colours(right: str, mean: np.ndarray, std: np.ndarray) -> list[Mistake]:
-    order = {"right": right, "wrong": right[::-1]}
-    return [
-        Mistake((causes.COLOUR_ORDER.filled(**order),), lambda v: ((v * std + mean)[:, ::-1] - mean) / std),
-        Mistake((causes.COLOUR_ORDER_OF_ALL.filled(**order),), lambda v: v[:, ::-1]),
-    ]
 
 
 def _normalisations(mean: np.ndarray, std: np.ndarray) -> list[Mistake]:

@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 from converter.checks.dumps.reading import EXTENSIONS
@@ -82,21 +83,15 @@ def _places_by_name(
 ) -> dict[str, list[tuple[str | None, str, str]]]:
     """Words joined by underscores -> (case or None, graph, tensor), outputs first."""
     places: dict[str, list[tuple[str | None, str, str]]] = {}
-    tensors = dict.fromkeys(
-        (tensor.graph, tensor.name, tensor.meaning)
-        for role in _ROLES
-        for tensor in index.tensors
-        if tensor.role == role
-    )
+    outputs_first = sorted(index.tensors, key=lambda tensor: _ROLES.index(tensor.role))
+    tensors = dict.fromkeys((tensor.graph, tensor.name, tensor.meaning) for tensor in outputs_first)
     cases: list[tuple[str | None, str]] = [(None, "")]
     cases += [(case.name, called) for case in index.cases for called in {case.name, case.title}]
-    for graph, name, meaning in tensors:
+    for (graph, name, meaning), (case, case_name) in product(tensors, cases):
         called = {name, meaning, *(blob for blob, means in names.items() if means in (meaning, name))}
-        for case, case_name in cases:
-            for graph_name in ("", graph, f"{prefix}_{graph}"):
-                for tensor_name in called:
-                    key = "_".join(_words(f"{case_name} {graph_name} {tensor_name}"))
-                    places.setdefault(key, []).append((case, graph, name))
+        for graph_name, tensor_name in product(("", graph, f"{prefix}_{graph}"), called):
+            key = "_".join(_words(f"{case_name} {graph_name} {tensor_name}"))
+            places.setdefault(key, []).append((case, graph, name))
     return places
 
 

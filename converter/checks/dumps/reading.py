@@ -103,11 +103,11 @@ def _float32(array: np.ndarray) -> np.ndarray:
         return array.astype(np.float32)
 
 
-def multiple(found: float, expected: int) -> str:
+def multiple(count: float, expected: int) -> str:
     """What a count that is off may mean, to be put behind a message."""
     for small, large, meaning in (
-        (expected, found, "as many, as a batch or several outputs in one file would have"),
-        (found, expected, "of it, as a part of the channels or a smaller crop would have"),
+        (expected, count, "as many, as a batch or several outputs in one file would have"),
+        (count, expected, "of it, as a part of the channels or a smaller crop would have"),
     ):
         if small and large > small and math.isclose(large / small, round(large / small)):
             share = f"{large / small:.0f} times" if small == expected else f"one {large / small:.0f}th"

@@ -6,7 +6,8 @@ from functools import cached_property
 
 import numpy as np
 
-from converter.checks.dumps.mistakes import ImageMistakes, Mistake, image_mistakes, stale_image, value_mistakes
+from converter.checks.dumps.causes import Cause
+from converter.checks.dumps.mistakes import ImageMistakes, Mistake, image_mistakes, taken_for, value_mistakes
 from converter.folder.golden import Golden
 from converter.folder.golden_index import GoldenTensor
 from converter.spec.network import NetworkSpec, Tolerance
@@ -59,11 +60,8 @@ class Reference:
     @cached_property
     def final(self) -> frozenset[str]:
         """Outputs that no graph takes: cls, reg."""
-        meanings = {
-            role: {entry.meaning for entry in self.entries.values() if entry.role == role}
-            for role in ("input", "output")
-        }
-        return frozenset(meanings["output"] - meanings["input"])
+        taken = {entry.meaning for entry in self.entries.values() if entry.role == "input"}
+        return frozenset(entry.meaning for entry in self.entries.values() if entry.role == "output") - taken
 
     @cached_property
     def depends(self) -> dict[str, frozenset[str]]:
@@ -81,13 +79,10 @@ class Reference:
         taken = {entry.meaning for entry in self.entries.values() if (entry.graph, entry.role) == (graph, "input")}
         return frozenset().union(*(depends.get(meaning, frozenset()) for meaning in taken))
 
-    def others(self, case: str) -> dict[str, str]:
-        """Every other case to its title."""
-        return {other: title for other, title in self.titles.items() if other != case}
-
-    def stale_images(self, case: str, image: str) -> list[Mistake]:
-        """What makes an image that of another case."""
-        return [stale_image(title, self.feeds[other][image]) for other, title in self.others(case).items()]
+    def stale(self, case: str, arrays: Mapping[str, np.ndarray], cause: Cause) -> list[Mistake]:
+        """Another case's array in place of a case's; ``arrays`` has one for every case."""
+        others = [(title, arrays[other]) for other, title in self.titles.items() if other != case]
+        return [taken_for(array, cause.filled(title=title)) for title, array in others]
 
     @cached_property
     def image_mistakes(self) -> ImageMistakes:
@@ -99,12 +94,9 @@ class Reference:
 
     def tolerance(self, meaning: str) -> Tolerance:
         """The loosest of all for inputs and inner tensors, which the config gives no tolerance of their own."""
-        if meaning in self.tolerances:
-            return self.tolerances[meaning]
-        return Tolerance(
-            atol=max((tolerance.atol for tolerance in self.tolerances.values()), default=0.0),
-            rtol=max((tolerance.rtol for tolerance in self.tolerances.values()), default=0.0),
-        )
+        every = self.tolerances.values()
+        loosest = Tolerance(atol=max(each.atol for each in every), rtol=max(each.rtol for each in every))
+        return self.tolerances.get(meaning, loosest)
 
     def array(self, case: str, graph: str, name: str) -> np.ndarray:
         """Any tensor, NCHW float32."""

@@ -6,30 +6,36 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from converter.checks.dumps.causes import HALF_PRECISION, INPUT_DUMPED, Cause
-from converter.checks.dumps.examining import Examined, examine, exchanged_contents
-from converter.checks.dumps.fitting import ARITHMETIC, FAR_BETTER, Content, Fit, far_better, fits, simplest
+from converter.checks.dumps.causes import HALF_PRECISION, INPUT_DUMPED, STALE_INPUT, Cause
+from converter.checks.dumps.examining import Examined, correlation, examine, exchanged
+from converter.checks.dumps.fitting import ARITHMETIC, FAR_BETTER, Fit, far_better, fits, simplest
 from converter.checks.dumps.hypotheses import Hypothesis, stages
 from converter.checks.dumps.loading import Dump
+from converter.checks.dumps.mistakes import NONE
 from converter.checks.dumps.reference import Reference
 
 Run = Callable[[dict[str, np.ndarray]], Mapping[str, np.ndarray]]
+# A run takes some 50 ms; all hypotheses on one case are about as many.
+MOST_RUNS = 120
 _MOST_CAUSES_BESIDE = 2  # those of the input
 _STAGES_WHEN_NEAR = 1
 
 
 @dataclass
 class Runs:
-    """The network, and how often it may still be asked."""
+    """The network, and how often it was asked."""
 
     run: Run | None
-    left: int
     used: int = 0
 
+    @property
+    def ended(self) -> bool:
+        """Whether it may not be asked again."""
+        return self.used >= MOST_RUNS
+
     def __call__(self, feed: dict[str, np.ndarray]) -> Mapping[str, np.ndarray] | None:
-        if self.run is None or self.left <= 0:
+        if self.run is None or self.ended:
             return None
-        self.left -= 1
         self.used += 1
         return self.run(feed)
 
@@ -100,13 +106,13 @@ class CaseSearch:
     def score(self) -> tuple[int, int]:
         """Smaller is better: how likely it is that the dumps are of this case."""
         costs = [examined.fits[0].cost for examined in self.examined if examined.fits]
-        return -len(costs), sum(costs)
+        number, cost = self.best.rank if self.best else (0, 0)
+        return number - len(costs), cost + sum(costs)
 
     @property
-    def score_with_runs(self) -> tuple[int, int]:
-        """As :attr:`score`, with what running the network explained."""
-        number, cost = self.best.rank if self.best else (0, 0)
-        return self.score[0] + number, self.score[1] + cost
+    def likeness(self) -> float:
+        """Larger is better: how much the dumps resemble this case, whether anything explains them or not."""
+        return sum(correlation(each.dump.values, each.right)[0] for each in self.examined if not each.dump.problem)
 
     @property
     def done(self) -> bool:
@@ -126,7 +132,10 @@ class CaseSearch:
         replaceable = [image for image in reference.images if image in seen - dumped]
         if explained & reference.final:
             replaceable = []
-        stale = {image: reference.stale_images(self.case, image) for image in replaceable}
+        stale = {}
+        for image in replaceable:
+            images = {case: feed[image] for case, feed in reference.feeds.items()}
+            stale[image] = reference.stale(self.case, images, STALE_INPUT)
         # where half precision would do for everything, only what a single mistake explains far better is worth a run
         near = all(examined.loose for examined in self.open)
         return [
@@ -184,11 +193,13 @@ class CaseSearch:
             return []
         images = [image for image in self.base_causes if image in examined.images]
         because = [cause for image in images for cause in self.base_causes[image]]
-        output = examined.dump.tensor.role == "output"
-        contents = [Content(answer[meaning]), *(exchanged_contents(meaning, answer) if output else ())]
-        mistakes = self.reference.value_mistakes[0] if output and meaning in self.reference.final else []
+        explanations = [NONE]
+        if examined.dump.tensor.role == "output":
+            single = self.reference.value_mistakes[0] if meaning in self.reference.final else []
+            contents = [NONE, *exchanged(meaning, answer)]
+            explanations = [content.then(mistake) for content in contents for mistake in (NONE, *single)]
         extra = (*because, *hypothesis.causes)
-        return fits(examined.dump.values, contents, mistakes, _MOST_CAUSES_BESIDE, extra)
+        return fits(examined.dump.values, answer[meaning], explanations, _MOST_CAUSES_BESIDE, extra)
 
     def images_off(self, graph: str) -> list[str]:
         """Images that are known to be off and that a graph's tensors are computed from."""
@@ -199,14 +210,11 @@ class CaseSearch:
     def conclude(self) -> None:
         """Take over the best outcome: exact where there is one, else as near as half precision comes."""
         best = self.best
-        if best:
-            for outcome in self.outcomes:
-                if not outcome.exact or outcome.rank != best.rank:
-                    continue
-                if outcome.worst <= max(FAR_BETTER * best.worst, ARITHMETIC):
-                    for examined, exact in outcome.exact.items():
-                        causes = [fit.causes for fit in examined.fits]
-                        examined.fits += [fit for fit in exact if fit.causes not in causes]
+        for outcome in [outcome for outcome in self.outcomes if best and outcome.exact and outcome.rank == best.rank]:
+            if best and outcome.worst <= max(FAR_BETTER * best.worst, ARITHMETIC):
+                for examined, exact in outcome.exact.items():
+                    causes = [fit.causes for fit in examined.fits]
+                    examined.fits += [fit for fit in exact if fit.causes not in causes]
         for outcome in sorted(self.outcomes, key=lambda outcome: (outcome is not best, *outcome.nearness)):
             for examined, fit in outcome.loose.items():
                 if not examined.fits:

@@ -12,7 +12,7 @@ from converter.checks.half.report import HalfReport, LayerReport
 from converter.checks.half.section import PASSED_ON
 from converter.checks.half.sums import NotAnalysed, Step, sums_of
 from converter.errors import ConversionError, UsageError
-from converter.formats.ncnn.param import Layer
+from converter.formats.ncnn.layer import Layer
 from converter.formats.ncnn.weights import load_part
 from converter.proof.comparison import Comparison
 from converter.proof.runner import BlobRunner

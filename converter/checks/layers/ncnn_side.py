@@ -7,7 +7,8 @@ from converter.checks.layers import kinds
 from converter.checks.layers.graphs import ConvertedGraph, ConvertedLayer
 from converter.checks.layers.kinds import Primitive, Window
 from converter.errors import ConversionError
-from converter.formats.ncnn.param import Layer, NcnnGraph, read_param
+from converter.formats.ncnn.layer import Layer
+from converter.formats.ncnn.param import NcnnGraph, read_param
 from converter.spec.network import GraphSpec
 
 HANDS_ON = {"Split", "Noop", "Dropout", "Cast", "Packing"}

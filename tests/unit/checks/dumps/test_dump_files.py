@@ -236,3 +236,12 @@ def test_padded_orders():
     packed[..., :2] = right[0].transpose(1, 2, 0)
     np.testing.assert_array_equal(packed.ravel()[found[36][0]], right.ravel())
     assert 18 not in found
+
+
+@pytest.mark.parametrize(("prefix", "taken"), [("stark", True), ("lighttrack", False)])
+def test_files_may_be_named_like_the_models_of_the_network(golden, answer, tmp_path, prefix, taken):
+    for name in ("reg", f"{prefix}_update_cls"):
+        device.write(tmp_path / "bag_png" / name, answer[name[-3:]])
+    network = NETWORK.model_copy(update={"file_prefix": "stark"})
+    report = diagnose_dumps(tmp_path, golden, TOLERANCES, network, None)
+    assert [tensor.name for tensor in report.tensors] == (["cls", "reg"] if taken else ["reg"])

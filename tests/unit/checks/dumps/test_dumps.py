@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 from golden_folder import HEADER, NETWORK, THREE, TOLERANCES, TWO, inner, make_golden, picture, picture_feed, run
 
-from converter.checks.dumps.diagnose import MOST_RUNS, diagnose_dumps
+from converter.checks.dumps.diagnose import diagnose_dumps
+from converter.checks.dumps.search import MOST_RUNS
 from converter.errors import UsageError, VerificationError
 from converter.folder.golden import read_golden
 from converter.folder.golden_writer import GoldenCase, write_golden
 from converter.folder.listing import TrackerEntry
-from converter.spec.network import Preprocess, Tolerance
+from converter.spec.network import Preprocess, Tolerance, UsualMistake
 
 SEEDS = {"noise_0": 1, "bag_png": 2}
 KINDS = dict(zip([*device.INPUT, *device.OUTPUT], cycle(["bin", "npy", "txt"])))
@@ -248,8 +249,9 @@ def test_a_mistake_in_the_images_of_all_cases_is_searched_for_once(golden, tmp_p
     assert report.runs <= 17
 
 
-def test_a_scale_that_is_no_known_one_is_given(golden, tmp_path):
-    device.write_all(tmp_path / "bag_png", {"reg": 2 * answer()["reg"] + 1})
+@pytest.mark.parametrize("order", [np.ravel, device.last])
+def test_a_scale_that_is_no_known_one_is_given(golden, tmp_path, order):
+    device.write_all(tmp_path / "bag_png", {"reg": order(2 * answer()["reg"] + 1)})
     report = diagnose(tmp_path, golden)
     assert [cause.text for cause in report.causes] == [
         "it is 2 times the right numbers + 1; no known cause explains that"
@@ -490,3 +492,17 @@ def test_nothing_dumped_is_wrong_usage(golden, tmp_path):
         diagnose(tmp_path, golden)
     with pytest.raises(UsageError, match="no such folder"):
         diagnose(tmp_path / "absent", golden)
+
+
+def test_mistakes_of_another_network_come_from_its_config(golden, tmp_path):
+    """Without an entry a factor is a number and no cause; with one it has the config's name and words."""
+    device.write_all(tmp_path / "bag_png", {"reg": answer()["reg"] * 16, "zf": answer()["zf"]})
+    network = NETWORK.model_copy(update={"usual_mistakes": []})
+    (cause,) = diagnose_dumps(tmp_path, golden, TOLERANCES, network, run).causes
+    assert (cause.cause, cause.text[:15]) == ("unknown", "it is 16 times ")
+    usual = UsualMistake(
+        cause="in_pixels", text="times {factor}: in pixels", change="multiplied", factors=[3, "stride"]
+    )
+    network = NETWORK.model_copy(update={"usual_mistakes": [usual]})
+    (cause,) = diagnose_dumps(tmp_path, golden, TOLERANCES, network, run).causes
+    assert (cause.cause, cause.text) == ("in_pixels", "times 16: in pixels")
