@@ -186,14 +186,8 @@ def _given(sides: Expectation, index: int, position: int) -> int | None:
 
 def _upstream(sides: Expectation, index: int) -> Finding | None:
     """The layer before that strays most by itself: it may be within the tolerance, and what follows amplifies it."""
-    seen: set[int] = set()
-    waiting = [index]
-    while waiting:
-        for origin in sides.converted.operands[waiting.pop()]:
-            if origin is not None and origin not in seen:
-                seen.add(origin)
-                waiting.append(origin)
-    errors = {origin: error.channel for origin in seen if (error := sides.own_error(origin))}
+    before = sides.converted.before([index])
+    errors = {origin: error.channel for origin in before if (error := sides.own_error(origin))}
     worst = max(errors, key=lambda origin: errors[origin], default=index)
     expected = sides.expected(worst)
     if expected is None or errors.get(worst, 0.0) <= _own_limit(sides):

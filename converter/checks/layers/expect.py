@@ -8,11 +8,11 @@ layer before it gives what the network has there, which is still not what the ne
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from itertools import permutations
+from itertools import permutations, takewhile
 
 import numpy as np
 
-from converter.checks.layers.align import Pairs, folded_tail
+from converter.checks.layers.align import Pairs
 from converter.checks.layers.figures import Figures, channel_error, figures, same_numbers, squeezed
 from converter.checks.layers.graphs import ConvertedGraph, ConvertedLayer, Operation, Recording
 from converter.checks.layers.kinds import COMMUTATIVE, MATMUL
@@ -172,22 +172,14 @@ class Expectation:
         """None for a layer without a counterpart, from which nothing is read that has one."""
         wanted = [operation for operation, _, _ in self.wanted(layer)]
         own = self.own(layer)
-        alone = [] if own is None else self._alone(own)
+        # if only its counterpart is known: that, and what may be folded into it
+        alone = [] if own is None else [own, *takewhile(lambda end: end not in self.taken, self.recording.tail(own))]
         agrees = next((operation for operation in (*wanted, *alone) if self.figures(layer, operation)), None)
         if agrees is not None and (agrees in wanted or not wanted):
             return Expected(GOOD, agrees, agrees)
         candidates = [end for end in wanted if own is None or self.between(own, end) is not None]
         candidates += alone[-1:] if agrees is None else [agrees]
         return Expected(BAD if agrees is None else EARLY, candidates[0], agrees) if candidates else None
-
-    def _alone(self, own: int) -> list[int]:
-        """What a layer may give if only its own counterpart is known: that, and what may be folded into it."""
-        alone = [own]
-        for operation in folded_tail(self.recording, own):
-            if operation in self.taken:
-                break
-            alone.append(operation)
-        return alone
 
     def _own_error(self, layer: int) -> OwnError | None:
         """None when it cannot be told."""
