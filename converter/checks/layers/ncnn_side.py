@@ -57,7 +57,8 @@ def _primitives(layer: Layer, operands: int) -> tuple[Primitive, ...]:
 def _steps(layer: Layer, operands: int) -> tuple[str, ...]:
     value = partial(_value, layer)
     if layer.type in HANDS_ON and operands == 1:
-        return (kinds.SCALE,) if layer.type == "Dropout" and _scaled(layer) else ()
+        scaled = layer.type == "Dropout" and any(word.startswith("0=") for word in layer.params)
+        return (kinds.SCALE,) if scaled else ()
     if layer.type == "BinaryOp":
         return (kinds.arithmetic(_BINARY_OP.get(value(0), ""), operands),)
     if layer.type == "Eltwise":
@@ -78,14 +79,6 @@ def _value(layer: Layer, key: int, default: int = 0) -> int:
         return layer.param(key, default)
     except ConversionError:
         return default
-
-
-def _scaled(layer: Layer) -> bool:
-    """Whether a Dropout multiplies; an integer there is a very small factor to ncnn."""
-    try:
-        return layer.number(0, 1.0) != 1
-    except ConversionError:
-        return True
 
 
 def _window(layer: Layer) -> Window:
