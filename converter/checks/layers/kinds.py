@@ -23,33 +23,29 @@ LINEAR = frozenset({NORM, SHIFT, SCALE})
 
 _HARD_SIGMOID = (SHIFT, CLIP, SCALE)
 # Names of operations in PyTorch, ncnn and ONNX, in small letters; what others write as several steps is several.
-_STEPS = {
-    name: steps
-    for steps, names in (
-        ((NORM,), ("batchnorm", "batchnormalization", "nativebatchnorm", "cudnnbatchnorm", "scale")),
-        ((NORM,), ("nativebatchnormlegitnotraining",)),
-        ((MATMUL,), ("matmul", "mm", "bmm", "gemm")),
-        ((POOL,), ("globalaveragepool", "reducemean")),
-        ((OTHER_POOL,), ("globalmaxpool", "averagepool", "maxpool", "reducemax", "reducesum")),
-        ((RELU,), ("relu",)),
-        ((SIGMOID,), ("sigmoid",)),
-        ((CLIP,), ("clip", "clamp", "clampmin", "clampmax", "hardtanh", "relu6")),
-        ((SIGMOID, MULTIPLY), ("swish", "silu")),
-        (_HARD_SIGMOID, ("hardsigmoid",)),
-        ((*_HARD_SIGMOID, MULTIPLY), ("hardswish",)),
-        ((SHIFT,), ("bias",)),
-        ((PERMUTE,), ("permute", "transpose", "t", "numpyt", "swapaxes")),
-        (
-            (RESHAPE,),
-            ("reshape", "reshapealias", "view", "unsafeview", "flatten", "squeeze", "unsqueeze", "expanddims"),
-        ),
-        ((RESHAPE,), ("expand", "clone", "contiguous", "alias", "detach", "tocopy", "liftfresh")),
-        ((OTHER_ACTIVATION,), ("tanh", "elu", "gelu", "mish", "selu", "celu", "prelu", "leakyrelu", "softplus")),
-        ((OTHER_ACTIVATION,), ("softmax", "softsign", "erf", "exp", "log", "sqrt", "abs", "neg", "reciprocal")),
-        ((OTHER_ACTIVATION,), ("ceil", "floor", "unaryop")),
-    )
-    for name in names
+_NAMES: dict[tuple[str, ...], str] = {
+    (NORM,): "batchnorm batchnormalization nativebatchnorm nativebatchnormlegitnotraining cudnnbatchnorm scale",
+    (MATMUL,): "matmul mm bmm gemm",
+    (POOL,): "globalaveragepool reducemean",
+    (OTHER_POOL,): "globalmaxpool averagepool maxpool reducemax reducesum",
+    (RELU,): "relu",
+    (SIGMOID,): "sigmoid",
+    (CLIP,): "clip clamp clampmin clampmax hardtanh relu6",
+    (SIGMOID, MULTIPLY): "swish silu",
+    _HARD_SIGMOID: "hardsigmoid",
+    (*_HARD_SIGMOID, MULTIPLY): "hardswish",
+    (
+        OTHER_ACTIVATION,
+    ): "tanh elu gelu mish selu celu prelu leakyrelu softplus softmax softsign erf exp log sqrt abs neg "
+    "reciprocal ceil floor unaryop",
+    (SHIFT,): "bias",
+    (PERMUTE,): "permute transpose t numpyt swapaxes",
+    (
+        RESHAPE,
+    ): "reshape reshapealias view unsafeview flatten squeeze unsqueeze expanddims expand clone contiguous alias "
+    "detach tocopy liftfresh",
 }
+_STEPS = {name: steps for steps, names in _NAMES.items() for name in names.split()}
 # Of two tensors that depend on the input; of one and a constant.
 _ARITHMETIC = {
     "add": (ADD, SHIFT),
