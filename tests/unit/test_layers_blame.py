@@ -253,3 +253,21 @@ def test_values_decide_which_of_equal_layers_is_meant():
     both = sides(recording, [layer("a", "x", kinds.CONVOLUTION, kinds.RELU)], {"a": (X * 6).clip(0)})
     assert both.own(0) == 4
     assert named(both) is None
+
+
+def test_without_any_output_what_is_too_many_or_missing_is_named():
+    a, b = layer("a", "x", kinds.CONVOLUTION, kinds.RELU), layer("b", "a", kinds.CONVOLUTION)
+    extra = [a, layer("extra", "a", kinds.POOL), layer("b", ["extra"], kinds.CONVOLUTION)]
+    assert named(sides(CHAIN, extra, {})) == ("extra", "has no counterpart in the network (no layer gives an output)")
+    missing = sides(CHAIN, [replace(a, primitives=a.primitives[:1]), b], {})
+    assert named(missing, {"a": "not loaded"}) == ("a", "relu behind it is missing (not loaded)")
+    assert named(sides(CHAIN, [a, b], {}), {"a": "not loaded"}) == ("a", "nothing can be computed: not loaded")
+
+
+def test_rounding_that_grows_from_layer_to_layer_is_nobodys_fault():
+    """The first is off by 0.8 of what is allowed, the second by 0.3 more; neither is wrong by itself."""
+    first = RELU * np.float32(1 + 0.8e-4)
+    layers = [layer("a", "x", kinds.CONVOLUTION, kinds.RELU), layer("b", "a", kinds.CONVOLUTION)]
+    both = sides(CHAIN, layers, {"a": first, "b": first * 3 * np.float32(1 + 0.3e-4)})
+    assert first_bad(both, {}) == (None, [1])
+    assert (both.expected(0).good, both.expected(1).good) == (True, False)

@@ -15,7 +15,7 @@ from converter.checks.layers.figures import Figures, channel_error, figures, sam
 from converter.checks.layers.graphs import ConvertedGraph, ConvertedLayer
 from converter.checks.layers.kinds import Primitive, Window, likeness
 from converter.checks.layers.ncnn_side import converted_graph
-from converter.checks.layers.walk import LayerRow, LayerWalk, read_converted
+from converter.checks.layers.walk import FirstBad, LayerRow, LayerWalk, read_converted
 from converter.errors import ConversionError, UsageError
 from converter.formats.ncnn.param import read_param
 from converter.spec.network import GraphSpec, Tolerance
@@ -188,6 +188,17 @@ def test_result_is_json_without_infinity():
     walk = LayerWalk("init", "ncnn", (row("bad", own=float("inf"), passed=False),), 0, None, True)
     assert walk
     assert json.loads(json.dumps(walk.as_dict(), allow_nan=False))["rows"][0]["own"] is None
+
+
+def test_json_of_a_walk_has_the_figures_of_a_layer_beside_its_place():
+    first = FirstBad("a", "ReLU", "head", "relu", "why", row("a"))
+    result = LayerWalk("init", "ncnn", (first.row,), 0, first, False).as_dict()
+    assert list(result["first_bad"]) == ["layer", "type", "module", "operation", "reason", "figures"]
+    assert result["first_bad"]["figures"] == result["rows"][0]
+    figures_ = ["problem", "max_abs", "allowed", "relative", "cosine", "minimum", "maximum"]
+    place = ["layer", "type", "blob", "module", "operation"]
+    assert list(result["rows"][0]) == [*place, *figures_, "own", "matched", "passed"]
+    assert (result["matched"], result["total"], result["passed"]) == (1, 1, False)
 
 
 def test_walk_without_a_match_or_with_a_wrong_output_is_no_pass():
