@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 
 from converter.checks.layers.graphs import ConvertedGraph, Recording
-from converter.checks.layers.kinds import LINEAR, likeness, skip_cost
+from converter.checks.layers.kinds import likeness, skip_cost
 
 SAME_VALUE = 5.0
 
@@ -35,7 +35,7 @@ def align(
     right = [converted.layers[layer].primitives[position] for layer, position in steps]
     worth = np.array([[likeness(own, other) for other in right] for own in left]).reshape(len(left), len(right))
     for row, operation in enumerate(operations):
-        results = (operation, *folded_tail(recording, operation))
+        results = (operation, *recording.tail(operation))
         for column, (layer, position) in enumerate(steps):
             last = position == len(converted.layers[layer].primitives) - 1
             if last and worth[row, column] and any(same(layer, result) for result in results):
@@ -45,17 +45,6 @@ def align(
         layer, position = steps[column]
         pairs.setdefault(layer, []).append((position, operations[row]))
     return pairs
-
-
-def folded_tail(recording: Recording, index: int) -> tuple[int, ...]:
-    """The linear operations directly behind one, which a converter may have folded into it."""
-    tail = []
-    while len(readers := recording.readers.get(index, [])) == 1:
-        index = readers[0]
-        if recording.operations[index].kind not in LINEAR:
-            break
-        tail.append(index)
-    return tuple(tail)
 
 
 def best_pairs(worth: np.ndarray, left: list[float], right: list[float]) -> list[tuple[int, int]]:

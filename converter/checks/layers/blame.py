@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from converter.checks.layers.expect import EARLY, Expectation, Expected
+from converter.checks.layers.expect import Expectation, Expected
 from converter.checks.layers.kinds import LAYOUT, sizes, skip_cost
 
 # A sound layer differs by no more than this from what the network makes of the same inputs, in any channel's
@@ -99,8 +99,8 @@ def _own_limit(sides: Expectation) -> float:
 
 
 def _explained(sides: Expectation, index: int, expected: Expected, rounding: Collection[int]) -> Finding | None:
-    if expected.state == EARLY:
-        return _missing(sides, index, expected)
+    if expected.agrees is not None:
+        return _missing(sides, index, expected.agrees)
     if extra := _extra(sides, index, expected):
         return extra
     error = sides.own_error(index)
@@ -115,12 +115,12 @@ def _explained(sides: Expectation, index: int, expected: Expected, rounding: Col
     return _upstream(sides, index)
 
 
-def _missing(sides: Expectation, index: int, expected: Expected) -> Finding | None:
+def _missing(sides: Expectation, index: int, agrees: int) -> Finding | None:
     """Operations between what a layer gives, which is right, and what is read from it."""
     for operation, blob, reader in sides.wanted(index):
         if reader is not None and (different := _different_kind(sides, reader, windows=False)):
             return Finding(reader, sides.own(reader), different)
-        if expected.agrees is not None and (chain := sides.between(expected.agrees, operation)):
+        if chain := sides.between(agrees, operation):
             reason = f"{_names(sides, chain)} behind it is missing: it gives what the network has before"
             return _replaced(sides, [blob], chain) or Finding(index, chain[0], reason)
     return None
@@ -186,14 +186,8 @@ def _given(sides: Expectation, index: int, position: int) -> int | None:
 
 def _upstream(sides: Expectation, index: int) -> Finding | None:
     """The layer before that strays most by itself: it may be within the tolerance, and what follows amplifies it."""
-    seen: set[int] = set()
-    waiting = [index]
-    while waiting:
-        for origin in sides.converted.operands[waiting.pop()]:
-            if origin is not None and origin not in seen:
-                seen.add(origin)
-                waiting.append(origin)
-    errors = {origin: error.channel for origin in seen if (error := sides.own_error(origin))}
+    before = sides.converted.before([index])
+    errors = {origin: error.channel for origin in before if (error := sides.own_error(origin))}
     worst = max(errors, key=lambda origin: errors[origin], default=index)
     expected = sides.expected(worst)
     if expected is None or errors.get(worst, 0.0) <= _own_limit(sides):

@@ -8,17 +8,16 @@ layer before it gives what the network has there, which is still not what the ne
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from itertools import permutations
+from itertools import permutations, takewhile
 
 import numpy as np
 
-from converter.checks.layers.align import Pairs, folded_tail
+from converter.checks.layers.align import Pairs
 from converter.checks.layers.figures import Figures, channel_error, figures, same_numbers, squeezed
 from converter.checks.layers.graphs import ConvertedGraph, ConvertedLayer, Operation, Recording
 from converter.checks.layers.kinds import COMMUTATIVE, MATMUL
 from converter.spec.network import Tolerance
 
-GOOD, EARLY, BAD = "good", "early", "bad"
 _MOST_OPERANDS = 4
 
 
@@ -27,15 +26,14 @@ class Expected:
     """What a layer should give.
 
     Attributes:
-        state: GOOD, BAD, or EARLY (it gives what the network has before an operation that the next layer already
-            takes for done).
         reference: the operation whose result it should give.
         agrees: the operation whose result it does give, or None.
+        good: whether that is as it should be; otherwise the next layer takes an operation behind it for done.
     """
 
-    state: str
     reference: int
     agrees: int | None
+    good: bool
 
 
 @dataclass(frozen=True)
@@ -98,7 +96,7 @@ class Expectation:
 
     def is_good(self, layer: int) -> bool:
         expected = self.expected(layer)
-        return expected is not None and expected.state == GOOD
+        return expected is not None and expected.good
 
     def _figures(self, layer: int, operation: int) -> Figures:
         return figures(self.blob(layer), self.operation(operation).value, self.tolerance)
@@ -172,22 +170,14 @@ class Expectation:
         """None for a layer without a counterpart, from which nothing is read that has one."""
         wanted = [operation for operation, _, _ in self.wanted(layer)]
         own = self.own(layer)
-        alone = [] if own is None else self._alone(own)
+        # if only its counterpart is known: that, and what may be folded into it
+        alone = [] if own is None else [own, *takewhile(lambda end: end not in self.taken, self.recording.tail(own))]
         agrees = next((operation for operation in (*wanted, *alone) if self.figures(layer, operation)), None)
         if agrees is not None and (agrees in wanted or not wanted):
-            return Expected(GOOD, agrees, agrees)
+            return Expected(agrees, agrees, True)
         candidates = [end for end in wanted if own is None or self.between(own, end) is not None]
         candidates += alone[-1:] if agrees is None else [agrees]
-        return Expected(BAD if agrees is None else EARLY, candidates[0], agrees) if candidates else None
-
-    def _alone(self, own: int) -> list[int]:
-        """What a layer may give if only its own counterpart is known: that, and what may be folded into it."""
-        alone = [own]
-        for operation in folded_tail(self.recording, own):
-            if operation in self.taken:
-                break
-            alone.append(operation)
-        return alone
+        return Expected(candidates[0], agrees, False) if candidates else None
 
     def _own_error(self, layer: int) -> OwnError | None:
         """None when it cannot be told."""

@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
-from converter.checks.layers.kinds import Primitive
+from converter.checks.layers.kinds import LINEAR, Primitive
 
 Compute = Callable[[Sequence[np.ndarray]], np.ndarray]
 
@@ -47,7 +47,7 @@ class Recording:
 
     def order(self) -> list[int]:
         """Operations that the outputs depend on, in canonical order; graph inputs are left out."""
-        order = _depth_first(self.outputs, {operation.index: operation.inputs for operation in self.operations})
+        order = _depth_first(self.outputs, [operation.inputs for operation in self.operations])
         return [index for index in order if self.operations[index].compute]
 
     @cached_property
@@ -57,6 +57,15 @@ class Recording:
             for index in operation.inputs:
                 readers.setdefault(index, []).append(operation.index)
         return readers
+
+    def tail(self, index: int) -> list[int]:
+        """The linear operations directly behind one, which a converter may have folded into it."""
+        tail: list[int] = []
+        readers = self.readers.get(index, [])
+        while len(readers) == 1 and self.operations[readers[0]].kind in LINEAR:
+            tail += readers
+            readers = self.readers.get(readers[0], [])
+        return tail
 
     def replay(
         self, target: int, leaves: Mapping[int, np.ndarray], through: Callable[[int], bool]
@@ -142,6 +151,10 @@ class ConvertedGraph:
         """For every layer the layers it reads from, past those that only hand on."""
         return [[self.origin(blob) for blob in layer.inputs] for layer in self.layers]
 
+    def before(self, roots: Sequence[int]) -> list[int]:
+        """Some layers and all that they depend on, in canonical order."""
+        return _depth_first(roots, [[origin for origin in reads if origin is not None] for reads in self.operands])
+
     @cached_property
     def readers(self) -> dict[int, list[tuple[int, int]]]:
         """Layer to (layer that reads it, as which operand), past those that only hand on."""
@@ -159,16 +172,15 @@ class ConvertedGraph:
 
     def order(self, outputs: Iterable[str]) -> list[int]:
         """Computing layers in canonical order; what no output depends on comes right behind what it reads."""
-        inputs = {index: [origin for origin in self.operands[index] if origin is not None] for index in self.computing}
-        order = _depth_first([root for root in map(self.origin, outputs) if root is not None], inputs)
+        order = self.before([root for root in map(self.origin, outputs) if root is not None])
         for index in self.computing:
             if index not in order:
-                places = [order.index(origin) for origin in inputs[index] if origin in order]
+                places = [order.index(origin) for origin in self.operands[index] if origin in order]
                 order.insert(max(places, default=-1) + 1, index)
         return order
 
 
-def _depth_first(roots: Sequence[int], inputs: Mapping[int, Sequence[int]]) -> list[int]:
+def _depth_first(roots: Sequence[int], inputs: Sequence[Sequence[int]]) -> list[int]:
     """Nodes in post-order: every node behind its inputs, branches one after another in the order of the inputs."""
     order: dict[int, None] = {}
     stack = [(root, False) for root in reversed(roots)]

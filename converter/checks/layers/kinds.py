@@ -12,11 +12,6 @@ SHIFT, SCALE = "add constant", "multiply by constant"
 RESHAPE, PERMUTE = "reshape", "permute"
 OTHER = "other"
 
-# Functions that others write as several steps.
-SWISH = (SIGMOID, MULTIPLY)
-HARD_SIGMOID = (SHIFT, CLIP, SCALE)
-HARD_SWISH = (*HARD_SIGMOID, MULTIPLY)
-
 ACTIVATIONS = frozenset({RELU, SIGMOID, CLIP, OTHER_ACTIVATION})
 BINARIES = frozenset({ADD, MULTIPLY, OTHER_BINARY})
 CONSTANTS = frozenset({SHIFT, SCALE})
@@ -26,6 +21,40 @@ COMMUTATIVE = frozenset({ADD, MULTIPLY})
 # What a converter folds into the layer before it without an activation in between.
 LINEAR = frozenset({NORM, SHIFT, SCALE})
 
+_HARD_SIGMOID = (SHIFT, CLIP, SCALE)
+# Names of operations in PyTorch, ncnn and ONNX, in small letters; what others write as several steps is several.
+_NAMES: dict[tuple[str, ...], str] = {
+    (NORM,): "batchnorm batchnormalization nativebatchnorm nativebatchnormlegitnotraining cudnnbatchnorm scale",
+    (MATMUL,): "matmul mm bmm gemm",
+    (POOL,): "globalaveragepool reducemean",
+    (OTHER_POOL,): "globalmaxpool averagepool maxpool reducemax reducesum",
+    (RELU,): "relu",
+    (SIGMOID,): "sigmoid",
+    (CLIP,): "clip clamp clampmin clampmax hardtanh relu6",
+    (SIGMOID, MULTIPLY): "swish silu",
+    _HARD_SIGMOID: "hardsigmoid",
+    (*_HARD_SIGMOID, MULTIPLY): "hardswish",
+    (
+        OTHER_ACTIVATION,
+    ): "tanh elu gelu mish selu celu prelu leakyrelu softplus softmax softsign erf exp log sqrt abs neg "
+    "reciprocal ceil floor unaryop",
+    (SHIFT,): "bias",
+    (PERMUTE,): "permute transpose t numpyt swapaxes",
+    (
+        RESHAPE,
+    ): "reshape reshapealias view unsafeview flatten squeeze unsqueeze expanddims expand clone contiguous alias "
+    "detach tocopy liftfresh",
+}
+_STEPS = {name: steps for steps, names in _NAMES.items() for name in names.split()}
+# Of two tensors that depend on the input; of one and a constant.
+_ARITHMETIC = {
+    "add": (ADD, SHIFT),
+    "sum": (ADD, SHIFT),
+    "sub": (OTHER_BINARY, SHIFT),
+    "rsub": (OTHER_BINARY, SHIFT),
+    "mul": (MULTIPLY, SCALE),
+    "div": (OTHER_BINARY, SCALE),
+}
 _SAME = {CONVOLUTION: 12.0, MATMUL: 8.0, POOL: 5.0, RESHAPE: 1.0, PERMUTE: 3.0, SHIFT: 3.0, SCALE: 3.0}
 _SAME_DEFAULT = 4.0
 _SAME_CLASS = ((ACTIVATIONS, 1.0), (BINARIES, 1.0), (CONSTANTS, 0.5), (POOLS, 2.0))
@@ -67,6 +96,16 @@ class Primitive:
 
     kind: str
     window: Window | None = None
+
+
+def steps_of(name: str) -> tuple[str, ...]:
+    """The kinds of the steps that an operation or a layer stands for, whoever gave it its name."""
+    return _STEPS.get(name.replace("_", "").lower(), (OTHER,))
+
+
+def arithmetic(name: str, operands: int) -> str:
+    """The kind of an operation on two operands, of which as many depend on the graph's inputs."""
+    return _ARITHMETIC.get(name.lower(), (OTHER_BINARY, OTHER_ACTIVATION))[operands == 1]
 
 
 def likeness(left: Primitive, right: Primitive) -> float:

@@ -14,28 +14,9 @@ from converter.spec.network import GraphSpec
 HANDS_ON = {"Split", "Noop", "Dropout", "Cast", "Packing"}
 SOURCES = {"Input", "MemoryData"}
 _CONVOLUTIONS = {"Convolution", "ConvolutionDepthWise", "InnerProduct"}
-_FUSED = {0: (), 1: (kinds.RELU,), 3: (kinds.CLIP,), 4: (kinds.SIGMOID,), 6: kinds.HARD_SWISH}
-_RESHAPES = ("Reshape", "Flatten", "Squeeze", "ExpandDims")
-_ACTIVATIONS = ("TanH", "ELU", "GELU", "Mish", "SELU", "CELU", "PReLU", "UnaryOp", "Softmax", "Softplus", "Exp", "Erf")
-_KINDS: dict[str, tuple[str, ...]] = {
-    "BatchNorm": (kinds.NORM,),
-    "Scale": (kinds.NORM,),
-    "Bias": (kinds.SHIFT,),
-    "Swish": kinds.SWISH,
-    "HardSigmoid": kinds.HARD_SIGMOID,
-    "HardSwish": kinds.HARD_SWISH,
-    "Sigmoid": (kinds.SIGMOID,),
-    "ReLU": (kinds.RELU,),
-    "Clip": (kinds.CLIP,),
-    "MatMul": (kinds.MATMUL,),
-    "Gemm": (kinds.MATMUL,),
-    "Permute": (kinds.PERMUTE,),
-    **dict.fromkeys(_RESHAPES, (kinds.RESHAPE,)),
-    **dict.fromkeys(_ACTIVATIONS, (kinds.OTHER_ACTIVATION,)),
-}
-_ARITHMETIC = {0: kinds.ADD, 2: kinds.MULTIPLY}
-_WITH_CONSTANT = {0: kinds.SHIFT, 1: kinds.SHIFT, 7: kinds.SHIFT, 2: kinds.SCALE, 3: kinds.SCALE}
-_ELTWISE = {0: kinds.MULTIPLY, 1: kinds.ADD}
+_FUSED = {1: "relu", 3: "clip", 4: "sigmoid", 6: "hardswish"}
+_BINARY_OP = {0: "add", 1: "sub", 2: "mul", 3: "div", 7: "rsub"}
+_ELTWISE = {0: "mul", 1: "add"}
 _MEAN = 3
 
 
@@ -67,25 +48,30 @@ def converted_graph(graph: NcnnGraph) -> ConvertedGraph:
 
 def _primitives(layer: Layer, operands: int) -> tuple[Primitive, ...]:
     """What a layer computes; ``operands`` is how many of its inputs are not constants."""
-    value = partial(_value, layer)
-    if layer.type in HANDS_ON and operands == 1:
-        return (Primitive(kinds.SCALE),) if layer.type == "Dropout" and _scaled(layer) else ()
     if layer.type in _CONVOLUTIONS:
         main = Primitive(kinds.CONVOLUTION, _window(layer)) if operands == 1 else Primitive(kinds.MATMUL)
-        return (main, *map(Primitive, _FUSED.get(value(9), (kinds.OTHER_ACTIVATION,))))
+        fused = _value(layer, 9)
+        return (main, *map(Primitive, kinds.steps_of(_FUSED.get(fused, "unaryop")) if fused else ()))
+    return tuple(map(Primitive, _steps(layer, operands)))
+
+
+def _steps(layer: Layer, operands: int) -> tuple[str, ...]:
+    value = partial(_value, layer)
+    if layer.type in HANDS_ON and operands == 1:
+        scaled = layer.type == "Dropout" and any(word.startswith("0=") for word in layer.params)
+        return (kinds.SCALE,) if scaled else ()
     if layer.type == "BinaryOp":
-        table, other = (_ARITHMETIC, kinds.OTHER_BINARY) if operands > 1 else (_WITH_CONSTANT, kinds.OTHER_ACTIVATION)
-        return (Primitive(table.get(value(0), other)),)
+        return (kinds.arithmetic(_BINARY_OP.get(value(0), ""), operands),)
     if layer.type == "Eltwise":
-        return (Primitive(_ELTWISE.get(value(0), kinds.OTHER_BINARY)),)
+        return (kinds.arithmetic(_ELTWISE.get(value(0), ""), 2),)
     if layer.type == "Pooling":
         whole = value(4) == 1 or (value(7) == 1 and (value(8, 1), value(18, value(8, 1))) == (1, 1))
-        return (Primitive(kinds.POOL if whole and value(0) == 1 else kinds.OTHER_POOL),)
+        return (kinds.POOL if whole and value(0) == 1 else kinds.OTHER_POOL,)
     if layer.type == "Scale" and operands > 1:
-        return (Primitive(kinds.MULTIPLY),)
+        return (kinds.MULTIPLY,)
     if layer.type == "Reduction":
-        return (Primitive(kinds.POOL if value(0) == _MEAN else kinds.OTHER_POOL),)
-    return tuple(map(Primitive, _KINDS.get(layer.type, (kinds.OTHER,))))
+        return (kinds.POOL if value(0) == _MEAN else kinds.OTHER_POOL,)
+    return kinds.steps_of(layer.type)
 
 
 def _value(layer: Layer, key: int, default: int = 0) -> int:
@@ -94,14 +80,6 @@ def _value(layer: Layer, key: int, default: int = 0) -> int:
         return layer.param(key, default)
     except ConversionError:
         return default
-
-
-def _scaled(layer: Layer) -> bool:
-    """Whether a Dropout multiplies; an integer there is a very small factor to ncnn."""
-    try:
-        return layer.number(0, 1.0) != 1
-    except ConversionError:
-        return True
 
 
 def _window(layer: Layer) -> Window:

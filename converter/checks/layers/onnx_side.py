@@ -12,35 +12,7 @@ from converter.spec.network import GraphSpec
 HANDS_ON = {"Identity", "Dropout", "Cast"}
 # Their result is a shape, not numbers that depend on the input.
 SHAPE_ONLY = {"Shape", "Size"}
-_ACTIVATIONS = (
-    *("Tanh", "Elu", "Gelu", "Mish", "Selu", "PRelu", "LeakyRelu", "Softplus", "Softmax", "HardTanh", "Erf", "Abs"),
-    *("Neg", "Exp", "Log", "Sqrt", "Reciprocal", "Softsign", "Ceil", "Floor"),
-)
-_KINDS: dict[str, tuple[str, ...]] = {
-    "BatchNormalization": (kinds.NORM,),
-    "Sigmoid": (kinds.SIGMOID,),
-    "Relu": (kinds.RELU,),
-    "Clip": (kinds.CLIP,),
-    "HardSigmoid": kinds.HARD_SIGMOID,
-    "HardSwish": kinds.HARD_SWISH,
-    "Swish": kinds.SWISH,
-    "Transpose": (kinds.PERMUTE,),
-    **dict.fromkeys(("GlobalAveragePool", "ReduceMean"), (kinds.POOL,)),
-    **dict.fromkeys(("GlobalMaxPool", "AveragePool", "MaxPool", "ReduceMax", "ReduceSum"), (kinds.OTHER_POOL,)),
-    **dict.fromkeys(("Reshape", "Flatten", "Squeeze", "Unsqueeze", "Expand"), (kinds.RESHAPE,)),
-    **dict.fromkeys(_ACTIVATIONS, (kinds.OTHER_ACTIVATION,)),
-}
-# Of two tensors that depend on the input, and of one and a constant.
-_ARITHMETIC = {
-    "Add": (kinds.ADD, kinds.SHIFT),
-    "Sum": (kinds.ADD, kinds.SHIFT),
-    "Sub": (kinds.OTHER_BINARY, kinds.SHIFT),
-    "Mul": (kinds.MULTIPLY, kinds.SCALE),
-    "Div": (kinds.OTHER_BINARY, kinds.SCALE),
-    "Min": (kinds.OTHER_BINARY, kinds.CLIP),
-    "Max": (kinds.OTHER_BINARY, kinds.CLIP),
-    "Pow": (kinds.OTHER_BINARY, kinds.OTHER_ACTIVATION),
-}
+_ARITHMETIC = {"Add", "Sum", "Sub", "Mul", "Div", "Pow"}
 
 
 def read(files: tuple[Path, ...], graph: GraphSpec) -> ConvertedGraph:
@@ -74,9 +46,11 @@ def _primitives(node: Node, inputs: tuple[str, ...], table: OnnxGraph) -> tuple[
         if len(inputs) > 1:
             return (Primitive(kinds.MATMUL),)
         return (Primitive(kinds.CONVOLUTION, _window(node, table) if node.type == "Conv" else _linear(node, table)),)
+    if node.type in ("Min", "Max"):
+        return (Primitive(kinds.CLIP if len(inputs) == 1 else kinds.OTHER_BINARY),)
     if node.type in _ARITHMETIC:
-        return (Primitive(_ARITHMETIC[node.type][len(inputs) == 1]),)
-    return tuple(map(Primitive, _KINDS.get(node.type, (kinds.OTHER,))))
+        return (Primitive(kinds.arithmetic(node.type, len(inputs))),)
+    return tuple(map(Primitive, kinds.steps_of(node.type)))
 
 
 def _window(node: Node, table: OnnxGraph) -> Window:

@@ -17,25 +17,7 @@ from converter.errors import ArchitectureError
 from converter.spec.network import GraphSpec
 from official_patches.patching import UnknownNetworkError, patched, patches_of
 
-_LAYOUT = {
-    *("view", "_unsafe_view", "reshape", "_reshape_alias", "flatten", "squeeze", "unsqueeze"),
-    *("expand", "clone", "contiguous", "alias", "detach", "_to_copy", "lift_fresh"),
-}
-_BINARIES = {"add": kinds.ADD, "mul": kinds.MULTIPLY, "sub": kinds.OTHER_BINARY, "div": kinds.OTHER_BINARY}
-_NORMS = ("native_batch_norm", "_native_batch_norm_legit_no_training", "cudnn_batch_norm", "batch_norm")
-_ACTIVATIONS = ("tanh", "gelu", "leaky_relu", "elu", "mish", "softplus", "exp", "sqrt", "abs", "neg", "_softmax")
-_KINDS = {
-    **dict.fromkeys(_NORMS, kinds.NORM),
-    **dict.fromkeys(("bmm", "mm", "matmul"), kinds.MATMUL),
-    **dict.fromkeys(("hardtanh", "clamp", "relu6", "clamp_min", "clamp_max"), kinds.CLIP),
-    **dict.fromkeys(("transpose", "permute", "t", "numpy_T", "swapaxes"), kinds.PERMUTE),
-    **dict.fromkeys(_LAYOUT, kinds.RESHAPE),
-    **dict.fromkeys(_ACTIVATIONS, kinds.OTHER_ACTIVATION),
-    "relu": kinds.RELU,
-    "sigmoid": kinds.SIGMOID,
-    **dict.fromkeys(("add", "sub", "rsub"), kinds.SHIFT),
-    **dict.fromkeys(("mul", "div"), kinds.SCALE),
-}
+_ARITHMETIC = {"add", "sub", "rsub", "mul", "div", "pow"}
 
 
 def record(network: torch.nn.Module, graph: GraphSpec, feed: Mapping[str, np.ndarray]) -> Recording:
@@ -110,7 +92,7 @@ class _Recorder(TorchDispatchMode):  # type: ignore[misc]  # mypy skips torch
         if inputs and isinstance(value, torch.Tensor) and value.is_floating_point():
             name = func.overloadpacket.__name__
             name = name if name.startswith("_") else name.removesuffix("_")
-            if name in _LAYOUT and value.shape == leaves[places[0]].shape:
+            if kinds.steps_of(name) == (kinds.RESHAPE,) and value.shape == leaves[places[0]].shape:
                 self._wrote(value, inputs[0])  # the same tensor under another address
             elif name in _COMPOSED:
                 self._add_steps(_COMPOSED[name], inputs[0], value, name)
@@ -181,13 +163,12 @@ _COMPOSED: dict[str, tuple[_Step, ...]] = {
 def _primitive(name: str, args: tuple[Any, ...], operands: int, value: torch.Tensor) -> Primitive:
     if name in ("convolution", "conv2d", "_convolution"):
         return Primitive(kinds.CONVOLUTION, _window(args)) if operands == 1 else Primitive(kinds.MATMUL)
-    if operands == 1 and (name in ("addmm", "linear") or _KINDS.get(name) == kinds.MATMUL):
+    (kind, *_) = kinds.steps_of(name)
+    if operands == 1 and (name in ("addmm", "linear") or kind == kinds.MATMUL):
         return Primitive(kinds.CONVOLUTION, Window(value.shape[-1], None))
-    if name in _BINARIES and operands > 1:
-        return Primitive(_BINARIES[name])
     if name in ("mean", "adaptive_avg_pool2d", "_adaptive_avg_pool2d"):
         return Primitive(kinds.POOL if value.shape[2:].numel() == 1 else kinds.OTHER_POOL)
-    return Primitive(_KINDS.get(name, kinds.OTHER))
+    return Primitive(kinds.arithmetic(name, operands) if name in _ARITHMETIC else kind)
 
 
 def _window(args: tuple[Any, ...]) -> Window:

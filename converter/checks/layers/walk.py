@@ -122,9 +122,12 @@ class LayerWalk:
             "rows": [row.as_dict() for row in self.rows],
         }
 
-    def failure(self) -> str:
+    def failure(self, placed: bool = False) -> str:
+        """Why it is no pass, in a line; ``placed`` with the place of a wrong layer in the network."""
         if first := self.first_bad:
-            return f"{self}: first wrong layer is {first.layer} ({first.type}): {first.reason}"
+            where = " ".join(filter(None, (first.module, first.operation))) if placed else ""
+            inside = f", in the network {where}" if where else ""
+            return f"{self}: first wrong layer is {first.layer} ({first.type}{inside}): {first.reason}"
         if not self.matched:
             return f"{self}: no layer could be matched with the network"
         return f"{self}: an output is beyond its tolerance or missing, and no layer before it can be blamed"

@@ -51,7 +51,7 @@ class Walks:
 
 def _blocks(key: str, walk: LayerWalk) -> Iterator[Block]:
     if not walk:
-        yield Text(f"{_finding(walk)}.", BAD)
+        yield Text(f"{walk.failure(placed=True)}.", BAD)
     yield Text(_counts(walk))
     if not walk.rows:
         return
@@ -64,15 +64,6 @@ def _blocks(key: str, walk: LayerWalk) -> Iterator[Block]:
         yield Folded(f"{walk}: the {count(len(worst), 'worst layer')}", (table,))
     every = range(len(walk.rows))
     yield Folded(f"{walk}: all {count(len(every), 'layer')}", (_table(walk, every, _LONG),), brief=False)
-
-
-def _finding(walk: LayerWalk) -> str:
-    first = walk.first_bad
-    if first is None:
-        return walk.failure()
-    where = " ".join(part for part in (first.module, first.operation) if part)
-    inside = f", in the network {where}" if where else ""
-    return f"{walk}: first wrong layer is {first.layer} ({first.type}{inside}): {first.reason}"
 
 
 def _counts(walk: LayerWalk) -> str:

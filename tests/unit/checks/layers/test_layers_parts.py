@@ -2,8 +2,10 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 
 from converter.checks.layers import kinds
@@ -13,8 +15,8 @@ from converter.checks.layers.figures import Figures, channel_error, figures, sam
 from converter.checks.layers.graphs import ConvertedGraph, ConvertedLayer
 from converter.checks.layers.kinds import Primitive, Window, likeness
 from converter.checks.layers.ncnn_side import converted_graph
-from converter.checks.layers.walk import LayerRow, LayerWalk, read_converted
-from converter.errors import ConversionError
+from converter.checks.layers.walk import FirstBad, LayerRow, LayerWalk, read_converted
+from converter.errors import ConversionError, UsageError
 from converter.formats.ncnn.param import read_param
 from converter.spec.network import GraphSpec, Tolerance
 
@@ -131,10 +133,49 @@ def test_files_that_cannot_be_read_are_reported(tmp_path):
         read_converted("ncnn", (tmp_path / "a.param", tmp_path / "a.bin"), GRAPH)
 
 
-def test_layer_that_reads_what_comes_later_is_refused():
+def test_layer_that_reads_what_comes_later_is_refused(tmp_path):
     text = "7767517\n3 3\nInput x 0 1 x\nReLU a 1 1 b a\nReLU b 1 1 a b\n"
     with pytest.raises(ConversionError, match="layer a takes blob 'b', which no layer before it gives"):
         converted_graph(read_param(text, "x"))
+    path = onnx_file(tmp_path, ("b", "a"), ("a", "b"))
+    with pytest.raises(ConversionError, match="layer a reads 'b', which no layer before it gives"):
+        read_converted("onnx", (path,), GRAPH)
+
+
+def test_two_layers_that_give_one_name_are_refused(tmp_path):
+    """Otherwise a copy of a copy of itself would be looked for without end."""
+    path = onnx_file(tmp_path, ("x", "a"), ("a", "x"))
+    with pytest.raises(ConversionError, match="layer x gives 'x', which is there already"):
+        read_converted("onnx", (path,), GRAPH)
+
+
+def onnx_file(folder, *nodes):
+    """Identities of one input ``x``: (what it reads, what it gives) each."""
+    values = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1]) for name in ("x", "a")]
+    nodes = [onnx.helper.make_node("Identity", [reads], [gives]) for reads, gives in nodes]
+    onnx.save(onnx.helper.make_model(onnx.helper.make_graph(nodes, "g", values[:1], values[1:])), folder / "m.onnx")
+    return folder / "m.onnx"
+
+
+@pytest.mark.parametrize("name", ["torch", "tflite", "../onnx"])
+def test_format_whose_layers_nobody_reads_is_wrong_usage(name):
+    """There is a torch_side, but no such format."""
+    with pytest.raises(UsageError, match="cannot be read, known are ncnn and onnx"):
+        read_converted(name, (), GRAPH)
+
+
+def test_reader_of_a_format_is_found_by_its_name(tmp_path, monkeypatch):
+    (tmp_path / "toy_side.py").write_text("def read(files, graph):\n    return files, graph\n")
+    monkeypatch.setattr("converter.checks.layers.__path__", [str(Path(kinds.__file__).parent), str(tmp_path)])
+    monkeypatch.setattr("converter.checks.layers.walk.format_names", lambda: ["onnx", "toy"])
+    assert read_converted("toy", ("a.toy",), GRAPH) == (("a.toy",), GRAPH)
+
+
+def test_layer_that_gives_nothing_is_no_computing_layer():
+    first = layer("a", "x", kinds.RELU)
+    graph = ConvertedGraph((first, replace(first, name="sink", inputs=("a",), outputs=())))
+    assert graph.computing == graph.order(["a"]) == [0]
+    assert graph.readers == {}
 
 
 def row(name, **changes):
@@ -147,6 +188,17 @@ def test_result_is_json_without_infinity():
     walk = LayerWalk("init", "ncnn", (row("bad", own=float("inf"), passed=False),), 0, None, True)
     assert walk
     assert json.loads(json.dumps(walk.as_dict(), allow_nan=False))["rows"][0]["own"] is None
+
+
+def test_json_of_a_walk_has_the_figures_of_a_layer_beside_its_place():
+    first = FirstBad("a", "ReLU", "head", "relu", "why", row("a"))
+    result = LayerWalk("init", "ncnn", (first.row,), 0, first, False).as_dict()
+    assert list(result["first_bad"]) == ["layer", "type", "module", "operation", "reason", "figures"]
+    assert result["first_bad"]["figures"] == result["rows"][0]
+    figures_ = ["problem", "max_abs", "allowed", "relative", "cosine", "minimum", "maximum"]
+    place = ["layer", "type", "blob", "module", "operation"]
+    assert list(result["rows"][0]) == [*place, *figures_, "own", "matched", "passed"]
+    assert (result["matched"], result["total"], result["passed"]) == (1, 1, False)
 
 
 def test_walk_without_a_match_or_with_a_wrong_output_is_no_pass():
