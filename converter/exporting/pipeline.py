@@ -113,8 +113,8 @@ def _checked(options: ExportOptions) -> Plan:
         if given and "ncnn" not in options.formats:
             raise UsageError(f"{option} is about ncnn models; add --format ncnn")
     if options.arm:
+        from converter.checks.arm.modes import check_tolerances
         from converter.checks.arm.root import arm_root
-        from converter.checks.arm.tolerances import check_tolerances
 
         arm_root(options.arm.root)
         check_tolerances(options.network, options.arm.modes)

@@ -13,8 +13,8 @@ import os
 import signal
 import struct
 import sys
-from collections.abc import Mapping
-from typing import Any, BinaryIO
+from collections.abc import Iterator, Mapping
+from typing import IO, Any
 
 import numpy as np
 
@@ -24,7 +24,7 @@ LARGEST_ARRAYS = 1 << 30
 PARENT_DIED = 1  # prctl's PR_SET_PDEATHSIG
 
 
-def write_message(stream: BinaryIO, header: Mapping[str, Any], arrays: Mapping[str, np.ndarray] | None = None) -> None:
+def write_message(stream: IO[bytes], header: Mapping[str, Any], arrays: Mapping[str, np.ndarray] | None = None) -> None:
     """Send a header and float32 arrays by name."""
     arrays = {name: np.ascontiguousarray(array, "<f4") for name, array in (arrays or {}).items()}
     described = {**header, "arrays": [[name, list(array.shape)] for name, array in arrays.items()]}
@@ -35,7 +35,7 @@ def write_message(stream: BinaryIO, header: Mapping[str, Any], arrays: Mapping[s
     stream.flush()
 
 
-def read_message(stream: BinaryIO) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+def read_message(stream: IO[bytes]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Header and arrays of the next message.
 
     Raises:
@@ -61,7 +61,7 @@ def read_message(stream: BinaryIO) -> tuple[dict[str, Any], dict[str, np.ndarray
     return header, arrays
 
 
-def _exactly(stream, count):
+def _exactly(stream: IO[bytes], count: int) -> bytes:
     data = stream.read(count)
     if len(data) < count:
         raise EOFError
@@ -75,7 +75,7 @@ class Models:
         options: of ``ncnn.Option``, name to value.
     """
 
-    def __init__(self, options: Mapping[str, Any]):
+    def __init__(self, options: Mapping[str, Any]) -> None:
         import ncnn
 
         self.ncnn = ncnn
@@ -119,7 +119,9 @@ class Models:
             counts[blob] = [array.size, int(np.isnan(array).sum()), int(np.isinf(array).sum()), largest]
         return counts
 
-    def _extracted(self, name, feed, blobs, light):
+    def _extracted(
+        self, name: str, feed: Mapping[str, np.ndarray], blobs: list[str], light: bool
+    ) -> Iterator[tuple[str, np.ndarray]]:
         with self.nets[name].create_extractor() as extractor:
             extractor.set_light_mode(light)
             for blob, array in feed.items():
@@ -130,12 +132,14 @@ class Models:
                 self._check("extract", blob, code if code or not mat.empty() else "an empty blob")
                 yield blob, np.array(mat).astype(np.float32, copy=True)
 
-    def _check(self, call, blob, code):
+    def _check(self, call: str, blob: str, code: int | str) -> None:
         if code != 0:
             raise RuntimeError(f"{call} of blob {blob!r} returned {code}, expected 0")
 
 
-def answer(models: Models, call: str, header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]):
+def answer(
+    models: Models, call: str, header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """(header, arrays) of the answer to one call."""
     if call == "hello":
         return models.hello(), {}
