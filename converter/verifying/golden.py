@@ -128,7 +128,7 @@ def write_arm_vectors(
         made = Path(folder) / GOLDEN_FOLDER
         made.mkdir()
         header = _header(options, subject, network, comparison, words)
-        index = write_golden(made, header, [GoldenCase(graphs, each.feed, each.tensors, {}) for each in answered])
+        index = write_golden(made, header, [GoldenCase(graphs, feed, tensors, {}) for feed, tensors in answered])
         publish_vectors(options.write_golden, made, index)
 
 

@@ -13,7 +13,7 @@ from converter.checks.arm.modes import MODES, Mode, allowed_in, check_tolerances
 from converter.checks.arm.probe import Proof, probe
 from converter.checks.arm.process import ArmProcess
 from converter.checks.arm.root import ArmRoot
-from converter.checks.arm.runner import ArmRunner
+from converter.checks.arm.runner import STAGE, ArmRunner
 from converter.checks.arm.section import ArmCheck, ArmSection, BlobCounts, Counts, ModeResult
 from converter.checks.half.masks import DangerousMask, dangerous_masks
 from converter.errors import ConversionError, UsageError
@@ -26,22 +26,8 @@ from converter.spec.model import Model
 from converter.spec.options import ArmOptions
 from converter.util.stages import Stages
 
-STAGE = "arm64"
-
-
-@dataclass(frozen=True)
-class Answered:
-    """One input that went through all graphs of a tracker, chained as on a device.
-
-    Attributes:
-        index: of the comparison.
-        feed: the images.
-        tensors: they, and every graph's outputs, by meaning.
-    """
-
-    index: int
-    feed: Feed
-    tensors: dict[str, np.ndarray]
+# an input, and with it every output by meaning, of graphs that were chained as on a device
+Answered = tuple[Feed, dict[str, np.ndarray]]
 
 
 @dataclass(frozen=True)
@@ -157,24 +143,21 @@ class _ModeRun:
         models = comparison.tracker.of("ncnn")
         with self.stages(STAGE) as notes:
             runners = {
-                model: _Told(ArmRunner(self.process, model.paths(self.run.folder), model.graph), self.stages)
+                model: ArmRunner(self.process, self.mode.name, model.paths(self.run.folder), model.graph, self.stages)
                 for model in models
             }
             notes.append(f"{self.mode.name} {', '.join(model.graph.name for model in models)} loaded")
         for feed, reference in zip(comparison.feeds, comparison.outputs, strict=True):
             for runner in runners.values():
-                runner.note = f"{self.mode.name} {runner.graph.name}, {feed.name}"
+                runner.feed_name = feed.name
             known = dict(feed.tensors)
             for run in chain(models, runners, feed, reference):
                 self.checks.append(self._check(comparison, run, feed.name, reference))
                 if run.how == "chained" or all(tensor.meaning in feed.tensors for tensor in run.model.graph.inputs):
                     known |= run.outputs
-                    finite = all(np.isfinite(array).all() for array in run.outputs.values())
-                    # once for each graph: it takes as long as a run
-                    if (self.run.options.blobs or not finite) and (index, run.model) not in self.blobs:
-                        self.blobs[index, run.model] = self._count(runners[run.model].runner, feed.name, run.inputs)
+                    self._count(index, run, runners[run.model])
             if self.keep:
-                self.keep(Answered(index, feed, known))
+                self.keep((feed, known))
 
     def _check(self, comparison: Comparison, run: Run, feed: str, reference: Arrays) -> ArmCheck:
         head = Head.of(run.model.graph, comparison.tracker, self.allowed)
@@ -185,25 +168,12 @@ class _ModeRun:
             counts={meaning: _count(array) for meaning, array in run.outputs.items()},
         )
 
-    def _count(self, runner: ArmRunner, feed: str, known: Arrays) -> BlobCounts:
-        graph = runner.graph
-        with self.stages(STAGE) as notes:
-            rows = runner.count({tensor.name: known[tensor.meaning] for tensor in graph.inputs})
-            notes.append(f"{self.mode.name} {graph.name}, {len(rows)} blobs")
-        return BlobCounts(graph.name, feed, rows)
-
-
-class _Told:
-    """A runner whose every run is a stage."""
-
-    def __init__(self, runner: ArmRunner, stages: Stages) -> None:
-        self.runner, self.graph, self.stages, self.note = runner, runner.graph, stages, ""
-
-    def infer(self, feed: Arrays) -> dict[str, np.ndarray]:
-        with self.stages(STAGE) as notes:
-            outputs = self.runner.infer(feed)
-            notes.append(self.note)
-        return outputs
+    def _count(self, index: int, run: Run, runner: ArmRunner) -> None:
+        """Blob by blob, once for each graph: it takes as long as a run."""
+        finite = all(np.isfinite(array).all() for array in run.outputs.values())
+        if (self.run.options.blobs or not finite) and (index, run.model) not in self.blobs:
+            feed = {tensor.name: run.inputs[tensor.meaning] for tensor in run.model.graph.inputs}
+            self.blobs[index, run.model] = runner.count(feed)
 
 
 def _count(array: np.ndarray) -> Counts:

@@ -1,4 +1,4 @@
-"""An ncnn graph on the emulated cpu, behind the interface of the other runners."""
+"""An ncnn graph on the emulated cpu, behind the interface of the other runners; every run is a stage."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,11 +6,14 @@ from pathlib import Path
 import numpy as np
 
 from converter.checks.arm.process import ArmProcess
-from converter.checks.arm.section import FORMAT, Blob
+from converter.checks.arm.section import FORMAT, Blob, BlobCounts
 from converter.errors import ConversionError
 from converter.formats.ncnn.param import Layer, load_param
 from converter.proof.runner import check_feed
 from converter.spec.network import GraphSpec
+from converter.util.stages import Stages
+
+STAGE = "arm64"
 
 
 class ArmRunner:
@@ -18,15 +21,21 @@ class ArmRunner:
 
     Args:
         process: started already.
+        mode: its mode, for the stages' notes.
         files: ``.param`` and ``.bin``.
         graph: which of the files' blobs are fed and asked for.
+
+    Attributes:
+        feed_name: of what is run next, likewise.
 
     Raises:
         ConversionError: when ncnn does not load the files, or has no such blobs.
     """
 
-    def __init__(self, process: ArmProcess, files: tuple[Path, ...], graph: GraphSpec) -> None:
-        self.process, self.graph = process, graph
+    def __init__(
+        self, process: ArmProcess, mode: str, files: tuple[Path, ...], graph: GraphSpec, stages: Stages
+    ) -> None:
+        self.process, self.mode, self.graph, self.stages, self.feed_name = process, mode, graph, stages, ""
         self.name = str(files[0].absolute())
         answer, _ = process.call("load", name=self.name, param=self.name, weights=str(files[1].absolute()))
         inputs, outputs = answer.get("inputs"), answer.get("outputs")
@@ -48,19 +57,23 @@ class ArmRunner:
             ConversionError: on a wrong feed, or when the emulated process refuses, crashes or hangs.
         """
         names = [tensor.name for tensor in self.graph.outputs]
-        _, outputs = self.process.call("infer", self._fed(feed), name=self.name, blobs=names)
+        with self.stages(STAGE) as notes:
+            _, outputs = self.process.call("infer", self._fed(feed), name=self.name, blobs=names)
+            notes.append(f"{self.mode} {self.graph.name}, {self.feed_name}")
         if missing := [name for name in names if name not in outputs]:
             raise ConversionError(f"{self.process.what}: no output {missing[0]!r} came back")
         return {name: outputs[name][np.newaxis] for name in names}
 
-    def count(self, feed: Mapping[str, np.ndarray]) -> tuple[Blob, ...]:
+    def count(self, feed: Mapping[str, np.ndarray]) -> BlobCounts:
         """Of every blob that depends on the feed and on nothing else, in the order of the layers: what is not finite.
 
         Raises:
             ConversionError: as :meth:`infer`.
         """
         places = [(layer, blob) for layer in self._run_layers() for blob in layer.outputs]
-        answer, _ = self.process.call("count", self._fed(feed), name=self.name, blobs=[blob for _, blob in places])
+        with self.stages(STAGE) as notes:
+            answer, _ = self.process.call("count", self._fed(feed), name=self.name, blobs=[blob for _, blob in places])
+            notes.append(f"{self.mode} {self.graph.name}, {len(places)} blobs")
         counts = []
         for layer, blob in places:
             try:
@@ -68,7 +81,7 @@ class ArmRunner:
             except (KeyError, TypeError, ValueError):
                 raise ConversionError(f"{self.process.what}: no counts of blob {blob!r} came back") from None
             counts.append(Blob(layer.name, layer.type, blob, size, nan, inf, largest))
-        return tuple(counts)
+        return BlobCounts(self.graph.name, self.feed_name, tuple(counts))
 
     def _run_layers(self) -> list[Layer]:
         """The layers that what is fed is enough for: a file may have further inputs."""
