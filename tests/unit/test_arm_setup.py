@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from arm_root import ELF, hand_made, program
 
-from converter.checks.arm import setup, wheels
+from converter.checks.arm import commands, setup, wheels
 from converter.checks.arm.commands import reason, run
 from converter.checks.arm.packages import candidates
 from converter.checks.arm.setup import _glibc, _make_part, setup_arm
@@ -130,14 +130,15 @@ def test_the_line_that_says_why_is_found(text, expected):
     assert reason(text) == expected
 
 
-def test_commands_that_are_missing_fail_or_hang_are_named():
+def test_commands_that_are_missing_fail_or_hang_are_named(monkeypatch):
     with pytest.raises(DependencyError, match=r"^packages: no-such-command is not installed here$"):
         run(["no-such-command"], "packages")
     with pytest.raises(DependencyError, match=r"^packages: oh dear$"):
         run([sys.executable, "-c", "import sys; sys.exit('oh dear')"], "packages")
-    with pytest.raises(DependencyError, match=r"took longer than 0\.5 s and was ended"):
-        run([sys.executable, "-c", "import time; time.sleep(30)"], "packages", timeout=0.5)
     assert run([sys.executable, "-c", "import os; print(os.environ['LC_ALL'])"], "packages") == "C\n"
+    monkeypatch.setattr(commands, "TIMEOUT", 0.5)
+    with pytest.raises(DependencyError, match=r"took longer than 0\.5 s and was ended"):
+        run([sys.executable, "-c", "import time; time.sleep(30)"], "packages")
 
 
 def test_wheels_are_of_the_pinned_versions(monkeypatch, tmp_path):
