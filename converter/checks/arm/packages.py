@@ -8,6 +8,7 @@ import re
 import shlex
 import subprocess
 import tarfile
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -66,7 +67,7 @@ class PrivateApt:
             guest=GUEST, architectures=" ".join(f'"{name}";' for name in architectures), folder=folder
         )
         try:
-            for name in ("state/lists/partial", "cache/archives/partial", "sources", "debs"):
+            for name in ("state/lists/partial", "cache/archives/partial", "sources"):
                 (folder / name).mkdir(parents=True)
             (folder / "state" / "status").touch()
             self.config.write_text(config)
@@ -98,13 +99,12 @@ class PrivateApt:
         there = self.available(names)
         if missing := [name for name in names if name not in there]:
             raise self.lacks(", ".join(missing))
-        folder = self.folder / "debs"
-        before = set(folder.iterdir())
+        folder = Path(tempfile.mkdtemp(dir=self.folder))
         code, out, err = self._apt("apt-get", "download", *names, folder=folder)
-        new = sorted(set(folder.iterdir()) - before)
-        if code or len(new) < len(names):
-            raise DependencyError(f"{WHAT}: {reason(out + err) or f'{len(new)} of {len(names)} files came'}")
-        return new
+        files = sorted(folder.iterdir())
+        if code or len(files) < len(names):
+            raise DependencyError(f"{WHAT}: {reason(out + err) or f'{len(files)} of {len(names)} files came'}")
+        return files
 
     def _apt(self, program: str, *words: str, folder: Path | None = None) -> tuple[int, str, str]:
         return attempt([program, "-c", str(self.config), "-q", *words], WHAT, folder)
@@ -170,13 +170,10 @@ def fetch_qemu(apt: PrivateApt, target: Path) -> str:
     """
     for package, program in QEMUS:
         name = f"{package}:{apt.host}"
-        if name not in apt.available([name]):
-            continue
-        (deb,) = apt.download([name])
-        copied = _copy_member(deb, f"./usr/bin/{program}", target)
-        deb.unlink()
-        if copied:
-            return deb.name
+        if apt.available([name]):
+            (deb,) = apt.download([name])
+            if _copy_member(deb, f"./usr/bin/{program}", target):
+                return deb.name
     raise apt.lacks(f"qemu-user-static for {apt.host}")
 
 

@@ -22,7 +22,7 @@ from converter.checks.arm.packages import (
 from converter.checks.arm.process import ArmProcess
 from converter.checks.arm.root import PACKAGES, QEMU, RECORD, SYSTEM, ArmRoot, Record, arm_root, qemu_on_path
 from converter.checks.arm.sources import GUEST
-from converter.checks.arm.wheels import fetch_wheels, unpack_wheels, wheel_versions
+from converter.checks.arm.wheels import install_wheels, wheel_versions
 from converter.errors import ConversionError, DependencyError, UsageError
 from converter.util.atomic import put_in_place, sha256
 from converter.util.stages import Stages
@@ -126,12 +126,11 @@ def _build(part: Path, versions: Mapping[str, str], stages: Stages) -> None:
         names = [deb.name for deb in debs] + ([] if there else [fetch_qemu(apt, part / QEMU)])
         notes.append(str(there or names[-1]))
     with stages("wheels") as notes:
-        wheels = fetch_wheels(versions, python, _glibc(debs), work / "wheels")
+        install_wheels(versions, python, _glibc(debs), packages)
         notes += [f"{name} {version}" for name, version in versions.items()]
     with stages("unpack") as notes:
         system.mkdir()
         unpack(debs, system)
-        unpack_wheels(wheels, packages)
         shutil.rmtree(work)
     with stages("try") as notes:
         qemu = there or part / QEMU
