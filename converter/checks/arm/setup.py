@@ -11,14 +11,7 @@ from typing import Any
 
 from converter.checks.arm.commands import cannot_write
 from converter.checks.arm.modes import DEFAULT_CPU, MODES
-from converter.checks.arm.packages import (
-    LIBRARIES,
-    PrivateApt,
-    chosen_python,
-    fetch_qemu,
-    python_packages,
-    unpack,
-)
+from converter.checks.arm.packages import LIBRARIES, PrivateApt, chosen_python, fetch_qemu, python_packages, unpack
 from converter.checks.arm.process import ArmProcess
 from converter.checks.arm.root import PACKAGES, QEMU, RECORD, SYSTEM, ArmRoot, Record, arm_root, qemu_on_path
 from converter.checks.arm.sources import GUEST
@@ -128,7 +121,7 @@ def _build(part: Path, versions: Mapping[str, str], stages: Stages) -> None:
     with stages("wheels") as notes:
         install_wheels(versions, python, _glibc(debs), packages)
         notes += [f"{name} {version}" for name, version in versions.items()]
-    with stages("unpack") as notes:
+    with stages("unpack"):
         system.mkdir()
         unpack(debs, system)
         shutil.rmtree(work)
