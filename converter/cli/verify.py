@@ -148,18 +148,25 @@ def _set_up_arm(folder: Path | None, session: Session, quiet: bool) -> None:
     Args:
         folder: None for the default one.
     """
+    from rich.text import Text
+
     from converter.checks.arm.root import default_folder
     from converter.checks.arm.setup import setup_arm
-    from converter.checks.arm.table import print_root
     from converter.util.stages import Stages
 
     with StageLines(session.interruption, quiet, last=SETUP_STAGE) as progress:
         root, built = setup_arm(folder or default_folder(), Stages(progress))
+    assert root.record is not None  # as in every root that is set up
     if session.as_json:
-        about = root.record.model_dump(include={"python", "packages", "wheels", "hello"}) if root.record else {}
+        about = root.record.model_dump(include={"python", "packages", "wheels", "hello"})
         print(json.dumps({"folder": str(root.folder), "built": built, "qemu": str(root.qemu), **about}, indent=2))
     elif not quiet:
-        print_root(summary_console(False), root, built)
+        console = summary_console(False)
+        state = Text("ready" if built else "is there already", "bold green")
+        console.print(state, Text(str(root.folder)), soft_wrap=True)
+        versions = ", ".join(f"{name} {version}" for name, version in root.record.wheels.items())
+        about_it = f"aarch64 Python {root.record.hello['python']}, {versions}, {root.qemu}"
+        console.print(about_it, style="dim", highlight=False)
 
 
 def _export(exports: list[Path] | None, loose: dict[str, Path], write_golden: bool) -> Path | None:

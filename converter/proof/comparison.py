@@ -38,14 +38,10 @@ class Comparison:
     tie: float
     score_maps: ScoreMaps = as_they_are
 
-    def decision(self, candidate: np.ndarray, reference: np.ndarray, tie: float | None = None) -> Decision:
-        """Whether both give the same best cell; arrays of one shape, of the config's ``decision`` output.
-
-        Args:
-            tie: another than the comparison's.
-        """
-        name, gap = self.tracker.network.decision, self.tie if tie is None else tie
-        return compare_decision(name, self.score_maps(candidate), self.score_maps(reference), gap)
+    def decision(self, candidate: np.ndarray, reference: np.ndarray) -> Decision:
+        """Whether both give the same best cell; arrays of one shape, of the config's ``decision`` output."""
+        maps = self.score_maps(candidate), self.score_maps(reference)
+        return compare_decision(self.tracker.network.decision, *maps, self.tie)
 
     def __post_init__(self) -> None:
         if len(self.feeds) != len(self.outputs):

@@ -130,7 +130,7 @@ def verify(
         for index, runs_of_feed in enumerate(pool.map(runs, range(len(comparison.feeds)))):
             reference = comparison.outputs[index]
             for run in runs_of_feed:
-                check = _check(comparison, comparison.feeds[index].name, run, reference)
+                check = check_of(comparison, comparison.feeds[index].name, run, reference)
                 checks.append(check)
                 if observe:
                     for name, array in run.outputs.items():
@@ -138,7 +138,8 @@ def verify(
     return checks
 
 
-def _check(comparison: Comparison, feed: str, run: Run, reference: Mapping[str, np.ndarray]) -> Check:
+def check_of(comparison: Comparison, feed: str, run: Run, reference: Mapping[str, np.ndarray]) -> Check:
+    """What a run gave beside the reference; ``feed`` is its input's name."""
     name, outputs = comparison.tracker.network.decision, run.outputs
     reports = tuple(
         compare(meaning, array, reference[meaning], comparison.tolerances[meaning])

@@ -32,14 +32,12 @@ class Clip:
     Attributes:
         path: as the user gave it.
         size: (width, height) in pixels, of every frame.
-        count: of frames as far as known; a video's container says it and may be wrong by a few.
         fps: frames per second; None when unknown.
         frames: reads the clip from its beginning: (H, W, 3) uint8 RGB, a new array each.
     """
 
     path: Path
     size: tuple[int, int]
-    count: int | None
     fps: float | None
     frames: Callable[[], Frames]
 
@@ -73,7 +71,7 @@ def natural(path: Path) -> tuple[list[int | str], str]:
 
 
 def _of_pictures(path: Path, files: Sequence[Path]) -> Clip:
-    return _checked(path, lambda: ((file.name, _picture(path, file)) for file in files), len(files), None)
+    return _checked(path, lambda: ((file.name, _picture(path, file)) for file in files), None)
 
 
 def _pictures_in(folder: Path) -> list[Path]:
@@ -125,15 +123,16 @@ def _of_video(path: Path) -> Clip:
     try:
         if not capture.isOpened():
             raise UsageError(f"--clip {path}: not a video that OpenCV can read")
-        count, fps = capture.get(cv2.CAP_PROP_FRAME_COUNT), capture.get(cv2.CAP_PROP_FPS)
+        declared, fps = capture.get(cv2.CAP_PROP_FRAME_COUNT), capture.get(cv2.CAP_PROP_FPS)
     finally:
         capture.release()
-    count = int(count) if math.isfinite(count) and count >= 1 else None
+    declared = int(declared) if math.isfinite(declared) and declared >= 1 else 0
     fps = float(fps) if math.isfinite(fps) and 0 < fps <= LARGEST_FPS else None
-    return _checked(path, lambda: _video_frames(path, count), count, fps)
+    return _checked(path, lambda: _video_frames(path, declared), fps)
 
 
-def _video_frames(path: Path, declared: int | None) -> Named:
+def _video_frames(path: Path, declared: int) -> Named:
+    """``declared``: the number of frames that the container says; 0 where it says none."""
     cv2 = opencv()
     capture = cv2.VideoCapture(str(path))
     read = 0
@@ -148,8 +147,8 @@ def _video_frames(path: Path, declared: int | None) -> Named:
         raise UsageError(f"--clip {path}: frame {read} cannot be read ({' '.join(str(error.err).split())})") from None
     finally:
         capture.release()
-    missing = (declared or 0) - read
-    if missing > max(1, MISSING_SHARE * (declared or 0)):
+    missing = declared - read
+    if missing > max(1, MISSING_SHARE * declared):
         raise UsageError(
             f"--clip {path}: {read} of {declared} frames could be read; the file is damaged or was cut short"
         )
@@ -157,7 +156,7 @@ def _video_frames(path: Path, declared: int | None) -> Named:
         log.warning("--clip %s: %d frames could be read, the file says it holds %d", path, read, declared)
 
 
-def _checked(path: Path, read: Callable[[], Named], count: int | None, fps: float | None) -> Clip:
+def _checked(path: Path, read: Callable[[], Named], fps: float | None) -> Clip:
     """A clip of at least two frames; every frame is compared with the first's size."""
     with closing(read()) as beginning:
         shapes = [frame.shape for _, frame in islice(beginning, 2)]
@@ -177,4 +176,4 @@ def _checked(path: Path, read: Callable[[], Named], count: int | None, fps: floa
                 )
             yield frame
 
-    return Clip(path=path, size=(width, height), count=count, fps=fps, frames=frames)
+    return Clip(path=path, size=(width, height), fps=fps, frames=frames)

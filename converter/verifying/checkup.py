@@ -5,8 +5,8 @@ from contextlib import ExitStack, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 
+from converter.checks.arm.modes import check_tolerances
 from converter.checks.arm.root import ArmRoot, arm_root
-from converter.checks.arm.tolerances import check_tolerances
 from converter.errors import ConversionError, UsageError, VerificationError
 from converter.folder.exported import FileProblem, checksums_of, file_problems, listed_paths
 from converter.folder.golden_index import GOLDEN_INDEX

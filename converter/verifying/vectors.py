@@ -27,7 +27,7 @@ def write_arm_vectors(run: Run, target: Path, section: ArmSection, answered: Seq
     (mode,) = section.modes
     words = f"{section.about}, {mode.mode.name} ({mode.mode.about}), graphs chained"
     header, graphs = _header(run, words), run.comparison.tracker.graphs("ncnn")
-    cases = [GoldenCase(graphs, each.feed, each.tensors, {}) for each in answered]
+    cases = [GoldenCase(graphs, feed, tensors, {}) for feed, tensors in answered]
     _write(target, lambda folder: write_golden(folder, header, cases))
 
 

@@ -92,10 +92,10 @@ def test_every_mode_is_proved_and_differs(root, model, feeds):
         "fp16": ("half", "half"),
         "bf16": ("bfloat16", "float32"),
     }
-    zf = [mode.checks[0].outputs[0].relative for mode in section.modes]
+    zf = [mode.checks[0].check.outputs[0].relative for mode in section.modes]
     assert zf[0] < 1e-5 < zf[1] < zf[2] < 0.1
     assert zf[1] < zf[3] < 0.1
-    assert [(check.graph, check.how) for check in section.modes[0].checks] == [
+    assert [(each.check.graph, each.check.how) for each in section.modes[0].checks] == [
         *(("init", "alone"), ("update", "alone"), ("update", "chained"))
     ]
     assert section.versions["python"].startswith("3.")
@@ -131,7 +131,7 @@ def test_sums_that_overflow_are_cured_by_the_masks_that_an_export_writes(root, m
     fp16, fp16s = section.modes
     assert not fp16
     assert fp16s, fp16s.failure()  # the blobs themselves fit
-    assert [check.counts["cls"]["nan"] for check in fp16.checks if check.graph == "update"] == [324, 324]
+    assert [each.counts["cls"].nan for each in fp16.checks if each.check.graph == "update"] == [324, 324]
     assert "cls holds 324 NaN and 0 infinite of 324 values" in fp16.failure()
     assert f"layer {overflowing} (Convolution) of update is the first" in fp16.failure()
 
@@ -151,8 +151,8 @@ def test_blob_that_leaves_the_range_is_named(root, model, feeds):
     section = on_arm(root, model, feeds, "fp16s")
     assert not section
     assert f"layer {first} (" in section.failure()
-    counted = {row["layer"]: row for row in section.modes[0].blobs[0].rows}
-    assert counted[first]["inf"] > 0
+    counted = {row.layer: row for row in section.modes[0].blobs[0].rows}
+    assert counted[first].inf > 0
     assert on_arm(root, model, feeds, "fp32", "bf16")
 
 
@@ -163,7 +163,7 @@ def test_input_that_leaves_the_range_is_named(root, model, feeds):
     (blobs,) = section.modes[0].blobs[:1]
     assert blobs.graph == "init"
     first = next(layer.name for layer in load_param(model.files("init")[0]).layers if layer.type != "Input")
-    assert blobs.bad[0]["layer"] == first
+    assert blobs.bad[0].layer == first
 
 
 def test_dangerous_mask_fails_whatever_the_kernels_make_of_it(root, model, feeds):
@@ -181,9 +181,9 @@ def test_blobs_are_counted_on_request(root, model, feeds):
     assert section, section.failure()
     for blobs, name in zip(section.modes[0].blobs, ("init", "update"), strict=True):
         layers = [layer for layer in load_param(model.files(name)[0]).layers if layer.type != "Input"]
-        assert [row["blob"] for row in blobs.rows] == [blob for layer in layers for blob in layer.outputs]
+        assert [row.blob for row in blobs.rows] == [blob for layer in layers for blob in layer.outputs]
         assert blobs.bad == []
-        assert all(row["largest"] > 0 for row in blobs.rows)
+        assert all(row.largest > 0 for row in blobs.rows)
 
 
 def test_graph_is_run_though_its_file_has_another_input(root, model, feeds):
@@ -196,8 +196,8 @@ def test_graph_is_run_though_its_file_has_another_input(root, model, feeds):
     param.write_text("\n".join([*lines[:2], *more, *lines[2:]]) + "\n")
     section = on_arm(root, model, feeds, "fp32", answers=answers, blobs=True)
     assert section, section.failure()
-    assert [check.graph for check in section.modes[0].checks] == ["init", "update", "update"]
-    assert not {"other", "behind"} & {row["layer"] for row in section.modes[0].blobs[0].rows}
+    assert [each.check.graph for each in section.modes[0].checks] == ["init", "update", "update"]
+    assert not {"other", "behind"} & {row.layer for row in section.modes[0].blobs[0].rows}
 
 
 def test_damaged_weights_are_a_failure_of_the_model(root, model, feeds):

@@ -11,6 +11,7 @@ from converter.families.family import Estimate
 from converter.proof.boxes import Box
 from converter.spec.config import network_for
 from converter.spec.dimensions import Dimensions
+from converter.track.frames import Clip
 
 SPEC = network_for(None)[1]
 DIMENSIONS = Dimensions(template_size=31, search_size=64, stride=8, channels=3, template_cells=4, search_cells=8)
@@ -99,9 +100,7 @@ def report(
         candidate_report(name, min_iou, problems.get(name), tuple(rows), Speed(2.0, 100.0)) for name in names
     )
     return ClipReport(
-        clip="drawn.avi",
-        size=(120, 90),
-        fps=25.0,
+        clip=Clip(Path("drawn.avi"), (120, 90), 25.0, lambda: (frame(index) for index in range(len(rows)))),
         box=START,
         min_iou=min_iou,
         problem=problem,

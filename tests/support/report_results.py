@@ -11,7 +11,7 @@ from clips import row as clip_row
 from converter.checks.arm.decision import Head
 from converter.checks.arm.modes import MODES
 from converter.checks.arm.probe import Proof
-from converter.checks.arm.section import ArmCheck, ArmSection, BlobCounts, ModeResult
+from converter.checks.arm.section import ArmCheck, ArmSection, Blob, BlobCounts, Counts, ModeResult
 from converter.checks.dumps.causes import SIGMOID
 from converter.checks.dumps.report import DumpsReport, TensorReport
 from converter.checks.half.report import HalfReport, LayerReport
@@ -27,7 +27,7 @@ from converter.proof.verify import Check, Report
 from converter.spec.config import network_for
 from converter.spec.dimensions import Dimensions
 from converter.spec.model import Model, TrackerModels
-from converter.spec.network import Tolerance
+from converter.spec.network import ArmTolerances, Tolerance
 from converter.verifying.result import Verification, VerifyResult
 from converter.verifying.subject import Subject
 
@@ -216,11 +216,11 @@ def arm(passed: bool = True) -> ArmSection:
     right["cls"][0, 0, 2, 3] = 2.0
     given = right if passed else {**right, "cls": np.full_like(right["cls"], np.nan)}
     outputs = tuple(compare(name, given[name], right[name], Tolerance(rtol=0.02)) for name in right)
-    counts = {name: {"size": array.size, "nan": int(np.isnan(array).sum()), "inf": 0} for name, array in given.items()}
+    counts = {name: Counts(array.size, int(np.isnan(array).sum()), 0) for name, array in given.items()}
     best = Head("cls", "reg", True, 16, 1.0, 0.05).best(given, right)
-    checked = ArmCheck("fp16", "update", "chained", "noise 0", outputs, None, best, counts)
-    blob = {"layer": "conv_0", "type": "Convolution", "blob": "1", "size": 36, "nan": 0, "inf": 0 if passed else 36}
-    blobs = BlobCounts("update", "noise 0", ({**blob, "largest": None},))
-    allowed = {"tolerances": {}, "box_pixels": 1.0, "score": 0.05}
+    checked = ArmCheck("fp16", Check("ncnn", "update", "chained", "noise 0", outputs, None), best, counts)
+    blob = Blob("conv_0", "Convolution", "1", 36, 0, 0 if passed else 36, None)
+    blobs = BlobCounts("update", "noise 0", (blob,))
+    allowed = ArmTolerances(tolerances={}, box_pixels=1.0, score=0.05)
     mode = ModeResult(MODES["fp16"], Proof(True, "half", "half"), None, (checked,), (blobs,), allowed)
     return ArmSection("max", True, {"ncnn": "1.0", "numpy": "2", "python": "3"}, ("noise 0",), (mode,), ())

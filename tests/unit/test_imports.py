@@ -180,7 +180,6 @@ def modules_after(statement):
         "converter.checks.arm.run",
         "converter.checks.arm.setup",
         "converter.checks.arm.guest",
-        "converter.checks.arm.table",
     ],
 )
 def test_light_module_does_not_import_torch(name):

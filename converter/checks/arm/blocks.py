@@ -1,36 +1,26 @@
 """The emulated ARM cpu for people: what ncnn's real half kernels computed, mode by mode."""
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
-from converter.report.blocks import BAD, NOTE, OK, Block, Folded, Points, Row, Section, Table, Text, columns
-from converter.report.text import NOTHING, cosine, count, error, listed, percent
+from converter.proof.section import badness
+from converter.report.blocks import BAD, NOTE, OK, Block, Column, Folded, Points, Row, Section, Table, Text, columns
+from converter.report.text import NOTHING, cosine, count, error, listed, percent, plain
 
 if TYPE_CHECKING:
     from converter.checks.arm.section import ArmCheck, ArmSection, BlobCounts, ModeResult
-    from converter.proof.compare import OutputReport
 
-_OUTPUTS = (
-    "Verdict",
-    "Mode",
-    "Graph",
-    "Output",
-    ">max |Δ|",
-    ">Of range",
-    ">Allowed",
-    ">Cosine",
-    ">Not finite",
-    "Input",
+_DECISIONS = columns(
+    "Verdict", "Mode", "Graph", "Best cell", ">Box moved, pixels", ">Allowed", ">Score", ">Of the network", "Input"
 )
-_DECISIONS = (
-    *("Verdict", "Mode", "Graph", "Best cell", ">Box moved, pixels", ">Allowed", ">Score", ">Of the network", "Input"),
+_OUTPUTS = columns(
+    "Verdict", "Mode", "Graph", "Output", ">max |Δ|", ">Of range", ">Allowed", ">Cosine", ">Not finite", "Input"
 )
-_BLOBS = ("Layer", "Type", "Blob", ">Values", ">NaN or infinite", ">Largest finite")
+_BLOBS = columns("Layer", "Type", "Blob", ">Values", ">NaN or infinite", ">Largest finite")
 _SHOWN = 20
 
-Part = TypeVar("Part")
-Compared = tuple["ModeResult", "ArmCheck", "OutputReport"]
-Decided = tuple["ModeResult", "ArmCheck"]
+# what one row is about, how bad it is, and the row
+Ranked = tuple[tuple[str, ...], float, Row]
 
 
 def arm_section(section: "ArmSection") -> Section:
@@ -55,17 +45,13 @@ def _blocks(section: "ArmSection") -> Iterator[Block]:
         yield Points(failures, BAD)
     if section.modes:
         yield Points(tuple(map(_about, section.modes)), NOTE)
-    checks = [(mode, check) for mode in section.modes for check in mode.checks]
-    decided = [(mode, check) for mode, check in checks if check.decision is not None]
-    outputs = [(mode, check, output) for mode, check in checks for output in check.outputs]
+    checks = [check for mode in section.modes for check in mode.checks]
     worst_of = f"The worst of {listed(section.feeds)}."
-    yield from _tables(
-        _DECISIONS, decided, _decision_place, _moved, _decision, f"Best cells and their boxes. {worst_of}"
-    )
-    yield from _tables(_OUTPUTS, outputs, _output_place, _excess, _output, f"Outputs. {worst_of}")
+    yield from _tables(_DECISIONS, list(_decisions(checks)), "Best cells and their boxes", worst_of)
+    yield from _tables(_OUTPUTS, list(_outputs(checks)), "Outputs", worst_of)
     for mode in section.modes:
         for blobs in mode.blobs:
-            yield from _blobs(mode, blobs)
+            yield from _blobs(f"{mode.mode.name} {blobs.graph}, {blobs.feed}", blobs)
 
 
 def _about(mode: "ModeResult") -> str:
@@ -78,97 +64,64 @@ def _about(mode: "ModeResult") -> str:
         parts.append(f"box of the best cell within {moved:.2f} pixels (allowed {boxes[0].allowed_pixels:g})")
         parts.append(f"its score within {score:.4f} (allowed {boxes[0].allowed_score:g})")
     if counts := [counts for check in mode.checks for counts in check.counts.values()]:
-        nan, infinite = (sum(each[key] for each in counts) for key in ("nan", "inf"))
+        nan, infinite = sum(each.nan for each in counts), sum(each.inf for each in counts)
         parts.append(f"{nan} NaN, {infinite} infinite" if nan or infinite else "all finite")
     return "; ".join(parts)
 
 
-def _tables(
-    titles: tuple[str, ...],
-    parts: list[Part],
-    place: Callable[[Part], tuple[str, ...]],
-    badness: Callable[[Part], float],
-    row: Callable[[Part], Row],
-    about: str,
-) -> Iterator[Block]:
+def _tables(titles: tuple[Column, ...], ranked: Sequence[Ranked], name: str, about: str) -> Iterator[Block]:
     """The worst input of every place, and all of them folded where there are more."""
-    worst: dict[tuple[str, ...], Part] = {}
-    for part in parts:
-        key = place(part)
-        if key not in worst or badness(part) > badness(worst[key]):
-            worst[key] = part
+    worst: dict[tuple[str, ...], tuple[float, Row]] = {}
+    for place, rank, row in ranked:
+        if place not in worst or rank > worst[place][0]:
+            worst[place] = rank, row
     if worst:
-        yield Table(columns(*titles), tuple(map(row, worst.values())), about)
-    if len(parts) > len(worst):
-        table = Table(columns(*titles), tuple(map(row, parts)), long=True)
-        yield Folded(f"{about.partition('.')[0]}: all {len(parts)} rows", (table,), brief=False)
+        yield Table(titles, tuple(row for _, row in worst.values()), f"{name}. {about}")
+    if len(ranked) > len(worst):
+        table = Table(titles, tuple(row for *_, row in ranked), long=True)
+        yield Folded(f"{name}: all {len(ranked)} rows", (table,), brief=False)
 
 
-def _place(mode: "ModeResult", check: "ArmCheck") -> tuple[str, ...]:
-    return mode.mode.name, f"{check.graph} {check.how}"
-
-
-def _decision_place(part: Decided) -> tuple[str, ...]:
-    return _place(*part)
-
-
-def _output_place(part: Compared) -> tuple[str, ...]:
-    return (*_place(*part[:2]), part[2].name)
-
-
-def _agrees(check: "ArmCheck") -> bool:
-    return bool(check.decision) and (check.best is None or bool(check.best))
-
-
-def _moved(part: Decided) -> float:
+def _decisions(checks: Sequence["ArmCheck"]) -> Iterator[Ranked]:
     """Failures first, then by the box."""
-    check = part[1]
-    return (0.0 if _agrees(check) else 1e9) + (check.best.moved if check.best is not None else 0.0)
+    for each in checks:
+        decision, best = each.check.decision, each.best
+        if decision is None:
+            continue
+        passed, rank, figures = bool(decision), 0.0, (NOTHING,) * 4
+        if best is not None:
+            passed, rank, (reference, candidate) = passed and bool(best), best.moved, best.scores
+            figures = (f"{best.moved:.2f}", f"{best.allowed_pixels:g}", f"{candidate:.4f}", f"{reference:.4f}")
+        cell = "same" if decision.same else "a tie" if decision.tie else "another"
+        cells = ("ok" if passed else "FAILED", *_place(each), cell, *figures, each.check.feed)
+        yield _place(each), rank if passed else rank + 1e9, Row(cells, "" if passed else BAD)
 
 
-def _excess(part: Compared) -> float:
-    return part[1].excess(part[2])
+def _outputs(checks: Sequence["ArmCheck"]) -> Iterator[Ranked]:
+    for each in checks:
+        feed = each.check.feed
+        for output in each.check.outputs:
+            place, counts = (*_place(each), output.name), each.counts[output.name]
+            cells = (
+                *("ok" if output else "FAILED", *place),
+                *(error(output.max_abs), percent(output.relative), error(output.allowed), cosine(output.cosine)),
+                *(str(counts.nan + counts.inf), f"{feed}: {output.problem}" if output.problem else feed),
+            )
+            yield place, badness(output), Row(cells, "" if output else BAD)
 
 
-def _decision(part: Decided) -> Row:
-    mode, check = part
-    decision, best = check.decision, check.best
-    passed = _agrees(check)
-    figures = (NOTHING,) * 4
-    if best is not None:
-        reference, candidate = best.scores
-        figures = (f"{best.moved:.2f}", f"{best.allowed_pixels:g}", f"{candidate:.4f}", f"{reference:.4f}")
-    cell = "same" if decision.same else "a tie" if decision.tie else "another"
-    cells = ("ok" if passed else "FAILED", *_place(mode, check), cell, *figures, check.feed)
-    return Row(cells, "" if passed else BAD)
+def _place(each: "ArmCheck") -> tuple[str, ...]:
+    return each.mode, f"{each.check.graph} {each.check.how}"
 
 
-def _output(part: Compared) -> Row:
-    mode, check, output = part
-    counts = check.counts[output.name]
-    cells = (
-        *("ok" if output else "FAILED", *_place(mode, check), output.name),
-        *(error(output.max_abs), percent(output.relative), error(output.allowed), cosine(output.cosine)),
-        *(str(counts["nan"] + counts["inf"]), f"{check.feed}: {output.problem}" if output.problem else check.feed),
-    )
-    return Row(cells, "" if output else BAD)
-
-
-def _blobs(mode: "ModeResult", blobs: "BlobCounts") -> Iterable[Block]:
-    title = f"{mode.mode.name} {blobs.graph}, {blobs.feed}"
+def _blobs(title: str, blobs: "BlobCounts") -> Iterator[Block]:
     if not blobs.bad:
         yield Text(f"{title}: all {count(len(blobs.rows), 'blob')} finite.")
         return
     yield Text(f"{title}: {len(blobs.bad)} of {count(len(blobs.rows), 'blob')} are not finite.", BAD)
     rows = tuple(
-        Row(
-            (
-                *(blob["layer"], blob["type"], blob["blob"], str(blob["size"]), str(blob["nan"] + blob["inf"])),
-                NOTHING if blob["largest"] is None else f"{blob['largest']:.4g}",
-            ),
-            BAD,
-        )
-        for blob in blobs.bad[:_SHOWN]
+        Row((row.layer, row.type, row.blob, str(row.size), str(row.nan + row.inf), plain(row.largest)), BAD)
+        for row in blobs.bad[:_SHOWN]
     )
-    table = Table(columns(*_BLOBS), rows, "In the order of the layers; it begins in the first.", long=True)
+    table = Table(_BLOBS, rows, "In the order of the layers; it begins in the first.", long=True)
     yield Folded(f"{title}: the first {count(len(rows), 'blob')} that are not finite", (table,), brief=False)

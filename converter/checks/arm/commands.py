@@ -1,8 +1,9 @@
 """Running apt, dpkg and pip: what they print, or one line that says what failed."""
 
 import errno
+import re
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from converter.errors import DependencyError
@@ -23,9 +24,12 @@ _NO_NETWORK = (
     "NewConnectionError",
     "ConnectTimeoutError",
 )
+_ERROR = ("E:", "ERROR:", "dpkg-deb: error:")
+_MARK = re.compile(r"(E|W|ERROR|WARNING|dpkg-deb: error): ")
+TIMEOUT = 900.0  # seconds
 
 
-def run(command: Sequence[str], what: str, folder: Path | None = None, timeout: float = 900.0) -> str:
+def run(command: Sequence[str], what: str) -> str:
     """What a command prints to stdout.
 
     Args:
@@ -34,38 +38,32 @@ def run(command: Sequence[str], what: str, folder: Path | None = None, timeout: 
     Raises:
         DependencyError: when it is missing, fails or takes too long.
     """
-    code, out, err = attempt(command, what, folder, timeout)
+    code, out, err = attempt(command, what)
     if code:
         raise DependencyError(f"{what}: {reason(out + err) or f'{command[0]} ended with code {code}'}")
     return out
 
 
-def attempt(
-    command: Sequence[str], what: str, folder: Path | None = None, timeout: float = 900.0
-) -> tuple[int, str, str]:
+def attempt(command: Sequence[str], what: str, folder: Path | None = None) -> tuple[int, str, str]:
     """Exit code, stdout and stderr; raises as :func:`run`, but for a code other than 0."""
     try:
         done = subprocess.run(
             command,
             cwd=folder,
-            env=_environment(),
+            # in English, for the messages are read here
+            env={**python_environment(), "LC_ALL": "C", "LANGUAGE": "C", "DEBIAN_FRONTEND": "noninteractive"},
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            timeout=timeout,
+            timeout=TIMEOUT,
             check=False,
         )
     except FileNotFoundError:
         raise DependencyError(f"{what}: {command[0]} is not installed here") from None
     except subprocess.TimeoutExpired:
-        raise DependencyError(f"{what}: {command[0]} took longer than {timeout:g} s and was ended") from None
+        raise DependencyError(f"{what}: {command[0]} took longer than {TIMEOUT:g} s and was ended") from None
     except OSError as error:
         raise DependencyError(f"{what}: {command[0]}: {error.strerror}") from None
     return done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
-
-
-def _environment() -> Mapping[str, str]:
-    """In English, for the messages are read here; pip imports nothing relative to a folder."""
-    return {**python_environment(), "LC_ALL": "C", "LANGUAGE": "C", "DEBIAN_FRONTEND": "noninteractive"}
 
 
 def reason(text: str) -> str:
@@ -73,16 +71,11 @@ def reason(text: str) -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if any(FULL in line for line in lines):
         return f"{FULL}; free some space or choose another folder"
-    if found := next((line for line in lines for words in _NO_NETWORK if words in line), None):
-        return f"no network: {_bare(found)}"
-    marked = [line for line in lines if line.startswith(("E:", "ERROR:", "dpkg-deb: error:"))]
-    return _bare(marked[-1] if marked else lines[-1]) if lines else ""
-
-
-def _bare(line):
-    for mark in ("E: ", "W: ", "ERROR: ", "WARNING: ", "dpkg-deb: error: "):
-        line = line.removeprefix(mark)
-    return line[:300]
+    offline = [line for line in lines if any(words in line for words in _NO_NETWORK)]
+    if offline:
+        return f"no network: {_MARK.sub('', offline[0], 1)[:300]}"
+    marked = [line for line in lines if line.startswith(_ERROR)]
+    return _MARK.sub("", (marked or lines or [""])[-1], 1)[:300]
 
 
 def cannot_write(path: Path, error: OSError) -> DependencyError:

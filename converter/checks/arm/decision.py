@@ -1,10 +1,13 @@
 """What a tracker takes from an answer: the best cell's box and score, beside the reference's."""
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+
+from converter.proof.chain import Arrays
+from converter.spec.model import TrackerModels
+from converter.spec.network import ArmTolerances, GraphSpec
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ class Best:
     def score_off(self) -> float:
         return abs(self.scores[0] - self.scores[1])
 
-    def __bool__(self):
+    def __bool__(self) -> bool:
         return self.moved <= self.allowed_pixels and self.score_off <= self.allowed_score
 
     def as_dict(self) -> dict[str, Any]:
@@ -59,7 +62,21 @@ class Head:
     allowed_pixels: float
     allowed_score: float
 
-    def best(self, candidate: Mapping[str, np.ndarray], reference: Mapping[str, np.ndarray]) -> Best | None:
+    @classmethod
+    def of(cls, graph: GraphSpec, tracker: TrackerModels, allowed: ArmTolerances) -> "Head | None":
+        """None where a graph has no score map with four distances beside it."""
+        decision = tracker.network.decision
+        scores = next((tensor for tensor in graph.outputs if tensor.meaning == decision), None)
+        if scores is None:
+            return None
+        edges = [tensor for tensor in graph.outputs if tensor.shape == (1, 4, *scores.shape[-2:])]
+        if len(edges) != 1:
+            return None
+        logit = tracker.network.tracker.get(decision) == "logit" and scores.activation is None
+        stride = tracker.dimensions.stride
+        return cls(decision, edges[0].meaning, logit, stride, allowed.box_pixels, allowed.score)
+
+    def best(self, candidate: Arrays, reference: Arrays) -> Best | None:
         """None where a side has no such outputs, or values that are not finite."""
         sides = []
         for side in (reference, candidate):
@@ -73,7 +90,7 @@ class Head:
         moved = max(abs(a - b) for a, b in zip(box, other, strict=True))
         return Best(box, other, moved, (score, other_score), self.allowed_pixels, self.allowed_score)
 
-    def _box(self, scores, edges):
+    def _box(self, scores: np.ndarray, edges: np.ndarray) -> tuple[tuple[float, ...], float]:
         """From the middle of the score map, so that the size of the search crop does not matter."""
         rows, columns = scores.shape[-2:]
         row, column = np.unravel_index(int(np.argmax(scores[0, 0])), (rows, columns))

@@ -13,18 +13,22 @@ import os
 import signal
 import struct
 import sys
-from collections.abc import Mapping
-from typing import Any, BinaryIO
+from collections.abc import Iterator, Mapping
+from typing import IO, Any
 
 import numpy as np
 
 MAGIC = b"lt-arm 1"
 LARGEST_HEADER = 1 << 24
 LARGEST_ARRAYS = 1 << 30
+CALLS = ("hello", "load", "infer", "count")
 PARENT_DIED = 1  # prctl's PR_SET_PDEATHSIG
 
+Arrays = Mapping[str, np.ndarray]
+Answer = tuple[dict[str, Any], dict[str, np.ndarray]]
 
-def write_message(stream: BinaryIO, header: Mapping[str, Any], arrays: Mapping[str, np.ndarray] | None = None) -> None:
+
+def write_message(stream: IO[bytes], header: Mapping[str, Any], arrays: Arrays | None = None) -> None:
     """Send a header and float32 arrays by name."""
     arrays = {name: np.ascontiguousarray(array, "<f4") for name, array in (arrays or {}).items()}
     described = {**header, "arrays": [[name, list(array.shape)] for name, array in arrays.items()]}
@@ -35,7 +39,7 @@ def write_message(stream: BinaryIO, header: Mapping[str, Any], arrays: Mapping[s
     stream.flush()
 
 
-def read_message(stream: BinaryIO) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+def read_message(stream: IO[bytes]) -> Answer:
     """Header and arrays of the next message.
 
     Raises:
@@ -61,7 +65,7 @@ def read_message(stream: BinaryIO) -> tuple[dict[str, Any], dict[str, np.ndarray
     return header, arrays
 
 
-def _exactly(stream, count):
+def _exactly(stream: IO[bytes], count: int) -> bytes:
     data = stream.read(count)
     if len(data) < count:
         raise EOFError
@@ -69,83 +73,71 @@ def _exactly(stream, count):
 
 
 class Models:
-    """ncnn models by name, all with the same options.
+    """ncnn models by name, all with the same options; a call takes a message and answers with one.
 
     Args:
         options: of ``ncnn.Option``, name to value.
     """
 
-    def __init__(self, options: Mapping[str, Any]):
+    def __init__(self, options: Mapping[str, Any]) -> None:
         import ncnn
 
         self.ncnn = ncnn
         self.options = options
         self.nets: dict[str, Any] = {}
 
-    def hello(self) -> dict[str, Any]:
+    def hello(self, header: Mapping[str, Any], arrays: Arrays) -> Answer:
         """What runs here."""
-        return {
+        about = {
             "machine": os.uname().machine,
             "python": ".".join(map(str, sys.version_info[:3])),
             "numpy": np.__version__,
             "ncnn": self.ncnn.__version__,
             "half_arithmetic": bool(self.ncnn.cpu_support_arm_asimdhp()),
         }
+        return about, {}
 
-    def load(self, name: str, param: str, weights: str) -> dict[str, Any]:
-        """Load a model; what ncnn says its inputs and outputs are."""
+    def load(self, header: Mapping[str, Any], arrays: Arrays) -> Answer:
+        """Load the files ``param`` and ``weights`` as ``name``; what ncnn says its inputs and outputs are."""
         net = self.ncnn.Net()
         for option, value in self.options.items():
             if not hasattr(net.opt, option):
                 raise RuntimeError(f"this ncnn has no option {option}")
             setattr(net.opt, option, value)
-        for call, path in ((net.load_param, param), (net.load_model, weights)):
+        for call, path in ((net.load_param, header["param"]), (net.load_model, header["weights"])):
             if (code := call(path)) != 0:
                 raise RuntimeError(f"ncnn does not load {os.path.basename(path)}: {call.__name__} returned {code}")
-        self.nets[name] = net
-        return {"inputs": net.input_names(), "outputs": net.output_names()}
+        self.nets[header["name"]] = net
+        return {"inputs": net.input_names(), "outputs": net.output_names()}, {}
 
-    def infer(self, name: str, feed: Mapping[str, np.ndarray], blobs: list[str]) -> dict[str, np.ndarray]:
-        """Blobs of a model, float32, without the batch axis."""
-        ends = set(blobs) <= set(self.nets[name].output_names())
-        return dict(self._extracted(name, feed, blobs, light=ends))  # light mode drops inner blobs after their use
+    def infer(self, header: Mapping[str, Any], arrays: Arrays) -> Answer:
+        """``blobs`` of the model ``name``, float32, without the batch axis."""
+        ends = set(header["blobs"]) <= set(self.nets[header["name"]].output_names())
+        return {}, dict(self._extracted(header, arrays, light=ends))  # light mode drops inner blobs after their use
 
-    def count(self, name: str, feed: Mapping[str, np.ndarray], blobs: list[str]) -> dict[str, Any]:
+    def count(self, header: Mapping[str, Any], arrays: Arrays) -> Answer:
         """Of each blob: how many values it has, are NaN, are infinite, and the largest finite magnitude."""
         counts = {}
-        for blob, array in self._extracted(name, feed, blobs, light=False):
+        for blob, array in self._extracted(header, arrays, light=False):
             finite = np.abs(array[np.isfinite(array)])
             largest = float(finite.max()) if finite.size else None
             counts[blob] = [array.size, int(np.isnan(array).sum()), int(np.isinf(array).sum()), largest]
-        return counts
+        return {"counts": counts}, {}
 
-    def _extracted(self, name, feed, blobs, light):
-        with self.nets[name].create_extractor() as extractor:
+    def _extracted(self, header: Mapping[str, Any], feed: Arrays, light: bool) -> Iterator[tuple[str, np.ndarray]]:
+        with self.nets[header["name"]].create_extractor() as extractor:
             extractor.set_light_mode(light)
             for blob, array in feed.items():
                 array = np.ascontiguousarray(array)  # named until it is cloned: ncnn.Mat shares its memory
                 self._check("input", blob, extractor.input(blob, self.ncnn.Mat(array).clone()))
-            for blob in blobs:
+            for blob in header["blobs"]:
                 code, mat = extractor.extract(blob)
                 self._check("extract", blob, code if code or not mat.empty() else "an empty blob")
                 yield blob, np.array(mat).astype(np.float32, copy=True)
 
-    def _check(self, call, blob, code):
+    def _check(self, call: str, blob: str, code: int | str) -> None:
         if code != 0:
             raise RuntimeError(f"{call} of blob {blob!r} returned {code}, expected 0")
-
-
-def answer(models: Models, call: str, header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]):
-    """(header, arrays) of the answer to one call."""
-    if call == "hello":
-        return models.hello(), {}
-    if call == "load":
-        return models.load(header["name"], header["param"], header["weights"]), {}
-    if call == "infer":
-        return {}, models.infer(header["name"], arrays, header["blobs"])
-    if call == "count":
-        return {"counts": models.count(header["name"], arrays, header["blobs"])}, {}
-    raise RuntimeError(f"unknown call {call!r}")
 
 
 def end_with(parent: int) -> None:
@@ -173,10 +165,12 @@ def main() -> None:
         except EOFError:
             return
         try:
-            found, given = answer(models, header.pop("call"), header, arrays)
+            if header["call"] not in CALLS:
+                raise RuntimeError(f"unknown call {header['call']!r}")
+            answer, given = getattr(models, header["call"])(header, arrays)
         except RuntimeError as error:
-            found, given = {"error": str(error)}, {}
-        write_message(answers, found, given)
+            answer, given = {"error": str(error)}, {}
+        write_message(answers, answer, given)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
-"""In what precision ncnn computes: the modes that an application can choose, as ncnn's options."""
+"""In what precision ncnn computes: the modes that an application can choose, and what passes in each."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from converter.errors import UsageError
+from converter.spec.network import ArmTolerances, NetworkSpec, Tolerance
 
 DEFAULT_CPU = "max"
 
@@ -15,44 +16,34 @@ class Mode:
     Attributes:
         name: as on the command line and in the config.
         about: what it means, in words.
-        switches: of ``ncnn.Option``; those that are not named stay as ncnn has them.
         storage: what a blob between two layers is made of: "float32", "half" or "bfloat16".
         arithmetic: what a layer's sums are made in: "float32" or "half".
     """
 
     name: str
     about: str
-    switches: Mapping[str, bool]
     storage: str
     arithmetic: str
 
     @property
     def options(self) -> dict[str, bool | int]:
-        """For the emulated process: one thread, for the emulation has no use for more."""
-        return {**self.switches, "num_threads": 1}
-
-
-def _switches(packed: bool, storage: bool, arithmetic: bool, bf16: bool) -> dict[str, bool]:
-    return {
-        "use_fp16_packed": packed,
-        "use_fp16_storage": storage,
-        "use_fp16_arithmetic": arithmetic,
-        "use_bf16_storage": bf16,
-    }
+        """Of ``ncnn.Option``, for the emulated process; one thread, for the emulation has no use for more."""
+        return {
+            "use_fp16_packed": self.storage == "half",
+            "use_fp16_storage": self.storage == "half",
+            "use_fp16_arithmetic": self.arithmetic == "half",
+            "use_bf16_storage": self.storage == "bfloat16",
+            "num_threads": 1,
+        }
 
 
 MODES = {
     mode.name: mode
     for mode in (
-        Mode("fp32", "float32 throughout", _switches(False, False, False, False), "float32", "float32"),
-        Mode("fp16s", "half storage, float32 sums", _switches(True, True, False, False), "half", "float32"),
-        Mode(
-            "fp16",
-            "half storage and arithmetic, ncnn's default on ARM",
-            _switches(True, True, True, False),
-            *("half", "half"),
-        ),
-        Mode("bf16", "bfloat16 storage, float32 sums", _switches(False, False, False, True), "bfloat16", "float32"),
+        Mode("fp32", "float32 throughout", "float32", "float32"),
+        Mode("fp16s", "half storage, float32 sums", "half", "float32"),
+        Mode("fp16", "half storage and arithmetic, ncnn's default on ARM", "half", "half"),
+        Mode("bf16", "bfloat16 storage, float32 sums", "bfloat16", "float32"),
     )
 }
 DEFAULT_MODE = "fp16"
@@ -65,3 +56,22 @@ def mode_named(name: str) -> Mode:
     if name not in MODES:
         raise UsageError(f"--arm-mode {name}: expected one of {', '.join(MODES)}")
     return MODES[name]
+
+
+def check_tolerances(network: NetworkSpec, modes: Sequence[str]) -> None:
+    """Raises:
+    UsageError: when the config does not say what passes in a mode.
+    """
+    for name in modes:
+        if name not in network.arm:
+            raise UsageError(
+                f"config: arm has no {name!r}, which says what passes in that mode; it has {list(network.arm)}"
+            )
+
+
+def allowed_in(network: NetworkSpec, mode: str, rtol: float | None) -> ArmTolerances:
+    """What the config says of a mode; with ``rtol``, the same tolerance for every output instead."""
+    allowed = network.arm[mode]
+    if rtol is None:
+        return allowed
+    return allowed.model_copy(update={"tolerances": {name: Tolerance(rtol=rtol) for name in network.tensors}})

@@ -8,6 +8,7 @@ import re
 import shlex
 import subprocess
 import tarfile
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -57,9 +58,8 @@ class PrivateApt:
         DependencyError: when there is no apt, or it cannot be asked.
     """
 
-    def __init__(self, folder: Path):
-        self.folder = folder
-        self.config = folder / "apt.conf"
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.config, self.trouble = folder, folder / "apt.conf", ""
         self.host = run(["dpkg", "--print-architecture"], WHAT).strip()
         files = _system_sources()
         architectures = dict.fromkeys((GUEST, self.host))
@@ -67,7 +67,7 @@ class PrivateApt:
             guest=GUEST, architectures=" ".join(f'"{name}";' for name in architectures), folder=folder
         )
         try:
-            for name in ("state/lists/partial", "cache/archives/partial", "sources", "debs"):
+            for name in ("state/lists/partial", "cache/archives/partial", "sources"):
                 (folder / name).mkdir(parents=True)
             (folder / "state" / "status").touch()
             self.config.write_text(config)
@@ -75,13 +75,17 @@ class PrivateApt:
                 (folder / "sources" / name).write_text(text)
         except OSError as error:
             raise cannot_write(folder, error) from None
-        self.trouble = ""
 
     def update(self) -> None:
-        """Fetch the lists of packages; a source that fails is remembered, and told when a package is missing."""
+        """Fetch the lists of packages; a source that fails is remembered, for :meth:`lacks`."""
         code, out, err = self._apt("apt-get", "update")
         if code or re.search(r"^(E|W|Err)[:0-9]", out + err, re.MULTILINE):
-            self.trouble = reason("\n".join(line for line in (out + err).splitlines() if line[:2] in ("E:", "W:")))
+            said = reason("\n".join(line for line in (out + err).splitlines() if line[:2] in ("E:", "W:")))
+            self.trouble = f" ({said})" if said else ""
+
+    def lacks(self, packages: str) -> DependencyError:
+        """The error that some packages are missing, with what went wrong before."""
+        return DependencyError(f"{WHAT}: the system's sources have no {packages}{self.trouble}")
 
     def available(self, names: Sequence[str]) -> list[str]:
         """Those of some packages (``name:architecture``) that there are."""
@@ -94,17 +98,15 @@ class PrivateApt:
         """
         there = self.available(names)
         if missing := [name for name in names if name not in there]:
-            why = f" ({self.trouble})" if self.trouble else ""
-            raise DependencyError(f"{WHAT}: the system's sources have no {', '.join(missing)}{why}")
-        folder = self.folder / "debs"
-        before = set(folder.iterdir())
+            raise self.lacks(", ".join(missing))
+        folder = Path(tempfile.mkdtemp(dir=self.folder))
         code, out, err = self._apt("apt-get", "download", *names, folder=folder)
-        found = sorted(set(folder.iterdir()) - before)
-        if code or len(found) < len(names):
-            raise DependencyError(f"{WHAT}: {reason(out + err) or f'{len(found)} of {len(names)} files came'}")
-        return found
+        files = sorted(folder.iterdir())
+        if code or len(files) < len(names):
+            raise DependencyError(f"{WHAT}: {reason(out + err) or f'{len(files)} of {len(names)} files came'}")
+        return files
 
-    def _apt(self, program, *words, folder=None):
+    def _apt(self, program: str, *words: str, folder: Path | None = None) -> tuple[int, str, str]:
         return attempt([program, "-c", str(self.config), "-q", *words], WHAT, folder)
 
 
@@ -113,21 +115,17 @@ def candidates(policy: str, names: Sequence[str]) -> list[str]:
 
     The names of packages of apt's own architecture come back bare.
     """
-    found, current = {}, None
+    there, current = set(), ""
     for line in policy.splitlines():
-        if line and not line[0].isspace() and line.endswith(":"):
+        if line.endswith(":") and not line[0].isspace():
             current = line[:-1]
-        elif line.strip().startswith("Candidate:") and current:
-            found[current] = line.split(":", 1)[1].strip()
-    there = {name for name, version in found.items() if version not in ("", "(none)")}
+        elif line.strip().startswith("Candidate:") and line.split(":", 1)[1].strip() not in ("", "(none)"):
+            there.add(current)
     return [name for name in names if name in there or name.removesuffix(f":{GUEST}") in there]
 
 
 def _system_sources() -> list[Path]:
-    said = run(
-        ["apt-config", "shell", "FILE", "Dir::Etc::sourcelist/f", "PARTS", "Dir::Etc::sourceparts/d"],
-        *(WHAT,),
-    )
+    said = run(["apt-config", "shell", "FILE", "Dir::Etc::sourcelist/f", "PARTS", "Dir::Etc::sourceparts/d"], WHAT)
     values = dict(word.partition("=")[::2] for word in shlex.split(said))
     parts = Path(values.get("PARTS") or "/etc/apt/sources.list.d")
     inside = sorted(parts.iterdir()) if parts.is_dir() else []
@@ -140,13 +138,12 @@ def chosen_python(apt: PrivateApt) -> str:
     Raises:
         DependencyError: when there is none.
     """
-    every = [f"{name}:{GUEST}" for version in PYTHONS for name in python_packages(version)]
-    there = set(apt.available(every))
-    for version in PYTHONS:
-        if all(f"{name}:{GUEST}" in there for name in python_packages(version)):
+    wanted = {version: [f"{name}:{GUEST}" for name in python_packages(version)] for version in PYTHONS}
+    there = apt.available([name for names in wanted.values() for name in names])
+    for version, names in wanted.items():
+        if set(names) <= set(there):
             return version
-    apt.download([f"{name}:{GUEST}" for name in python_packages(PYTHONS[0])])  # says what is missing, and why
-    raise DependencyError(f"{WHAT}: the system's sources have no Python of {PYTHONS[0]} to {PYTHONS[-1]} for {GUEST}")
+    raise apt.lacks(", ".join(name for name in wanted[PYTHONS[0]] if name not in there))
 
 
 def unpack(debs: Sequence[Path], folder: Path) -> None:
@@ -173,25 +170,21 @@ def fetch_qemu(apt: PrivateApt, target: Path) -> str:
     """
     for package, program in QEMUS:
         name = f"{package}:{apt.host}"
-        if name not in apt.available([name]):
-            continue
-        (deb,) = apt.download([name])
-        found = _copy_member(deb, f"./usr/bin/{program}", target)
-        deb.unlink()
-        if found:
-            return deb.name
-    why = f" ({apt.trouble})" if apt.trouble else ""
-    raise DependencyError(f"{WHAT}: the system's sources have no qemu-user-static for {apt.host}{why}")
+        if apt.available([name]):
+            (deb,) = apt.download([name])
+            if _copy_member(deb, f"./usr/bin/{program}", target):
+                return deb.name
+    raise apt.lacks(f"qemu-user-static for {apt.host}")
 
 
-def _copy_member(deb, member, target) -> bool:
+def _copy_member(deb: Path, member: str, target: Path) -> bool:
     """One plain file of a package; the rest, hundreds of MB, stays packed."""
     with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(deb)], stdout=subprocess.PIPE) as unpacking:
         try:
             with tarfile.open(fileobj=unpacking.stdout, mode="r|") as tar:
                 for entry in tar:
-                    if entry.name == member and entry.isfile():
-                        target.write_bytes(tar.extractfile(entry).read())
+                    if entry.name == member and entry.isfile() and (plain := tar.extractfile(entry)):
+                        target.write_bytes(plain.read())
                         target.chmod(0o755)
                         return True
         except tarfile.TarError as error:

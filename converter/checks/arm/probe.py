@@ -6,9 +6,8 @@ passes 257 and 2049 on: bfloat16 has 8 significant bits and can hold neither, ha
 
 import struct
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -54,9 +53,6 @@ class Proof:
             return f"{cpu} has no half arithmetic, ncnn computes otherwise there: {seen}, {wanted}"
         return f"{seen}, {wanted}"
 
-    def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
 
 def probe(process: ArmProcess, half_cpu: bool) -> Proof:
     """Run the two layers.
@@ -64,23 +60,23 @@ def probe(process: ArmProcess, half_cpu: bool) -> Proof:
     Raises:
         ConversionError: when the process refuses, crashes or hangs.
     """
-    signs = np.repeat(np.float32([FACTOR, -FACTOR]), CHANNELS // 2)
+    signs = np.repeat([FACTOR, -FACTOR], CHANNELS // 2)
     kernels = (np.tile(signs, (PLACES, 1)), np.eye(PLACES))
     with tempfile.TemporaryDirectory(prefix="lt-probe-") as folder:
         param, weights = Path(folder) / "probe.param", Path(folder) / "probe.bin"
         write(param, PARAM.encode())
         write(weights, b"".join(struct.pack("<I", 0) + kernel.astype("<f4").tobytes() for kernel in kernels))
         process.call("load", name="probe", param=str(param), weights=str(weights))
-    numbers = np.resize(np.float32(EXACT), PLACES)
+    numbers = np.resize(EXACT, PLACES)
     feed = {
         "terms": np.full((CHANNELS, SIDE, SIDE), FACTOR, np.float32),
         "numbers": np.broadcast_to(numbers[:, np.newaxis, np.newaxis], (PLACES, SIDE, SIDE)),
     }
-    _, found = process.call("infer", feed, name="probe", blobs=["sum", "passed"])
-    return Proof(half_cpu, _storage(found["passed"]), _arithmetic(found["sum"]))
+    _, outputs = process.call("infer", feed, name="probe", blobs=["sum", "passed"])
+    return Proof(half_cpu, _storage(outputs["passed"]), _arithmetic(outputs["sum"]))
 
 
-def _storage(passed):
+def _storage(passed: np.ndarray) -> str:
     first, second = (set(passed[index::2].ravel().tolist()) for index in (0, 1))
     if (first, second) == ({EXACT[0]}, {EXACT[1]}):
         return "float32"
@@ -91,7 +87,7 @@ def _storage(passed):
     return f"something else ({min(first):g}, {min(second):g})"
 
 
-def _arithmetic(total):
+def _arithmetic(total: np.ndarray) -> str:
     if (total == 0).all():
         return "float32"
     if not np.isfinite(total).any():

@@ -20,6 +20,7 @@ from converter.util.child import Child, ChildEnded
 
 TIMEOUT = 300.0
 SCRIPT = Path(guest.__file__)
+Message = tuple[dict[str, Any], dict[str, np.ndarray]]
 _UNKNOWN_CPU = "unable to find CPU model"
 # The kernel ends the emulated process with the thread that started it, so one is kept that lives as long as we do.
 _starter = ThreadPoolExecutor(1, "arm")
@@ -54,8 +55,6 @@ class ArmProcess:
             self._child = _starter.submit(Child, self._popen).result()
         except OSError as error:
             raise ConversionError(f"{self.what}: {self.root.qemu} does not start: {error.strerror}") from None
-        with contextlib.suppress(OSError):  # qemu would leave a core file for every program that crashes in it
-            resource.prlimit(self._child.process.pid, resource.RLIMIT_CORE, (0, 0))
         try:
             hello, _ = self.call("hello")
         except ConversionError as error:
@@ -67,9 +66,7 @@ class ArmProcess:
             raise ConversionError(f"{self.what}: it runs on {hello.get('machine')!r}, expected 'aarch64'")
         return hello
 
-    def call(
-        self, call: str, arrays: Mapping[str, np.ndarray] | None = None, /, **header: Any
-    ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    def call(self, call: str, arrays: Mapping[str, np.ndarray] | None = None, /, **header: Any) -> Message:
         """What the other side answers: a header and arrays by name.
 
         Raises:
@@ -78,10 +75,10 @@ class ArmProcess:
         with self._one_call:
             if self._failure or self._child is None:
                 raise ConversionError(self._failure or f"{self.what}: the process was not started")
-            answer, found = self._ask(self._child, call, arrays, header)
+            answer, given = self._ask(self._child, call, arrays, header)
         if "error" in answer:
             raise ConversionError(f"{self.what}: {answer['error']}")
-        return answer, found
+        return answer, given
 
     def stop(self) -> None:
         """End it."""
@@ -90,7 +87,7 @@ class ArmProcess:
             self._child = None
 
     def _popen(self, log: IO[bytes]) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             self.root.command(SCRIPT, *self._words),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -98,11 +95,14 @@ class ArmProcess:
             env=self.root.environment(self.cpu),
             cwd=self.root.folder,
         )
+        with contextlib.suppress(OSError):  # qemu would leave a core file for every program that crashes in it
+            resource.prlimit(process.pid, resource.RLIMIT_CORE, (0, 0))
+        return process
 
     def _ask(
         self, child: Child, call: str, arrays: Mapping[str, np.ndarray] | None, header: Mapping[str, Any]
-    ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        def exchange(stdin: IO[bytes], stdout: IO[bytes]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    ) -> Message:
+        def exchange(stdin: IO[bytes], stdout: IO[bytes]) -> Message:
             guest.write_message(stdin, {"call": call, **header}, arrays)
             return guest.read_message(stdout)
 

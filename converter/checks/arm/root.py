@@ -16,8 +16,6 @@ RECORD = "arm-root.json"
 SYSTEM, PACKAGES = "system", "python"
 QEMU = "qemu-aarch64-static"
 AARCH64 = 183  # e_machine of an ELF file
-KIND = "arm root"
-VERSION = 1
 
 
 class Record(BaseModel):
@@ -35,8 +33,8 @@ class Record(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    kind: Literal[KIND] = KIND
-    schema_version: Literal[VERSION] = VERSION
+    kind: Literal["arm root"] = "arm root"
+    schema_version: Literal[1] = 1
     python: str
     qemu: str
     packages: list[str]
@@ -113,7 +111,7 @@ def arm_root(folder: Path) -> ArmRoot:
     """
     root = read_root(folder)
     if problem := next(root.problems(), None):
-        raise DependencyError(f"ARM root {folder} is damaged: {problem}; {_rebuild(folder)}")
+        raise _damaged(folder, problem)
     return root
 
 
@@ -131,16 +129,12 @@ def read_root(folder: Path) -> ArmRoot:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
-        raise DependencyError(
-            f"ARM root {folder} is damaged: {RECORD}: {where} {first['msg'].lower()}; {_rebuild(folder)}"
-        ) from None
+        raise _damaged(folder, f"{RECORD}: {where} {first['msg'].lower()}") from None
     system = folder / SYSTEM
-    root = ArmRoot(folder, system, system / f"usr/bin/python{record.python}", folder / record.qemu, record)
-    _check_programs(root)
-    return root
+    return _checked(ArmRoot(folder, system, system / f"usr/bin/python{record.python}", folder / record.qemu, record))
 
 
-def _by_hand(folder):
+def _by_hand(folder: Path) -> ArmRoot:
     """A folder that somebody else made: the root of a system for aarch64, with numpy and ncnn where its Python finds
     them or under ``python``."""
     if not folder.is_dir():
@@ -154,34 +148,36 @@ def _by_hand(folder):
             "builds, or the root of an aarch64 system"
         )
     beside = folder / QEMU
-    found = beside if beside.is_file() else qemu_on_path()
-    if found is None:
+    qemu = beside if beside.is_file() else qemu_on_path()
+    if qemu is None:
         raise DependencyError(f"ARM root {folder}: no {QEMU} in it or on the PATH")
-    root = ArmRoot(folder, folder, pythons[-1], found, None)
-    _check_programs(root)
-    return root
+    return _checked(ArmRoot(folder, folder, pythons[-1], qemu, None))
 
 
 def qemu_on_path() -> Path | None:
     """The emulator that the system has."""
-    found = shutil.which(QEMU) or shutil.which("qemu-aarch64")
-    return Path(os.path.abspath(found)) if found else None
+    program = shutil.which(QEMU) or shutil.which("qemu-aarch64")
+    return Path(os.path.abspath(program)) if program else None
 
 
-def _check_programs(root):
+def _checked(root: ArmRoot) -> ArmRoot:
+    """The same, when its programs can be run."""
     if not os.access(root.qemu, os.X_OK):
-        raise DependencyError(f"ARM root {root.folder} is damaged: no program {root.qemu}; {_rebuild(root.folder)}")
+        raise _damaged(root.folder, f"no program {root.qemu}")
     try:
         with root.python.open("rb") as reader:
             start = reader.read(20)
     except OSError as error:
-        raise DependencyError(
-            f"ARM root {root.folder} is damaged: {root.python}: {error.strerror}; {_rebuild(root.folder)}"
-        ) from None
+        raise _damaged(root.folder, f"{root.python}: {error.strerror}") from None
     if start[:4] != b"\x7fELF" or int.from_bytes(start[18:20], "little") != AARCH64:
         raise DependencyError(f"ARM root {root.folder}: {root.python.name} in it is no aarch64 program")
+    return root
 
 
-def _rebuild(folder, does="rebuilds it"):
+def _damaged(folder: Path, problem: str) -> DependencyError:
+    return DependencyError(f"ARM root {folder} is damaged: {problem}; {_rebuild(folder)}")
+
+
+def _rebuild(folder: Path, does: str = "rebuilds it") -> str:
     where = "" if folder == Path(os.path.abspath(default_folder())) else f" --arm-root {folder}"
     return f"lt-verify --setup-arm{where} {does}"

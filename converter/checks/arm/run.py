@@ -2,48 +2,32 @@
 
 import contextlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from converter.checks.arm.decision import Head
-from converter.checks.arm.modes import MODES, Mode
+from converter.checks.arm.modes import MODES, Mode, allowed_in, check_tolerances
 from converter.checks.arm.probe import Proof, probe
 from converter.checks.arm.process import ArmProcess
 from converter.checks.arm.root import ArmRoot
-from converter.checks.arm.runner import ArmRunner
-from converter.checks.arm.section import ArmCheck, ArmSection, BlobCounts, ModeResult
-from converter.checks.arm.tolerances import allowed_in, check_tolerances
+from converter.checks.arm.runner import STAGE, ArmRunner
+from converter.checks.arm.section import ArmCheck, ArmSection, BlobCounts, Counts, ModeResult
 from converter.checks.half.masks import DangerousMask, dangerous_masks
 from converter.errors import ConversionError, UsageError
 from converter.formats.ncnn.param import load_param
 from converter.proof.chain import Arrays, Run, chain
-from converter.proof.compare import compare
 from converter.proof.comparison import Comparison
 from converter.proof.feeds import Feed
-from converter.spec.model import TrackerModels
-from converter.spec.network import ArmTolerances, GraphSpec, NetworkSpec
+from converter.proof.verify import check_of
+from converter.spec.model import Model
 from converter.spec.options import ArmOptions
 from converter.util.stages import Stages
 
-STAGE = "arm64"
-
-
-@dataclass(frozen=True)
-class Answered:
-    """One input that went through all graphs of a tracker, chained as on a device.
-
-    Attributes:
-        index: of the comparison.
-        feed: the images.
-        tensors: they, and every graph's outputs, by meaning.
-    """
-
-    index: int
-    feed: Feed
-    tensors: dict[str, np.ndarray]
+# an input, and with it every output by meaning, of graphs that were chained as on a device
+Answered = tuple[Feed, dict[str, np.ndarray]]
 
 
 @dataclass(frozen=True)
@@ -62,14 +46,24 @@ class ArmRun:
     folder: Path
     comparisons: Sequence[Comparison]
 
-    @property
-    def network(self) -> NetworkSpec:
-        return self.comparisons[0].tracker.network
+    def compared(self, mode: str) -> list[Comparison]:
+        """The comparisons on the inputs that are used, with the tolerances of a mode.
 
-    def inputs_of(self, comparison: Comparison) -> list[tuple[Feed, Arrays]]:
-        """The feeds that are used, each with the reference's outputs."""
-        pairs = zip(comparison.feeds, comparison.outputs, strict=True)
-        return list(pairs)[-self.options.inputs :]
+        Raises:
+            UsageError: when the config does not say what passes.
+        """
+        number, compared = self.options.inputs, []
+        for comparison in self.comparisons:
+            network = comparison.tracker.network
+            check_tolerances(network, [mode])
+            tolerances, tie = allowed_in(network, mode, self.options.rtol).tolerances, network.tie(mode)
+            for model in comparison.tracker.of("ncnn"):
+                for tensor in model.graph.outputs:
+                    if tensor.meaning not in tolerances:
+                        raise UsageError(f"config: arm.{mode}.tolerances has none for output {tensor.meaning!r}")
+            last = replace(comparison, feeds=comparison.feeds[-number:], outputs=comparison.outputs[-number:])
+            compared.append(replace(last, tolerances=tolerances, tie=tie))
+        return compared
 
 
 def check_arm(run: ArmRun, stages: Stages, keep: Callable[[Answered], None] | None = None) -> ArmSection:
@@ -82,21 +76,17 @@ def check_arm(run: ArmRun, stages: Stages, keep: Callable[[Answered], None] | No
     Raises:
         UsageError: for an unknown cpu or mode, or one without tolerances.
     """
-    check_tolerances(run.network, run.options.modes)
-    modes = [MODES[name] for name in run.options.modes]
-    results, hello = [], {}
-    for mode in modes:
-        one = _ModeRun(run, mode, stages, keep)
-        results.append(one.result())
-        hello = one.hello or hello
-    feeds = dict.fromkeys(feed.name for comparison in run.comparisons for feed, _ in run.inputs_of(comparison))
+    modes = [_ModeRun(run, MODES[name], stages, keep) for name in run.options.modes]
+    results = tuple(mode.result() for mode in modes)
+    hello = next((mode.hello for mode in modes if mode.hello), {})
+    feeds = dict.fromkeys(feed.name for comparison in modes[0].comparisons for feed in comparison.feeds)
     return ArmSection(
         cpu=run.options.cpu,
         half_cpu=hello.get("half_arithmetic"),
         versions={name: hello[name] for name in ("ncnn", "numpy", "python") if name in hello},
         feeds=tuple(feeds),
-        modes=tuple(results),
-        masks=_masks(run) if any(mode.storage != "float32" for mode in modes) else (),
+        modes=results,
+        masks=_masks(run) if any(mode.mode.storage != "float32" for mode in modes) else (),
     )
 
 
@@ -116,17 +106,14 @@ class _ModeRun:
 
     def __init__(self, run: ArmRun, mode: Mode, stages: Stages, keep: Callable[[Answered], None] | None) -> None:
         self.run, self.mode, self.stages, self.keep = run, mode, stages, keep
-        options = run.options
-        self.process = ArmProcess(
-            *(run.root, options.cpu, mode.options),
-            *(f"emulated aarch64 {mode.name} (cpu {options.cpu})", options.timeout),
-        )
-        self.allowed = allowed_in(run.network, mode.name, options.rtol)
+        self.comparisons = run.compared(mode.name)
+        self.allowed = allowed_in(self.comparisons[0].tracker.network, mode.name, run.options.rtol)
+        name, options = f"emulated aarch64 {mode.name} (cpu {run.options.cpu})", run.options
+        self.process = ArmProcess(run.root, options.cpu, mode.options, name, options.timeout)
         self.hello: dict[str, Any] = {}
         self.proof: Proof | None = None
         self.checks: list[ArmCheck] = []
-        self.blobs: list[BlobCounts] = []
-        self.counted: set[tuple[int, str]] = set()
+        self.blobs: dict[tuple[int, Model], BlobCounts] = {}
 
     def result(self) -> ModeResult:
         """Everything that there was to run; what the process dies of is a problem and not an exception."""
@@ -134,14 +121,14 @@ class _ModeRun:
         try:
             problem = self._start()
             if problem is None:
-                for index, comparison in enumerate(self.run.comparisons):
+                for index, comparison in enumerate(self.comparisons):
                     self._compare(index, comparison)
         except ConversionError as error:
             problem = str(error)
         finally:
             self.process.stop()
-        allowed = self.allowed.model_dump()
-        return ModeResult(self.mode, self.proof, problem, tuple(self.checks), tuple(self.blobs), allowed)
+        blobs = tuple(self.blobs.values())
+        return ModeResult(self.mode, self.proof, problem, tuple(self.checks), blobs, self.allowed)
 
     def _start(self) -> str | None:
         cpu = self.run.options.cpu
@@ -156,85 +143,38 @@ class _ModeRun:
         models = comparison.tracker.of("ncnn")
         with self.stages(STAGE) as notes:
             runners = {
-                model: _Told(ArmRunner(self.process, model.paths(self.run.folder), model.graph), self.stages)
+                model: ArmRunner(self.process, self.mode.name, model.paths(self.run.folder), model.graph, self.stages)
                 for model in models
             }
             notes.append(f"{self.mode.name} {', '.join(model.graph.name for model in models)} loaded")
-        for feed, reference in self.run.inputs_of(comparison):
+        for feed, reference in zip(comparison.feeds, comparison.outputs, strict=True):
             for runner in runners.values():
-                runner.note = f"{self.mode.name} {runner.graph.name}, {feed.name}"
+                runner.feed_name = feed.name
             known = dict(feed.tensors)
             for run in chain(models, runners, feed, reference):
                 self.checks.append(self._check(comparison, run, feed.name, reference))
                 if run.how == "chained" or all(tensor.meaning in feed.tensors for tensor in run.model.graph.inputs):
                     known |= run.outputs
-                    if self.run.options.blobs or not all(np.isfinite(array).all() for array in run.outputs.values()):
-                        self._count(index, runners[run.model].runner, feed.name, run.inputs)
+                    self._count(index, run, runners[run.model])
             if self.keep:
-                self.keep(Answered(index, feed, known))
+                self.keep((feed, known))
 
     def _check(self, comparison: Comparison, run: Run, feed: str, reference: Arrays) -> ArmCheck:
-        network, tolerances, given = comparison.tracker.network, self.allowed.tolerances, run.outputs
-        for meaning in given:
-            if meaning not in tolerances:
-                raise UsageError(f"config: arm.{self.mode.name}.tolerances has none for output {meaning!r}")
-        reports = tuple(compare(name, array, reference[name], tolerances[name]) for name, array in given.items())
-        name, tie = network.decision, network.tie(self.mode.name)
-        comparable = any(report.name == name and report.problem is None for report in reports)
-        head = _head(run.model.graph, comparison.tracker, self.allowed)
+        head = Head.of(run.model.graph, comparison.tracker, self.allowed)
         return ArmCheck(
             mode=self.mode.name,
-            graph=run.model.graph.name,
-            how=run.how,
-            feed=feed,
-            outputs=reports,
-            decision=comparison.decision(given[name], reference[name], tie) if comparable else None,
-            best=head.best(given, reference) if head else None,
-            counts={meaning: _count(array) for meaning, array in given.items()},
+            check=check_of(comparison, feed, run, reference),
+            best=head.best(run.outputs, reference) if head else None,
+            counts={meaning: _count(array) for meaning, array in run.outputs.items()},
         )
 
-    def _count(self, index: int, runner: ArmRunner, feed: str, known: Arrays) -> None:
+    def _count(self, index: int, run: Run, runner: ArmRunner) -> None:
         """Blob by blob, once for each graph: it takes as long as a run."""
-        graph = runner.graph
-        if (index, graph.name) in self.counted:
-            return
-        self.counted.add((index, graph.name))
-        with self.stages(STAGE) as notes:
-            rows = runner.count({tensor.name: known[tensor.meaning] for tensor in graph.inputs})
-            self.blobs.append(BlobCounts(graph.name, feed, tuple(rows)))
-            notes.append(f"{self.mode.name} {graph.name}, {len(rows)} blobs")
+        finite = all(np.isfinite(array).all() for array in run.outputs.values())
+        if (self.run.options.blobs or not finite) and (index, run.model) not in self.blobs:
+            feed = {tensor.name: run.inputs[tensor.meaning] for tensor in run.model.graph.inputs}
+            self.blobs[index, run.model] = runner.count(feed)
 
 
-class _Told:
-    """A runner whose every run is a stage."""
-
-    def __init__(self, runner: ArmRunner, stages: Stages) -> None:
-        self.runner, self.graph, self.stages, self.note = runner, runner.graph, stages, ""
-
-    def infer(self, feed: Arrays) -> dict[str, np.ndarray]:
-        with self.stages(STAGE) as notes:
-            outputs = self.runner.infer(feed)
-            notes.append(self.note)
-        return outputs
-
-
-def _count(array: np.ndarray) -> dict[str, int]:
-    return {
-        "size": int(array.size),
-        "nan": int(np.count_nonzero(np.isnan(array))),
-        "inf": int(np.count_nonzero(np.isinf(array))),
-    }
-
-
-def _head(graph: GraphSpec, tracker: TrackerModels, allowed: ArmTolerances) -> Head | None:
-    """How to read a graph's boxes; None where it has no score map with four distances beside it."""
-    network = tracker.network
-    by_meaning = {tensor.meaning: tensor for tensor in graph.outputs}
-    scores = by_meaning.get(network.decision)
-    if scores is None:
-        return None
-    edges = [tensor for tensor in graph.outputs if tensor.shape == (1, 4, *scores.shape[-2:])]
-    if len(edges) != 1:
-        return None
-    logit = network.tracker.get(scores.meaning) == "logit" and scores.activation is None
-    return Head(scores.meaning, edges[0].meaning, logit, tracker.dimensions.stride, allowed.box_pixels, allowed.score)
+def _count(array: np.ndarray) -> Counts:
+    return Counts(array.size, int(np.count_nonzero(np.isnan(array))), int(np.count_nonzero(np.isinf(array))))

@@ -1,17 +1,20 @@
-"""An ncnn graph on the emulated cpu, behind the interface of the other runners."""
+"""An ncnn graph on the emulated cpu, behind the interface of the other runners; every run is a stage."""
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from converter.checks.arm.process import ArmProcess
+from converter.checks.arm.section import FORMAT, Blob, BlobCounts
 from converter.errors import ConversionError
 from converter.formats.ncnn.layer import Layer
 from converter.formats.ncnn.param import load_param
 from converter.proof.runner import check_feed
 from converter.spec.network import GraphSpec
+from converter.util.stages import Stages
+
+STAGE = "arm64"
 
 
 class ArmRunner:
@@ -19,27 +22,34 @@ class ArmRunner:
 
     Args:
         process: started already.
+        mode: its mode, for the stages' notes.
         files: ``.param`` and ``.bin``.
         graph: which of the files' blobs are fed and asked for.
+
+    Attributes:
+        feed_name: of what is run next, likewise.
 
     Raises:
         ConversionError: when ncnn does not load the files, or has no such blobs.
     """
 
-    def __init__(self, process: ArmProcess, files: tuple[Path, ...], graph: GraphSpec):
-        self.process, self.files, self.graph = process, files, graph
+    def __init__(
+        self, process: ArmProcess, mode: str, files: tuple[Path, ...], graph: GraphSpec, stages: Stages
+    ) -> None:
+        self.process, self.mode, self.graph, self.stages, self.feed_name = process, mode, graph, stages, ""
         self.name = str(files[0].absolute())
-        found, _ = process.call("load", name=self.name, param=self.name, weights=str(files[1].absolute()))
-        if not all(isinstance(found.get(what), list) for what in ("inputs", "outputs")):
+        answer, _ = process.call("load", name=self.name, param=self.name, weights=str(files[1].absolute()))
+        inputs, outputs = answer.get("inputs"), answer.get("outputs")
+        if not (isinstance(inputs, list) and isinstance(outputs, list)):
             raise ConversionError(f"{process.what}: no names of inputs and outputs came back")
-        for what, tensors in (("inputs", graph.inputs), ("outputs", graph.outputs)):
-            if missing := [tensor.name for tensor in tensors if tensor.name not in self._known(found, what)]:
-                raise ConversionError(f"{files[0].name} has {what} {sorted(found[what])}, expected {missing[0]!r} too")
-
-    def _known(self, found, what):
-        if what == "inputs":
-            return found["inputs"]
-        return {*found["outputs"], *(blob for layer in load_param(self.files[0]).layers for blob in layer.outputs)}
+        self.layers = load_param(files[0]).layers
+        blobs = {*outputs, *(blob for layer in self.layers for blob in layer.outputs)}
+        for what, tensors, names, known in (
+            ("inputs", graph.inputs, inputs, inputs),
+            ("outputs", graph.outputs, outputs, blobs),
+        ):
+            if missing := [tensor.name for tensor in tensors if tensor.name not in known]:
+                raise ConversionError(f"{files[0].name} has {what} {sorted(names)}, expected {missing[0]!r} too")
 
     def infer(self, feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Run the graph; arrays are float32, (1, C, H, W) in and out, by blob.
@@ -48,43 +58,42 @@ class ArmRunner:
             ConversionError: on a wrong feed, or when the emulated process refuses, crashes or hangs.
         """
         names = [tensor.name for tensor in self.graph.outputs]
-        _, found = self.process.call("infer", self._fed(feed), name=self.name, blobs=names)
-        if missing := [name for name in names if name not in found]:
+        with self.stages(STAGE) as notes:
+            _, outputs = self.process.call("infer", self._fed(feed), name=self.name, blobs=names)
+            notes.append(f"{self.mode} {self.graph.name}, {self.feed_name}")
+        if missing := [name for name in names if name not in outputs]:
             raise ConversionError(f"{self.process.what}: no output {missing[0]!r} came back")
-        return {name: found[name][np.newaxis] for name in names}
+        return {name: outputs[name][np.newaxis] for name in names}
 
-    def count(self, feed: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
+    def count(self, feed: Mapping[str, np.ndarray]) -> BlobCounts:
         """Of every blob that depends on the feed and on nothing else, in the order of the layers: what is not finite.
 
         Raises:
             ConversionError: as :meth:`infer`.
         """
         places = [(layer, blob) for layer in self._run_layers() for blob in layer.outputs]
-        answer, _ = self.process.call("count", self._fed(feed), name=self.name, blobs=[blob for _, blob in places])
+        with self.stages(STAGE) as notes:
+            answer, _ = self.process.call("count", self._fed(feed), name=self.name, blobs=[blob for _, blob in places])
+            notes.append(f"{self.mode} {self.graph.name}, {len(places)} blobs")
         counts = []
         for layer, blob in places:
             try:
                 size, nan, inf, largest = answer["counts"][blob]
             except (KeyError, TypeError, ValueError):
                 raise ConversionError(f"{self.process.what}: no counts of blob {blob!r} came back") from None
-            counts.append(
-                {"layer": layer.name, "type": layer.type, "blob": blob, "size": size, "nan": nan, "inf": inf}
-                | {"largest": largest}
-            )
-        return counts
+            counts.append(Blob(layer.name, layer.type, blob, size, nan, inf, largest))
+        return BlobCounts(self.graph.name, self.feed_name, tuple(counts))
 
     def _run_layers(self) -> list[Layer]:
         """The layers that what is fed is enough for: a file may have further inputs."""
         known = {tensor.name for tensor in self.graph.inputs}
         layers = []
-        for layer in load_param(self.files[0]).layers:
-            if layer.type == "Input":
-                continue
-            if known.issuperset(layer.inputs):
+        for layer in self.layers:
+            if layer.type != "Input" and known.issuperset(layer.inputs):
                 known.update(layer.outputs)
                 layers.append(layer)
         return layers
 
-    def _fed(self, feed):
-        check_feed(f"ncnn-arm64 {self.graph.name}", feed, self.graph.inputs)
+    def _fed(self, feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        check_feed(f"{FORMAT} {self.graph.name}", feed, self.graph.inputs)
         return {name: array[0] for name, array in feed.items()}

@@ -1,7 +1,7 @@
 """What the emulated ARM cpu computed, beside what is right; numbers only, nothing here runs anything."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from converter.checks.arm.blocks import arm_section
@@ -9,115 +9,109 @@ from converter.checks.arm.decision import Best
 from converter.checks.arm.modes import Mode
 from converter.checks.arm.probe import Proof
 from converter.checks.half.masks import DangerousMask
-from converter.proof.compare import Decision, OutputReport
+from converter.proof.compare import OutputReport
+from converter.proof.section import badness
+from converter.proof.verify import Check
 from converter.report.blocks import Section
 from converter.report.text import rounded_up
+from converter.spec.network import ArmTolerances
 
 FORMAT = "ncnn-arm64"
 
 
 @dataclass(frozen=True)
+class Counts:
+    """How many values an array has, and how many of them are NaN and infinite."""
+
+    size: int
+    nan: int
+    inf: int
+
+
+@dataclass(frozen=True)
 class ArmCheck:
-    """One run of one graph in one mode.
+    """One run of one graph in one mode; true when it passed.
 
     Attributes:
-        graph, how, feed, outputs, decision: as of :class:`converter.proof.verify.Check`.
+        check: the outputs and the best cell.
         best: box and score of the best cell, where the graph has them.
-        counts: output to {size, nan, inf}.
+        counts: by output.
     """
 
     mode: str
-    graph: str
-    how: str
-    feed: str
-    outputs: tuple[OutputReport, ...]
-    decision: Decision | None
+    check: Check
     best: Best | None
-    counts: Mapping[str, Mapping[str, int]]
+    counts: Mapping[str, Counts]
 
-    def __bool__(self):
-        return bool(self.outputs) and all(self.outputs) and all(part is None or part for part in self._decided)
-
-    @property
-    def _decided(self):
-        return self.decision, self.best
-
-    @property
-    def not_finite(self) -> bool:
-        return any(count["nan"] or count["inf"] for count in self.counts.values())
+    def __bool__(self) -> bool:
+        return bool(self.check) and (self.best is None or bool(self.best))
 
     def failure(self) -> str:
-        wrong = [output for output in self.outputs if not output]
-        if wrong:
-            worst = max(wrong, key=self.excess)
-            what = f"{worst.name} {self._figures(worst)}"
-        elif self.decision is not None and not self.decision:
-            what = f"best cell is {self.decision.candidate}, expected {self.decision.reference}"
+        check, decision = self.check, self.check.decision
+        if wrong := [output for output in check.outputs if not output]:
+            worst = max(wrong, key=badness)
+            reason = f"{worst.name} {self._figures(worst)}"
+        elif decision is not None and not decision:
+            reason = f"best cell is {decision.candidate}, expected {decision.reference}"
         elif self.best is not None and not self.best:
-            what = f"{self.best.failure()} (config: arm.{self.mode})"
+            reason = f"{self.best.failure()} (config: arm.{self.mode})"
         else:
-            what = "no output was compared"
-        return f"{self.graph} ({self.how}, {self.feed}): {what}"
+            reason = "no output was compared"
+        return f"{check.graph} ({check.how}, {check.feed}): {reason}"
 
-    @staticmethod
-    def excess(output: OutputReport) -> float:
-        """How many times its tolerance an output is off; infinite where that cannot be said."""
-        if output.problem or not output.allowed:
-            return float("inf")
-        return output.max_abs / output.allowed
-
-    def _figures(self, output):
-        count = self.counts.get(output.name, {})
-        if output.problem and (count.get("nan") or count.get("inf")):
-            return f"holds {count['nan']} NaN and {count['inf']} infinite of {count['size']} values"
+    def _figures(self, output: OutputReport) -> str:
+        counts = self.counts[output.name]
+        if output.problem and (counts.nan or counts.inf):
+            return f"holds {counts.nan} NaN and {counts.inf} infinite of {counts.size} values"
         if output.problem:
             return output.problem
-        needed = (
-            "" if output.needed_rtol is None else f", --arm-rtol {rounded_up(output.needed_rtol)} would have passed"
-        )
-        return f"is off by {output.max_abs:.2e}, allowed {output.allowed:.2e}{needed}"
+        needed = "" if output.needed_rtol is None else rounded_up(output.needed_rtol)
+        advice = f", --arm-rtol {needed} would have passed" if needed else ""
+        return f"is off by {output.max_abs:.2e}, allowed {output.allowed:.2e}{advice}"
 
     def as_dict(self) -> dict[str, Any]:
         return {
+            **self.check.as_dict(),
             "format": f"{FORMAT} {self.mode}",
-            "graph": self.graph,
-            "how": self.how,
-            "feed": self.feed,
             "passed": bool(self),
-            "outputs": [output.as_dict() for output in self.outputs],
-            # not by their truth: one that failed is the one to show
-            "best_cell": None if self.decision is None else self.decision.as_dict(),
+            # not by its truth: one that failed is the one to show
             "best_box": None if self.best is None else self.best.as_dict(),
-            "counts": {name: dict(count) for name, count in self.counts.items()},
+            "counts": {name: asdict(counts) for name, counts in self.counts.items()},
         }
 
 
 @dataclass(frozen=True)
+class Blob:
+    """A blob and the layer that gives it; ``largest`` is the largest finite magnitude in it."""
+
+    layer: str
+    type: str
+    blob: str
+    size: int
+    nan: int
+    inf: int
+    largest: float | None
+
+
+@dataclass(frozen=True)
 class BlobCounts:
-    """Every blob of a graph on one input, as :meth:`converter.checks.arm.runner.ArmRunner.count` gives them."""
+    """Every blob of a graph on one input, in the order of the layers."""
 
     graph: str
     feed: str
-    rows: tuple[Mapping[str, Any], ...]
+    rows: tuple[Blob, ...]
 
     @property
-    def bad(self) -> list[Mapping[str, Any]]:
-        return [row for row in self.rows if row["nan"] or row["inf"]]
-
-    def first_bad(self) -> str | None:
-        """The layer in which it begins, in words."""
-        if not self.bad:
-            return None
-        row = self.bad[0]
-        return f"layer {row['layer']} ({row['type']}) of {self.graph} is the first with values that are not finite"
+    def bad(self) -> list[Blob]:
+        return [row for row in self.rows if row.nan or row.inf]
 
     def as_dict(self) -> dict[str, Any]:
         return {
             "graph": self.graph,
             "feed": self.feed,
-            "first_bad": dict(self.bad[0]) if self.bad else None,
+            "first_bad": asdict(self.bad[0]) if self.bad else None,
             "bad": len(self.bad),
-            "blobs": [dict(row) for row in self.rows],
+            "blobs": [asdict(row) for row in self.rows],
         }
 
 
@@ -128,7 +122,7 @@ class ModeResult:
     Attributes:
         proof: what the process was seen to compute in; None where it did not get so far.
         problem: why nothing, or not everything, was run.
-        allowed: the tolerances, as in the config.
+        allowed: the tolerances.
     """
 
     mode: Mode
@@ -136,9 +130,9 @@ class ModeResult:
     problem: str | None
     checks: tuple[ArmCheck, ...]
     blobs: tuple[BlobCounts, ...]
-    allowed: Mapping[str, Any]
+    allowed: ArmTolerances
 
-    def __bool__(self):
+    def __bool__(self) -> bool:
         return self.problem is None and bool(self.checks) and all(self.checks)
 
     def failure(self) -> str:
@@ -148,9 +142,13 @@ class ModeResult:
         failed = [check for check in self.checks if not check]
         if not failed:
             return f"{self.mode.name}: nothing was compared, so nothing is proved"
-        first = next((words for blobs in self.blobs if (words := blobs.first_bad())), None)
-        where = f"; {first}" if first else ""
+        where = next((self._first_bad(blobs) for blobs in self.blobs if blobs.bad), "")
         return f"{self.mode.name}: {len(failed)} of {len(self.checks)} checks, {failed[0].failure()}{where}"
+
+    @staticmethod
+    def _first_bad(blobs: BlobCounts) -> str:
+        first = blobs.bad[0]
+        return f"; layer {first.layer} ({first.type}) of {blobs.graph} is the first with values that are not finite"
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -158,8 +156,8 @@ class ModeResult:
             "about": self.mode.about,
             "passed": bool(self),
             "failure": None if self else self.failure(),
-            "proof": self.proof.as_dict() if self.proof else None,
-            "tolerances": dict(self.allowed),
+            "proof": asdict(self.proof) if self.proof else None,
+            "tolerances": self.allowed.model_dump(),
             "checks": [check.as_dict() for check in self.checks],
             "blobs": [blobs.as_dict() for blobs in self.blobs],
         }
@@ -184,19 +182,15 @@ class ArmSection:
     modes: tuple[ModeResult, ...]
     masks: tuple[DangerousMask, ...] = ()
 
-    def __bool__(self):
+    def __bool__(self) -> bool:
         return bool(self.modes) and all(self.modes) and not self.masks
 
     @property
     def about(self) -> str:
         """What was run, in words."""
         ncnn = f"ncnn {self.versions['ncnn']}" if "ncnn" in self.versions else "ncnn"
-        return f"emulated aarch64: {ncnn} in qemu user mode, {self.cpu_words}"
-
-    @property
-    def cpu_words(self) -> str:
-        known = {True: "has half arithmetic", False: "has no half arithmetic"}.get(self.half_cpu)
-        return f"cpu {self.cpu}" + (f", which {known}" if known else "")
+        half = "" if self.half_cpu is None else f", which has {'' if self.half_cpu else 'no '}half arithmetic"
+        return f"emulated aarch64: {ncnn} in qemu user mode, cpu {self.cpu}{half}"
 
     def failure(self) -> str:
         parts = [str(mask) for mask in self.masks] + [mode.failure() for mode in self.modes if not mode]

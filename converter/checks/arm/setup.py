@@ -4,24 +4,18 @@ import logging
 import os
 import re
 import shutil
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from converter.checks.arm.commands import cannot_write
 from converter.checks.arm.modes import DEFAULT_CPU, MODES
-from converter.checks.arm.packages import (
-    GUEST,
-    LIBRARIES,
-    PrivateApt,
-    chosen_python,
-    fetch_qemu,
-    python_packages,
-    unpack,
-)
+from converter.checks.arm.packages import LIBRARIES, PrivateApt, chosen_python, fetch_qemu, python_packages, unpack
 from converter.checks.arm.process import ArmProcess
 from converter.checks.arm.root import PACKAGES, QEMU, RECORD, SYSTEM, ArmRoot, Record, arm_root, qemu_on_path
-from converter.checks.arm.wheels import fetch_wheels, unpack_wheels, wheel_versions
+from converter.checks.arm.sources import GUEST
+from converter.checks.arm.wheels import install_wheels, wheel_versions
 from converter.errors import ConversionError, DependencyError, UsageError
 from converter.util.atomic import put_in_place, sha256
 from converter.util.stages import Stages
@@ -48,15 +42,15 @@ def setup_arm(folder: Path, stages: Stages) -> tuple[ArmRoot, bool]:
     folder = Path(os.path.abspath(folder))
     versions = wheel_versions()
     try:
-        found = arm_root(folder)
+        root = arm_root(folder)
     except DependencyError as error:
-        found, why = None, str(error)
+        why = str(error)
     else:
-        if found.record is None:
+        if root.record is None:
             raise UsageError(f"--arm-root {folder}: holds a root that was built by hand; it can be used as it is")
-        if found.record.wheels == versions:
-            return found, False
-        why = f"ARM root {folder} has {found.record.wheels}, wanted is {versions}"
+        if root.record.wheels == versions:
+            return root, False
+        why = f"ARM root {folder} has {root.record.wheels}, wanted is {versions}"
     if _refuse_foreign(folder):
         log.warning("%s", why.replace("rebuilds it", "is doing so"))
     part = _make_part(folder)
@@ -70,7 +64,7 @@ def setup_arm(folder: Path, stages: Stages) -> tuple[ArmRoot, bool]:
     return arm_root(folder), True
 
 
-def _refuse_foreign(folder) -> bool:
+def _refuse_foreign(folder: Path) -> bool:
     """Whether something is there; nothing but parts of a root may be."""
     try:
         names = sorted(os.listdir(folder))
@@ -88,7 +82,7 @@ def _refuse_foreign(folder) -> bool:
     return bool(names)
 
 
-def _make_part(folder):
+def _make_part(folder: Path) -> Path:
     """A new folder beside; those of builds that were killed are removed."""
     part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
     try:
@@ -103,23 +97,16 @@ def _make_part(folder):
     return part
 
 
-def _alive(process):
-    if process == os.getpid():
-        return False
+def _alive(process: int) -> bool:
+    """Whether another process has this id."""
     try:
         os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
+    except OSError as error:
+        return not isinstance(error, ProcessLookupError)
+    return process != os.getpid()
 
 
-def _build(part, versions, stages):
-    if find_spec("pip") is None:
-        raise DependencyError(
-            "aarch64 wheels: pip is not installed beside this Python; python -m ensurepip installs it"
-        )
+def _build(part: Path, versions: Mapping[str, str], stages: Stages) -> None:
     system, packages, work = part / SYSTEM, part / PACKAGES, part / "work"
     with stages("packages") as notes:
         apt = PrivateApt(work)
@@ -132,12 +119,11 @@ def _build(part, versions, stages):
         names = [deb.name for deb in debs] + ([] if there else [fetch_qemu(apt, part / QEMU)])
         notes.append(str(there or names[-1]))
     with stages("wheels") as notes:
-        wheels = fetch_wheels(versions, python, _glibc(debs), work / "wheels")
+        install_wheels(versions, python, _glibc(debs), packages)
         notes += [f"{name} {version}" for name, version in versions.items()]
-    with stages("unpack") as notes:
+    with stages("unpack"):
         system.mkdir()
         unpack(debs, system)
-        unpack_wheels(wheels, packages)
         shutil.rmtree(work)
     with stages("try") as notes:
         qemu = there or part / QEMU
@@ -157,16 +143,16 @@ def _build(part, versions, stages):
     (part / RECORD).write_text(record.model_dump_json(indent=1) + "\n")
 
 
-def _glibc(debs) -> int:
+def _glibc(debs: Sequence[Path]) -> int:
     """Minor version of the C library among packages: ``libc6_2.36-9_arm64.deb`` is 36."""
     name = next(deb.name for deb in debs if deb.name.startswith("libc6_"))
-    digits = name.removeprefix("libc6_2.").partition("-")[0].partition(".")[0]
-    if not digits.isdigit():
+    version = re.match(r"libc6_2\.(\d+)[.-]", name)
+    if version is None:
         raise DependencyError(f"unpacking {name}: expected a C library 2.N")
-    return int(digits)
+    return int(version[1])
 
 
-def _tried(root) -> dict:
+def _tried(root: ArmRoot) -> dict[str, Any]:
     """What the new root says of itself; its modules are compiled on the way, once for all later runs."""
     process = ArmProcess(replace(root, compiles=True), DEFAULT_CPU, MODES["fp32"].options, "emulated aarch64")
     try:
@@ -177,7 +163,8 @@ def _tried(root) -> dict:
         process.stop()
 
 
-def _contents(folder):
+def _contents(folder: Path) -> tuple[list[tuple[str, int, str]], list[tuple[str, str]]]:
+    """Files with their sizes and checksums, and links with what they say."""
     files, links = [], []
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()

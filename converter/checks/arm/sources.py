@@ -37,8 +37,8 @@ def derived_sources(files: Iterable[Path], host: str) -> dict[str, str]:
     return derived
 
 
-def _lines(text, host):
-    found = []
+def _lines(text: str, host: str) -> list[str]:
+    entries = []
     for line in text.splitlines():
         match = _ONE_LINE.match(line.partition("#")[0].strip())
         if not match:
@@ -46,12 +46,12 @@ def _lines(text, host):
         options = [word for word in (match[1] or "").split() if not re.match(r"arch[+-]?=", word)]
         for place, architectures in _places(match[2], host):
             listed = " ".join([f"arch={','.join(architectures)}", *options])
-            found.append(f"deb [{listed}] {place}")
-    return found
+            entries.append(f"deb [{listed}] {place}")
+    return entries
 
 
-def _stanzas(text, host):
-    found = []
+def _stanzas(text: str, host: str) -> list[str]:
+    entries = []
     for stanza in re.split(r"\n\s*\n", text):
         fields = _fields(stanza)
         if "deb" not in fields.get("types", "").split() or fields.get("enabled", "yes").strip().lower() == "no":
@@ -59,13 +59,14 @@ def _stanzas(text, host):
         fields = {name: value for name, value in fields.items() if not name.startswith("architectures")}
         for place, architectures in _places(fields.pop("uris", ""), host):
             entry = {**fields, "types": "deb", "uris": place, "architectures": " ".join(architectures)}
-            found.append("\n".join(f"{name.title()}: {value}" for name, value in entry.items()))
-    return found
+            entries.append("\n".join(f"{name.title()}: {value}" for name, value in entry.items()))
+    return entries
 
 
-def _fields(stanza):
+def _fields(stanza: str) -> dict[str, str]:
     """Lower-case name to value; a value may go on in lines that begin with a blank."""
-    fields, name = {}, None
+    fields: dict[str, str] = {}
+    name = ""
     for line in stanza.splitlines():
         if line.startswith("#"):
             continue
@@ -78,7 +79,7 @@ def _fields(stanza):
     return fields
 
 
-def _places(text, host):
+def _places(text: str, host: str) -> list[tuple[str, list[str]]]:
     """(place, architectures) that one entry becomes."""
     if host == GUEST:
         return [(text, [GUEST])]

@@ -1,13 +1,12 @@
-"""ncnn and numpy for aarch64: their wheels, fetched by pip for another machine and unpacked."""
+"""ncnn and numpy for aarch64: their wheels, which pip fetches and unpacks for another machine."""
 
 import re
-import zipfile
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 
 import converter
-from converter.checks.arm.commands import attempt, cannot_write, reason
+from converter.checks.arm.commands import attempt, reason
 from converter.errors import DependencyError
 from converter.util.process import python_module
 
@@ -33,40 +32,25 @@ def platforms(glibc: int) -> list[str]:
     return ["manylinux2014_aarch64", *newer]
 
 
-def fetch_wheels(versions: Mapping[str, str], python: str, glibc: int, folder: Path) -> list[Path]:
-    """Wheels for aarch64.
+def install_wheels(versions: Mapping[str, str], python: str, glibc: int, folder: Path) -> None:
+    """Unpack wheels for aarch64, of which nothing is run.
 
     Args:
         python: as "3.11".
         glibc: minor version of the one that they will run on.
-        folder: for them; made here.
+        folder: for what is in them; made here.
 
     Raises:
         DependencyError: when pip is missing or cannot get one.
     """
     what = f"aarch64 wheels of {' and '.join(f'{name} {version}' for name, version in versions.items())}"
-    words = ["--no-deps", "--only-binary=:all:", "--implementation", "cp", "--python-version", python]
-    words += ["--disable-pip-version-check", "--no-input", "--dest", str(folder)]
+    words = ["--no-deps", "--only-binary=:all:", "--implementation", "cp", "--python-version", python, "--no-compile"]
+    words += ["--disable-pip-version-check", "--no-input", "--no-user", "--target", str(folder)]
     for platform in platforms(glibc):
         words += ["--platform", platform]
     wanted = [f"{name}=={version}" for name, version in versions.items()]
-    code, out, err = attempt(python_module("pip", "download", *words, *wanted), what)
+    code, out, err = attempt(python_module("pip", "install", *words, *wanted), what)
     if code:
         if "No module named pip" in err:
             raise DependencyError(f"{what}: pip is not installed beside this Python; python -m ensurepip installs it")
         raise DependencyError(f"{what}: {reason(out + err) or f'pip ended with code {code}'}")
-    return sorted(folder.glob("*.whl"))
-
-
-def unpack_wheels(wheels: list[Path], folder: Path) -> None:
-    """Raises:
-    DependencyError: for a wheel that cannot be unpacked.
-    """
-    for wheel in wheels:
-        try:
-            with zipfile.ZipFile(wheel) as archive:
-                archive.extractall(folder)
-        except zipfile.BadZipFile as error:
-            raise DependencyError(f"unpacking {wheel.name}: {error}") from None
-        except OSError as error:
-            raise cannot_write(folder, error) from None

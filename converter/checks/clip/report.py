@@ -8,6 +8,7 @@ from converter.checks.clip.section import NOTABLE, clip_section
 from converter.families.family import Estimate
 from converter.proof.boxes import Box
 from converter.report.blocks import Section
+from converter.track.frames import Clip
 
 REFERENCE = "reference"
 
@@ -115,9 +116,6 @@ class ClipReport:
     """All models over a clip; true when there is a candidate, all passed, and the reference got through.
 
     Attributes:
-        clip: its name.
-        size: (width, height) in pixels.
-        fps: of the clip, None when unknown.
         box: the start.
         problem: why the reference could not go on, or None.
         speed: of the reference.
@@ -126,9 +124,7 @@ class ClipReport:
         thumbnails: (frame index, JPEG) of the worst frames with the boxes drawn, by frame.
     """
 
-    clip: str
-    size: tuple[int, int]
-    fps: float | None
+    clip: Clip
     box: Box
     min_iou: float
     problem: str | None
@@ -147,9 +143,10 @@ class ClipReport:
 
     def as_dict(self) -> dict[str, Any]:
         """Without the thumbnails."""
+        clip = self.clip
         return {
             "passed": bool(self),
-            "clip": {"name": self.clip, "width": self.size[0], "height": self.size[1], "fps": self.fps},
+            "clip": {"name": clip.name, "width": clip.size[0], "height": clip.size[1], "fps": clip.fps},
             "box": list(self.box.values),
             "min_iou": self.min_iou,
             "notable_iou": NOTABLE,
@@ -161,11 +158,11 @@ class ClipReport:
     def failure(self) -> str:
         """In a few words, why it is false."""
         if self.problem:
-            return f"{self.clip}: the reference: {self.problem}"
+            return f"{self.clip.name}: the reference: {self.problem}"
         if not self.candidates:
-            return f"{self.clip}: no model to compare"
+            return f"{self.clip.name}: no model to compare"
         failed = [candidate for candidate in self.candidates if not candidate]
-        return f"{self.clip}: {'; '.join(candidate.failure() for candidate in failed)}" if failed else ""
+        return f"{self.clip.name}: {'; '.join(candidate.failure() for candidate in failed)}" if failed else ""
 
     def section(self) -> Section:
         return clip_section(self)

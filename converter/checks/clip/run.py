@@ -60,9 +60,7 @@ def run_clip(
                 write(painted(frame, row))
     frames, own = tuple(rows), runs.pop(REFERENCE)
     return ClipReport(
-        clip=clip.name,
-        size=clip.size,
-        fps=clip.fps,
+        clip=clip,
         box=box,
         min_iou=min_iou,
         problem=own.problem,

@@ -74,9 +74,9 @@ def _sentence(candidate: "CandidateReport") -> str:
 
 
 def _about(report: "ClipReport") -> str:
-    width, height = report.size
+    width, height = report.clip.size
     return (
-        f"{report.clip}, {width}×{height}, from x, y, w, h = {box(report.box.values)}. "
+        f"{report.clip.name}, {width}×{height}, from x, y, w, h = {box(report.box.values)}. "
         f"A mean overlap of {report.min_iou:g} passes, the first below {NOTABLE:g} is listed."
     )
 

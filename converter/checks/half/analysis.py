@@ -105,7 +105,7 @@ class _LayerStudy:
             self._add(blobs[blob])
         try:
             self._add_sums(blobs)
-        except (NotAnalysed, RuntimeError) as error:  # another number of values than ncnn's
+        except (NotAnalysed, RuntimeError, LookupError, TypeError, ArithmeticError) as error:
             self.problem = self.problem or " ".join(str(error).split())[:120]
 
     def _add(self, values: np.ndarray) -> None:

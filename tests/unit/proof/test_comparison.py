@@ -40,10 +40,10 @@ def test_the_decision_is_looked_for_in_the_familys_score_maps():
     assert comparison_of([UPDATE], [], []).decision(scores([0, 5], [4, 3]), reference).candidate == (0, 0)
 
 
-@pytest.mark.parametrize(("tie", "passed"), [(None, False), (0.2, True)])
-def test_a_tie_is_the_comparisons_or_the_one_given(tie, passed):
+@pytest.mark.parametrize(("tie", "passed"), [(1e-5, False), (0.2, True)])
+def test_a_tie_is_the_comparisons(tie, passed):
     reference, candidate = np.zeros((1, 1, 2, 2), np.float32), np.zeros((1, 1, 2, 2), np.float32)
     reference[0, 0, 0] = 1, 0.9
     candidate[0, 0, 0] = 0.9, 1
-    decision = comparison_of([UPDATE], [], []).decision(candidate, reference, tie)
+    decision = comparison_of([UPDATE], [], [], tie=tie).decision(candidate, reference)
     assert (decision.same, bool(decision)) == (False, passed)

@@ -217,9 +217,10 @@ def nasty(found):
         replace(walk, graph=NASTY, rows=tuple(replace(row, layer=NASTY, module=NASTY) for row in walk.rows))
         for walk in found.checks["layers"].walks
     )
+    tracked = found.checks["clip"]
     others = {
         "layers": replace(found.checks["layers"], walks=walks),
-        "clip": replace(found.checks["clip"], clip=NASTY),
+        "clip": replace(tracked, clip=replace(tracked.clip, path=Path(NASTY))),
         "dumps": replace(found.checks["dumps"], folder=NASTY, others=(NASTY,)),
         "fp16": replace(found.checks["fp16"], feeds=(NASTY,)),
     }

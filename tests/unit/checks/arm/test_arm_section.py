@@ -2,7 +2,6 @@
 
 import json
 import re
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,14 +9,16 @@ import pytest
 from converter.checks.arm.decision import Head
 from converter.checks.arm.modes import MODES, mode_named
 from converter.checks.arm.probe import Proof, _arithmetic, _storage
-from converter.checks.arm.section import ArmCheck, ArmSection, BlobCounts, ModeResult
+from converter.checks.arm.section import ArmCheck, ArmSection, Blob, BlobCounts, Counts, ModeResult
 from converter.checks.half.masks import DangerousMask
 from converter.errors import UsageError
 from converter.proof.compare import compare, compare_decision
+from converter.proof.verify import Check
 from converter.report.blocks import Folded, Points, Table, Text
-from converter.spec.network import Tolerance
+from converter.spec.network import ArmTolerances, Tolerance
 
 HEAD = Head("cls", "reg", True, 16, 1.0, 0.05)
+ALLOWED = ArmTolerances(tolerances={}, box_pixels=1.0, score=0.05)
 HALF, FLOAT = Proof(True, "half", "half"), Proof(True, "float32", "float32")
 
 
@@ -64,17 +65,17 @@ def test_no_best_box_without_both_outputs_or_with_nan():
     assert HEAD.best({"zf": np.zeros((1, 96, 8, 8), np.float32)}, answer()) is None
 
 
-def check(given, expected=None, mode="fp16", rtol=0.02, graph="update"):
+def check(given, expected=None, mode="fp16", rtol=0.02, graph="update", feed="noise 0"):
     expected = expected or answer()
     outputs = tuple(compare(name, given[name], expected[name], Tolerance(rtol=rtol)) for name in given)
     counts = {
-        name: {"size": array.size, "nan": int(np.isnan(array).sum()), "inf": int(np.isinf(array).sum())}
+        name: Counts(array.size, int(np.isnan(array).sum()), int(np.isinf(array).sum()))
         for name, array in given.items()
     }
     comparable = "cls" in given and np.isfinite(given["cls"]).all()
     decision = compare_decision("cls", given["cls"], expected["cls"]) if comparable else None
-    best = HEAD.best(given, expected)
-    return ArmCheck(mode, graph, "chained", "noise 0", outputs, decision, best, counts)
+    compared = Check("ncnn", graph, "chained", feed, outputs, decision)
+    return ArmCheck(mode, compared, HEAD.best(given, expected), counts)
 
 
 def with_nan():
@@ -85,7 +86,7 @@ def with_nan():
 
 
 def result(*checks, proof=HALF, problem=None, blobs=(), mode="fp16"):
-    return ModeResult(MODES[mode], proof, problem, checks, blobs, {"box_pixels": 1.0})
+    return ModeResult(MODES[mode], proof, problem, checks, blobs, ALLOWED)
 
 
 def section(*modes, masks=(), half_cpu=True):
@@ -109,24 +110,13 @@ def test_a_check_passes_when_figures_cell_box_and_score_do():
 def test_nan_and_infinity_are_counted_and_fail():
     found = check(with_nan(), rtol=1e9)
     assert not found
-    assert found.not_finite
     assert found.failure() == "update (chained, noise 0): cls holds 2 NaN and 1 infinite of 36 values"
     assert found.as_dict()["counts"]["cls"] == {"size": 36, "nan": 2, "inf": 1}
 
 
 def rows(*bad):
-    return tuple(
-        {
-            "layer": name,
-            "type": "Convolution",
-            "blob": name,
-            "size": 9,
-            "nan": 0,
-            "inf": 4 if name in bad else 0,
-            "largest": 1.0,
-        }
-        for name in ("conv_0", "conv_1", "conv_2")
-    )
+    names = ("conv_0", "conv_1", "conv_2")
+    return tuple(Blob(name, "Convolution", name, 9, 0, 4 if name in bad else 0, 1.0) for name in names)
 
 
 def test_first_bad_layer_is_named():
@@ -135,7 +125,7 @@ def test_first_bad_layer_is_named():
     assert blobs.as_dict()["first_bad"]["layer"] == "conv_1"
     failure = result(check(with_nan()), blobs=(blobs,)).failure()
     assert failure.endswith("; layer conv_1 (Convolution) of update is the first with values that are not finite")
-    assert BlobCounts("update", "noise 0", rows()).first_bad() is None
+    assert BlobCounts("update", "noise 0", rows()).as_dict()["first_bad"] is None
 
 
 def test_a_mode_without_proof_or_without_checks_has_not_passed():
@@ -172,10 +162,11 @@ def test_json_says_emulated_and_has_no_nan():
 
 
 def test_the_section_shows_the_worst_input_and_folds_the_rest():
-    near, other = check(answer(box=(10.0, 20.0, 30.0, 40.2))), check(answer(box=(10.0, 20.0, 30.0, 40.5)))
+    near = check(answer(box=(10.0, 20.0, 30.0, 40.2)))
+    other = check(answer(box=(10.0, 20.0, 30.0, 40.5)), feed="noise 1")
     blobs = BlobCounts("update", "noise 0", rows("conv_1"))
     found = section(
-        result(near, replace(other, feed="noise 1")),
+        result(near, other),
         result(check(with_nan(), mode="bf16"), mode="bf16", blobs=(blobs,)),
     ).section()
     assert found.state == "bad"

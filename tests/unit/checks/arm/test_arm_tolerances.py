@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from comparisons import NETWORK, comparison_of
 
+from converter.checks.arm.modes import allowed_in, check_tolerances
 from converter.checks.arm.run import ArmRun
-from converter.checks.arm.tolerances import allowed_in, check_tolerances
 from converter.errors import UsageError
 from converter.proof.feeds import Feed
 from converter.spec.network import Tolerance
@@ -21,7 +21,8 @@ def run_of(**options):
 
 
 def inputs(run):
-    return run.inputs_of(run.comparisons[0])
+    first, _ = run.compared("fp16")
+    return list(zip(first.feeds, first.outputs, strict=True))
 
 
 def test_the_last_inputs_are_run_which_are_real_pictures():

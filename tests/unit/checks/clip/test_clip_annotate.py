@@ -133,7 +133,7 @@ def test_a_video_with_the_clips_speed(clip, tmp_path, name):
     target = tmp_path / "new" / name
     assert run(clip, target)
     drawn = open_clip(target)
-    assert (drawn.count, drawn.fps) == (6, 10)
+    assert drawn.fps == 10
     frames = list(drawn.frames())
     assert len(frames) == 6
     assert not np.array_equal(frames[0], frames[5])
@@ -152,7 +152,7 @@ def test_a_later_result_replaces_an_earlier_one(clip, tmp_path):
     for target in (tmp_path / "out", tmp_path / "out.avi"):
         run(clip, target)
         run(open_clip(save_video(tmp_path / "short.avi", 3)), target)
-        assert open_clip(target).count == 3
+        assert len(list(open_clip(target).frames())) == 3
     assert sorted(path.name for path in tmp_path.iterdir()) == ["drawn.avi", "out", "out.avi", "short.avi"]
 
 
@@ -185,7 +185,7 @@ def test_when_nothing_was_drawn_the_earlier_result_stays(clip, tmp_path, name):
     run(clip, tmp_path / name)
     with annotation(tmp_path / name, clip):
         pass
-    assert open_clip(tmp_path / name).count == 6
+    assert len(list(open_clip(tmp_path / name).frames())) == 6
 
 
 def test_a_folder_with_something_else_in_it_is_refused(clip, tmp_path):

@@ -185,7 +185,7 @@ def test_a_mean_that_just_misses_is_not_rounded_to_the_floor():
 def test_memory_does_not_grow_with_the_clip():
     def peak(count):
         pixels = frame(0)
-        clip = Clip(Path("made"), (120, 90), count, None, lambda: (pixels.copy() for _ in range(count)))
+        clip = Clip(Path("made"), (120, 90), None, lambda: (pixels.copy() for _ in range(count)))
         tracemalloc.start()
         assert run(clip, {"a": BrightModel(), "b": BrightModel(drift=1.0)}).frames[-1].index == count - 1
         found = tracemalloc.get_traced_memory()[1]
