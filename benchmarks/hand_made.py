@@ -17,9 +17,10 @@ import pnnx
 import torch
 
 from converter.families.family import family_of
-from converter.families.lighttrack.path_name import parse_path_name
 
 MOBILE = "back_04502514044521042540+cls_211000022+reg_100000111_ops_32"
+STRIDE = 16
+TEMPLATE_SIZE, SEARCH_SIZE = 127, 288
 
 
 def init_forward(self, z):
@@ -34,21 +35,15 @@ def update_forward(self, zf, x):
     return answer["cls"], answer["reg"]
 
 
-def build(path_name: str, template_size: int, search_size: int) -> torch.nn.Module:
+def build() -> torch.nn.Module:
     """The network without its trained weights."""
     root = os.environ.get("LIGHTTRACK_ROOT")
     if not root:
-        return family_of("lighttrack").build(path_name, template_size).to_empty(device="cpu")
+        return family_of("lighttrack").build(MOBILE, TEMPLATE_SIZE, SEARCH_SIZE).to_empty(device="cpu")
     from official_patches.lighttrack.checkout import build_official
 
-    return build_official(
-        Path(root).absolute(),
-        "LightTrackM_Subnet",
-        path_name=path_name,
-        template_size=template_size,
-        search_size=search_size,
-        stride=parse_path_name(path_name).stride,
-    )
+    sizes = {"template_size": TEMPLATE_SIZE, "search_size": SEARCH_SIZE, "stride": STRIDE}
+    return build_official(Path(root).absolute(), "LightTrackM_Subnet", path_name=MOBILE, **sizes)
 
 
 def load(network: torch.nn.Module, checkpoint: Path) -> None:
@@ -72,16 +67,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.hand_made", description=main.__doc__)
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("outdir", type=Path)
-    parser.add_argument("--path-name", default=MOBILE)
-    parser.add_argument("--template-size", type=int, default=127, metavar="PIXELS")
-    parser.add_argument("--search-size", type=int, default=288, metavar="PIXELS")
     arguments = parser.parse_args()
     arguments.outdir.mkdir(parents=True, exist_ok=True)
 
-    network = build(arguments.path_name, arguments.template_size, arguments.search_size)
+    network = build()
     load(network, arguments.checkpoint)
-    z = torch.randn(1, 3, arguments.template_size, arguments.template_size)
-    x = torch.randn(1, 3, arguments.search_size, arguments.search_size)
+    z = torch.randn(1, 3, TEMPLATE_SIZE, TEMPLATE_SIZE)
+    x = torch.randn(1, 3, SEARCH_SIZE, SEARCH_SIZE)
     with torch.no_grad():
         convert(network, init_forward, (z,), arguments.outdir / "lighttrack_init.pt")
         zf = network.features(z)
