@@ -58,7 +58,7 @@ def bench(options: BenchOptions, progress: Progress | None = None) -> BenchResul
         with stages("models") as notes:
             subject, manifest = _export(options)
             tracker = subject.tracker
-            problems = _look_at_files(options, subject, manifest)
+            problems = _look_at_files(subject, manifest)
             candidates, left_out = candidates_for(tracker.formats, options)
             notes.append(", ".join(map(str, tracker.models)))
         processes = [CandidateProcess(each, _opening(each, options, subject)) for each in candidates]
@@ -105,7 +105,7 @@ def _export(options: BenchOptions) -> tuple[Subject, Manifest]:
     return subject, subject.manifest
 
 
-def _look_at_files(options: BenchOptions, subject: Subject, manifest: Manifest) -> list[FileProblem]:
+def _look_at_files(subject: Subject, manifest: Manifest) -> list[FileProblem]:
     """What is wrong with the files that will be measured; changed ones are measured all the same.
 
     Raises:

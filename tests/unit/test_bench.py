@@ -192,7 +192,7 @@ def test_stopwatch_leaves_out_the_first_run_of_a_turn_and_sees_graphs_and_whole(
 def test_warm_up_looks_at_the_answer(value, named):
     answer = {"cls": np.array([0.0, value]), "reg": np.zeros(2)}
     model = SimpleNamespace(template=lambda z: None, track=lambda x: answer)
-    assert TimedModel(model, {}, (None,), (None,)).warm_up(2) == named
+    assert TimedModel(model, {}, (None,), (None,)).warm_up(2, np.inf) == named
 
 
 @pytest.mark.parametrize(("seconds", "runs"), [(np.inf, 5), (2.5, 3), (0.0, 1)])
