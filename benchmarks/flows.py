@@ -37,7 +37,7 @@ class Flow:
     packages: tuple[str, ...] = ()
 
 
-def _lt_export(*options):
+def _lt_export(*options: str) -> Callable[[Path, Path], list[str]]:
     return lambda checkpoint, folder: [
         *(sys.executable, "-m", "converter.cli.export", "-q", *options),
         *("--resume", str(checkpoint), "--output", str(folder)),
@@ -121,7 +121,7 @@ def alternate(
     return runs, weights
 
 
-def _read(path):
+def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:

@@ -11,7 +11,9 @@ import argparse
 import os
 import subprocess
 import types
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pnnx
 import torch
@@ -23,12 +25,12 @@ STRIDE = 16
 TEMPLATE_SIZE, SEARCH_SIZE = 127, 288
 
 
-def init_forward(self, z):
+def init_forward(self: Any, z: torch.Tensor) -> torch.Tensor:
     """z (1, 3, T, T) -> zf (1, C, h, w)."""
     return self.features(z)
 
 
-def update_forward(self, zf, x):
+def update_forward(self: Any, zf: torch.Tensor, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """zf (1, C, h, w), x (1, 3, S, S) -> cls (1, 1, H, W), reg (1, 4, H, W)."""
     zf, xf = self.neck(zf, self.features(x))
     answer = self.head(self.feature_fusor(zf, xf))
@@ -54,7 +56,9 @@ def load(network: torch.nn.Module, checkpoint: Path) -> None:
     network.eval()
 
 
-def convert(network: torch.nn.Module, forward, examples: tuple[torch.Tensor, ...], file: Path) -> None:
+def convert(
+    network: torch.nn.Module, forward: Callable[..., Any], examples: tuple[torch.Tensor, ...], file: Path
+) -> None:
     """Trace with the given forward, save TorchScript to ``file`` and run pnnx on it, where the models appear."""
     network.forward = types.MethodType(forward, network)
     torch.jit.trace(network, examples).save(str(file))

@@ -2,9 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from benchmarks.figures import Comparison
 from benchmarks.flows import FLOWS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 COLOURS = {"A": "#8a8a8a", "B": "#1f77b4", "C": "#7fb8de", "ratio": "#333333"}
 
@@ -29,7 +33,7 @@ def draw(file: Path, times: Mapping[str, Sequence[float]], wall: Comparison, abo
     figure.savefig(file, dpi=120)
 
 
-def _draw_times(axes, times):
+def _draw_times(axes: "Axes", times: Mapping[str, Sequence[float]]) -> None:
     pairs = range(1, len(times["A"]) + 1)
     width = 0.8 / len(times)
     for place, (flow, seconds) in enumerate(times.items()):
@@ -47,7 +51,7 @@ def _draw_times(axes, times):
     axes.legend(loc="upper center", ncols=len(times), fontsize=9, frameon=False)
 
 
-def _draw_ratios(axes, wall):
+def _draw_ratios(axes: "Axes", wall: Comparison) -> None:
     pairs = range(1, len(wall.ratios) + 1)
     axes.axhline(1, color=COLOURS["A"], linestyle="--", linewidth=1, label="the same time")
     axes.axhline(wall.ratio.median, color=COLOURS["B"], linewidth=1.2, label=f"median {wall.ratio.median:.2f}")

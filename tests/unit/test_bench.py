@@ -23,6 +23,9 @@ from converter.bench.statistics import FEWEST_ROUNDS, LEVEL, figures, order_of, 
 from converter.bench.timed import TimedModel, TimedRunner
 from converter.errors import DependencyError, UsageError
 from converter.folder.listing import tool_versions
+from converter.report.blocks import Report
+from converter.report.html import html_of
+from converter.report.markdown import markdown_of
 from converter.report.terminal import print_section
 from converter.spec.dimensions import Dimensions
 
@@ -354,6 +357,14 @@ def test_table_has_a_row_for_everybody_and_marks_doubts():
     assert "on A CPU, 2 cores, Linux 6.1, x86_64, load average 0.1 before and 0.2 after" in text
     assert "The fastest update is that of ncnn fp32, 1 thread: 10.0 (10.0–10.0) ms." in text
     assert "neck_head" not in printed(a_result()).partition("update is")[0]
+
+
+def test_a_page_and_markdown_have_the_same_figures():
+    section = a_result().section()
+    report = Report("Latency", True, "", "", (), (), (), (section,), "today")
+    for text in (html_of(report), markdown_of(report)):
+        for figure in ("20.0 (20.0–20.0)", "1.00?", "onnxruntime half is not measured", "backbone"):
+            assert figure in text
 
 
 @pytest.mark.parametrize(("width", "missing"), [(120, ""), (100, "min"), (80, "min init"), (72, "min init Updates/s")])
