@@ -2,11 +2,12 @@
 
 import logging
 from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 from converter.bench.candidates import Candidate, candidates_for
 from converter.bench.machine import load_average, this_machine
-from converter.bench.measure import PARTS, Turn, rounds_of
+from converter.bench.measure import PARTS, rounds_of
 from converter.bench.options import WARM_UP, BenchOptions
 from converter.bench.result import BenchResult, PartTimes
 from converter.errors import UsageError
@@ -27,22 +28,6 @@ TIMEOUT = 300.0  # seconds for one turn, or to load
 LAST_STAGE = "measure"
 
 
-class CandidateProcess(WorkerProcess):
-    """A candidate in its process."""
-
-    def __init__(self, candidate: Candidate, opening: tuple[str, tuple[Any, ...]]):
-        super().__init__("converter.bench.worker", candidate.label, TIMEOUT, opening)
-
-    def warm_up(self) -> list[str]:
-        """Outputs that are not finite."""
-        outputs: list[str] = self.call("warm_up", WARM_UP, WARM_UP_SECONDS)
-        return outputs
-
-    def turn(self, runs: int) -> dict[str, Turn]:
-        turns: dict[str, Turn] = self.call("turn", runs)
-        return turns
-
-
 def bench(options: BenchOptions, progress: Progress | None = None) -> BenchResult:
     """Measure an export.
 
@@ -61,15 +46,21 @@ def bench(options: BenchOptions, progress: Progress | None = None) -> BenchResul
             problems = _look_at_files(subject, manifest)
             candidates, left_out = candidates_for(tracker.formats, options)
             notes.append(", ".join(map(str, tracker.models)))
-        processes = [CandidateProcess(each, _opening(each, options, subject)) for each in candidates]
+        processes = [
+            WorkerProcess("converter.bench.worker", each.label, TIMEOUT, _opening(each, options, subject))
+            for each in candidates
+        ]
         for process in processes:
             running.callback(process.stop)
         with stages("load") as notes:
-            not_finite = {each.label: process.warm_up() for each, process in zip(candidates, processes, strict=True)}
+            not_finite = {
+                candidate.label: process.call("warm_up", WARM_UP, WARM_UP_SECONDS)
+                for candidate, process in zip(candidates, processes, strict=True)
+            }
             notes.append(f"{len(candidates)} candidates, warmed up")
         with stages(LAST_STAGE) as notes:
             rounds = []
-            for turns in rounds_of(processes, options):
+            for turns in rounds_of([partial(process.call, "turn") for process in processes], options):
                 rounds.append(turns)
                 stages.progress.step(len(rounds), options.rounds)
             notes.append(f"{len(rounds)} rounds of {options.runs} runs")

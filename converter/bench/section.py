@@ -40,12 +40,9 @@ def bench_section(result: "BenchResult", per_graph: bool = False) -> Section:
         *_points(notes_of(result)),
         *_doubts(result),
     ]
-    return Section("latency", "Latency", NOTE, _summary(result), tuple(blocks), folded=False)
-
-
-def _summary(result: "BenchResult") -> str:
     fastest = result.ranked("update")[0]
-    return f"The fastest update is that of {fastest.candidate.label}: {_spread(fastest.whole)} ms."
+    summary = f"The fastest update is that of {fastest.candidate.label}: {_spread(fastest.whole)} ms."
+    return Section("latency", "Latency", NOTE, summary, tuple(blocks), folded=False)
 
 
 def _candidates(result: "BenchResult") -> Iterator[Row]:

@@ -117,7 +117,7 @@ def taken(monkeypatch, entrants, pauses=None, **options):
     """All their rounds, by the clock that they let go on."""
     clock = SimpleNamespace(monotonic=lambda: entrants[0].time[0], sleep=[].append if pauses is None else pauses.append)
     monkeypatch.setattr(measure, "time", clock)
-    return list(rounds_of(entrants, BenchOptions(subject=None, **options)))
+    return list(rounds_of([each.turn for each in entrants], BenchOptions(subject=None, **options)))
 
 
 def test_everybody_has_one_turn_in_every_round_in_an_order_of_its_own(monkeypatch):
