@@ -46,10 +46,7 @@ def bench(options: BenchOptions, progress: Progress | None = None) -> BenchResul
             problems = _look_at_files(subject, manifest)
             candidates, left_out = candidates_for(tracker.formats, options)
             notes.append(", ".join(map(str, tracker.models)))
-        processes = [
-            WorkerProcess("converter.bench.worker", each.label, TIMEOUT, _opening(each, options, subject))
-            for each in candidates
-        ]
+        processes = [_process(each, options, subject) for each in candidates]
         for process in processes:
             running.callback(process.stop)
         with stages("load") as notes:
@@ -111,13 +108,16 @@ def _look_at_files(subject: Subject, manifest: Manifest) -> list[FileProblem]:
     return problems
 
 
-def _opening(candidate: Candidate, options: BenchOptions, subject: Subject) -> tuple[str, tuple[Any, ...]]:
-    """The call with which a candidate's process begins."""
+def _process(candidate: Candidate, options: BenchOptions, subject: Subject) -> WorkerProcess:
+    """The candidate's own, which begins with loading it."""
     tracker = subject.tracker
     tensors = noise_feeds(options.seed, 1, tracker.images)[0].tensors
     shown = ((image, f"{image}_mask") for image in ("z", "x"))
     pictures = [tuple(tensors[name] for name in names if name in tensors) for names in shown]
+    opening: tuple[str, tuple[Any, ...]]
     if candidate.format is None:
-        return "load_torch", (options.subject, tracker, candidate.threads, *pictures)
-    folder, models = subject.folder.absolute(), tracker.of(candidate.format)
-    return "load_graphs", (folder, models, candidate.threads, candidate.precision == "half", *pictures)
+        opening = "load_torch", (options.subject, tracker, candidate.threads, *pictures)
+    else:
+        folder, models, half = subject.folder.absolute(), tracker.of(candidate.format), candidate.precision == "half"
+        opening = "load_graphs", (folder, models, candidate.threads, half, *pictures)
+    return WorkerProcess("converter.bench.worker", candidate.label, TIMEOUT, opening)
