@@ -9,15 +9,21 @@ import argparse
 import json
 import os
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from benchmarks import plot
-from benchmarks.figures import compare_runs, warnings_about
-from benchmarks.flows import COMPARED, FLOWS, FlowError, alternate, available, run, same_weights
-from benchmarks.machine import describe
-from benchmarks.measure import INTERVAL, MEMORY, PAUSE
+from benchmarks.figures import Comparison, compare_runs, warnings_about
+from benchmarks.flows import COMPARED, Flow, FlowError, alternate, available, run, same_weights
+from benchmarks.measure import INTERVAL, MEMORY, PAUSE, Run
 from benchmarks.report import pair_line, sentence, table
+from converter.bench.machine import this_machine
+from converter.bench.plot import matplotlib_is_there
+from converter.cli.command import summary_console
+from converter.folder.listing import tool_versions
+from converter.report.terminal import print_blocks
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -38,7 +44,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         parser.error(f"--warmup {parsed.warmup}: expected 0 or more")
     if parsed.resume and not parsed.resume.is_file():
         parser.error(f"--resume {parsed.resume}: no such file")
-    if parsed.plot and not plot.matplotlib_is_there():
+    if parsed.plot and not matplotlib_is_there():
         parser.error("--plot needs matplotlib, which is not installed: pip install matplotlib")
     return parsed
 
@@ -52,8 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
         options.output_dir.mkdir(parents=True, exist_ok=True)
         checkpoint = options.resume.absolute() if options.resume else _seeded(options.output_dir)
         _print_settings(settings, checkpoint)
-        if options.warmup:
-            alternate(flows, checkpoint, options.warmup, lambda number, runs: _say(pair_line("warm-up", runs)))
+        alternate(flows, checkpoint, options.warmup, lambda number, runs: _say(pair_line("warm-up", runs)))
         load = [os.getloadavg()[0]]
         runs, weights = alternate(
             flows, checkpoint, options.runs, lambda number, runs: _say(pair_line(f"round {number}", runs))
@@ -62,32 +67,42 @@ def main(arguments: list[str] | None = None) -> int:
     except FlowError as error:
         print(f"benchmark stopped: {error}", file=sys.stderr)
         return 1
-    found = {
+    compared = {
         about: compare_runs(runs[first], runs[second]) for about, (first, second) in COMPARED.items() if second in runs
     }
-    for about, comparisons in found.items():
-        _say("", *table(comparisons, *COMPARED[about]))
-    _say(
-        "", f"weights: {same_weights(weights)}", *(sentence(comparisons, about) for about, comparisons in found.items())
-    )
-    warnings = warnings_about(found["comparisons"]["seconds"])
+    for about, comparisons in compared.items():
+        _say("")
+        print_blocks(summary_console(as_json=False), [table(comparisons, about)])
+    warnings = warnings_about(compared["comparisons"]["seconds"])
+    _say("", f"weights: {same_weights(weights)}")
+    _say(*(sentence(comparisons, about) for about, comparisons in compared.items()))
     _say(*(f"warning: {warning}" for warning in warnings))
-    _write(options, settings, runs, found, {"weights": same_weights(weights), "warnings": warnings, "load": load})
+    about_runs = {"weights": same_weights(weights), "warnings": warnings, "load": load}
+    file = options.json or options.output_dir / "export.json"
+    _write(file, {**settings, **about_runs}, runs, compared)
+    _draw(options.plot or file.with_suffix(".png"), settings, runs, compared["comparisons"]["seconds"])
     return 0
 
 
-def _say(*lines):
+def _say(*lines: str) -> None:
     for line in lines:
         print(line, flush=True)
 
 
-def _seeded(folder):
+def _seeded(folder: Path) -> Path:
     checkpoint = (folder / "LightTrackM_seeded.pth").absolute()
     run([sys.executable, "-m", "converter.network.demo", str(checkpoint)])
     return checkpoint
 
 
-def _settings(options, flows):
+def describe() -> dict[str, Any]:
+    """What the figures were measured on, and versions of what does the work."""
+    machine = this_machine()
+    versions = tool_versions(["torch", "pnnx", "ncnn"])
+    return {"cpu": machine.cpu, "cores": machine.cores, "system": machine.system, **versions}
+
+
+def _settings(options: argparse.Namespace, flows: Mapping[str, Flow]) -> dict[str, Any]:
     root = os.environ.get("LIGHTTRACK_ROOT")
     return {
         "machine": describe(),
@@ -101,7 +116,7 @@ def _settings(options, flows):
     }
 
 
-def _print_settings(settings, checkpoint):
+def _print_settings(settings: Mapping[str, Any], checkpoint: Path) -> None:
     machine = settings["machine"]
     versions = ", ".join(f"{name} {machine[name]}" for name in ("python", "torch", "pnnx", "ncnn"))
     _say(
@@ -114,39 +129,32 @@ def _print_settings(settings, checkpoint):
     )
 
 
-def _write(options, settings, runs, found, extra):
-    file = options.json or options.output_dir / "export.json"
-    figures = {
-        **settings,
-        **extra,
-        **{
-            about: {quantity: each.as_dict() for quantity, each in comparisons.items()}
-            for about, comparisons in found.items()
-        },
-        "measured": {key: [_without_output(each) for each in flow] for key, flow in runs.items()},
-    }
+def _write(
+    file: Path,
+    about: Mapping[str, Any],
+    runs: Mapping[str, Sequence[Run]],
+    compared: Mapping[str, Mapping[str, Comparison]],
+) -> None:
+    figures = {key: {name: each.as_dict() for name, each in pairs.items()} for key, pairs in compared.items()}
+    measured = {key: [_without_output(each) for each in flow] for key, flow in runs.items()}
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(figures, indent=2) + "\n")
+    file.write_text(json.dumps({**about, **figures, "measured": measured}, indent=2) + "\n")
     _say(f"figures: {file}")
-    if not plot.matplotlib_is_there():
+
+
+def _without_output(run: Run) -> dict[str, Any]:
+    return {key: value for key, value in asdict(run).items() if key != "output"}
+
+
+def _draw(picture: Path, settings: Mapping[str, Any], runs: Mapping[str, Sequence[Run]], wall: Comparison) -> None:
+    if not matplotlib_is_there():
         _say("no plot: matplotlib is not installed (pip install matplotlib)")
         return
-    picture = options.plot or file.with_suffix(".png")
     picture.parent.mkdir(parents=True, exist_ok=True)
     machine = settings["machine"]
     about = f"{settings['network']}, {settings['checkpoint']}; {machine['cpu']}, {machine['cores']} cores"
-    plot.draw(
-        picture,
-        {key: [each.seconds for each in flow] for key, flow in runs.items()},
-        found["comparisons"]["seconds"],
-        {key: flow.name for key, flow in FLOWS.items()},
-        about,
-    )
+    plot.draw(picture, {key: [each.seconds for each in flow] for key, flow in runs.items()}, wall, about)
     _say(f"plot: {picture}")
-
-
-def _without_output(run):
-    return {key: value for key, value in asdict(run).items() if key != "output"}
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ class Comparison:
         return self.ratio.low <= 1 <= self.ratio.high
 
     def as_dict(self) -> dict[str, Any]:
-        return {**asdict(self), "ratios": list(self.ratios), "doubtful": self.doubtful}
+        return {**asdict(self), "doubtful": self.doubtful}
 
 
 def compare(a: Sequence[float], b: Sequence[float]) -> Comparison:

@@ -37,7 +37,7 @@ class Flow:
     packages: tuple[str, ...] = ()
 
 
-def _lt_export(*options):
+def _lt_export(*options: str) -> Callable[[Path, Path], list[str]]:
     return lambda checkpoint, folder: [
         *(sys.executable, "-m", "converter.cli.export", "-q", *options),
         *("--resume", str(checkpoint), "--output", str(folder)),
@@ -77,18 +77,17 @@ def available() -> dict[str, Flow]:
     return {key: flow for key, flow in FLOWS.items() if all(find_spec(package) for package in flow.packages)}
 
 
-def environment() -> dict[str, str]:
-    """For all commands. Compiled modules are kept between runs, as those of an installed package are."""
-    return {key: value for key, value in os.environ.items() if key not in ("PYTHONDONTWRITEBYTECODE", "LT_DEBUG")}
-
-
 def run(command: list[str]) -> Run:
     """Run a command from the top of the project.
+
+    Compiled modules are kept between runs, as those of an installed package are.
 
     Raises:
         FlowError: with its output, when it does not end with 0.
     """
-    done = measured(command, cwd=ROOT, env=environment())
+    left_out = ("PYTHONDONTWRITEBYTECODE", "LT_DEBUG")
+    environment = {key: value for key, value in os.environ.items() if key not in left_out}
+    done = measured(command, cwd=ROOT, env=environment)
     if done.code != 0:
         raise FlowError(f"{done.output.rstrip()}\n{' '.join(command)}: exit code {done.code}, expected 0")
     return done
@@ -122,7 +121,7 @@ def alternate(
     return runs, weights
 
 
-def _read(path):
+def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:

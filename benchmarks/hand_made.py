@@ -11,40 +11,42 @@ import argparse
 import os
 import subprocess
 import types
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pnnx
 import torch
 
 from converter.families.family import family_of
-from converter.families.lighttrack.path_name import parse_path_name
 
 MOBILE = "back_04502514044521042540+cls_211000022+reg_100000111_ops_32"
+STRIDE = 16
+TEMPLATE_SIZE, SEARCH_SIZE = 127, 288
 
 
-def init_forward(self, z):
+def init_forward(self: Any, z: torch.Tensor) -> torch.Tensor:
     """z (1, 3, T, T) -> zf (1, C, h, w)."""
     return self.features(z)
 
 
-def update_forward(self, zf, x):
+def update_forward(self: Any, zf: torch.Tensor, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """zf (1, C, h, w), x (1, 3, S, S) -> cls (1, 1, H, W), reg (1, 4, H, W)."""
     zf, xf = self.neck(zf, self.features(x))
     answer = self.head(self.feature_fusor(zf, xf))
     return answer["cls"], answer["reg"]
 
 
-def build(path_name: str, template_size: int, search_size: int) -> torch.nn.Module:
+def build() -> torch.nn.Module:
     """The network without its trained weights."""
     root = os.environ.get("LIGHTTRACK_ROOT")
     if not root:
-        return family_of("lighttrack").build(path_name, template_size).to_empty(device="cpu")
+        return family_of("lighttrack").build(MOBILE, TEMPLATE_SIZE, SEARCH_SIZE).to_empty(device="cpu")
     from official_patches.lighttrack.checkout import build_official
     from official_patches.patching import BuildRequest
 
-    stride = parse_path_name(path_name).stride
-    sizes = template_size, search_size
-    return build_official(BuildRequest(Path(root).absolute(), "LightTrackM_Subnet", path_name, *sizes, stride))
+    sizes = TEMPLATE_SIZE, SEARCH_SIZE
+    return build_official(BuildRequest(Path(root).absolute(), "LightTrackM_Subnet", MOBILE, *sizes, STRIDE))
 
 
 def load(network: torch.nn.Module, checkpoint: Path) -> None:
@@ -55,7 +57,9 @@ def load(network: torch.nn.Module, checkpoint: Path) -> None:
     network.eval()
 
 
-def convert(network: torch.nn.Module, forward, examples: tuple[torch.Tensor, ...], file: Path) -> None:
+def convert(
+    network: torch.nn.Module, forward: Callable[..., Any], examples: tuple[torch.Tensor, ...], file: Path
+) -> None:
     """Trace with the given forward, save TorchScript to ``file`` and run pnnx on it, where the models appear."""
     network.forward = types.MethodType(forward, network)
     torch.jit.trace(network, examples).save(str(file))
@@ -68,16 +72,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.hand_made", description=main.__doc__)
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("outdir", type=Path)
-    parser.add_argument("--path-name", default=MOBILE)
-    parser.add_argument("--template-size", type=int, default=127, metavar="PIXELS")
-    parser.add_argument("--search-size", type=int, default=288, metavar="PIXELS")
     arguments = parser.parse_args()
     arguments.outdir.mkdir(parents=True, exist_ok=True)
 
-    network = build(arguments.path_name, arguments.template_size, arguments.search_size)
+    network = build()
     load(network, arguments.checkpoint)
-    z = torch.randn(1, 3, arguments.template_size, arguments.template_size)
-    x = torch.randn(1, 3, arguments.search_size, arguments.search_size)
+    z = torch.randn(1, 3, TEMPLATE_SIZE, TEMPLATE_SIZE)
+    x = torch.randn(1, 3, SEARCH_SIZE, SEARCH_SIZE)
     with torch.no_grad():
         convert(network, init_forward, (z,), arguments.outdir / "lighttrack_init.pt")
         zf = network.features(z)

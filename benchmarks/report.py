@@ -1,18 +1,25 @@
 """The figures in words, for a terminal."""
 
+from collections.abc import Mapping
+
 from benchmarks.figures import Comparison
 from benchmarks.flows import COMPARED, FLOWS
 from benchmarks.measure import MEGABYTE, MEMORY, Run
 from converter.bench.statistics import Figures
+from converter.report.blocks import Row, Table, columns
 
-QUANTITIES = (
-    ("seconds", "wall time, s", 1.0, "{:.1f}"),
-    ("cpu_seconds", "CPU time, s", 1.0, "{:.1f}"),
-    ("peak_bytes", f"peak memory, MB {MEMORY}", MEGABYTE, "{:.0f}"),
-)
+QUANTITIES = {
+    "seconds": ("wall time, s", 1.0, 1),
+    "cpu_seconds": ("CPU time, s", 1.0, 1),
+    "peak_bytes": (f"peak memory, MB {MEMORY}", MEGABYTE, 0),
+}
+SENTENCES = {
+    "comparisons": ("lt-export, which verifies what it publishes,", "of the flow by hand, which does not"),
+    "both_formats": ("lt-export for both formats", "of ncnn alone"),
+}
 
 
-def pair_line(name: str, runs: dict[str, Run]) -> str:
+def pair_line(name: str, runs: Mapping[str, Run]) -> str:
     """A finished round on one line."""
     times = ", ".join(f"{FLOWS[key].name} {run.seconds:.1f} s" for key, run in runs.items())
     ratios = ", ".join(
@@ -23,34 +30,28 @@ def pair_line(name: str, runs: dict[str, Run]) -> str:
     return f"{name:<10} {times}; {ratios}"
 
 
-def table(comparisons: dict[str, Comparison], first: str = "A", second: str = "B") -> list[str]:
-    """Median and (min–max) of two flows and of the ratio, a line for every quantity."""
-    titles = "".join(f"{f'{key} {FLOWS[key].name}':<22}" for key in (first, second))
-    lines = [f"{'median (min–max)':<22}{titles}{second}/{first}, pair by pair"]
-    for quantity, title, unit, form in QUANTITIES:
-        found = comparisons[quantity]
-        cells = [f"{_cell(each, unit, form):<22}" for each in (found.a, found.b)]
-        lines.append(f"{title:<22}{''.join(cells)}{_cell(found.ratio, 1.0, '{:.2f}')}")
-    return lines
+def table(comparisons: Mapping[str, Comparison], about: str) -> Table:
+    """Median and (min–max) of two flows and of the ratio, a row for every quantity; ``about`` is a key of COMPARED."""
+    first, second = COMPARED[about]
+    flows = (f">{key} {FLOWS[key].name}" for key in (first, second))
+    rows = []
+    for quantity, (title, unit, digits) in QUANTITIES.items():
+        each = comparisons[quantity]
+        cells = _spread(each.a, unit, digits), _spread(each.b, unit, digits), _spread(each.ratio)
+        rows.append(Row((title, *cells)))
+    return Table(columns("median (min–max)", *flows, f">{second}/{first}, pair by pair"), tuple(rows))
 
 
-def _cell(figures: Figures, unit, form):
-    median, low, high = (form.format(value / unit) for value in (figures.median, figures.low, figures.high))
+def _spread(figures: Figures, unit: float = 1.0, digits: int = 2) -> str:
+    median, low, high = (f"{value / unit:.{digits}f}" for value in (figures.median, figures.low, figures.high))
     return f"{median} ({low}–{high})"
 
 
-SENTENCES = {
-    "comparisons": ("lt-export, which verifies what it publishes,", "of the flow by hand, which does not"),
-    "both_formats": ("lt-export for both formats", "of ncnn alone"),
-}
-
-
-def sentence(comparisons: dict[str, Comparison], about: str = "comparisons") -> str:
+def sentence(comparisons: Mapping[str, Comparison], about: str) -> str:
     """What was measured, without a verdict; ``about`` is a key of COMPARED."""
-    wall, cpu, memory = (comparisons[quantity] for quantity, *_ in QUANTITIES)
+    wall, cpu, memory = (comparisons[quantity].ratio for quantity in QUANTITIES)
     who, whose = SENTENCES[about]
     return (
-        f"In {len(wall.ratios)} pairs on this machine {who} took "
-        f"{_cell(wall.ratio, 1.0, '{:.2f}')} times the wall time {whose}, "
-        f"{cpu.ratio.median:.2f} times its CPU time and {memory.ratio.median:.2f} times its peak memory."
+        f"In {wall.count} pairs on this machine {who} took {_spread(wall)} times the wall time {whose}, "
+        f"{cpu.median:.2f} times its CPU time and {memory.median:.2f} times its peak memory."
     )

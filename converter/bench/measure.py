@@ -5,9 +5,8 @@ A machine that becomes slower or faster on the way so does it to all, and nobody
 
 import random
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from converter.bench.options import BenchOptions
 
@@ -29,18 +28,15 @@ class Turn:
     graphs: Mapping[str, tuple[float, ...]]
 
 
-class Entrant(Protocol):
-    """A loaded candidate."""
-
-    def turn(self, runs: int) -> Mapping[str, Turn]:
-        """``runs`` timed runs of every part, by the part's name."""
+# of a loaded candidate: so many timed runs of every part, by the part's name
+TakeTurn = Callable[[int], Mapping[str, Turn]]
 
 
-def rounds_of(entrants: Sequence[Entrant], options: BenchOptions) -> Iterator[list[Mapping[str, Turn]]]:
-    """Let the entrants take turns; a round that would probably end too late is not begun, but the first one is.
+def rounds_of(candidates: Sequence[TakeTurn], options: BenchOptions) -> Iterator[list[Mapping[str, Turn]]]:
+    """Let the candidates take turns; a round that would probably end too late is not begun, but the first one is.
 
     Yields:
-        of every round, when it is finished, a turn of every entrant in their order.
+        of every round, when it is finished, a turn of every candidate in their order.
     """
     shuffling = random.Random(options.seed)
     start = time.monotonic()
@@ -48,10 +44,10 @@ def rounds_of(entrants: Sequence[Entrant], options: BenchOptions) -> Iterator[li
         elapsed = time.monotonic() - start
         if done and options.seconds is not None and elapsed + elapsed / done > options.seconds:
             return
-        order = list(range(len(entrants)))
+        order = list(range(len(candidates)))
         shuffling.shuffle(order)
         turns = {}
         for place in order:
             time.sleep(PAUSE)
-            turns[place] = entrants[place].turn(options.runs)
-        yield [turns[place] for place in range(len(entrants))]
+            turns[place] = candidates[place](options.runs)
+        yield [turns[place] for place in range(len(candidates))]

@@ -60,7 +60,9 @@ def draw(path: Path, result: BenchResult) -> None:
         _draw_part(axes, part, result.of(part))
     sides[0].set_yticks(range(len(labels)), labels)
     sides[0].invert_yaxis()
-    figure.supxlabel(_doubts(result), fontsize=9, color="#666666")
+    doubtful, pairs = len(result.doubtful), len(result.pairs)
+    doubts = f"the order of {doubtful} of {pairs} pairs is doubtful: see the table" if doubtful else ""
+    figure.supxlabel(doubts, fontsize=9, color="#666666")
     dimensions, machine = result.dimensions, result.machine
     figure.suptitle(
         f"Latency of {result.manifest.arch}, template {dimensions.template_size}, search {dimensions.search_size}\n"
@@ -108,9 +110,3 @@ def _colour(candidate: Candidate) -> tuple[float, ...]:
     place = [TORCH, *host_runtimes()].index(candidate.runtime)
     share = PALER if candidate.precision == "half" else 1.0
     return tuple(share * value + 1.0 - share for value in to_rgb(COLOURS[place % len(COLOURS)]))
-
-
-def _doubts(result: BenchResult) -> str:
-    """A line below the picture; empty when every order is certain."""
-    doubtful, pairs = len(result.doubtful), len(result.pairs)
-    return f"the order of {doubtful} of {pairs} pairs is doubtful: see the table" if doubtful else ""

@@ -2,11 +2,12 @@
 
 import logging
 from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 from converter.bench.candidates import Candidate, candidates_for
 from converter.bench.machine import load_average, this_machine
-from converter.bench.measure import PARTS, Turn, rounds_of
+from converter.bench.measure import PARTS, rounds_of
 from converter.bench.options import WARM_UP, BenchOptions
 from converter.bench.result import BenchResult, PartTimes
 from converter.errors import UsageError
@@ -27,22 +28,6 @@ TIMEOUT = 300.0  # seconds for one turn, or to load
 LAST_STAGE = "measure"
 
 
-class CandidateProcess(WorkerProcess):
-    """A candidate in its process."""
-
-    def __init__(self, candidate: Candidate, opening: tuple[str, tuple[Any, ...]]):
-        super().__init__("converter.bench.worker", candidate.label, TIMEOUT, opening)
-
-    def warm_up(self) -> list[str]:
-        """Outputs that are not finite."""
-        outputs: list[str] = self.call("warm_up", WARM_UP, WARM_UP_SECONDS)
-        return outputs
-
-    def turn(self, runs: int) -> dict[str, Turn]:
-        turns: dict[str, Turn] = self.call("turn", runs)
-        return turns
-
-
 def bench(options: BenchOptions, progress: Progress | None = None) -> BenchResult:
     """Measure an export.
 
@@ -58,18 +43,21 @@ def bench(options: BenchOptions, progress: Progress | None = None) -> BenchResul
         with stages("models") as notes:
             subject, manifest = _export(options)
             tracker = subject.tracker
-            problems = _look_at_files(options, subject, manifest)
+            problems = _look_at_files(subject, manifest)
             candidates, left_out = candidates_for(tracker.formats, options)
             notes.append(", ".join(map(str, tracker.models)))
-        processes = [CandidateProcess(each, _opening(each, options, subject)) for each in candidates]
+        processes = [_process(each, options, subject) for each in candidates]
         for process in processes:
             running.callback(process.stop)
         with stages("load") as notes:
-            not_finite = {each.label: process.warm_up() for each, process in zip(candidates, processes, strict=True)}
+            not_finite = {
+                candidate.label: process.call("warm_up", WARM_UP, WARM_UP_SECONDS)
+                for candidate, process in zip(candidates, processes, strict=True)
+            }
             notes.append(f"{len(candidates)} candidates, warmed up")
         with stages(LAST_STAGE) as notes:
             rounds = []
-            for turns in rounds_of(processes, options):
+            for turns in rounds_of([partial(process.call, "turn") for process in processes], options):
                 rounds.append(turns)
                 stages.progress.step(len(rounds), options.rounds)
             notes.append(f"{len(rounds)} rounds of {options.runs} runs")
@@ -105,7 +93,7 @@ def _export(options: BenchOptions) -> tuple[Subject, Manifest]:
     return subject, subject.manifest
 
 
-def _look_at_files(options: BenchOptions, subject: Subject, manifest: Manifest) -> list[FileProblem]:
+def _look_at_files(subject: Subject, manifest: Manifest) -> list[FileProblem]:
     """What is wrong with the files that will be measured; changed ones are measured all the same.
 
     Raises:
@@ -120,13 +108,16 @@ def _look_at_files(options: BenchOptions, subject: Subject, manifest: Manifest) 
     return problems
 
 
-def _opening(candidate: Candidate, options: BenchOptions, subject: Subject) -> tuple[str, tuple[Any, ...]]:
-    """The call with which a candidate's process begins."""
+def _process(candidate: Candidate, options: BenchOptions, subject: Subject) -> WorkerProcess:
+    """The candidate's own, which begins with loading it."""
     tracker = subject.tracker
     tensors = noise_feeds(options.seed, 1, tracker.images)[0].tensors
     shown = ((image, f"{image}_mask") for image in ("z", "x"))
     pictures = [tuple(tensors[name] for name in names if name in tensors) for names in shown]
+    opening: tuple[str, tuple[Any, ...]]
     if candidate.format is None:
-        return "load_torch", (options.subject, tracker, candidate.threads, *pictures)
-    folder, models = subject.folder.absolute(), tracker.of(candidate.format)
-    return "load_graphs", (folder, models, candidate.threads, candidate.precision == "half", *pictures)
+        opening = "load_torch", (options.subject, tracker, candidate.threads, *pictures)
+    else:
+        folder, models, half = subject.folder.absolute(), tracker.of(candidate.format), candidate.precision == "half"
+        opening = "load_graphs", (folder, models, candidate.threads, half, *pictures)
+    return WorkerProcess("converter.bench.worker", candidate.label, TIMEOUT, opening)

@@ -37,15 +37,12 @@ def bench_section(result: "BenchResult", per_graph: bool = False) -> Section:
         Table(COLUMNS, tuple(_candidates(result))),
         graphs if per_graph else Folded("Times of single graphs", (graphs,)),
         *(Text(line, OPEN) for line in _about(result)),
-        Points(tuple(notes_of(result))),
+        *_points(notes_of(result)),
         *_doubts(result),
     ]
-    return Section("latency", "Latency", NOTE, _summary(result), tuple(blocks), folded=False)
-
-
-def _summary(result: "BenchResult") -> str:
     fastest = result.ranked("update")[0]
-    return f"The fastest update is that of {fastest.candidate.label}: {_spread(fastest.whole)} ms."
+    summary = f"The fastest update is that of {fastest.candidate.label}: {_spread(fastest.whole)} ms."
+    return Section("latency", "Latency", NOTE, summary, tuple(blocks), folded=False)
 
 
 def _candidates(result: "BenchResult") -> Iterator[Row]:
@@ -100,15 +97,17 @@ def _about(result: "BenchResult") -> Iterator[str]:
     yield ", ".join(f"{name} {version}" for name, version in result.versions.items())
 
 
-def _doubts(result: "BenchResult") -> Iterator[Block]:
+def _doubts(result: "BenchResult") -> list[Block]:
     if result.doubtful and result.rounds < FEWEST_ROUNDS:
-        words = f"every order is doubtful: {FEWEST_ROUNDS} rounds or more can make one certain"
-        yield Points((words,), NOTE)
-        return
+        return _points([f"every order is doubtful: {FEWEST_ROUNDS} rounds or more can make one certain"], NOTE)
     neighbours = [pair for part in PARTS for pair in pairwise(result.ranked(part))]
     near = [pair.doubt for pair in result.doubtful if (pair.faster, pair.slower) in neighbours]
     far = [pair.doubt for pair in result.doubtful if (pair.faster, pair.slower) not in neighbours]
-    more = [f"and {count(len(far), 'pair')} further apart; -v lists them"] if far else []
-    yield Points((*near, *more), NOTE)
-    if far:
-        yield Folded("Doubtful pairs further apart", (Points(tuple(far), NOTE),))
+    if not far:
+        return _points(near, NOTE)
+    near.append(f"and {count(len(far), 'pair')} further apart; -v lists them")
+    return [*_points(near, NOTE), Folded("Doubtful pairs further apart", tuple(_points(far, NOTE)))]
+
+
+def _points(lines: list[str], state: str = "") -> list[Block]:
+    return [Points(tuple(lines), state)] if lines else []

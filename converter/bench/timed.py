@@ -1,6 +1,5 @@
 """A tracker's model with a stopwatch, in the process in which it runs."""
 
-import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -12,6 +11,8 @@ from converter.formats.format import format_of
 from converter.proof.chain import GraphModel, TrackedModel
 from converter.proof.runner import Runner
 from converter.spec.model import Model
+
+Crop = tuple[np.ndarray, ...]  # the image, (1, 3, size, size) float32, and its mask where there is one
 
 
 class TimedRunner:
@@ -38,24 +39,17 @@ class TimedModel:
     Args:
         model: what a tracker would call.
         runners: those of its graphs, by the graph's name.
-        z, x: what it is shown of a template and of a search crop: the image, (1, 3, size, size) float32, and its mask
-            where there is one.
+        z, x: the template and the search crop that it is shown.
     """
 
-    def __init__(
-        self,
-        model: TrackedModel,
-        runners: Mapping[str, TimedRunner],
-        z: Sequence[np.ndarray],
-        x: Sequence[np.ndarray],
-    ) -> None:
+    def __init__(self, model: TrackedModel, runners: Mapping[str, TimedRunner], z: Crop, x: Crop) -> None:
         self.runners = runners
         self.calls: dict[str, Callable[[], Mapping[str, np.ndarray] | None]] = {
             "init": lambda: model.template(*z),
             "update": lambda: model.track(*x),
         }
 
-    def warm_up(self, runs: int, seconds: float = math.inf) -> list[str]:
+    def warm_up(self, runs: int, seconds: float) -> list[str]:
         """Run everything, and look at the answer.
 
         Args:
@@ -85,19 +79,11 @@ class TimedModel:
             start = time.perf_counter()
             self.calls[part]()
             whole.append(time.perf_counter() - start)
-        return Turn(
-            tuple(whole), {name: tuple(runner.seconds) for name, runner in self.runners.items() if runner.seconds}
-        )
+        graphs = {name: tuple(runner.seconds) for name, runner in self.runners.items() if runner.seconds}
+        return Turn(tuple(whole), graphs)
 
 
-def timed_graphs(
-    folder: Path,
-    models: Sequence[Model],
-    threads: int,
-    half: bool,
-    z: Sequence[np.ndarray],
-    x: Sequence[np.ndarray],
-) -> TimedModel:
+def timed_graphs(folder: Path, models: Sequence[Model], threads: int, half: bool, z: Crop, x: Crop) -> TimedModel:
     """The models of an export with a stopwatch on each.
 
     Args:
@@ -112,6 +98,5 @@ def timed_graphs(
         model: TimedRunner(format_of(model.format).load(model.paths(folder), model.graph, threads, half))
         for model in models
     }
-    return TimedModel(
-        GraphModel(models, runners), {model.graph.name: runner for model, runner in runners.items()}, z, x
-    )
+    by_name = {model.graph.name: runner for model, runner in runners.items()}
+    return TimedModel(GraphModel(models, runners), by_name, z, x)

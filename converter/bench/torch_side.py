@@ -1,11 +1,9 @@
 """The network itself as a candidate: what a user has without any export."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import torch
 
-from converter.bench.timed import TimedModel
+from converter.bench.timed import Crop, TimedModel
 from converter.network.load import load_network
 from converter.network.reference import TorchModel
 from converter.spec.model import TrackerModels
@@ -22,13 +20,7 @@ class _InferenceModel(TorchModel):
             return super().track(x, mask)
 
 
-def timed_network(
-    options: NetworkOptions,
-    tracker: TrackerModels,
-    threads: int,
-    z: Sequence[np.ndarray],
-    x: Sequence[np.ndarray],
-) -> TimedModel:
+def timed_network(options: NetworkOptions, tracker: TrackerModels, threads: int, z: Crop, x: Crop) -> TimedModel:
     """The network with its trained weights, eager, in inference mode, with a stopwatch.
 
     Raises:

@@ -84,7 +84,7 @@ def bench_command(
     )
     if plot:
         check_plot(plot)
-    _run(options, context.obj, per_graph or verbose, verbose, quiet)
+    _run(options, context.obj, per_graph, verbose, quiet)
 
 
 def _each_once(given: Sequence[T] | None, otherwise: tuple[T, ...]) -> tuple[T, ...]:

@@ -9,11 +9,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from benchmarks import measure, plot
-from benchmarks.export import main, parse
+from benchmarks import export, measure
+from benchmarks.export import describe, main, parse
 from benchmarks.figures import compare, compare_runs, warnings_about
 from benchmarks.flows import FLOWS, Flow, alternate, available, same_weights
-from benchmarks.machine import describe
 from benchmarks.measure import MEGABYTE, Run, measured, memory_of, memory_with_descendants
 from benchmarks.report import sentence, table
 from converter.bench.statistics import figures
@@ -105,12 +104,12 @@ def test_every_quantity_is_compared_by_itself():
 def test_table_and_sentence_say_the_figures_in_their_units():
     megabytes = int(100 * MEGABYTE)
     found = compare_runs([a_run(10, 4, megabytes)] * 3, [a_run(s, 6, 3 * megabytes) for s in (5, 4, 8)])
-    wall, cpu, memory = table(found)[1:]
-    assert wall.split() == ["wall", "time,", "s", "10.0", "(10.0–10.0)", "5.0", "(4.0–8.0)", "0.50", "(0.40–0.80)"]
-    assert cpu.split()[3:] == ["4.0", "(4.0–4.0)", "6.0", "(6.0–6.0)", "1.50", "(1.50–1.50)"]
-    assert memory.split()[4:] == ["100", "(100–100)", "300", "(300–300)", "3.00", "(3.00–3.00)"]
+    wall, cpu, memory = table(found, "comparisons").rows
+    assert wall.cells == ("wall time, s", "10.0 (10.0–10.0)", "5.0 (4.0–8.0)", "0.50 (0.40–0.80)")
+    assert cpu.cells[1:] == ("4.0 (4.0–4.0)", "6.0 (6.0–6.0)", "1.50 (1.50–1.50)")
+    assert memory.cells[1:] == ("100 (100–100)", "300 (300–300)", "3.00 (3.00–3.00)")
     for figure in ("3 pairs", "0.50 (0.40–0.80) times the wall time", "1.50 times its CPU", "3.00 times its peak"):
-        assert figure in sentence(found)
+        assert figure in sentence(found, "comparisons")
 
 
 @pytest.mark.parametrize(
@@ -138,7 +137,7 @@ def test_defaults_are_five_runs_after_one_of_warm_up():
 
 
 def test_asking_for_a_plot_without_matplotlib_is_an_error(monkeypatch, capsys):
-    monkeypatch.setattr(plot, "matplotlib_is_there", lambda: False)
+    monkeypatch.setattr(export, "matplotlib_is_there", lambda: False)
     with pytest.raises(SystemExit) as ended:
         parse(["--plot", "a.png"])
     assert ended.value.code == 2
@@ -232,7 +231,7 @@ def test_weights_are_compared(update, words):
 
 @pytest.mark.parametrize(("with_matplotlib", "letters"), [(True, "ABC"), (False, "AB")])
 def test_all_figures_are_written(quick_flows, checkpoint, monkeypatch, tmp_path, capsys, with_matplotlib, letters):
-    monkeypatch.setattr(plot, "matplotlib_is_there", lambda: with_matplotlib)
+    monkeypatch.setattr(export, "matplotlib_is_there", lambda: with_matplotlib)
     if "C" not in letters:
         monkeypatch.setitem(FLOWS, "C", replace(FLOWS["C"], packages=("no_such_package",)))
     file = tmp_path / "results" / "figures.json"

@@ -23,6 +23,9 @@ from converter.bench.statistics import FEWEST_ROUNDS, LEVEL, figures, order_of, 
 from converter.bench.timed import TimedModel, TimedRunner
 from converter.errors import DependencyError, UsageError
 from converter.folder.listing import tool_versions
+from converter.report.blocks import Report
+from converter.report.html import html_of
+from converter.report.markdown import markdown_of
 from converter.report.terminal import print_section
 from converter.spec.dimensions import Dimensions
 
@@ -114,7 +117,7 @@ def taken(monkeypatch, entrants, pauses=None, **options):
     """All their rounds, by the clock that they let go on."""
     clock = SimpleNamespace(monotonic=lambda: entrants[0].time[0], sleep=[].append if pauses is None else pauses.append)
     monkeypatch.setattr(measure, "time", clock)
-    return list(rounds_of(entrants, BenchOptions(subject=None, **options)))
+    return list(rounds_of([each.turn for each in entrants], BenchOptions(subject=None, **options)))
 
 
 def test_everybody_has_one_turn_in_every_round_in_an_order_of_its_own(monkeypatch):
@@ -192,7 +195,7 @@ def test_stopwatch_leaves_out_the_first_run_of_a_turn_and_sees_graphs_and_whole(
 def test_warm_up_looks_at_the_answer(value, named):
     answer = {"cls": np.array([0.0, value]), "reg": np.zeros(2)}
     model = SimpleNamespace(template=lambda z: None, track=lambda x: answer)
-    assert TimedModel(model, {}, (None,), (None,)).warm_up(2) == named
+    assert TimedModel(model, {}, (None,), (None,)).warm_up(2, np.inf) == named
 
 
 @pytest.mark.parametrize(("seconds", "runs"), [(np.inf, 5), (2.5, 3), (0.0, 1)])
@@ -354,6 +357,14 @@ def test_table_has_a_row_for_everybody_and_marks_doubts():
     assert "on A CPU, 2 cores, Linux 6.1, x86_64, load average 0.1 before and 0.2 after" in text
     assert "The fastest update is that of ncnn fp32, 1 thread: 10.0 (10.0–10.0) ms." in text
     assert "neck_head" not in printed(a_result()).partition("update is")[0]
+
+
+def test_a_page_and_markdown_have_the_same_figures():
+    section = a_result().section()
+    report = Report("Latency", True, "", "", (), (), (), (section,), "today")
+    for text in (html_of(report), markdown_of(report)):
+        for figure in ("20.0 (20.0–20.0)", "1.00?", "onnxruntime half is not measured", "backbone"):
+            assert figure in text
 
 
 @pytest.mark.parametrize(("width", "missing"), [(120, ""), (100, "min"), (80, "min init"), (72, "min init Updates/s")])
