@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import pytest
 from place import Place
 
+from commands import ROOT
 from converter.errors import ConversionError, UsageError
 from converter.folder import workspace as publish
 from converter.folder.workspace import Workspace, foreign_files
@@ -42,7 +43,7 @@ def place(tmp_path, monkeypatch):
 
 def half_published(target):
     """A process that hangs while it publishes."""
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "tests/support")}
     command = [sys.executable, "-c", CHILD, str(target)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
 
