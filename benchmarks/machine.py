@@ -3,16 +3,17 @@
 import platform
 from importlib.metadata import PackageNotFoundError, version
 
-from converter.bench.machine import cores, cpu_model
+from converter.bench.machine import this_machine
 
 PACKAGES = ("torch", "pnnx", "ncnn")
 
 
 def describe() -> dict[str, str | int]:
     """CPU, cores that this process may use, system, and versions of what does the work."""
+    machine = this_machine()
     found: dict[str, str | int] = {
-        "cpu": cpu_model(),
-        "cores": cores(),
+        "cpu": machine.cpu,
+        "cores": machine.cores,
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
     }
