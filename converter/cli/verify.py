@@ -211,11 +211,11 @@ def _network(
             recorded |= sizes
     for name, value in {"arch": arch, **flags}.items():
         if value not in (None, recorded[name]):
-            known = recorded[name]
+            expected = recorded[name]
             if name in sizes:
-                known = " or ".join(f"{template}/{search}" for template, search in manifest.sizes())
+                expected = " or ".join(f"{template}/{search}" for template, search in manifest.sizes())
             raise UsageError(
-                f"--{name.replace('_', '-')} {value}: the export's manifest says {known}; leave the option out"
+                f"--{name.replace('_', '-')} {value}: the export's manifest says {expected}; leave the option out"
             )
     return network_for(recorded.pop("arch"), config, recorded)
 

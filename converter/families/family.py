@@ -4,10 +4,11 @@ A family is its config, its network, its patches and its tracking procedure. Imp
 building a network does.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import numpy as np
 from pydantic import BaseModel, ValidationError
@@ -21,7 +22,12 @@ from converter.spec.dimensions import Dimensions
 from converter.spec.network import NetworkSpec
 from converter.util.folders import packages_in
 
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
 Constants = TypeVar("Constants", bound=BaseModel)
+Shapes = Mapping[str, tuple[int, ...]]
+Tensors = Mapping[str, "Tensor"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +50,8 @@ class Procedure(Protocol):
 class Family:
     """What the rest of the converter asks of a family.
 
-    A crop is a dict of tensors by meaning: "z" or "x", and "z_mask" or "x_mask" where the config has masks.
+    Tensors are by their meaning in the config: a crop is "z" or "x", and "z_mask" or "x_mask" where the config has
+    masks. Shapes are by state-dict key.
 
     Attributes:
         dimensions: (path_name, template_size, search_size) -> its dimensions. Raises ArchitectureError,
@@ -54,17 +61,16 @@ class Family:
         reference: (network, both crops) -> every tensor of the config, computed by the network's own
             unpatched methods.
         template: (network, template crop) -> what the network remembers of a template, by the same methods.
-        track: (network, what ``template`` gave, search crop) -> the answer, by meaning.
-        recognise: {state-dict key: shape} -> the path name that such weights belong to, or None.
+        track: (network, what ``template`` gave, search crop) -> the answer.
+        recognise: (shapes) -> the path name that such weights belong to, or None.
         procedure: (model, config, dimensions) -> a tracker around the model. Raises UsageError where the config's
             section ``tracker`` does not fit.
         arch: the name of the network to begin with.
         root: the environment variable that names an official checkout.
-        settle: (path_name asked for, {state-dict key: shape}) -> the path name to build, where the asked one
-            leaves it to the weights.
+        settle: (path_name asked for, shapes) -> the path name to build, where the asked one leaves it to the weights.
         ignores: (state-dict key) -> whether weights may have it although the network has not.
         covers: (path_name asked for, path_name that weights have) -> whether they are what was asked for.
-        sizes: {state-dict key: shape} -> template and search size that weights are of; None where they are of any.
+        sizes: (shapes) -> template and search size that weights are of; None where they are of any.
         words: (path_name) -> the option that asks for it.
         with_blocks: (path_name, blocks of the head) -> the path name with so many; None where there is no choice.
         called: what a path name is.
@@ -74,18 +80,18 @@ class Family:
     """
 
     dimensions: Callable[[str, int, int], Dimensions]
-    build: Callable[[str, int, int], Any]
-    reference: Callable[[Any, dict[str, Any]], dict[str, Any]]
-    template: Callable[[Any, dict[str, Any]], Any]
-    track: Callable[[Any, Any, dict[str, Any]], dict[str, Any]]
-    recognise: Callable[[dict[str, tuple[int, ...]]], str | None]
+    build: Callable[[str, int, int], "nn.Module"]
+    reference: Callable[["nn.Module", Tensors], Tensors]
+    template: Callable[["nn.Module", Tensors], Tensors]
+    track: Callable[["nn.Module", Tensors, Tensors], Tensors]
+    recognise: Callable[[Shapes], str | None]
     procedure: Callable[[TrackedModel, NetworkSpec, Dimensions], Procedure]
     arch: str
     root: str
-    settle: Callable[[str, dict[str, tuple[int, ...]]], str] = lambda asked, shapes: asked
+    settle: Callable[[str, Shapes], str] = lambda asked, shapes: asked
     ignores: Callable[[str], bool] = lambda key: False
     covers: Callable[[str, str], bool] = lambda asked, found: asked == found
-    sizes: Callable[[dict[str, tuple[int, ...]]], tuple[int, int] | None] = lambda shapes: None
+    sizes: Callable[[Shapes], tuple[int, int] | None] = lambda shapes: None
     words: Callable[[str], str] = lambda name: f"--path-name {name}"
     with_blocks: Callable[[str, int], str] | None = None
     called: str = "path name"
@@ -109,6 +115,17 @@ def family_of(name: str) -> Family:
         raise UsageError(f"config: unknown family {name!r}, known are {', '.join(known)}")
     family: Family = import_module(f"{families.__name__}.{name}").FAMILY
     return family
+
+
+@contextmanager
+def outputs_of(module: "nn.Module") -> Iterator[list["Tensor"]]:
+    """What a module gives while the block runs, call by call."""
+    outputs: list[Tensor] = []
+    hook = module.register_forward_hook(lambda _, __, output: outputs.append(output))
+    try:
+        yield outputs
+    finally:
+        hook.remove()
 
 
 def constants_of(spec: NetworkSpec, kind: type[Constants]) -> Constants:

@@ -118,8 +118,8 @@ def file_problems(
         if checksums[path] is None:
             problems.append(FileProblem(name, "is missing"))
         elif checksums[path] != checksum:
-            found, listed = path.stat().st_size, sizes.get(name)
-            grown = f": {found} bytes, the manifest says {listed}" if listed not in (None, found) else ""
+            size, listed = path.stat().st_size, sizes.get(name)
+            grown = f": {size} bytes, the manifest says {listed}" if listed not in (None, size) else ""
             problems.append(FileProblem(name, f"has changed since the export{grown}"))
     suffixes = {TORCHSCRIPT, *(suffix for name in format_names() for suffix in format_of(name).suffixes)}
     for name in foreign_files(folder):

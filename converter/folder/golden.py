@@ -104,8 +104,8 @@ class Golden:
             raise self._changed(name, "was changed since it was written: its sha256 is another")
         return data
 
-    def _changed(self, name: str, what: str) -> VerificationError:
-        return VerificationError(f"golden vectors: {self.folder / name} {what}; write them anew with --golden")
+    def _changed(self, name: str, problem: str) -> VerificationError:
+        return VerificationError(f"golden vectors: {self.folder / name} {problem}; write them anew with --golden")
 
 
 def read_golden(folder: Path) -> Golden:
@@ -120,8 +120,8 @@ def read_golden(folder: Path) -> Golden:
     try:
         text = path.read_bytes()
     except OSError as error:
-        found = f"no {INDEX} in it" if folder.is_dir() else "no such folder"
-        reason = found if isinstance(error, FileNotFoundError | NotADirectoryError) else error.strerror
+        missing = f"no {INDEX} in it" if folder.is_dir() else "no such folder"
+        reason = missing if isinstance(error, FileNotFoundError | NotADirectoryError) else error.strerror
         raise UsageError(f"golden vectors {folder}: {reason}; {advice}") from None
     try:
         data = json.loads(text)

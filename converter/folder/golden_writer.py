@@ -155,12 +155,12 @@ class _Array:
 
 def _arrays(graph: GraphSpec, case: GoldenCase) -> list[_Array]:
     """Everything of a graph, in the order in which it comes to be."""
-    known = {**case.answer, **case.feed.tensors}
+    arrays = {**case.answer, **case.feed.tensors}
     inner = case.intermediates.get(graph.name, {})
     return [
-        *(_Array(each.name, "input", each.meaning, each.about, known[each.meaning]) for each in graph.inputs),
+        *(_Array(each.name, "input", each.meaning, each.about, arrays[each.meaning]) for each in graph.inputs),
         *(_Array(name, "intermediate", name, f"output of module {name}", values) for name, values in inner.items()),
-        *(_Array(each.name, "output", each.meaning, each.about, known[each.meaning]) for each in graph.outputs),
+        *(_Array(each.name, "output", each.meaning, each.about, arrays[each.meaning]) for each in graph.outputs),
     ]
 
 

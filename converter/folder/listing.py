@@ -134,7 +134,12 @@ def preprocess_entry(preprocess: Preprocess) -> PreprocessEntry:
     )
 
 
-def tracker_entry(network: NetworkSpec, dimensions: Dimensions, **more: Any) -> TrackerEntry:
+def tracker_entry(network: NetworkSpec, dimensions: Dimensions, **more: tuple[SizesEntry, ...]) -> TrackerEntry:
+    """What a tracker needs of a network.
+
+    Args:
+        more: ``sizes``, where it is to be written.
+    """
     return TrackerEntry(
         stride=dimensions.stride,
         template_size=network.template_size,

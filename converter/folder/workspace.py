@@ -6,7 +6,6 @@ the new one, never a mixture. A small shell process waits beside us and cleans u
 dies without a word (``kill -9``, out of memory).
 """
 
-import errno
 import glob
 import io
 import json
@@ -51,11 +50,10 @@ def check_target(target: Path, marker: str = MANIFEST, option: str = "--output")
     """
     try:
         target.lstat()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         pass
     except OSError as error:
-        if error.errno != errno.ENOTDIR:
-            raise UsageError(f"{option} {str(target)[:80]}: {error.strerror}") from None
+        raise UsageError(f"{option} {str(target)[:80]}: {error.strerror}") from None
     if target.is_symlink() and not target.exists():
         raise UsageError(f"{option} {target}: a link to nothing; remove it or choose another folder")
     if target.exists():

@@ -7,13 +7,15 @@ import re
 import types
 import warnings
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from converter.errors import CheckpointError
+from converter.families.family import Shapes
 
 # where official trainings keep the weights: LightTrack's and STARK's
 PLACES = ("state_dict", "net")
@@ -72,29 +74,29 @@ def read_checkpoint(path: Path, allow_pickle: bool = False) -> Checkpoint:
     )
 
 
-class _Absent(dict):
+class _Absent(dict[object, object]):
     """In place of an object whose class cannot be imported here: it takes any content and keeps none."""
 
-    def __init__(self, *_, **__):
+    def __init__(self, *_: object, **__: object) -> None:
         super().__init__()
 
-    def __setstate__(self, state):
+    def __setstate__(self, state: object) -> None:
         pass
 
-    def __setitem__(self, key, value):
+    def __setitem__(self, key: object, value: object) -> None:
         pass
 
-    def append(self, value):
+    def append(self, value: object) -> None:
         pass
 
-    def extend(self, values):
+    def extend(self, values: object) -> None:
         pass
 
 
 class _Unpickler(pickle.Unpickler):
     """Official trainings put objects of their own code beside the weights, settings and statistics."""
 
-    def find_class(self, module, name):
+    def find_class(self, module: str, name: str) -> Any:
         try:
             return super().find_class(module, name)
         except (ImportError, AttributeError):
@@ -106,7 +108,7 @@ _TOLERANT = types.SimpleNamespace(
 )
 
 
-def _load(path, data, allow_pickle):
+def _load(path: Path, data: bytes, allow_pickle: bool) -> Any:
     if _is_torchscript(data):
         raise CheckpointError(
             f"checkpoint {path}: is a TorchScript file, which holds a traced network; "
@@ -133,7 +135,7 @@ def _load(path, data, allow_pickle):
         raise CheckpointError(f"checkpoint {path}: loading its pickled code failed: {reason}") from None
 
 
-def _is_torchscript(data):
+def _is_torchscript(data: bytes) -> bool:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             return any("/code/" in name for name in archive.namelist())
@@ -141,7 +143,7 @@ def _is_torchscript(data):
         return False
 
 
-def _not_a_checkpoint(path, data):
+def _not_a_checkpoint(path: Path, data: bytes) -> str:
     if not data:
         found = "is empty"
     elif data[:2] == b"PK":
@@ -151,8 +153,8 @@ def _not_a_checkpoint(path, data):
     return f"checkpoint {path}: {found}, expected a file written by torch.save"
 
 
-def _without_prefixes(path, state):
-    stripped = {}
+def _without_prefixes(path: Path, state: Mapping[object, Any]) -> dict[str, Any]:
+    stripped: dict[str, Any] = {}
     for key, value in state.items():
         name = str(key)
         while name.startswith(PREFIXES):
@@ -179,7 +181,7 @@ class KeyReport:
     misshaped: tuple[tuple[str, tuple[int, ...], tuple[int, ...]], ...]
     unusable: tuple[tuple[str, str], ...]
 
-    def __bool__(self):
+    def __bool__(self) -> bool:
         return not (self.another_network or self.unusable)
 
     @property
@@ -187,7 +189,7 @@ class KeyReport:
         """Whether keys or shapes differ, not only values."""
         return bool(self.missing or self.unexpected or self.misshaped)
 
-    def __str__(self):
+    def __str__(self) -> str:
         shapes = [f"{key}: {found} in the file, {wanted} in the network" for key, found, wanted in self.misshaped]
         values = [f"{key}: {what}" for key, what in self.unusable]
         parts = (
@@ -199,7 +201,7 @@ class KeyReport:
         return ", ".join(f"{len(keys)} {what} ({_first(keys)})" for what, keys in parts if keys)
 
 
-def _first(keys):
+def _first(keys: Sequence[str]) -> str:
     return ", ".join(keys[:NAMED]) + (", ..." if len(keys) > NAMED else "")
 
 
@@ -227,7 +229,9 @@ def compare_keys(state: Mapping[str, object], network: Mapping[str, torch.Tensor
     )
 
 
-def load_strictly(network: torch.nn.Module, checkpoint: Checkpoint, what: str, recognise) -> None:
+def load_strictly(
+    network: torch.nn.Module, checkpoint: Checkpoint, what: str, recognise: Callable[[Shapes], str | None]
+) -> None:
     """Put a checkpoint's weights into a network, all of them or none.
 
     Args:
@@ -249,7 +253,7 @@ def load_strictly(network: torch.nn.Module, checkpoint: Checkpoint, what: str, r
     network.eval().requires_grad_(False)
 
 
-def _hint(checkpoint, recognise):
+def _hint(checkpoint: Checkpoint, recognise: Callable[[Shapes], str | None]) -> str:
     shapes = {key: tuple(value.shape) for key, value in checkpoint.state.items() if isinstance(value, torch.Tensor)}
     fitting = recognise(shapes)
     return f"; the weights fit {fitting}" if fitting else ""

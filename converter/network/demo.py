@@ -13,11 +13,14 @@ from torch import nn
 from converter.families.family import family_of
 from converter.network.load import one_thread
 from converter.spec.config import network_for
+from converter.util.atomic import replacing
 
 CALIBRATION_STEPS = 4
 
+State = dict[str, torch.Tensor]
 
-def seeded_state(path_name: str, template_size: int = 127, search_size: int = 288, seed: int = 0) -> dict:
+
+def seeded_state(path_name: str, template_size: int = 127, search_size: int = 288, seed: int = 0) -> State:
     """A full state dict for a path name: scaled random weights, batch-norm statistics as measured.
 
     Args:
@@ -27,7 +30,7 @@ def seeded_state(path_name: str, template_size: int = 127, search_size: int = 28
         official state-dict key -> tensor
     """
     family = family_of("lighttrack")
-    network = family.build(path_name, template_size).to_empty(device="cpu")
+    network = family.build(path_name, template_size, search_size).to_empty(device="cpu")
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad(), one_thread():
         for module in network.modules():
@@ -39,10 +42,11 @@ def seeded_state(path_name: str, template_size: int = 127, search_size: int = 28
                 "x": torch.randn(2, 3, search_size, search_size, generator=generator),
             }
             family.reference(network, feed)
-    return network.state_dict()
+    state: State = network.state_dict()
+    return state
 
 
-def _fill(module, generator):
+def _fill(module: nn.Module, generator: torch.Generator) -> None:
     if isinstance(module, nn.Conv2d):
         fan_in = module.weight[0].numel()
         module.weight.normal_(std=fan_in**-0.5, generator=generator)
@@ -64,7 +68,8 @@ def main() -> None:
     arch, spec = network_for(None)
     state = seeded_state(spec.path_name, spec.template_size, spec.search_size, arguments.seed)
     arguments.file.parent.mkdir(parents=True, exist_ok=True)
-    torch.save({"epoch": 0, "arch": arch, "state_dict": state}, arguments.file)
+    with replacing(arguments.file) as draft, draft.open("wb") as file:
+        torch.save({"epoch": 0, "arch": arch, "state_dict": state}, file)
     print(f"{arguments.file}: {arch} with seeded weights (seed {arguments.seed}), not trained; it tracks nothing")
 
 

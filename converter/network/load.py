@@ -1,14 +1,15 @@
 """From a config and a checkpoint to the network in eval mode, official or our own."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import torch
 
 from converter.errors import ArchitectureError, DependencyError
-from converter.families.family import Family, family_names, family_of
+from converter.families.family import Family, Shapes, family_names, family_of
 from converter.network.checkpoint import Checkpoint, load_strictly, read_checkpoint
+from converter.spec.network import NetworkSpec
 from converter.spec.options import NetworkOptions
 from official_patches.checkout import CheckoutError, UnknownArchError
 from official_patches.patching import BuildRequest, patches_of
@@ -43,18 +44,26 @@ class LoadedNetwork:
 def load_network(options: NetworkOptions, stride: int) -> LoadedNetwork:
     """Build the network and fill every weight of it from the checkpoint.
 
+    Args:
+        options: with a checkpoint.
+        stride: of the network.
+
     Raises:
         CheckpointError, ArchitectureError, DependencyError
     """
+    assert options.checkpoint is not None
     spec = options.network
     family = family_of(spec.family)
     checkpoint = _without_ignored(read_checkpoint(options.checkpoint, options.allow_pickle), family)
     path_name = family.settle(spec.path_name, _shapes(checkpoint.state))
-
-    def own() -> torch.nn.Module:
-        return family.build(path_name, spec.template_size, spec.search_size)
-
-    module = _official(options, path_name, stride, own) if options.official else own()
+    module, source = family.build(path_name, *spec.sizes), "own definition"
+    if options.official:
+        if not (options.official / "lib").is_dir():
+            raise DependencyError(
+                f"official checkout {options.official}: no folder 'lib' in it, expected the official tree"
+            )
+        request = BuildRequest(options.official.absolute(), options.arch, path_name, *spec.sizes, stride)
+        module, source = _official(spec.family, request, module)
     what = f"{options.arch} with {family.called} {path_name}"
     load_strictly(module, checkpoint, what, lambda shapes: _fitting(family, spec, shapes))
     return LoadedNetwork(
@@ -62,7 +71,7 @@ def load_network(options: NetworkOptions, stride: int) -> LoadedNetwork:
         checkpoint=checkpoint,
         path_name=path_name,
         methods=family.methods,
-        source=_source(spec, path_name) if options.official else "own definition",
+        source=source,
         parameters=sum(parameter.numel() for parameter in module.parameters()),
     )
 
@@ -72,7 +81,7 @@ def _without_ignored(checkpoint: Checkpoint, family: Family) -> Checkpoint:
     return replace(checkpoint, state=state)
 
 
-def _shapes(state):
+def _shapes(state: Mapping[str, object]) -> Shapes:
     return {key: tuple(value.shape) for key, value in state.items() if isinstance(value, torch.Tensor)}
 
 
@@ -87,30 +96,22 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _official(options, path_name, stride, own):
-    """The checkout's network; where it has none of that name, its own with parts of ours."""
-    spec, patches = options.network, patches_of(options.network.family)
-    if not (options.official / "lib").is_dir():
-        raise DependencyError(
-            f"official checkout {options.official}: no folder 'lib' in it, expected the official tree"
-        )
+def _official(family: str, request: BuildRequest, own: torch.nn.Module) -> tuple[torch.nn.Module, str]:
+    """The checkout's network, where it has none of that name with parts of ours; and where it is from, in words."""
+    patches = patches_of(family)
     try:
-        module = patches.build(BuildRequest(options.official.absolute(), options.arch, path_name, *spec.sizes, stride))
+        module = patches.build(request)
     except UnknownArchError as error:
         raise ArchitectureError(f"official checkout {error.args[0]}") from None
     except CheckoutError as error:
         raise DependencyError(f"official checkout: {' '.join(str(error).split())}") from None
-    for part in patches.own_parts(path_name):
-        setattr(module, part, getattr(own(), part))
-    return module
+    ours = patches.own_parts(request.path_name)
+    for part in ours:
+        setattr(module, part, getattr(own, part))
+    return module, f"official checkout with our {' and '.join(ours.values())}" if ours else "official checkout"
 
 
-def _source(spec, path_name):
-    ours = " and ".join(patches_of(spec.family).own_parts(path_name).values())
-    return f"official checkout with our {ours}" if ours else "official checkout"
-
-
-def _fitting(family: Family, spec, shapes) -> str | None:
+def _fitting(family: Family, spec: NetworkSpec, shapes: Shapes) -> str | None:
     """The options that ask for the network of these weights, when it really has these keys and shapes."""
     asked = spec.sizes
     for other in (family, *(each for each in map(family_of, family_names()) if each is not family)):

@@ -23,6 +23,6 @@ def matching_names(patterns: Sequence[str], names: Iterable[str]) -> list[str]:
     return [name for name in names if any(_matches(pattern, name) for pattern in patterns)]
 
 
-def _matches(pattern, name):
+def _matches(pattern: str, name: str) -> bool:
     patterns, parts = pattern.split("."), name.split(".")
     return len(patterns) == len(parts) and all(map(fnmatchcase, parts, patterns))

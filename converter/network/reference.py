@@ -1,30 +1,36 @@
 """The reference: the network's own methods, unpatched, in PyTorch on the CPU."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import torch
 
 from converter.errors import ConversionError
-from converter.families.family import Family, family_of
+from converter.families.family import Family, Tensors, family_of
+from converter.proof.chain import SEARCH, TEMPLATE, shown
 from converter.proof.feeds import Feed
 from converter.proof.runner import check_feed
 from converter.spec.model import TrackerModels
 from converter.spec.network import TensorSpec
+from official_patches.patching import ACTIVATIONS
 
 NONE: Mapping[str, str] = {}
-ACTIVATIONS = {None: lambda tensor: tensor, "sigmoid": torch.sigmoid}
 
 
-class _Network:
-    """What both runners have.
+class TorchModel:
+    """The network as the official tracker calls it: at once, or ``template`` once, then ``track`` on every frame.
+
+    What the template left is kept here and not on the network, so that several may share one.
 
     Args:
         network: the loaded network; put into eval mode by whoever loaded it.
         family: how to call it.
-        inputs: the images, z and x.
+        inputs: the images, z and x, and their masks where there are some.
         activations: meaning -> what the exported graphs do to that output of the network, "sigmoid".
+
+    Raises:
+        ConversionError: for a network in train mode.
     """
 
     def __init__(
@@ -33,12 +39,14 @@ class _Network:
         family: Family,
         inputs: tuple[TensorSpec, ...],
         activations: Mapping[str, str] = NONE,
-    ):
-        _refuse_train_mode(network)
+    ) -> None:
+        if any(module.training for module in network.modules()):
+            raise ConversionError("the reference network is in train mode; its batch norms would answer otherwise")
         self.network = network
         self.family = family
         self.inputs = inputs
         self.activations = activations
+        self.remembered: Tensors = {}
 
     @classmethod
     def of(cls, network: torch.nn.Module, tracker: TrackerModels) -> Self:
@@ -46,60 +54,38 @@ class _Network:
         spec = tracker.network
         return cls(network, family_of(spec.family), tracker.images, spec.activations)
 
-
-class TorchReference(_Network):
-    """Answers for a template and a search crop as the official tracker would get them."""
-
     def infer(self, feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Every tensor of the config (zf, xf, cls, reg) as a float32 array, NCHW."""
-        check_feed("torch", feed, self.inputs)
+        """Every tensor of the config (zf, xf, cls, reg) as a float32 array, NCHW, for both crops."""
         with torch.no_grad():
-            tensors = {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in feed.items()}
-            answers = _activated(self.family.reference(self.network, tensors), self.activations)
-        return {name: tensor.numpy().copy() for name, tensor in answers.items()}
-
-
-class TorchModel(_Network):
-    """The network as a tracker calls it: ``template()`` once, then ``track()`` on every frame, both unpatched.
-
-    What the template left is kept here and not on the network, so that several may share one.
-    """
-
-    remembered: Any = None
+            return self._arrays(self.family.reference(self.network, self._tensors(feed, self.inputs)))
 
     def template(self, z: np.ndarray, mask: np.ndarray | None = None) -> None:
         """Remember a template crop, (1, 3, T, T) float32, and its mask, (1, cells), where there is one."""
         with torch.no_grad():
-            self.remembered = self.family.template(self.network, self._crop("z", z, mask))
+            self.remembered = self.family.template(self.network, self._crop(TEMPLATE, z, mask))
 
     def track(self, x: np.ndarray, mask: np.ndarray | None = None) -> dict[str, np.ndarray]:
         """The answer for a search crop, (1, 3, S, S) float32, likewise: meaning -> float32 array."""
         with torch.no_grad():
-            answers = self.family.track(self.network, self.remembered, self._crop("x", x, mask))
-            answers = _activated(answers, self.activations)
-        return {name: tensor.numpy() for name, tensor in answers.items()}
+            return self._arrays(self.family.track(self.network, self.remembered, self._crop(SEARCH, x, mask)))
 
-    def _crop(self, meaning, image, mask):
-        given = {meaning: image} if mask is None else {meaning: image, f"{meaning}_mask": mask}
-        return {name: self._tensor(name, array) for name, array in given.items()}
+    def _crop(self, meaning: str, image: np.ndarray, mask: np.ndarray | None) -> Tensors:
+        crop = shown(meaning, image, mask)
+        return self._tensors(crop, [tensor for tensor in self.inputs if tensor.meaning in crop])
 
-    def _tensor(self, meaning, array):
-        check_feed("torch", {meaning: array}, [tensor for tensor in self.inputs if tensor.meaning == meaning])
-        return torch.from_numpy(np.ascontiguousarray(array))
+    def _tensors(self, feed: Mapping[str, np.ndarray], inputs: Sequence[TensorSpec]) -> Tensors:
+        check_feed("torch", feed, inputs)
+        return {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in feed.items()}
 
-
-def _activated(answers, activations):
-    return {name: ACTIVATIONS[activations.get(name)](tensor) for name, tensor in answers.items()}
-
-
-def _refuse_train_mode(network):
-    if any(module.training for module in network.modules()):
-        raise ConversionError("the reference network is in train mode; its batch norms would answer otherwise")
+    def _arrays(self, answer: Tensors) -> dict[str, np.ndarray]:
+        """Copies, which a later run does not change."""
+        activated = {name: ACTIVATIONS[self.activations.get(name)](tensor) for name, tensor in answer.items()}
+        return {name: tensor.numpy().copy() for name, tensor in activated.items()}
 
 
 def reference_outputs(
     network: torch.nn.Module, tracker: TrackerModels, feeds: Sequence[Feed]
 ) -> tuple[dict[str, np.ndarray], ...]:
     """What the unpatched network computes for every feed: tensors of the config by name."""
-    reference = TorchReference.of(network, tracker)
+    reference = TorchModel.of(network, tracker)
     return tuple(reference.infer(feed.tensors) for feed in feeds)

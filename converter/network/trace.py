@@ -1,9 +1,12 @@
 """From a network and a graph to TorchScript, through the patched forward mode; and what passes inside it."""
 
+# mypy: allow-subclassing-any
+# torch is not followed, so TorchFunctionMode is Any
+
 import io
 import logging
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -86,7 +89,13 @@ class _MultiplyAdds(TorchFunctionMode):
 
     total = 0
 
-    def __torch_function__(self, function, types, args=(), kwargs=None):
+    def __torch_function__(
+        self,
+        function: Callable[..., Any],
+        types: Sequence[type],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
         answer = function(*args, **(kwargs or {}))
         if function in (torch.conv2d, torch.nn.functional.conv2d):
             self.total += answer.numel() * args[1][0].numel()
@@ -100,7 +109,7 @@ def multiply_adds(network: torch.nn.Module, graph: GraphSpec) -> int:
     examples = tuple(torch.zeros(tensor.shape) for tensor in graph.inputs)
     with patched(*_traced(network, graph)), torch.no_grad(), _MultiplyAdds() as counter:
         network(*examples)
-    return counter.total
+    return int(counter.total)
 
 
 def intermediates(
@@ -195,7 +204,7 @@ def _keep(seen: dict[str, np.ndarray], name: str, output: Any) -> None:
             _keep(seen, f"{name}.{index}", value)
 
 
-def _check_same(graph, name, found, expected):
+def _check_same(graph: str, name: str, found: np.ndarray, expected: np.ndarray) -> None:
     if found.shape != expected.shape:
         raise ConversionError(
             f"{graph}: the forward mode gives {name!r} in shape {found.shape}, the network {expected.shape}"

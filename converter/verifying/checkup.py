@@ -152,15 +152,15 @@ def _compared(
 ) -> tuple[Reference, list[Comparison]]:
     """The reference, and its outputs at every size; torch has one thread until the end of ``running``."""
     if options.checkpoint is None:
-        reference = golden_reference(options, subject)
-        return reference, compared_with_golden(options, subject, reference.golden)
+        vectors = golden_reference(options, subject)
+        return vectors, compared_with_golden(options, subject, vectors.golden)
     options.check_checkpoint()
     from converter.network.load import one_thread
 
     running.enter_context(one_thread())
     feeds = [network_feeds(options, subject, tracker) for tracker in subject.trackers]
-    network = network_reference(options, subject)
-    crops = clip.feed(network.network, subject.tracker) if clip else None
+    reference = network_reference(options, subject)
+    crops = clip.feed(reference.network, subject.tracker) if clip else None
     if crops:
         feeds[0].append(crops)
     if len(feeds) > 1:
@@ -168,11 +168,11 @@ def _compared(
             [feed.at(tracker.network.sizes) for feed in given]
             for tracker, given in zip(subject.trackers, feeds, strict=True)
         ]
-    return network, compared_with_network(options, subject, network.network, feeds)
+    return reference, compared_with_network(options, subject, reference.network, feeds)
 
 
 def _write_golden(run: Run, stages: Stages) -> None:
-    """What the network computes; of the emulated ARM cpu once it has run."""
+    """Golden vectors of what the network computes; those of the emulated ARM cpu are written once it has run."""
     target = run.options.write_golden
     if target and run.options.golden_from == "torch":
         with stages("golden") as notes:

@@ -42,7 +42,7 @@ class Run:
 
     @property
     def network(self) -> "LoadedNetwork":
-        """For what options without a checkpoint are refused for."""
+        """The network itself; what needs it is refused without a checkpoint before anything is done."""
         if isinstance(self.reference, NetworkReference):
             return self.reference.network
         raise UsageError("the network itself is wanted: pass --resume CHECKPOINT")

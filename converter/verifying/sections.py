@@ -51,7 +51,8 @@ def asked(
         root: of the emulated ARM cpu.
         failed: formats whose models do not run.
     """
-    options, looks = run.options, dict[str, Callable[[], CheckResult]]()
+    options = run.options
+    looks: dict[str, Callable[[], CheckResult]] = {}
     formats = [format for format in run.subject.whole if format not in failed]
     if options.layers:
         looks["layers"] = partial(layers, run)
@@ -69,13 +70,13 @@ def asked(
 def layers(run: Run) -> Walks:
     """Every graph beside the network, layer by layer, on the last of the inputs (a real crop where there is one)."""
     comparison, module = run.comparison, run.network.module
-    known = {**comparison.outputs[-1], **comparison.feeds[-1].tensors}
+    arrays = {**comparison.outputs[-1], **comparison.feeds[-1].tensors}
     walks = []
     for model in comparison.tracker.models:
         paths = model.paths(run.subject.folder)
         if any(not path.is_file() for path in paths):
             continue
-        feed = {tensor.meaning: known[tensor.meaning] for tensor in model.graph.inputs}
+        feed = {tensor.meaning: arrays[tensor.meaning] for tensor in model.graph.inputs}
         tolerance = comparison.tolerances[model.graph.outputs[0].meaning]
         runner = IsolatedRunner(model.format, paths, model.graph, inner=True)
         try:
@@ -136,9 +137,9 @@ def _answering(run: Run) -> Callable[[dict[str, np.ndarray]], Arrays] | None:
     """Images to every tensor: by the network, or by the models of one format where there is no checkpoint."""
     tracker = run.subject.tracker
     if isinstance(run.reference, NetworkReference):
-        from converter.network.reference import TorchReference
+        from converter.network.reference import TorchModel
 
-        return TorchReference.of(run.network.module, tracker).infer
+        return TorchModel.of(run.network.module, tracker).infer
     if not tracker.formats or tracker.formats[0] not in run.subject.whole:
         return None
     model = GraphModel(tracker.of(tracker.formats[0]), run.runners)
@@ -157,10 +158,10 @@ def half(run: Run) -> HalfReport:
     return fp16_report(run.subject.folder, run.comparison, run.runners)
 
 
-def arm(run: Run, asked: ArmOptions, root: ArmRoot, stages: Stages) -> ArmSection:
+def arm(run: Run, options: ArmOptions, root: ArmRoot, stages: Stages) -> ArmSection:
     """The ncnn models on the emulated ARM cpu; its answers become golden vectors where they are asked for."""
     answered: list[Answered] = []
-    section = check_arm(ArmRun(root, asked, run.subject.folder, [run.comparison]), stages, answered.append)
+    section = check_arm(ArmRun(root, options, run.subject.folder, [run.comparison]), stages, answered.append)
     target = run.options.write_golden
     if section and target and run.options.golden_from != "torch":
         with stages("golden") as notes:

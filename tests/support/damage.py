@@ -7,7 +7,8 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from converter.formats.ncnn.param import Layer, NcnnGraph
+from converter.formats.ncnn.layer import Layer
+from converter.formats.ncnn.param import NcnnGraph
 from converter.formats.ncnn.weights import NcnnWeights, read_bin
 
 TAG = 4

@@ -6,7 +6,7 @@ from converter.checks.layers.walk import walk_layers
 from converter.families.family import family_of
 from converter.network.checkpoint import load_strictly, read_checkpoint
 from converter.network.load import one_thread
-from converter.network.reference import TorchReference
+from converter.network.reference import TorchModel
 from converter.proof.feeds import noise_feeds
 from converter.spec.config import network_for
 from converter.spec.network import Tolerance
@@ -29,7 +29,7 @@ class Tracker:
         images = (self.graphs["init"].inputs[0], self.graphs["backbone"].inputs[0])
         (feed,) = noise_feeds(3, 1, images)
         with one_thread():
-            self.feed = feed.tensors | TorchReference(self.network, FAMILY, images).infer(feed.tensors)
+            self.feed = feed.tensors | TorchModel(self.network, FAMILY, images).infer(feed.tensors)
 
     def walk(self, format, graph, files):
         with Apart(format, files, self.graphs[graph]) as runner, one_thread():

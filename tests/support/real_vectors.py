@@ -9,7 +9,7 @@ from converter.folder.golden import read_golden
 from converter.folder.golden_index import GoldenHeader
 from converter.folder.golden_writer import GoldenCase, write_golden
 from converter.folder.listing import CheckpointEntry, preprocess_entry, tracker_entry
-from converter.network.reference import TorchReference
+from converter.network.reference import TorchModel
 from converter.network.trace import intermediates
 from converter.proof.feeds import noise_feeds, picture_feed
 from converter.spec.config import network_for
@@ -36,7 +36,7 @@ class Setup:
         self.network.eval()
         self.graphs = self.spec.graph_specs("two", dimensions)
         images = (self.graphs[0].inputs[0], self.graphs[1].inputs[1])
-        self.reference = TorchReference(self.network, FAMILY, images)
+        self.reference = TorchModel(self.network, FAMILY, images)
         self.feeds = [picture_feed(path, images, self.spec.preprocess) for path in paths] + noise_feeds(0, 1, images)
         self.pictures = {
             path.name: {

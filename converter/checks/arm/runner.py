@@ -8,7 +8,8 @@ import numpy as np
 
 from converter.checks.arm.process import ArmProcess
 from converter.errors import ConversionError
-from converter.formats.ncnn.param import Layer, load_param
+from converter.formats.ncnn.layer import Layer
+from converter.formats.ncnn.param import load_param
 from converter.proof.runner import check_feed
 from converter.spec.network import GraphSpec
 

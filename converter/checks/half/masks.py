@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from converter.errors import ConversionError
-from converter.formats.ncnn.param import Layer, NcnnGraph, load_param
+from converter.formats.ncnn.layer import Layer
+from converter.formats.ncnn.param import NcnnGraph, load_param
 from converter.util.atomic import write
 
 MASK = 31

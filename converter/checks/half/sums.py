@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from converter.checks.half.winograd import winograd_bound, winograd_for
-from converter.formats.ncnn.param import Layer
+from converter.formats.ncnn.layer import Layer
 
 SAME_UPPER, SAME_LOWER = -233, -234
 # the other types: ncnn makes no sum in half in them (softmax, layer norm and global pooling sum in float32)

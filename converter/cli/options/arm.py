@@ -111,19 +111,19 @@ def arm_options(runtimes: Sequence[str], wanted: ArmWanted) -> "ArmOptions | Non
     )
 
 
-def runtimes_of(names: Sequence[str] | None, known: Sequence[str], otherwise: str = "") -> tuple[str, ...]:
+def runtimes_of(names: Sequence[str] | None, accepted: Sequence[str], otherwise: str = "") -> tuple[str, ...]:
     """What ``--runtime`` was given.
 
     Args:
-        known: those that the command takes.
+        accepted: those that the command takes.
         otherwise: more to say of another one.
 
     Raises:
         UsageError: for an unknown one.
     """
     for name in names or ():
-        if name not in known:
-            expected = known[0] if len(known) == 1 else f"one of {', '.join(known)}"
+        if name not in accepted:
+            expected = accepted[0] if len(accepted) == 1 else f"one of {', '.join(accepted)}"
             raise UsageError(f"--runtime {name}: expected {expected}{otherwise}")
     return tuple(names or ())
 

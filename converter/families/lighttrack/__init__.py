@@ -1,13 +1,16 @@
 """LightTrack: one of many networks, named by its path; a template's features and a search crop give cls and reg."""
 
 import logging
-from typing import Any
+from typing import TYPE_CHECKING
 
 from converter.errors import UsageError
 from converter.families.family import Family
 from converter.families.lighttrack import calls, path_name
 from converter.families.lighttrack.tracking import LightTrackProcedure
 from converter.spec.dimensions import Dimensions
+
+if TYPE_CHECKING:
+    from converter.families.lighttrack.subnet import Subnet
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +35,7 @@ def _dimensions(name: str, template_size: int, search_size: int) -> Dimensions:
     return Dimensions(template_size, search_size, stride, architecture.channels, template_cells, search_cells)
 
 
-def _build(name: str, template_size: int, search_size: int | None = None) -> Any:
+def _build(name: str, template_size: int, search_size: int | None = None) -> "Subnet":
     """Of any search size."""
     import torch
 

@@ -4,7 +4,10 @@ Names of modules are those of the official state dict (``lib/models/backbone`` o
 researchmm/LightTrack @ 39c426f); the layout is EfficientNet's with swish, after LightTrack (CVPR 2021).
 """
 
-from torch import nn
+# mypy: allow-subclassing-any
+# torch is not followed, so nn.Module is Any
+
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from converter.families.lighttrack.path_name import STAGE_CHANNELS, Architecture
@@ -20,20 +23,20 @@ def round_to_8(channels: float) -> int:
     return rounded + 8 if rounded < 0.9 * channels else rounded
 
 
-def conv(inputs, outputs, kernel=1, stride=1, groups=1, bias=False):
+def conv(inputs: int, outputs: int, kernel: int = 1, stride: int = 1, groups: int = 1, bias: bool = False) -> nn.Conv2d:
     return nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, groups=groups, bias=bias)
 
 
 class SqueezeExcite(nn.Module):
     """Scale channels by a gate computed from their means: hard sigmoid, (N, C, H, W) to the same."""
 
-    def __init__(self, channels):
+    def __init__(self, channels: int) -> None:
         super().__init__()
         reduced = round_to_8(channels * SE_RATIO)
         self.conv_reduce = conv(channels, reduced, bias=True)
         self.conv_expand = conv(reduced, channels, bias=True)
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         gate = F.adaptive_avg_pool2d(x, 1)
         gate = self.conv_expand(F.relu(self.conv_reduce(gate)))
         return x * (F.relu6(gate + 3.0) / 6.0)
@@ -42,7 +45,7 @@ class SqueezeExcite(nn.Module):
 class DepthwiseSeparable(nn.Module):
     """Stage 0: depthwise 3x3, squeeze-and-excitation, pointwise, with a skip around them."""
 
-    def __init__(self, channels):
+    def __init__(self, channels: int) -> None:
         super().__init__()
         self.conv_dw = conv(channels, channels, 3, groups=channels)
         self.bn1 = nn.BatchNorm2d(channels)
@@ -50,7 +53,7 @@ class DepthwiseSeparable(nn.Module):
         self.conv_pw = conv(channels, channels)
         self.bn2 = nn.BatchNorm2d(channels)
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         y = F.silu(self.bn1(self.conv_dw(x)))
         return self.bn2(self.conv_pw(self.se(y))) + x
 
@@ -58,7 +61,7 @@ class DepthwiseSeparable(nn.Module):
 class InvertedResidual(nn.Module):
     """Pointwise expansion, depthwise KxK, squeeze-and-excitation, pointwise projection."""
 
-    def __init__(self, inputs, outputs, kernel, expansion, stride):
+    def __init__(self, inputs: int, outputs: int, kernel: int, expansion: int, stride: int) -> None:
         super().__init__()
         expanded = round_to_8(inputs * expansion)
         self.conv_pw = conv(inputs, expanded)
@@ -70,7 +73,7 @@ class InvertedResidual(nn.Module):
         self.bn3 = nn.BatchNorm2d(outputs)
         self.residual = stride == 1 and inputs == outputs
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         y = F.silu(self.bn1(self.conv_pw(x)))
         y = F.silu(self.bn2(self.conv_dw(y)))
         y = self.bn3(self.conv_pwl(self.se(y)))
@@ -80,7 +83,7 @@ class InvertedResidual(nn.Module):
 class Backbone(nn.Module):
     """(N, 3, H, W) float32 image, ImageNet-normalised RGB, to (N, channels, H/stride, W/stride) features."""
 
-    def __init__(self, architecture: Architecture):
+    def __init__(self, architecture: Architecture) -> None:
         super().__init__()
         self.conv_stem = conv(3, STEM_CHANNELS, 3, stride=2)
         self.bn1 = nn.BatchNorm2d(STEM_CHANNELS)
@@ -97,5 +100,5 @@ class Backbone(nn.Module):
             stages.append(nn.Sequential(*blocks))
         self.blocks = nn.Sequential(*stages)
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         return self.blocks(F.silu(self.bn1(self.conv_stem(x))))

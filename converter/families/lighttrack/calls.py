@@ -2,11 +2,16 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING
+
+from converter.families.family import Tensors, outputs_of
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 @contextmanager
-def _as_before(network: Any) -> Iterator[None]:
+def _as_before(network: "nn.Module") -> Iterator[None]:
     """Nothing of the calls in the block stays on the network."""
     before = dict(network.__dict__)
     try:
@@ -16,27 +21,23 @@ def _as_before(network: Any) -> Iterator[None]:
         network.__dict__.update(before)
 
 
-def reference(network: Any, feed: dict[str, Any]) -> dict[str, Any]:
+def reference(network: "nn.Module", feed: Tensors) -> Tensors:
     """``template()`` and ``track()`` as they stand."""
-    features = []
-    hook = network.features.register_forward_hook(lambda module, inputs, output: features.append(output))
-    try:
-        zf = template(network, feed)
-        return {"zf": zf, **track(network, zf, feed), "xf": features[-1]}
-    finally:
-        hook.remove()
+    with outputs_of(network.features) as features:
+        kept = template(network, feed)
+        return {**kept, **track(network, kept, feed), "xf": features[-1]}
 
 
-def template(network: Any, crop: dict[str, Any]) -> Any:
-    """What the network remembers of a template."""
+def template(network: "nn.Module", crop: Tensors) -> Tensors:
+    """What the network remembers of a template: "zf"."""
     with _as_before(network):
         network.template(crop["z"])
-        return network.zf
+        return {"zf": network.zf}
 
 
-def track(network: Any, zf: Any, crop: dict[str, Any]) -> dict[str, Any]:
-    """The answer for a search crop, by meaning."""
+def track(network: "nn.Module", kept: Tensors, crop: Tensors) -> Tensors:
+    """The answer for a search crop: "cls" and "reg"."""
     with _as_before(network):
-        network.zf = zf
+        network.zf = kept["zf"]
         cls, reg = network.track(crop["x"])
         return {"cls": cls, "reg": reg}

@@ -3,8 +3,11 @@
 Source: ``lib/models/submodels.py``, ``connect.py`` and ``super_connect.py`` of researchmm/LightTrack @ 39c426f.
 """
 
+# mypy: allow-subclassing-any
+# torch is not followed, so nn.Module is Any
+
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from converter.families.lighttrack.backbone import conv
@@ -18,24 +21,24 @@ REG_SCALE = 16
 class Neck(nn.Module):
     """A batch norm of its own for template and search features, before they are correlated."""
 
-    def __init__(self, channels):
+    def __init__(self, channels: int) -> None:
         super().__init__()
         self.BN_z = nn.BatchNorm2d(channels)
         self.BN_x = nn.BatchNorm2d(channels)
 
-    def forward(self, zf, xf):
+    def forward(self, zf: Tensor, xf: Tensor) -> tuple[Tensor, Tensor]:
         return self.BN_z(zf), self.BN_x(xf)
 
 
 class ChannelAttention(nn.Module):
     """Scale every correlation channel by a sigmoid gate of the channels' means."""
 
-    def __init__(self, channels):
+    def __init__(self, channels: int) -> None:
         super().__init__()
         self.fc1 = conv(channels, channels, bias=True)
         self.fc2 = conv(channels, channels, bias=True)
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         gate = F.relu(self.fc1(F.adaptive_avg_pool2d(x, 1)))
         return x * torch.sigmoid(self.fc2(gate))
 
@@ -43,11 +46,11 @@ class ChannelAttention(nn.Module):
 class PointwiseCorrelation(nn.Module):
     """Every template cell against every search cell: (N, C, h, w) and (N, C, H, W) to (N, h*w, H, W)."""
 
-    def __init__(self, cells):
+    def __init__(self, cells: int) -> None:
         super().__init__()
         self.CA_layer = ChannelAttention(cells)
 
-    def forward(self, zf, xf):
+    def forward(self, zf: Tensor, xf: Tensor) -> Tensor:
         batch, channels, height, width = xf.shape
         kernels = zf.reshape(batch, channels, -1).transpose(1, 2)
         correlation = torch.matmul(kernels, xf.reshape(batch, channels, -1))
@@ -57,12 +60,12 @@ class PointwiseCorrelation(nn.Module):
 class FeatureFusor(nn.Module):
     """Correlation, then a 1x1 convolution to the towers' 128 input channels."""
 
-    def __init__(self, cells):
+    def __init__(self, cells: int) -> None:
         super().__init__()
         self.pw_corr = PointwiseCorrelation(cells)
         self.adj_layer = conv(cells, CORRELATION_CHANNELS, bias=True)
 
-    def forward(self, zf, xf):
+    def forward(self, zf: Tensor, xf: Tensor) -> dict[str, Tensor]:
         features = self.adj_layer(self.pw_corr(zf, xf))
         return {"cls": features, "reg": features}
 
@@ -70,13 +73,13 @@ class FeatureFusor(nn.Module):
 class SeparableConv(nn.Module):
     """Depthwise KxK and pointwise convolution, batch norm, ReLU."""
 
-    def __init__(self, inputs, outputs, kernel):
+    def __init__(self, inputs: int, outputs: int, kernel: int) -> None:
         super().__init__()
         self.conv1 = conv(inputs, inputs, kernel, groups=inputs)
         self.pointwise = conv(inputs, outputs)
         self.BN = nn.BatchNorm2d(outputs)
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         return F.relu(self.BN(self.pointwise(self.conv1(x))))
 
 
@@ -93,11 +96,11 @@ def tower(description: Tower) -> nn.Sequential:
 class ClsPrediction(nn.Module):
     """One foreground logit per cell, scaled by 0.1."""
 
-    def __init__(self, channels):
+    def __init__(self, channels: int) -> None:
         super().__init__()
         self.cls_pred = conv(channels, 1, 3, bias=True)
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         return CLS_SCALE * self.cls_pred(x)
 
 
@@ -107,25 +110,25 @@ class RegPrediction(nn.Module):
     The factor is 16 whatever the network's stride, as in the official code.
     """
 
-    def __init__(self, channels):
+    def __init__(self, channels: int) -> None:
         super().__init__()
         self.bbox_pred = conv(channels, 4, 3, bias=True)
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         return F.relu(self.bbox_pred(x)) * REG_SCALE
 
 
 class Head(nn.Module):
     """The two towers; ``cls_perd`` is the official spelling."""
 
-    def __init__(self, cls: Tower, reg: Tower):
+    def __init__(self, cls: Tower, reg: Tower) -> None:
         super().__init__()
         self.cls_tower = tower(cls)
         self.reg_tower = tower(reg)
         self.cls_perd = ClsPrediction(cls.channels)
         self.reg_pred = RegPrediction(reg.channels)
 
-    def forward(self, features):
+    def forward(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
         return {
             "cls": self.cls_perd(self.cls_tower(features["cls"])),
             "reg": self.reg_pred(self.reg_tower(features["reg"])),

@@ -16,6 +16,7 @@ import re
 from dataclasses import dataclass
 
 from converter.errors import ArchitectureError
+from converter.families.family import Shapes
 
 STAGE_BLOCKS = (2, 4, 4, 4, 4)
 STAGE_CHANNELS = (24, 40, 80, 96, 192)
@@ -89,7 +90,7 @@ def parse_path_name(name: str) -> Architecture:
     )
 
 
-def _digits(name, part, text, allowed):
+def _digits(name: str, part: str, text: str, allowed: tuple[str, ...]) -> list[int]:
     """The digits of one part, or an error that says which digit of which part is wrong."""
     if len(text) != len(allowed):
         raise ArchitectureError(
@@ -105,7 +106,7 @@ def _digits(name, part, text, allowed):
     return [int(digit) for digit in text]
 
 
-def _describe(part, position):
+def _describe(part: str, position: int) -> str:
     if part == "backbone":
         if position == 1:
             return "the head"
@@ -121,12 +122,12 @@ def _describe(part, position):
     return "the channels" if position == 1 else f"layer {position - 2}"
 
 
-def _tower(digits):
+def _tower(digits: list[int]) -> Tower:
     kernels = (TOWER_KERNELS[digit] for digit in digits[1:])
     return Tower(TOWER_CHANNELS[digits[0]], tuple(kernel for kernel in kernels if kernel))
 
 
-def recognise(shapes: dict[str, tuple[int, ...]]) -> str | None:
+def recognise(shapes: Shapes) -> str | None:
     """A path name whose network has the kernels, channels and depth that these weights show, or None.
 
     Choices that leave no trace in the weights (blocks behind the output, the places of skipped
@@ -155,14 +156,14 @@ def recognise(shapes: dict[str, tuple[int, ...]]) -> str | None:
     return f"back_0{back}0+cls_{cls}+reg_{reg}_ops_{max(depth) - 1}{depth[max(depth)]}"
 
 
-def _block_choice(shapes, stage, block):
+def _block_choice(shapes: Shapes, stage: int, block: int) -> int:
     prefix = f"features.blocks.{stage}.{block}"
     expanded, channels = shapes[f"{prefix}.conv_pw.weight"][:2]
     kernel = shapes[f"{prefix}.conv_dw.weight"][-1]
     return BLOCK_CHOICES.index((kernel, expanded // channels))
 
 
-def _tower_digits(shapes, prefix):
+def _tower_digits(shapes: Shapes, prefix: str) -> str:
     kernels = ""
     while shape := shapes.get(f"{prefix}.{len(kernels)}.conv1.weight"):
         kernels += str(TOWER_KERNELS.index(shape[-1]))

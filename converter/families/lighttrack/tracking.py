@@ -13,8 +13,9 @@ from typing import Annotated
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from converter.errors import UsageError, VerificationError
+from converter.errors import UsageError
 from converter.families.family import Estimate, constants_of
+from converter.families.tracking import check_answer, square
 from converter.proof.boxes import Box
 from converter.proof.chain import TrackedModel
 from converter.proof.feeds import normalised
@@ -25,6 +26,8 @@ from converter.util.opencv import opencv
 # Of width + height, in what the penalty calls a box's size; the official code has it apart from context_amount.
 PENALTY_CONTEXT = 0.5
 
+Pair = tuple[float, float]
+Sides = float | np.ndarray
 Share = Annotated[Finite, Field(ge=0, le=1)]
 
 
@@ -57,25 +60,25 @@ class State:
         fill: colour of what lies outside the frame, RGB: the first frame's mean.
     """
 
-    centre: tuple[float, float]
-    sides: tuple[float, float]
+    centre: Pair
+    sides: Pair
     fill: np.ndarray
 
 
 class LightTrackProcedure:
     """One tracker on its way through a clip.
 
-    Args:
-        model: the network, in whatever form.
-        spec: its config.
-        dimensions: of it.
+    Attributes:
+        state: since it was started.
 
     Raises:
         UsageError: for tracker constants that are missing or do not fit, and for a search size that the
             official procedure cannot work with.
     """
 
-    def __init__(self, model: TrackedModel, spec: NetworkSpec, dimensions: Dimensions):
+    state: State
+
+    def __init__(self, model: TrackedModel, spec: NetworkSpec, dimensions: Dimensions) -> None:
         self.model = model
         self.preprocess = spec.preprocess
         self.constants = constants_of(spec, Constants)
@@ -90,7 +93,6 @@ class LightTrackProcedure:
             )
         self.grid = grid(self.cells, dimensions.stride, self.search_size)
         self.window = np.outer(np.hanning(self.cells), np.hanning(self.cells))
-        self.state: State | None = None
 
     def start(self, frame: np.ndarray, box: Box) -> Estimate:
         """Show the model the target.
@@ -100,7 +102,7 @@ class LightTrackProcedure:
             box: around the target.
         """
         self.state = State(box.centre, (box.w, box.h), frame.mean(axis=(0, 1)))
-        side = round(float(context_side(*self.state.sides, self.constants.context_amount)))
+        side = round(self._context())
         self.model.template(self._crop(frame, side, self.template_size))
         return Estimate(box, 1.0)
 
@@ -110,11 +112,13 @@ class LightTrackProcedure:
         Raises:
             VerificationError: when the model's answer is not finite or has another shape.
         """
-        context = float(context_side(*self.state.sides, self.constants.context_amount))
+        context = self._context()
         scale = self.template_size / context  # crop pixels per frame pixel
         side = context + 2 * ((self.search_size - self.template_size) / 2 / scale)
-        crop = self._crop(frame, math.floor(side + 0.5), self.search_size)
-        scores, distances = self._answer(crop)
+        answer = self.model.track(self._crop(frame, math.floor(side + 0.5), self.search_size))
+        cells = (self.cells, self.cells)
+        check_answer(answer, {"cls": (1, 1, *cells), "reg": (1, 4, *cells)})
+        scores, distances = answer["cls"][0, 0], answer["reg"][0]
         if self.logits:
             scores = sigmoid(scores)
         height, width = frame.shape[:2]
@@ -127,44 +131,36 @@ class LightTrackProcedure:
         )
         return Estimate(Box.around(self.state.centre, self.state.sides), score)
 
-    def _crop(self, frame, side, size):
+    def _context(self) -> float:
+        width, height = self.state.sides
+        return float(context_side(width, height, self.constants.context_amount))
+
+    def _crop(self, frame: np.ndarray, side: int, size: int) -> np.ndarray:
         return normalised(crop(frame, self.state.centre, side, size, self.state.fill), self.preprocess)
 
-    def _answer(self, x):
-        """(cells, cells) logits or scores, and (4, cells, cells) distances."""
-        answer = self.model.track(x)
-        for name, shape in (("cls", (1, 1, self.cells, self.cells)), ("reg", (1, 4, self.cells, self.cells))):
-            if name not in answer:
-                raise VerificationError(f"the model gives {', '.join(answer)}, but no {name}")
-            if answer[name].shape != shape:
-                raise VerificationError(f"{name} has shape {answer[name].shape}, expected {shape}")
-            if bad := int(np.count_nonzero(~np.isfinite(answer[name]))):
-                raise VerificationError(f"{bad} of {answer[name].size} values of {name} are NaN or infinite")
-        return answer["cls"][0, 0], answer["reg"][0]
-
-    def _best(self, scores, distances, scale):
+    def _best(self, scores: np.ndarray, distances: np.ndarray, scale: float) -> tuple[Pair, Pair, float]:
         """The box that the best cell proposes: its centre, its sides, both in frame pixels, and its score."""
         lefts, tops = self.grid[0] - distances[0], self.grid[1] - distances[1]
         rights, bottoms = self.grid[0] + distances[2], self.grid[1] + distances[3]
         widths, heights = rights - lefts, bottoms - tops
-        before = [side * scale for side in self.state.sides]
+        old_width, old_height = self.state.sides
+        before = (old_width * scale, old_height * scale)
         penalties = change_penalties(widths, heights, before, self.constants.penalty_k)
         influence = self.constants.window_influence
         ranks = penalties * scores * (1 - influence) + self.window * influence
         best = np.unravel_index(int(ranks.argmax()), ranks.shape)
-        middle = ((lefts[best] + rights[best]) / 2, (tops[best] + bottoms[best]) / 2)
-        centre = [
-            float(old + (new - self.search_size // 2) / scale)
-            for old, new in zip(self.state.centre, middle, strict=True)
-        ]
+        x, y = (lefts[best] + rights[best]) / 2, (tops[best] + bottoms[best]) / 2
+        old_x, old_y = self.state.centre
+        middle = self.search_size // 2
+        centre = float(old_x + (x - middle) / scale), float(old_y + (y - middle) / scale)
         rate = float(penalties[best] * scores[best] * self.constants.lr)
-        proposed = (float(widths[best]) / scale, float(heights[best]) / scale)
-        # the official code smooths twice
-        sides = [
-            (1 - rate) * old + rate * (rate * new + (1 - rate) * old)
-            for old, new in zip(self.state.sides, proposed, strict=True)
-        ]
-        return centre, sides, float(scores[best])
+
+        def smoothed(old: float, new: float) -> float:
+            """Twice, as the official code does."""
+            return (1 - rate) * old + rate * (rate * new + (1 - rate) * old)
+
+        width, height = float(widths[best]) / scale, float(heights[best]) / scale
+        return centre, (smoothed(old_width, width), smoothed(old_height, height)), float(scores[best])
 
 
 def score_cells(search_size: int, stride: int) -> int:
@@ -175,20 +171,21 @@ def score_cells(search_size: int, stride: int) -> int:
 def grid(cells: int, stride: int, search_size: int) -> tuple[np.ndarray, np.ndarray]:
     """x and y of every cell in pixels of the search crop, each (cells, cells); cell ``cells // 2`` is the middle."""
     along = (np.arange(cells) - cells // 2) * stride + search_size // 2
-    return tuple(np.meshgrid(along, along))
+    xs, ys = np.meshgrid(along, along)
+    return xs, ys
 
 
-def context_side(width, height, amount: float):
+def context_side(width: Sides, height: Sides, amount: float) -> np.ndarray:
     """The side of a square with the area of a box and its context, which is ``amount`` of width + height.
 
     Args:
         width, height: numbers or arrays, in any one unit.
     """
     context = amount * (width + height)
-    return np.sqrt((width + context) * (height + context))
+    return np.asarray(np.sqrt((width + context) * (height + context)))
 
 
-def crop(frame: np.ndarray, centre: tuple[float, float], side: int, size: int, fill: np.ndarray) -> np.ndarray:
+def crop(frame: np.ndarray, centre: Pair, side: int, size: int, fill: np.ndarray) -> np.ndarray:
     """A square around a point, resized; what lies outside the frame has one colour.
 
     Args:
@@ -202,29 +199,17 @@ def crop(frame: np.ndarray, centre: tuple[float, float], side: int, size: int, f
         (size, size, 3) uint8
     """
     left, top = (round(middle - (side + 1) / 2) for middle in centre)
-    height, width = frame.shape[:2]
-    if left >= 0 and top >= 0 and left + side <= width and top + side <= height:
-        square = frame[top : top + side, left : left + side]
-    else:
-        square = np.empty((side, side, 3), np.uint8)
-        square[:] = np.asarray(fill).astype(np.uint8)
-        rows, columns = slice(max(0, top), max(0, top + side)), slice(max(0, left), max(0, left + side))
-        inside = frame[rows, columns]
-        down, right = max(0, -top), max(0, -left)
-        square[down : down + inside.shape[0], right : right + inside.shape[1]] = inside
-    if side == size:
-        return square
-    cv2 = opencv()
-    return cv2.resize(square, (size, size))
+    pixels, _ = square(frame, left, top, side, fill)
+    return pixels if side == size else np.asarray(opencv().resize(pixels, (size, size)))
 
 
 def sigmoid(logits: np.ndarray) -> np.ndarray:
     """Of float32, in float32."""
     with np.errstate(over="ignore"):
-        return 1 / (1 + np.exp(-logits))
+        return np.asarray(1 / (1 + np.exp(-logits)))
 
 
-def change_penalties(widths: np.ndarray, heights: np.ndarray, before: tuple[float, float], k: float) -> np.ndarray:
+def change_penalties(widths: np.ndarray, heights: np.ndarray, before: Pair, k: float) -> np.ndarray:
     """1 for a box of the old size and shape, less for others; 0 for one without area.
 
     Args:
@@ -241,7 +226,7 @@ def change_penalties(widths: np.ndarray, heights: np.ndarray, before: tuple[floa
 
 def change(ratio: np.ndarray) -> np.ndarray:
     """How many times larger or smaller: never below 1."""
-    return np.maximum(ratio, 1 / ratio)
+    return np.asarray(np.maximum(ratio, 1 / ratio))
 
 
 def clamped(value: float, low: float, high: float) -> float:

@@ -1,13 +1,16 @@
 """STARK-Lightning: one transformer layer, and a corner head of several kinds."""
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from converter.families.family import Family
 from converter.families.stark import calls, variant
 from converter.families.stark.tracking import StarkProcedure
 
+if TYPE_CHECKING:
+    from converter.families.stark.network import StarkLightning
 
-def _build(name: str, template_size: int, search_size: int) -> Any:
+
+def _build(name: str, template_size: int, search_size: int) -> "StarkLightning":
     from converter.families.stark.network import build
 
     return build(variant.parse_variant(name), template_size, search_size)

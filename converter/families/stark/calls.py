@@ -1,16 +1,18 @@
 """How the official tracker calls its network: the reference of every comparison."""
 
-from collections.abc import Mapping
-from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING
 
+from converter.families.family import Tensors, outputs_of
 from converter.families.stark.variant import STRIDE
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 TEMPLATE, SEARCH = ("z", "template0"), ("x", "search")
 MASK = "_mask"
 
 
-def reference(network: Any, feed: Mapping[str, Any]) -> dict[str, Any]:
+def reference(network: "nn.Module", feed: Tensors) -> Tensors:
     """Every tensor of the config, computed by ``forward_backbone()`` and ``forward_transformer()`` as they stand.
 
     Args:
@@ -22,21 +24,21 @@ def reference(network: Any, feed: Mapping[str, Any]) -> dict[str, Any]:
     return {**kept, **track(network, kept, feed)}
 
 
-def template(network: Any, feed: Mapping[str, Any]) -> dict[str, Any]:
+def template(network: "nn.Module", feed: Tensors) -> Tensors:
     """What is kept of a template: "zv" and "zk", (1, tokens, 128), and its "z_mask" where it has one."""
     tokens = _tokens(network, feed, *TEMPLATE)
     kept = {"zv": _batch_first(tokens["feat"]), "zk": _batch_first(tokens["feat"] + tokens["pos"])}
     return kept | ({"z_mask": feed["z_mask"]} if "z_mask" in feed else {})
 
 
-def track(network: Any, kept: Mapping[str, Any], feed: Mapping[str, Any]) -> dict[str, Any]:
+def track(network: "nn.Module", kept: Tensors, feed: Tensors) -> Tensors:
     """The answer for a search crop: "box", "corners" and "score", with "xv" and "xk" on the way."""
     import torch
 
     search = _tokens(network, feed, *SEARCH)
     feat, keys = search["feat"], search["feat"] + search["pos"]
     masks = [kept["z_mask"] > 0 if "z_mask" in kept else torch.zeros(kept["zv"].shape[:2], dtype=torch.bool)]
-    with _outputs(network.box_head.conv_tower) as scores, _outputs(network.box_head) as corners:
+    with outputs_of(network.box_head.conv_tower) as scores, outputs_of(network.box_head) as corners:
         answer, *_ = network.forward_transformer(
             q=keys,
             k=torch.cat([_batch_first(kept["zk"]), keys]),
@@ -52,7 +54,7 @@ def track(network: Any, kept: Mapping[str, Any], feed: Mapping[str, Any]) -> dic
     }
 
 
-def _tokens(network, feed, name, which):
+def _tokens(network: "nn.Module", feed: Tensors, name: str, which: str) -> Tensors:
     import torch
 
     image, cells = feed[name], feed.get(name + MASK)
@@ -61,20 +63,10 @@ def _tokens(network, feed, name, which):
     else:
         side = image.shape[-1] // STRIDE
         mask = cells.reshape(-1, side, side).gt(0).repeat_interleave(STRIDE, 1).repeat_interleave(STRIDE, 2)
-    return network.forward_backbone(image, which, mask)
+    tokens: Tensors = network.forward_backbone(image, which, mask)
+    return tokens
 
 
-def _batch_first(tokens):
+def _batch_first(tokens: "Tensor") -> "Tensor":
     """(tokens, N, channels) to (N, tokens, channels), and back."""
     return tokens.transpose(0, 1).contiguous()
-
-
-@contextmanager
-def _outputs(module):
-    """What a module gives while the block runs."""
-    seen = []
-    hook = module.register_forward_hook(lambda _, __, output: seen.append(output))
-    try:
-        yield seen
-    finally:
-        hook.remove()

@@ -1,9 +1,12 @@
 """Corner heads: two score maps, and a corner of the box from each as the mean place under its softmax."""
 
+# mypy: allow-subclassing-any
+# torch is not followed, so nn.Module is Any
+
 from itertools import pairwise
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from converter.families.stark.repvgg import RepVGGBlock
@@ -15,12 +18,12 @@ DSCONV_CHANNELS = 64
 class SeparableBlock(nn.Module):
     """Depthwise 3x3, ReLU6, pointwise, ReLU6; biases and no norm."""
 
-    def __init__(self, inputs, outputs):
+    def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
         self.depthwise = nn.Conv2d(inputs, inputs, 3, padding=1, groups=inputs)
         self.pointwise = nn.Conv2d(inputs, outputs, 1)
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         return F.relu6(self.pointwise(F.relu6(self.depthwise(x))))
 
 
@@ -34,7 +37,7 @@ class CornerHead(nn.Module):
         cells: height and width of the maps.
     """
 
-    def __init__(self, tower: nn.Sequential, cells: int):
+    def __init__(self, tower: nn.Sequential, cells: int) -> None:
         super().__init__()
         self.feat_sz, self.stride, self.img_sz = cells, STRIDE, cells * STRIDE
         self.conv_tower = tower
@@ -42,12 +45,12 @@ class CornerHead(nn.Module):
         along = (torch.arange(cells, device="cpu", dtype=torch.float32) + 0.5) * STRIDE
         self.coord_x, self.coord_y = along.repeat(cells), along.repeat_interleave(cells)
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         maps = self.conv_tower(x).flatten(2)
         corners = [self._mean_place(maps[:, index]) for index in range(2)]
         return torch.stack([place for corner in corners for place in corner], dim=1) / self.img_sz
 
-    def _mean_place(self, scores):
+    def _mean_place(self, scores: Tensor) -> tuple[Tensor, Tensor]:
         share = F.softmax(scores, dim=1)
         return (share * self.coord_x).sum(1), (share * self.coord_y).sum(1)
 

@@ -4,8 +4,11 @@ Source: ``lib/models/stark/stark_lightning_x_trt.py``, ``lite_encoder.py`` and `
 researchmm/Stark @ 162e1d3, with the settings of ``baseline_rephead_4_lite_search5.yaml``.
 """
 
+# mypy: allow-subclassing-any
+# torch is not followed, so nn.Module is Any
+
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from converter.families.stark.heads import corner_head
@@ -19,13 +22,13 @@ HIDDEN_CHANNELS = 1024
 class PositionEmbedding(nn.Module):
     """One learned vector per column and per row of a square map: batch size to (batch, channels, cells, cells)."""
 
-    def __init__(self, cells, channels):
+    def __init__(self, cells: int, channels: int) -> None:
         super().__init__()
         self.sz = cells
         self.row_embed = nn.Embedding(cells, channels // 2)
         self.col_embed = nn.Embedding(cells, channels // 2)
 
-    def forward(self, batch):
+    def forward(self, batch: int) -> Tensor:
         columns = self.col_embed.weight.T[:, None, :].expand(-1, self.sz, -1)
         rows = self.row_embed.weight.T[:, :, None].expand(-1, -1, self.sz)
         return torch.cat([columns, rows])[None].repeat(batch, 1, 1, 1)
@@ -34,7 +37,7 @@ class PositionEmbedding(nn.Module):
 class EncoderLayer(nn.Module):
     """Search tokens look at template and search tokens; all are (tokens, batch, channels)."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.self_attn = nn.MultiheadAttention(TOKEN_CHANNELS, HEADS)
         self.linear1 = nn.Linear(TOKEN_CHANNELS, HIDDEN_CHANNELS)
@@ -43,8 +46,8 @@ class EncoderLayer(nn.Module):
         self.norm2 = nn.LayerNorm(TOKEN_CHANNELS)
         self.activation = F.relu
 
-    def forward(self, queries, keys, values, key_padding_mask=None):
-        seen = self.self_attn(queries, keys, values, key_padding_mask=key_padding_mask)[0]
+    def forward(self, queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None = None) -> Tensor:
+        seen = self.self_attn(queries, keys, values, key_padding_mask=mask)[0]
         tokens = self.norm1(queries + seen)
         return self.norm2(tokens + self.linear2(self.activation(self.linear1(tokens))))
 
@@ -52,12 +55,12 @@ class EncoderLayer(nn.Module):
 class Transformer(nn.Module):
     """The one layer under the name that the official state dict has for it."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.encoder = EncoderLayer()
 
-    def forward(self, queries, keys, values, key_padding_mask=None):
-        return self.encoder(queries, keys, values, key_padding_mask)
+    def forward(self, queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None = None) -> Tensor:
+        return self.encoder(queries, keys, values, mask)
 
 
 class StarkLightning(nn.Module):
@@ -70,7 +73,7 @@ class StarkLightning(nn.Module):
         template_cells, search_cells: height and width of the feature maps.
     """
 
-    def __init__(self, variant: Variant, template_cells: int, search_cells: int):
+    def __init__(self, variant: Variant, template_cells: int, search_cells: int) -> None:
         super().__init__()
         self.backbone = Backbone()
         self.transformer = Transformer()
@@ -79,7 +82,7 @@ class StarkLightning(nn.Module):
         self.pos_emb_z0 = PositionEmbedding(template_cells, TOKEN_CHANNELS)
         self.bottleneck = nn.Conv2d(BACKBONE_CHANNELS, TOKEN_CHANNELS, 1)
 
-    def forward_backbone(self, img, zx, mask):
+    def forward_backbone(self, img: Tensor, zx: str, mask: Tensor) -> dict[str, Tensor]:
         """Tokens of an image.
 
         Args:
@@ -96,7 +99,9 @@ class StarkLightning(nn.Module):
         feat, pos = (array.flatten(2).permute(2, 0, 1) for array in (maps, position))
         return {"feat": feat, "mask": cells.flatten(1), "pos": pos}
 
-    def forward_transformer(self, q, k, v, key_padding_mask=None):
+    def forward_transformer(
+        self, q: Tensor, k: Tensor, v: Tensor, key_padding_mask: Tensor | None = None
+    ) -> tuple[dict[str, Tensor], Tensor, None]:
         """The box that search tokens see.
 
         Args:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from converter.errors import VerificationError
 from converter.families.family import Estimate, constants_of
+from converter.families.tracking import check_answer, square
 from converter.proof.boxes import Box
 from converter.proof.chain import TrackedModel
 from converter.proof.feeds import normalised
@@ -56,24 +57,26 @@ class Crop:
 class StarkProcedure:
     """One tracker on its way through a clip.
 
-    Args:
-        model: the network, in whatever form.
-        spec: its config. With masks, what lies outside the frame is black and masked, as the official tracker
-            has it; without them it has the first frame's mean colour, as in deployments.
-        dimensions: of it.
+    Where the graphs take masks, what lies outside the frame is black and masked, as the official tracker has it;
+    where they do not, it has the first frame's mean colour, as in deployments.
+
+    Attributes:
+        box: in the last frame, since it was started.
+        fill: colour of what lies outside, RGB.
 
     Raises:
         UsageError: for tracker constants that are missing or do not fit.
     """
 
-    def __init__(self, model: TrackedModel, spec: NetworkSpec, dimensions: Dimensions):
+    box: Box
+    fill: np.ndarray
+
+    def __init__(self, model: TrackedModel, spec: NetworkSpec, dimensions: Dimensions) -> None:
         self.model = model
         self.preprocess = spec.preprocess
         self.masks = spec.masks
         self.constants = constants_of(spec, Constants)
         self.dimensions = dimensions
-        self.box: Box | None = None
-        self.fill = BLACK
 
     def start(self, frame: np.ndarray, box: Box) -> Estimate:
         """Show the model the target.
@@ -96,33 +99,22 @@ class StarkProcedure:
         """
         size = self.dimensions.search_size
         cut = crop(frame, self.box, self.constants.search_factor, size, self.fill)
-        box, scores = self._answer(*self._shown(cut))
-        centre_x, centre_y, width, height = (float(value) for value in box * size / (size / cut.side))
+        answer = self.model.track(*self._shown(cut))
+        cells = self.dimensions.search_cells
+        check_answer(answer, {"box": (1, 4), "score": (1, 2, cells, cells)})
+        centre_x, centre_y, width, height = (float(value) for value in answer["box"][0] * size / (size / cut.side))
         left, top = (middle - 0.5 * size / (size / cut.side) for middle in self.box.centre)
         found = Box(left + centre_x - 0.5 * width, top + centre_y - 0.5 * height, width, height)
         self.box = clipped(found, frame.shape[1], frame.shape[0], self.constants.margin)
-        return Estimate(self.box, certainty(scores))
+        return Estimate(self.box, certainty(answer["score"][0]))
 
-    def _shown(self, cut):
+    def _shown(self, cut: Crop) -> tuple[np.ndarray, ...]:
         """What the model takes of a crop: the image and, where it knows masks, one value per cell."""
         image = normalised(cut.pixels, self.preprocess)
         if not self.masks:
             return (image,)
         stride = self.dimensions.stride
         return image, cut.outside[::stride, ::stride].reshape(1, -1).astype(np.float32)
-
-    def _answer(self, *shown):
-        """(4,) float32 box and (2, cells, cells) scores."""
-        answer = self.model.track(*shown)
-        cells = self.dimensions.search_cells
-        for name, shape in (("box", (1, 4)), ("score", (1, 2, cells, cells))):
-            if name not in answer:
-                raise VerificationError(f"the model gives {', '.join(answer)}, but no {name}")
-            if answer[name].shape != shape:
-                raise VerificationError(f"{name} has shape {answer[name].shape}, expected {shape}")
-            if bad := int(np.count_nonzero(~np.isfinite(answer[name]))):
-                raise VerificationError(f"{bad} of {answer[name].size} values of {name} are NaN or infinite")
-        return answer["box"][0], answer["score"][0]
 
 
 def crop(frame: np.ndarray, box: Box, factor: float, size: int, fill: np.ndarray) -> Crop:
@@ -141,23 +133,9 @@ def crop(frame: np.ndarray, box: Box, factor: float, size: int, fill: np.ndarray
     if side < 1:
         raise VerificationError(f"box {box.values} has no area to cut out")
     left, top = round(box.x + 0.5 * box.w - side * 0.5), round(box.y + 0.5 * box.h - side * 0.5)
-    columns, before_x, after_x = _inside(left, side, frame.shape[1])
-    rows, before_y, after_y = _inside(top, side, frame.shape[0])
-    pixels = np.empty((side, side, 3), np.uint8)
-    pixels[:] = np.asarray(fill).astype(np.uint8)
-    outside = np.ones((side, side))
-    within = slice(before_y, side - after_y), slice(before_x, side - after_x)
-    pixels[within] = frame[rows, columns]
-    outside[within] = 0
-    cv2 = opencv()
-    resized = cv2.resize(pixels, (size, size))
-    return Crop(resized, cv2.resize(outside, (size, size)) != 0, side)
-
-
-def _inside(first, side, length):
-    """Where ``side`` pixels from ``first`` on lie in a row of ``length``, and how many are before and after it."""
-    before, after = max(0, -first), max(0, first + side - length + 1)
-    return slice(first + before, max(first + before, first + side - after)), min(before, side), min(after, side)
+    pixels, outside = square(frame[:-1, :-1], left, top, side, fill)
+    resize = opencv().resize
+    return Crop(resize(pixels, (size, size)), resize(outside, (size, size)) != 0, side)
 
 
 def clipped(box: Box, width: int, height: int, margin: float) -> Box:
@@ -167,7 +145,7 @@ def clipped(box: Box, width: int, height: int, margin: float) -> Box:
     return Box(left, top, max(margin, right - left), max(margin, bottom - top))
 
 
-def _ends(low, high, length, margin):
+def _ends(low: float, high: float, length: int, margin: float) -> tuple[float, float]:
     return min(max(0.0, low), length - margin), min(max(margin, high), length)
 
 

@@ -1,10 +1,10 @@
 """The networks of the family: which corner head they end in, written as a name and read from the weights."""
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from converter.errors import ArchitectureError, UsageError
+from converter.families.family import Shapes
 from converter.spec.dimensions import Dimensions
 
 REP_HEAD, DSCONV_HEAD = "rep_v2", "dsconv_v3"
@@ -75,10 +75,10 @@ def covers(asked: str, found: str) -> bool:
     return asked in (ANY_HEAD, found) or (asked == DSCONV_HEAD and found.startswith(DSCONV_HEAD))
 
 
-def sizes(shapes: Mapping[str, tuple[int, ...]]) -> tuple[int, int] | None:
+def sizes(shapes: Shapes) -> tuple[int, int] | None:
     """Template and search size that weights are of, by the number of their positions."""
     cells = [shapes.get(f"pos_emb_{image}.row_embed.weight", ())[:1] for image in ("z0", "x")]
-    return tuple(count[0] * STRIDE for count in cells) if all(cells) else None
+    return (cells[0][0] * STRIDE, cells[1][0] * STRIDE) if all(cells) else None
 
 
 def words(name: str) -> str:
@@ -87,7 +87,7 @@ def words(name: str) -> str:
     return f"--head-blocks {blocks}" if blocks else f"--path-name {name}"
 
 
-def settle(asked: str, shapes: Mapping[str, tuple[int, ...]]) -> str:
+def settle(asked: str, shapes: Shapes) -> str:
     """The network to build for weights, where the asked name leaves a choice.
 
     Args:
@@ -124,7 +124,7 @@ def dimensions(name: str, template_size: int, search_size: int) -> Dimensions:
     return Dimensions(template_size, search_size, STRIDE, TOKEN_CHANNELS, template_cells, search_cells, tokens)
 
 
-def recognise(shapes: Mapping[str, tuple[int, ...]]) -> str | None:
+def recognise(shapes: Shapes) -> str | None:
     """The variant that weights belong to, by their keys.
 
     Args:

@@ -13,106 +13,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from converter.errors import ConversionError
-from converter.formats.ncnn.words import (
-    ARRAY_KEYS,
-    LARGEST_INTEGER,
-    are_numbers,
-    check_names,
-    check_params,
-    elements_of,
-    is_float,
-    is_integer,
-    words_of,
-)
+from converter.formats.ncnn.layer import Layer, check_words, is_integer, read_layer
 
 MAGIC = "7767517"
-
-
-@dataclass(frozen=True)
-class Layer:
-    """One line of a ``.param`` file.
-
-    Attributes:
-        params: its ``key=value`` words, verbatim.
-        source: the text it was read from, with the line's end; written again while it still says the same.
-    """
-
-    type: str
-    name: str
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
-    params: tuple[str, ...]
-    source: str = field(default="", compare=False, repr=False)
-
-    def param(self, key: int, default: int = 0) -> int:
-        """An integer parameter.
-
-        Raises:
-            ConversionError: when it is written as something else.
-        """
-        value = self.value(key)
-        if value is None:
-            return default
-        if not is_integer(value) or abs(int(value)) > LARGEST_INTEGER:
-            raise self._wrong(key, value, "an integer of 32 bits")
-        return int(value)
-
-    def number(self, key: int, default: float = 0.0) -> float:
-        """A parameter that ncnn reads as a float.
-
-        Raises:
-            ConversionError: when it is written as something else; an integer is something else to ncnn, too.
-        """
-        value = self.value(key)
-        if value is None:
-            return default
-        if not is_float(value):
-            raise self._wrong(key, value, "a number with a point or an exponent")
-        return float(value)
-
-    def numbers(self, key: int) -> tuple[float, ...]:
-        """An array parameter in either spelling, () when there is none.
-
-        Raises:
-            ConversionError: when an element is no number or the count is another.
-        """
-        counted = self.value(ARRAY_KEYS - key)
-        value = self.value(key) if counted is None else counted
-        if value is None:
-            return ()
-        elements = elements_of(value)
-        if counted is not None:
-            count, *elements = elements
-            if count != str(len(elements)):
-                raise self._wrong(key, value, f"{count} elements")
-        if not are_numbers(elements):
-            raise self._wrong(key, value, "numbers")
-        return tuple(float(element) for element in elements)
-
-    def with_param(self, key: int, value: object) -> "Layer":
-        """The same layer with a parameter changed in its place, or added at the end."""
-        word = f"{key}={value}"
-        if self.value(key) is None:
-            return replace(self, params=(*self.params, word))
-        return replace(self, params=tuple(word if param.startswith(f"{key}=") else param for param in self.params))
-
-    def value(self, key: int) -> str | None:
-        """A parameter as it is written; None where it is not."""
-        return next((word.partition("=")[2] for word in self.params if word.startswith(f"{key}=")), None)
-
-    def text(self, end: str = "\n") -> str:
-        """The line: as it was read if nothing changed, otherwise in pnnx's columns."""
-        if self.source:
-            try:
-                if _read_layer(self.source) == self:
-                    return self.source
-            except ValueError:
-                pass
-        counts = f"{self.type:<24} {self.name:<24} {len(self.inputs)} {len(self.outputs)}"
-        return " ".join((counts, *self.inputs, *self.outputs, *self.params)) + end
-
-    def _wrong(self, key: int, value: str, expected: str) -> ConversionError:
-        return ConversionError(f"layer {self.name}: parameter {key} is {value[:40]!r}, expected {expected}")
 
 
 @dataclass(frozen=True)
@@ -235,7 +138,7 @@ def read_param(text: str, name: str) -> NcnnGraph:
     Raises:
         ConversionError: naming the line that cannot be read.
     """
-    return _read(text, name, _check_words)
+    return _read(text, name, check_words)
 
 
 def read_table(text: str, name: str) -> NcnnGraph:
@@ -259,7 +162,7 @@ def _read(text: str, name: str, check: Callable[[Layer], None]) -> NcnnGraph:
         if len(layers) == layer_count:
             raise ConversionError(f"{name}: line {number} is over, expected {layer_count} layers and then the end")
         try:
-            layer = replace(_read_layer(line), source=before)
+            layer = replace(read_layer(line), source=before)
             check(layer)
             _check_blobs(layer, known)
         except ValueError as error:
@@ -283,26 +186,6 @@ def _counts(lines: list[str], name: str) -> tuple[int, int]:
     return int(words[0]), int(words[1])
 
 
-def _read_layer(line: str) -> Layer:
-    words = words_of(line)
-    if len(words) < 4:
-        raise ValueError(f"{len(words)} words, expected type, name and two counts of blobs")
-    kind, name, *counts = words[:4]
-    words = words[4:]
-    if not all(is_integer(count, 19) and 0 <= int(count) <= len(words) for count in counts):
-        raise ValueError(f"layer {name} counts {' and '.join(counts)} blobs, {len(words)} words follow")
-    inputs, outputs = map(int, counts)
-    if len(words) < inputs + outputs:
-        raise ValueError(f"layer {name} names {len(words)} blobs, expected {inputs + outputs}")
-    return Layer(
-        type=kind,
-        name=name,
-        inputs=tuple(words[:inputs]),
-        outputs=tuple(words[inputs : inputs + outputs]),
-        params=tuple(words[inputs + outputs :]),
-    )
-
-
 def _check_blobs(layer: Layer, known: set[str]) -> None:
     """A blob that no layer gives, or that two give, sends ncnn's loader out of its table of blobs."""
     if unknown := [blob for blob in layer.inputs if blob not in known]:
@@ -311,8 +194,3 @@ def _check_blobs(layer: Layer, known: set[str]) -> None:
         if blob in known:
             raise ValueError(f"layer {layer.name} gives blob {blob[:40]!r}, which is there already")
         known.add(blob)
-
-
-def _check_words(layer: Layer) -> None:
-    check_names((layer.type, layer.name, *layer.inputs, *layer.outputs))
-    check_params(layer.name, layer.params)

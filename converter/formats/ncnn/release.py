@@ -7,7 +7,8 @@ own history: the release whose ``src/layer`` first has a layer, or first reads a
 from dataclasses import replace
 
 from converter.errors import ConversionError
-from converter.formats.ncnn.param import Layer, NcnnGraph
+from converter.formats.ncnn.layer import Layer
+from converter.formats.ncnn.param import NcnnGraph
 from converter.spec.releases import FLOOR
 
 # what was there at the FLOOR

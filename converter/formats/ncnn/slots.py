@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from converter.errors import ConversionError
-from converter.formats.ncnn.param import Layer
+from converter.formats.ncnn.layer import Layer
 
 DYNAMIC_SCALE = -233
 

@@ -12,7 +12,8 @@ import numpy as np
 
 from converter.errors import ConversionError
 from converter.formats.halves import check_halves
-from converter.formats.ncnn.param import Layer, NcnnGraph, load_param
+from converter.formats.ncnn.layer import Layer
+from converter.formats.ncnn.param import NcnnGraph, load_param
 from converter.formats.ncnn.slots import Slot, slots_of
 
 RAW, HALF, INT8, SCALED, TABLE = 0, 0x01306B47, 0x000D4B38, 0x0002C056, 1

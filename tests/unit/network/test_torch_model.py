@@ -10,7 +10,7 @@ from conftest import TINY
 from converter.errors import ConversionError
 from converter.families.family import family_of
 from converter.network.demo import seeded_state
-from converter.network.reference import TorchModel, TorchReference
+from converter.network.reference import TorchModel
 from converter.spec.config import network_for
 
 FAMILY = family_of("lighttrack")
@@ -36,7 +36,7 @@ def noise(seed, size):
 
 
 def test_answers_are_the_references_for_every_frame(network, images):
-    model, reference = TorchModel(network, FAMILY, images), TorchReference(network, FAMILY, images)
+    model, reference = TorchModel(network, FAMILY, images), TorchModel(network, FAMILY, images)
     model.template(noise(0, 32))
     for seed in (1, 2, 3):
         answer, expected = model.track(noise(seed, 64)), reference.infer({"z": noise(0, 32), "x": noise(seed, 64)})
@@ -56,9 +56,7 @@ def test_two_models_of_one_network_keep_their_own_template(network, images):
 
 
 def test_activations_are_put_on_the_outputs_they_are_of(network, images):
-    plain, squashed = (
-        TorchReference(network, FAMILY, images, *activations) for activations in ((), ({"cls": "sigmoid"},))
-    )
+    plain, squashed = (TorchModel(network, FAMILY, images, *activations) for activations in ((), ({"cls": "sigmoid"},)))
     feed = {"z": noise(0, 32), "x": noise(1, 64)}
     logit, probability = plain.infer(feed), squashed.infer(feed)
     assert probability["cls"].dtype == np.float32
@@ -75,8 +73,8 @@ def test_activations_are_put_on_the_outputs_they_are_of(network, images):
 
 def test_an_activation_of_another_output(network, images):
     feed = {"z": noise(0, 32), "x": noise(1, 64)}
-    found = TorchReference(network, FAMILY, images, {"reg": "sigmoid"}).infer(feed)
-    plain = TorchReference(network, FAMILY, images).infer(feed)
+    found = TorchModel(network, FAMILY, images, {"reg": "sigmoid"}).infer(feed)
+    plain = TorchModel(network, FAMILY, images).infer(feed)
     assert np.array_equal(found["cls"], plain["cls"])
     assert np.array_equal(found["reg"], torch.sigmoid(torch.from_numpy(plain["reg"])).numpy())
 
@@ -88,7 +86,7 @@ def test_nothing_stays_on_the_network(network, images):
     model.track(noise(1, 64))
     assert network.__dict__.keys() == before.keys()
     assert all(network.__dict__[key] is value for key, value in before.items())
-    assert not model.remembered.requires_grad
+    assert not model.remembered["zf"].requires_grad
 
 
 def test_what_a_network_gets_with_its_first_template_does_not_stay_either(network, images):

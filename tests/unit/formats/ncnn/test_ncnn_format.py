@@ -5,7 +5,8 @@ from contextlib import nullcontext
 import pytest
 
 from converter.errors import ConversionError
-from converter.formats.ncnn.param import Layer, NcnnGraph, load_param, read_param, read_table
+from converter.formats.ncnn.layer import Layer
+from converter.formats.ncnn.param import NcnnGraph, load_param, read_param, read_table
 
 PARAM = """7767517
 6 7

@@ -5,7 +5,8 @@ import re
 import pytest
 
 from converter.errors import ConversionError
-from converter.formats.ncnn.param import Layer, NcnnGraph, read_param
+from converter.formats.ncnn.layer import Layer
+from converter.formats.ncnn.param import NcnnGraph, read_param
 from converter.formats.ncnn.release import (
     FUSED_HARD_SWISH,
     MATMUL,

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from converter.errors import ConversionError
-from converter.formats.ncnn.param import Layer, NcnnGraph
+from converter.formats.ncnn.layer import Layer
+from converter.formats.ncnn.param import NcnnGraph
 from converter.formats.ncnn.slots import slots_of
 from converter.formats.ncnn.weights import (
     HALF,
