@@ -6,7 +6,7 @@
 import io
 import logging
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -46,19 +46,11 @@ def trace(network: torch.nn.Module, graph: GraphSpec) -> torch.jit.ScriptModule:
         ArchitectureError: when the network lacks the parts the mode needs.
         ConversionError: when tracing fails.
     """
+    patches = _patches(network, graph, traced=True)
     try:
-        patches = _traced(network, graph)
-    except UnknownNetworkError as error:
-        raise ArchitectureError(str(error)) from None
-    examples = tuple(torch.zeros(tensor.shape) for tensor in graph.inputs)
-    try:
-        with (
-            patched(*patches),
-            torch.no_grad(),
-            warnings.catch_warnings(record=True) as caught,
-        ):
+        with patched(*patches), torch.no_grad(), warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            traced = torch.jit.trace(network, examples, check_trace=False)
+            traced = torch.jit.trace(network, _examples(graph), check_trace=False)
     except (RuntimeError, TypeError, ValueError, KeyError, IndexError, AttributeError) as error:
         first = str(error).strip().partition("\n")[0]
         raise ConversionError(f"tracing {graph.name} failed: {type(error).__name__}: {first}") from error
@@ -75,13 +67,18 @@ def saved(traced: torch.jit.ScriptModule) -> bytes:
     return buffer.getvalue()
 
 
-def _mode(network: torch.nn.Module, graph: GraphSpec) -> PatchSpec:
-    return patches_of(graph.family).forward_mode(network, graph.mode, [tensor.activation for tensor in graph.outputs])
+def _patches(network: torch.nn.Module, graph: GraphSpec, traced: bool) -> tuple[PatchSpec, ...]:
+    """The graph's forward mode, and what else a trace has in place."""
+    patches, activations = patches_of(graph.family), [tensor.activation for tensor in graph.outputs]
+    try:
+        mode = patches.forward_mode(network, graph.mode, activations)
+        return (mode, *patches.for_trace(network, graph.mode)) if traced else (mode,)
+    except UnknownNetworkError as error:
+        raise ArchitectureError(str(error)) from None
 
 
-def _traced(network: torch.nn.Module, graph: GraphSpec) -> tuple[PatchSpec, ...]:
-    """The mode, and what else a trace has in place."""
-    return (_mode(network, graph), *patches_of(graph.family).for_trace(network, graph.mode))
+def _examples(graph: GraphSpec) -> tuple[torch.Tensor, ...]:
+    return tuple(torch.zeros(tensor.shape) for tensor in graph.inputs)
 
 
 class _MultiplyAdds(TorchFunctionMode):
@@ -89,13 +86,7 @@ class _MultiplyAdds(TorchFunctionMode):
 
     total = 0
 
-    def __torch_function__(
-        self,
-        function: Callable[..., Any],
-        types: Sequence[type],
-        args: tuple[Any, ...] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         answer = function(*args, **(kwargs or {}))
         if function in (torch.conv2d, torch.nn.functional.conv2d):
             self.total += answer.numel() * args[1][0].numel()
@@ -106,9 +97,8 @@ class _MultiplyAdds(TorchFunctionMode):
 
 def multiply_adds(network: torch.nn.Module, graph: GraphSpec) -> int:
     """Multiply-adds of convolutions and matrix products in one run of a graph."""
-    examples = tuple(torch.zeros(tensor.shape) for tensor in graph.inputs)
-    with patched(*_traced(network, graph)), torch.no_grad(), _MultiplyAdds() as counter:
-        network(*examples)
+    with patched(*_patches(network, graph, traced=True)), torch.no_grad(), _MultiplyAdds() as counter:
+        network(*_examples(graph))
     return int(counter.total)
 
 
@@ -131,7 +121,7 @@ def intermediates(
         ArchitectureError, ConversionError, UsageError: as :func:`run_mode`.
     """
     return [
-        {graph.name: run_mode(network, graph, {**answer, **feed.tensors}, patterns, answer)[1] for graph in graphs}
+        {graph.name: run_mode(network, graph, {**answer, **feed.tensors}, patterns, answer) for graph in graphs}
         for feed, answer in zip(feeds, answers, strict=True)
     ]
 
@@ -142,8 +132,8 @@ def run_mode(
     feed: Mapping[str, np.ndarray],
     patterns: Sequence[str],
     answer: Mapping[str, np.ndarray],
-) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """One run of a graph's forward mode, and what its modules gave; the network is as before afterwards.
+) -> dict[str, np.ndarray]:
+    """What the modules give in one run of a graph's forward mode; the network is as before afterwards.
 
     A module that gives a tuple or a dict becomes one entry per tensor (``neck.0``, ``feature_fusor.cls``), one
     that runs again gets a number (``name_2``). What is no tensor is left out.
@@ -155,17 +145,14 @@ def run_mode(
         answer: by meaning: what the unpatched network gives for these inputs.
 
     Returns:
-        (output meaning to array, module name to array in the order of the run)
+        module name to array, in the order of the run
 
     Raises:
         ArchitectureError: when the network lacks the parts the mode needs.
         UsageError: for a pattern that matches no module.
         ConversionError: when the forward mode does not answer as the unpatched network does.
     """
-    try:
-        mode = _mode(network, graph)
-    except UnknownNetworkError as error:
-        raise ArchitectureError(str(error)) from None
+    (mode,) = _patches(network, graph, traced=False)
     modules = dict(network.named_modules())
     before = _hooks(modules.values())
     seen: dict[str, np.ndarray] = {}
@@ -177,11 +164,10 @@ def run_mode(
         found = network(*inputs)
     if _hooks(modules.values()) != before or vars(network).get("forward") is mode.replacement:
         raise ConversionError(f"{graph.name}: hooks were left on the network after its inner tensors were taken")
-    found = found if isinstance(found, tuple) else (found,)
-    outputs = {tensor.meaning: value.numpy().copy() for tensor, value in zip(graph.outputs, found, strict=True)}
-    for name, value in outputs.items():
-        _check_same(graph.name, name, value, answer[name])
-    return outputs, seen
+    outputs = found if isinstance(found, tuple) else (found,)
+    for tensor, value in zip(graph.outputs, outputs, strict=True):
+        _check_same(graph.name, tensor.meaning, value.numpy(), answer[tensor.meaning])
+    return seen
 
 
 def _hooks(modules: Iterable[torch.nn.Module]) -> list[int]:

@@ -10,7 +10,7 @@ from converter.families.lighttrack.tracking import LightTrackProcedure
 from converter.spec.dimensions import Dimensions
 
 if TYPE_CHECKING:
-    from converter.families.lighttrack.subnet import Subnet
+    from converter.families.lighttrack.network import Subnet
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ def _build(name: str, template_size: int, search_size: int | None = None) -> "Su
     """Of any search size."""
     import torch
 
-    from converter.families.lighttrack.subnet import Subnet
+    from converter.families.lighttrack.network import Subnet
 
     architecture = path_name.parse_path_name(name)
     with torch.device("meta"):

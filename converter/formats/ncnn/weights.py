@@ -17,13 +17,8 @@ from converter.formats.ncnn.param import NcnnGraph, load_param
 from converter.formats.ncnn.slots import Slot, slots_of
 
 RAW, HALF, INT8, SCALED, TABLE = 0, 0x01306B47, 0x000D4B38, 0x0002C056, 1
-TAGS = {
-    RAW: "float32",
-    HALF: "half",
-    INT8: "int8",
-    SCALED: "float32 with scales elsewhere",
-    TABLE: "a table of 256 values and an index for each weight",
-}
+# float32, half, int8, float32 with scales elsewhere, a table of 256 values and an index for each weight
+TAGS = (RAW, HALF, INT8, SCALED, TABLE)
 TAG_BYTES, TABLE_BYTES = 4, 4 * 256
 
 
@@ -34,7 +29,7 @@ class Stored:
     Attributes:
         role: weight, bias, mean, ...; what the layer calls it.
         count: of numbers.
-        tag: how it is stored, a key of :data:`TAGS`; None where the layer's float32 comes without a tag.
+        tag: how it is stored, one of :data:`TAGS`; None where the layer's float32 comes without a tag.
         data: the bytes behind the tag, table and padding included.
         offset: of its first byte, the tag's if there is one, in the file it was read from.
     """

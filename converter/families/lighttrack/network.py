@@ -1,6 +1,7 @@
-"""Neck, point-wise correlation and prediction towers, under the official state-dict names.
+"""LightTrack's searched network from a path name, without an official checkout, under the official state-dict names.
 
-Source: ``lib/models/submodels.py``, ``connect.py`` and ``super_connect.py`` of researchmm/LightTrack @ 39c426f.
+Source: ``lib/models/submodels.py``, ``connect.py``, ``super_connect.py`` and ``models.py`` of researchmm/LightTrack
+@ 39c426f.
 """
 
 # mypy: allow-subclassing-any
@@ -10,8 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from converter.families.lighttrack.backbone import conv
-from converter.families.lighttrack.path_name import Tower
+from converter.families.lighttrack.backbone import Backbone, conv
+from converter.families.lighttrack.path_name import Architecture, Tower
 
 CORRELATION_CHANNELS = 128
 CLS_SCALE = 0.1
@@ -133,3 +134,32 @@ class Head(nn.Module):
             "cls": self.cls_perd(self.cls_tower(features["cls"])),
             "reg": self.reg_pred(self.reg_tower(features["reg"])),
         }
+
+
+class Subnet(nn.Module):
+    """The tracker with the official state-dict keys, parts and calling convention.
+
+    Equivalent of ``LightTrackM_Subnet`` and ``LightTrackM_Speed`` in ``lib/models/models.py`` of
+    researchmm/LightTrack @ 39c426f.
+
+    Args:
+        architecture: the parsed path name.
+        template_cells: height and width of the template's feature map.
+    """
+
+    def __init__(self, architecture: Architecture, template_cells: int) -> None:
+        super().__init__()
+        self.features = Backbone(architecture)
+        self.neck = Neck(architecture.channels)
+        self.feature_fusor = FeatureFusor(template_cells**2)
+        self.head = Head(architecture.cls, architecture.reg)
+        self.zf: Tensor | None = None
+
+    def template(self, z: Tensor) -> None:
+        """Remember the features of a template, (1, 3, T, T) float32, ImageNet-normalised RGB."""
+        self.zf = self.features(z)
+
+    def track(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Answer for a search crop, (1, 3, S, S) float32: (cls, reg) as of :class:`Head`."""
+        answer = self.head(self.feature_fusor(*self.neck(self.zf, self.features(x))))
+        return answer["cls"], answer["reg"]
