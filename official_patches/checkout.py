@@ -15,7 +15,7 @@ import logging
 import random
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from importlib.abc import Loader
 from importlib.machinery import ModuleSpec, PathFinder
@@ -87,9 +87,7 @@ class _CheckoutFinder:
     def __init__(self, root: Path) -> None:
         self.root = root
 
-    def find_spec(
-        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
+    def find_spec(self, fullname: str, path: object = None, target: object = None) -> ModuleSpec | None:
         if path is not None:
             return None
         spec = PathFinder.find_spec(fullname, [str(self.root)])
@@ -105,9 +103,7 @@ class _StandInFinder(Loader):
     def __init__(self, names: set[str]) -> None:
         self.names = names
 
-    def find_spec(
-        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
+    def find_spec(self, fullname: str, path: object = None, target: object = None) -> ModuleSpec | None:
         if fullname.partition(".")[0] in self.names:
             return ModuleSpec(fullname, self, is_package=True)
         return None

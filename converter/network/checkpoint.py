@@ -182,12 +182,7 @@ class KeyReport:
     unusable: tuple[tuple[str, str], ...]
 
     def __bool__(self) -> bool:
-        return not (self.another_network or self.unusable)
-
-    @property
-    def another_network(self) -> bool:
-        """Whether keys or shapes differ, not only values."""
-        return bool(self.missing or self.unexpected or self.misshaped)
+        return not (self.missing or self.unexpected or self.misshaped or self.unusable)
 
     def __str__(self) -> str:
         shapes = [f"{key}: {found} in the file, {wanted} in the network" for key, found, wanted in self.misshaped]
@@ -245,15 +240,13 @@ def load_strictly(
     own = network.state_dict()
     report = compare_keys(checkpoint.state, own)
     if not report:
-        raise CheckpointError(
-            f"checkpoint {checkpoint.file} does not fit {what}: {report}{_hint(checkpoint, recognise)}"
-        )
+        fitting = recognise(shapes_of(checkpoint.state))
+        hint = f"; the weights fit {fitting}" if fitting else ""
+        raise CheckpointError(f"checkpoint {checkpoint.file} does not fit {what}: {report}{hint}")
     state = {key: checkpoint.state[key].detach().to(own[key].dtype).contiguous() for key in own}
     network.load_state_dict(state, strict=True, assign=True)
     network.eval().requires_grad_(False)
 
 
-def _hint(checkpoint: Checkpoint, recognise: Callable[[Shapes], str | None]) -> str:
-    shapes = {key: tuple(value.shape) for key, value in checkpoint.state.items() if isinstance(value, torch.Tensor)}
-    fitting = recognise(shapes)
-    return f"; the weights fit {fitting}" if fitting else ""
+def shapes_of(state: Mapping[str, object]) -> Shapes:
+    return {key: tuple(value.shape) for key, value in state.items() if isinstance(value, torch.Tensor)}

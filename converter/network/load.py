@@ -1,6 +1,6 @@
 """From a config and a checkpoint to the network in eval mode, official or our own."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -8,7 +8,7 @@ import torch
 
 from converter.errors import ArchitectureError, DependencyError
 from converter.families.family import Family, Shapes, family_names, family_of
-from converter.network.checkpoint import Checkpoint, load_strictly, read_checkpoint
+from converter.network.checkpoint import Checkpoint, load_strictly, read_checkpoint, shapes_of
 from converter.spec.network import NetworkSpec
 from converter.spec.options import NetworkOptions
 from official_patches.checkout import CheckoutError, UnknownArchError
@@ -54,8 +54,10 @@ def load_network(options: NetworkOptions, stride: int) -> LoadedNetwork:
     assert options.checkpoint is not None
     spec = options.network
     family = family_of(spec.family)
-    checkpoint = _without_ignored(read_checkpoint(options.checkpoint, options.allow_pickle), family)
-    path_name = family.settle(spec.path_name, _shapes(checkpoint.state))
+    checkpoint = read_checkpoint(options.checkpoint, options.allow_pickle)
+    used = {key: value for key, value in checkpoint.state.items() if not family.ignores(key)}
+    checkpoint = replace(checkpoint, state=used)
+    path_name = family.settle(spec.path_name, shapes_of(checkpoint.state))
     module, source = family.build(path_name, *spec.sizes), "own definition"
     if options.official:
         if not (options.official / "lib").is_dir():
@@ -74,15 +76,6 @@ def load_network(options: NetworkOptions, stride: int) -> LoadedNetwork:
         source=source,
         parameters=sum(parameter.numel() for parameter in module.parameters()),
     )
-
-
-def _without_ignored(checkpoint: Checkpoint, family: Family) -> Checkpoint:
-    state = {key: value for key, value in checkpoint.state.items() if not family.ignores(key)}
-    return replace(checkpoint, state=state)
-
-
-def _shapes(state: Mapping[str, object]) -> Shapes:
-    return {key: tuple(value.shape) for key, value in state.items() if isinstance(value, torch.Tensor)}
 
 
 @contextmanager
@@ -120,7 +113,7 @@ def _fitting(family: Family, spec: NetworkSpec, shapes: Shapes) -> str | None:
         if name is None:
             continue
         sizes = other.sizes(used) or asked
-        if _shapes(other.build(name, *sizes).state_dict()) == used:
+        if shapes_of(other.build(name, *sizes).state_dict()) == used:
             arch = "" if other is family else f"--arch {other.arch} "
             crops = "" if sizes == asked else f" --template-size {sizes[0]} --search-size {sizes[1]}"
             return f"{arch}{other.words(name)}{crops}"

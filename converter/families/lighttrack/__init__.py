@@ -36,14 +36,10 @@ def _dimensions(name: str, template_size: int, search_size: int) -> Dimensions:
 
 
 def _build(name: str, template_size: int, search_size: int | None = None) -> "Subnet":
-    """Of any search size."""
-    import torch
-
-    from converter.families.lighttrack.network import Subnet
+    from converter.families.lighttrack.network import build
 
     architecture = path_name.parse_path_name(name)
-    with torch.device("meta"):
-        return Subnet(architecture, -(-template_size // architecture.stride))
+    return build(architecture, -(-template_size // architecture.stride))
 
 
 FAMILY = Family(

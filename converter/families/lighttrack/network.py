@@ -163,3 +163,9 @@ class Subnet(nn.Module):
         """Answer for a search crop, (1, 3, S, S) float32: (cls, reg) as of :class:`Head`."""
         answer = self.head(self.feature_fusor(*self.neck(self.zf, self.features(x))))
         return answer["cls"], answer["reg"]
+
+
+def build(architecture: Architecture, template_cells: int) -> Subnet:
+    """The network without weights, its parameters on the meta device; of any search size."""
+    with torch.device("meta"):
+        return Subnet(architecture, template_cells)

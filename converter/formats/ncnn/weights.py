@@ -172,7 +172,10 @@ def read_bin(graph: NcnnGraph, data: bytes, name: str) -> NcnnWeights:
             found.append(stored)
         arrays.append(tuple(found))
     if offset != len(data):
-        raise _over(name, offset, len(data))
+        raise ConversionError(
+            f"{name}: goes on for {len(data) - offset} bytes after byte {offset}, where the last layer's weights end; "
+            "damaged, or the weights of another model"
+        )
     return NcnnWeights(tuple(arrays))
 
 
@@ -224,11 +227,4 @@ def _cut_off(name: str, size: int, where: str, offset: int, needed: int) -> Conv
     return ConversionError(
         f"{name}: cut off, or the weights of another model: ends at byte {size}, "
         f"expected {needed} bytes from byte {offset} for the {where}"
-    )
-
-
-def _over(name: str, offset: int, size: int) -> ConversionError:
-    return ConversionError(
-        f"{name}: goes on for {size - offset} bytes after byte {offset}, where the last layer's weights end; "
-        "damaged, or the weights of another model"
     )
