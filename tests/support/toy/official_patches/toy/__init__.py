@@ -1,29 +1,32 @@
 """Toy: forward modes; there is no official checkout of it."""
 
-from collections.abc import Sequence
-from typing import Any
-
 from torch import nn
 
 from official_patches.checkout import CheckoutError
-from official_patches.patching import Patches, PatchSpec, UnknownNetworkError, answering
+from official_patches.patching import BuildRequest, Mode, Patches, UnknownNetworkError
 
-MODES: dict[str, Any] = {
-    "template": lambda self, z: self.extract(z),
-    "backbone": lambda self, x: self.extract(x),
-    "update": lambda self, zf, x: self.answer(zf, self.extract(x)),
-    "neck_head": lambda self, zf, xf: self.answer(zf, xf),
+MODES = {
+    "template": Mode(lambda self, z: self.extract(z), unused=("cls", "reg")),
+    "backbone": Mode(lambda self, x: self.extract(x), unused=("cls", "reg")),
+    "update": Mode(lambda self, zf, x: self.answer(zf, self.extract(x))),
+    "neck_head": Mode(lambda self, zf, xf: self.answer(zf, xf), unused=("features",)),
 }
 
 
-def _forward_mode(network: nn.Module, mode: str, activations: Sequence[str | None] = ()) -> PatchSpec:
-    if mode not in MODES or not hasattr(network, "extract"):
-        raise UnknownNetworkError(f"{type(network).__name__} has no mode {mode!r}, known are {', '.join(MODES)}")
-    return answering(network, MODES[mode], activations, f"trace it as {mode}")
+def _check_parts(network: nn.Module) -> None:
+    if not hasattr(network, "extract"):
+        raise UnknownNetworkError(f"{type(network).__name__} has no 'extract', expected a ToyNet")
 
 
-def _build(*_: Any, **__: Any) -> nn.Module:
+def _build(request: BuildRequest) -> nn.Module:
     raise CheckoutError("there is no official checkout of the toy")
 
 
-PATCHES = Patches(_forward_mode, lambda network, mode: (), _build, own_parts=lambda path_name: "")
+PATCHES = Patches(
+    modes=MODES,
+    check_parts=_check_parts,
+    reason="is not defined",
+    also_for_trace=lambda network, mode: (),
+    build=_build,
+    own_parts=lambda path_name: {},
+)
