@@ -7,6 +7,7 @@ from pathlib import Path
 
 from converter.checks.arm.modes import check_tolerances
 from converter.checks.arm.root import ArmRoot, arm_root
+from converter.checks.layers.walk import reader_of
 from converter.errors import ConversionError, UsageError, VerificationError
 from converter.folder.exported import FileProblem, checksums_of, file_problems, listed_paths
 from converter.folder.golden_index import GOLDEN_INDEX
@@ -115,8 +116,10 @@ def _checked(options: VerifyOptions, subject: Subject) -> ArmRoot | None:
     formats = subject.tracker.formats
     for format in formats:
         check_runtime(format)
-    for option, given in (("--fp16-report", options.fp16), ("--runtime ncnn-arm64", options.arm)):
-        if given and "ncnn" not in formats:
+        if options.layers:
+            reader_of(format)
+    for option, asked_for in (("--fp16-report", options.fp16), ("--runtime ncnn-arm64", options.arm)):
+        if asked_for and "ncnn" not in formats:
             raise UsageError(f"{option} is about ncnn's half kernels, and there is no ncnn model here")
     if not options.arm:
         return None
@@ -165,8 +168,8 @@ def _compared(
         feeds[0].append(crops)
     if len(feeds) > 1:
         feeds = [
-            [feed.at(tracker.network.sizes) for feed in given]
-            for tracker, given in zip(subject.trackers, feeds, strict=True)
+            [feed.at(tracker.network.sizes) for feed in of_size]
+            for tracker, of_size in zip(subject.trackers, feeds, strict=True)
         ]
     return reference, compared_with_network(options, subject, reference.network, feeds)
 

@@ -127,6 +127,13 @@ def test_a_wrong_model_of_the_toy_format_is_caught(command, exported, checkpoint
     assert "onnxref neck_head" in done.stderr
 
 
+def test_layers_that_nobody_can_read_are_refused_before_anything_is_run(command, exported, checkpoint):
+    folder, _ = exported
+    done = command("verify", folder, "--resume", checkpoint, "--layers")
+    assert done.returncode == 2
+    assert "layers of format 'onnxref' cannot be read, known are ncnn and onnx" in " ".join(done.stderr.split())
+
+
 def test_the_toys_own_options_are_refused_as_everybodys(command, checkpoint):
     done = command("export", "--arch", "ToyNet", "--resume", checkpoint, "--format", "onnxref", "--rename", "cls=a.b")
     assert done.returncode == 2

@@ -25,6 +25,8 @@ from converter.spec.network import GraphSpec, Tolerance
 if TYPE_CHECKING:
     import torch
 
+Reader = Callable[[tuple[Path, ...], GraphSpec], ConvertedGraph]
+
 
 @dataclass(frozen=True, kw_only=True)
 class LayerRow:
@@ -76,7 +78,7 @@ class FirstBad:
     def as_dict(self) -> dict[str, Any]:
         fields = asdict(self)
         del fields["row"]
-        return {**fields, "figures": self.row.as_dict() if self.row else None}
+        return {**fields, "figures": None if self.row is None else self.row.as_dict()}
 
 
 @dataclass(frozen=True)
@@ -160,7 +162,7 @@ def walk_layers(
     """
     from converter.checks.layers.torch_side import record
 
-    converted, recording = read_converted(format, files, graph), record(network, graph, feed)
+    converted, recording = reader_of(format)(files, graph), record(network, graph, feed)
     inputs = {tensor.name: feed[tensor.meaning] for tensor in graph.inputs}
     values, failed = fetch(runner, inputs, converted)
     values.update(inputs)
@@ -182,18 +184,17 @@ def walk_layers(
     return LayerWalk(graph.name, format, tuple(rows.values()), len(rounding), first, passed)
 
 
-def read_converted(format: str, files: tuple[Path, ...], graph: GraphSpec) -> ConvertedGraph:
-    """What ``read()`` of the module ``<format>_side`` beside this one makes of a graph's files.
+def reader_of(format: str) -> Reader:
+    """``read()`` of the module ``<format>_side`` beside this one: (files, graph) -> the graph's layers.
 
     Raises:
-        ConversionError: when the files cannot be read.
         UsageError: for a format that has no such module.
     """
     readers = {name: module for name in format_names() if find_spec(module := f"{__package__}.{name}_side")}
     if format not in readers:
         raise UsageError(f"layers of format {format!r} cannot be read, known are {listed(readers)}")
-    read: Callable[[tuple[Path, ...], GraphSpec], ConvertedGraph] = import_module(readers[format]).read
-    return read(files, graph)
+    read: Reader = import_module(readers[format]).read
+    return read
 
 
 def _outputs_passed(sides: Expectation) -> bool:

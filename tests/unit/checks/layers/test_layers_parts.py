@@ -15,7 +15,7 @@ from converter.checks.layers.figures import Figures, channel_error, figures, sam
 from converter.checks.layers.graphs import ConvertedGraph, ConvertedLayer
 from converter.checks.layers.kinds import Primitive, Window, likeness
 from converter.checks.layers.ncnn_side import converted_graph
-from converter.checks.layers.walk import FirstBad, LayerRow, LayerWalk, read_converted
+from converter.checks.layers.walk import FirstBad, LayerRow, LayerWalk, reader_of
 from converter.errors import ConversionError, UsageError
 from converter.formats.ncnn.param import read_param
 from converter.spec.network import GraphSpec, Tolerance
@@ -127,10 +127,10 @@ GRAPH = GraphSpec(name="init", family="lighttrack", mode="template", inputs=(), 
 def test_files_that_cannot_be_read_are_reported(tmp_path):
     (tmp_path / "a.onnx").write_bytes(b"nonsense" * 9)
     with pytest.raises(ConversionError, match=r"a\.onnx"):
-        read_converted("onnx", (tmp_path / "a.onnx",), GRAPH)
+        reader_of("onnx")((tmp_path / "a.onnx",), GRAPH)
     (tmp_path / "a.param").write_text("nonsense")
     with pytest.raises(ConversionError, match=r"a\.param"):
-        read_converted("ncnn", (tmp_path / "a.param", tmp_path / "a.bin"), GRAPH)
+        reader_of("ncnn")((tmp_path / "a.param", tmp_path / "a.bin"), GRAPH)
 
 
 def test_layer_that_reads_what_comes_later_is_refused(tmp_path):
@@ -139,14 +139,14 @@ def test_layer_that_reads_what_comes_later_is_refused(tmp_path):
         converted_graph(read_param(text, "x"))
     path = onnx_file(tmp_path, ("b", "a"), ("a", "b"))
     with pytest.raises(ConversionError, match="layer a reads 'b', which no layer before it gives"):
-        read_converted("onnx", (path,), GRAPH)
+        reader_of("onnx")((path,), GRAPH)
 
 
 def test_two_layers_that_give_one_name_are_refused(tmp_path):
     """Otherwise a copy of a copy of itself would be looked for without end."""
     path = onnx_file(tmp_path, ("x", "a"), ("a", "x"))
     with pytest.raises(ConversionError, match="layer x gives 'x', which is there already"):
-        read_converted("onnx", (path,), GRAPH)
+        reader_of("onnx")((path,), GRAPH)
 
 
 def onnx_file(folder, *nodes):
@@ -161,14 +161,14 @@ def onnx_file(folder, *nodes):
 def test_format_whose_layers_nobody_reads_is_wrong_usage(name):
     """There is a torch_side, but no such format."""
     with pytest.raises(UsageError, match="cannot be read, known are ncnn and onnx"):
-        read_converted(name, (), GRAPH)
+        reader_of(name)
 
 
 def test_reader_of_a_format_is_found_by_its_name(tmp_path, monkeypatch):
     (tmp_path / "toy_side.py").write_text("def read(files, graph):\n    return files, graph\n")
     monkeypatch.setattr("converter.checks.layers.__path__", [str(Path(kinds.__file__).parent), str(tmp_path)])
     monkeypatch.setattr("converter.checks.layers.walk.format_names", lambda: ["onnx", "toy"])
-    assert read_converted("toy", ("a.toy",), GRAPH) == (("a.toy",), GRAPH)
+    assert reader_of("toy")(("a.toy",), GRAPH) == (("a.toy",), GRAPH)
 
 
 def test_layer_that_gives_nothing_is_no_computing_layer():
@@ -191,7 +191,7 @@ def test_result_is_json_without_infinity():
 
 
 def test_json_of_a_walk_has_the_figures_of_a_layer_beside_its_place():
-    first = FirstBad("a", "ReLU", "head", "relu", "why", row("a"))
+    first = FirstBad("a", "ReLU", "head", "relu", "why", row("a", passed=False))
     result = LayerWalk("init", "ncnn", (first.row,), 0, first, False).as_dict()
     assert list(result["first_bad"]) == ["layer", "type", "module", "operation", "reason", "figures"]
     assert result["first_bad"]["figures"] == result["rows"][0]
