@@ -28,15 +28,8 @@ if TYPE_CHECKING:
 # An overlap below this is worth looking at, whatever the floor for the mean.
 NOTABLE = 0.9
 WORST = 10
-_TITLES = (
-    "Verdict",
-    "Model",
-    ">Mean IoU",
-    ">Smallest",
-    ">In frame",
-    ">First below",
-    ">Score max |Δ|",
-    ">Score mean |Δ|",
+_TITLES = columns(
+    "Verdict", "Model", ">Mean IoU", ">Smallest", ">In frame", ">First below", ">Score max |Δ|", ">Score mean |Δ|"
 )
 
 
@@ -50,7 +43,7 @@ def _blocks(report: "ClipReport") -> Iterator[Block]:
     if report.problem:
         yield Text(f"The reference stopped: {report.problem}", BAD)
     if report.candidates:
-        yield Table(columns(*_TITLES), tuple(map(_row, report.candidates)), _about(report))
+        yield Table(_TITLES, tuple(map(_row, report.candidates)), _about(report))
     yield Table(columns("Model", ">Frames", ">Network", ">Frames/s"), tuple(_speeds(report)))
     if report.frames and report.candidates:
         yield Charts(_drawings(report))
