@@ -1,237 +1,159 @@
-"""What a manifest lists and says; whatever else the file holds is no manifest."""
+"""``manifest.json``: written and read by one class, so that what is read is what was written."""
 
-import hashlib
-from dataclasses import replace
-from pathlib import Path
-from types import SimpleNamespace
+import json
 
 import pytest
+from comparisons import DIMENSIONS, NETWORK
 
-from converter.exporting.describe import manifest_of
-from converter.exporting.made import Made
-from converter.exporting.plan import plan_export
-from converter.folder.listing import listed_files
-from converter.folder.manifest import VerificationEntry
-from converter.proof.comparison import Comparison
-from converter.spec.config import network_for
-from converter.spec.naming import Naming
-from converter.spec.options import ExportOptions
-from converter.util.version import version
+from converter.errors import UsageError, VerificationError
+from converter.folder.listing import SizesEntry, listed_files
+from converter.folder.manifest import MANIFEST, Manifest, read_manifest
 
-GOOD = {
+INIT, UPDATE = NETWORK.graph_specs("two", DIMENSIONS)
+
+
+def graph(spec, *files, **more):
+    listed = [{"name": name, "sha256": name * 2, "bytes": 3} for name in files]
+    return {
+        "name": spec.name,
+        "format": "ncnn",
+        "files": listed,
+        "inputs": spec.inputs,
+        "outputs": spec.outputs,
+        **more,
+    }
+
+
+LEAST = {
     "schema_version": 1,
-    "generator": {"name": "lighttrack-export", "version": "0.0.1"},
-    "graphs": [
-        {"files": [{"name": "a.param", "sha256": "11"}, {"name": "a.bin", "sha256": "22", "bytes": 3}]},
-        {"files": [{"name": "b.param", "sha256": "33"}]},
-    ],
-    "extra_files": [{"name": "a.pt", "sha256": "44"}],
+    "generator": {"name": "lighttrack-export"},
+    "arch": "LightTrackM_Subnet",
+    "path_name": "p",
+    "checkpoint": {"file": "a.pth", "sha256": "55"},
+    "precision": "fp32",
+    "graphs": [graph(INIT, "i.param", "i.bin"), graph(UPDATE, "u.param")],
+    "tracker": {"template_size": 127, "search_size": 288},
+    "verification": {"status": "passed"},
 }
 
 
-def without(key):
-    return {name: value for name, value in GOOD.items() if name != key}
-
-
-def sha256(path):
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def test_all_files_of_a_manifest_are_listed():
-    assert listed_files(GOOD) == {"a.param": "11", "a.bin": "22", "b.param": "33", "a.pt": "44"}
-
-
-def test_manifest_without_files_lists_none():
-    assert listed_files({**GOOD, "graphs": [], "extra_files": []}) == {}
-
-
-@pytest.mark.parametrize("key", list(GOOD))
-def test_without_one_of_its_keys_it_is_no_manifest(key):
-    assert listed_files(without(key)) is None
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"schema_version": 2},
-        {"schema_version": None},
-        {"generator": {"name": "another-export"}},
-        {"generator": {}},
-        {"generator": None},
-        {"generator": "lighttrack-export"},
-        {"generator": ["name"]},
-        {"graphs": None},
-        {"graphs": 3},
-        {"graphs": "files"},
-        {"graphs": [None]},
-        {"graphs": [["files"]]},
-        {"graphs": [{}]},
-        {"graphs": [{"files": None}]},
-        {"graphs": [{"files": [None]}]},
-        {"graphs": [{"files": ["a.param"]}]},
-        {"graphs": [{"files": [{"name": "a.param"}]}]},
-        {"graphs": [{"files": [{"sha256": "11"}]}]},
-        {"graphs": [{"files": [{"name": ["a"], "sha256": "11"}]}]},
-        {"graphs": {"files": []}},
-        {"extra_files": None},
-        {"extra_files": 3},
-        {"extra_files": "a.pt"},
-        {"extra_files": [3]},
-        {"extra_files": {"name": "a.pt", "sha256": "44"}},
-    ],
-)
-def test_foreign_or_damaged_fields_make_it_no_manifest(change):
-    assert listed_files({**GOOD, **change}) is None
-
-
-@pytest.mark.parametrize("data", [None, True, 0, 1.5, "", "manifest", [], [GOOD], {}, {"graphs": []}])
-def test_other_json_is_no_manifest(data):
-    assert listed_files(data) is None
+def manifest(**more):
+    return Manifest.model_validate({**LEAST, **more})
 
 
 @pytest.fixture
-def options():
-    return ExportOptions(
-        arch="LightTrackM_Subnet",
-        checkpoint=Path("/secret/place/a.pth"),
-        output=Path("/secret/place/out"),
-        network=network_for(None)[1],
+def written(tmp_path):
+    """Puts a text into a folder as its manifest."""
+
+    def write(text):
+        (tmp_path / MANIFEST).write_text(text)
+        return tmp_path
+
+    return write
+
+
+def test_what_is_written_is_read_again(written):
+    proof = {"status": "passed", "seed": 3, "tolerances": {"zf": {"rtol": 1e-4}}, "checks": [{"graph": "init"}]}
+    whole = manifest(
+        multiply_adds={"init": 5},
+        formats={"ncnn": {"split": "two", "oldest_ncnn": "20220216", "written_for": "something newer"}},
+        extra_files=[{"name": "a.pt", "sha256": "44", "bytes": 1}],
+        tracker={
+            **LEAST["tracker"],
+            "penalty_k": 0.007,
+            "stride": 16,
+            "sizes": [{"template_size": 127, "search_size": 288}],
+        },
+        verification=proof,
     )
+    assert read_manifest(written(whole.text())) == whole
+    assert read_manifest(written(whole.text())).text() == whole.text()
 
 
-INIT_FILES = ("lighttrack_init.param", "lighttrack_init.bin")
-PARAM = """7767517
-2 2
-Input  in0  0 1 z
-MatMul mul  1 1 z zf
-"""
+def test_only_what_was_set_is_written():
+    entry = json.loads(manifest().text())
+    assert entry["verification"] == {"status": "passed"}
+    assert entry["tracker"] == {"template_size": 127, "search_size": 288}
+    assert "mode" not in entry["graphs"][0]
+    assert json.loads(manifest(formats={"ncnn": {"split": "two"}}).text())["formats"] == {"ncnn": {"split": "two"}}
 
 
-@pytest.fixture
-def build(options, tmp_path):
-    def build(about=(), **network_changes):
-        changes = {"network": options.network.model_copy(update=network_changes), **dict(about)}
-        chosen = options.model_copy(update=changes)
-        files = [tmp_path / name for name in (*INIT_FILES, "lighttrack_init.pt")]
-        for path in files:
-            path.write_text(PARAM if path.suffix == ".param" else path.name)
-        checkpoint = SimpleNamespace(file="a.pth", sha256="55", epoch=7)
-        network = SimpleNamespace(
-            checkpoint=checkpoint, path_name=chosen.network.path_name, source="own definition", parameters=1969397
-        )
-        trackers = plan_export(chosen).trackers
-        init = replace(trackers[0].models[0], files=INIT_FILES)
-        comparisons = [Comparison(replace(tracker, models=(init,)), (), (), {}, 0.0) for tracker in trackers]
-        proof = VerificationEntry(status="passed")
-        made = Made(comparisons, network, tmp_path, {init.graph: 123}, proof, None, None, None, None)
-        return manifest_of(chosen, made, files[2:], ["numpy"], None).model_dump(mode="json")
-
-    return build
+def test_a_trackers_numbers_come_first_and_its_sizes_last():
+    tracker = {"penalty_k": 0.007, "sizes": [], "search_size": 288, "stride": 16, "template_size": 127}
+    written = json.loads(manifest(tracker=tracker).text())["tracker"]
+    assert list(written) == ["stride", "template_size", "search_size", "penalty_k", "sizes"]
 
 
-def test_built_manifest_lists_its_own_files(build, tmp_path):
-    listed = listed_files(build())
-    assert set(listed) == {"lighttrack_init.param", "lighttrack_init.bin", "lighttrack_init.pt"}
-    assert all(checksum == sha256(tmp_path / name) for name, checksum in listed.items())
+def test_what_earlier_releases_did_not_write_has_a_default():
+    read = manifest()
+    assert (read.formats, read.multiply_adds, read.golden, read.arm) == ({}, {}, None, None)
+    assert (read.verification.seed, read.verification.checks) == (0, ())
+    assert read.graphs[0].sizes == ()
 
 
-def test_built_manifest_says_what_was_exported_and_from_what(build):
-    manifest = build()
-    assert manifest["generator"] == {"name": "lighttrack-export", "version": version()}
-    assert manifest["checkpoint"] == {"file": "a.pth", "sha256": "55", "epoch": 7}
-    assert manifest["path_name"] == "back_04502514044521042540+cls_211000022+reg_100000111_ops_32"
-    assert manifest["verification"] == {"status": "passed"}
-    (graph,) = manifest["graphs"]
-    assert (graph["name"], graph["format"]) == ("init", "ncnn")
-    assert [entry["bytes"] for entry in graph["files"]] == [len(PARAM), len("lighttrack_init.bin")]
-    assert [(tensor["name"], tensor["shape"]) for tensor in graph["inputs"]] == [("z", [1, 3, 127, 127])]
-    assert [(tensor["name"], tensor["shape"]) for tensor in graph["outputs"]] == [("zf", [1, 96, 8, 8])]
+def test_what_a_newer_release_writes_is_left_out():
+    assert manifest(colour_of_the_folder="blue") == manifest()
+    assert manifest(checkpoint={**LEAST["checkpoint"], "trained_on": "GOT-10k"}) == manifest()
 
 
-def test_built_manifest_holds_what_a_tracker_needs(build):
-    tracker = build()["tracker"]
-    expected = {"stride": 16, "template_size": 127, "search_size": 288, "score_size": 18, "penalty_k": 0.007}
-    assert {key: tracker[key] for key in expected} == expected
+def test_checksums_are_of_all_files(written):
+    read = manifest(extra_files=[{"name": "a.pt", "sha256": "44", "bytes": 1}])
+    expected = {"i.param": "i.parami.param", "i.bin": "i.bini.bin", "u.param": "u.paramu.param", "a.pt": "44"}
+    assert read.checksums() == expected == listed_files(json.loads(read.text()))
 
 
-def test_built_manifest_says_how_the_models_were_made(build):
-    manifest = build()
-    assert manifest["formats"] == {"ncnn": {"split": "two", "dynamic_search": False, "oldest_ncnn": "20220216"}}
-    assert (manifest["preset"], manifest["precision"]) == (None, "fp32")
-    (graph,) = manifest["graphs"]
-    assert (graph["mode"], graph["sizes"]) == ("template", [{"template_size": 127, "search_size": 288}])
-    assert manifest["tracker"]["sizes"] == [{"template_size": 127, "search_size": 288, "score_size": 18}]
-    assert manifest["tracker"]["cls"] == "logit"
-    made = build({"preset": "pnnx", "precision": "half", "formats": ("onnx",), "opset": 13, "simplify": False})
-    assert (made["preset"], made["precision"]) == ("pnnx", "half")
-    assert made["formats"] == {
-        "onnx": {"split": "three", "opset": 13, "simplified": False, "dynamic_search": False},
-    }
-    both = build({"formats": ("ncnn", "onnx"), "split": "two"})
-    assert {name: about["split"] for name, about in both["formats"].items()} == {"ncnn": "two", "onnx": "two"}
-    assert both["formats"]["onnx"]["simplified"]
+def test_sizes_are_there_once_and_begin_with_the_trackers():
+    def pair(template, search):
+        return {"template_size": template, "search_size": search}
+
+    tracker = {**LEAST["tracker"], "sizes": [pair(127, 256), pair(127, 288), pair(127, 256)]}
+    assert manifest().sizes() == [(127, 288)]
+    assert manifest(tracker=tracker).sizes() == [(127, 288), (127, 256)]
+    assert SizesEntry(**pair(127, 256)).pair == (127, 256)
 
 
-def test_built_manifest_lists_every_size(build):
-    manifest = build({"search_sizes": (288, 256)})
-    expected = [
-        {"template_size": 127, "search_size": 288, "score_size": 18},
-        {"template_size": 127, "search_size": 256, "score_size": 16},
-    ]
-    assert manifest["tracker"]["sizes"] == expected
-    assert manifest["tracker"]["score_size"] == 18
-    without_score = [{key: size for key, size in one.items() if key != "score_size"} for one in expected]
-    assert manifest["graphs"][0]["sizes"] == without_score
-    dynamic = build({"dynamic_search": True})
-    assert dynamic["formats"]["ncnn"]["dynamic_search"]
-    assert [size["search_size"] for size in dynamic["tracker"]["sizes"]] == [
-        *(288, 192, 208, 224, 240, 256, 272, 304, 320)
-    ]
-    one = build({"split": "one"})
-    assert [(size["template_size"], size["score_size"]) for size in one["tracker"]["sizes"]] == [(127, 18), (128, 18)]
+def test_config_says_what_the_tensors_say():
+    spec = INIT.model_copy(update={"outputs": (INIT.outputs[0].model_copy(update={"activation": "sigmoid"}),)})
+    expected = {"path_name": "p", "template_size": 127, "search_size": 288, "masks": False, "activations": {}}
+    assert manifest().config() == expected
+    assert manifest(graphs=[graph(spec, "a")]).config() == {**expected, "activations": {"zf": "sigmoid"}}
 
 
-def test_built_manifest_says_that_cls_is_a_probability(build, options):
-    network = options.network.with_probabilities()
-    manifest = build(activations=network.activations)
-    assert manifest["tracker"]["cls"] == "probability"
-    assert manifest["tracker"]["reg"] == build()["tracker"]["reg"]
+@pytest.mark.parametrize("text", ["", "{", "[1", "not json", "\x00"])
+def test_damaged_json_is_a_damaged_manifest(written, text):
+    with pytest.raises(VerificationError, match=r"manifest\.json is damaged: "):
+        read_manifest(written(text))
 
 
-def test_built_manifest_has_the_names_in_the_files(build):
-    naming = Naming(blobs={"init": {"z": "input1", "zf": "output.1"}})
-    (graph,) = build({"naming": naming})["graphs"]
-    (given,), (back,) = graph["inputs"], graph["outputs"]
-    assert (given["name"], given["meaning"], given["activation"]) == ("input1", "z", None)
-    assert (back["name"], back["meaning"], back["dtype"]) == ("output.1", "zf", "float32")
+@pytest.mark.parametrize("change", [{"schema_version": 2}, {"generator": {"name": "another"}}, {"graphs": None}])
+def test_json_of_others_is_no_manifest_of_ours(written, change):
+    data = {**manifest().model_dump(mode="json"), **change}
+    with pytest.raises(UsageError, match=r"manifest\.json is none of lt-export's, or of a version unknown here"):
+        read_manifest(written(json.dumps(data)))
 
 
-def test_built_manifest_names_no_folder_of_the_maker(build, tmp_path):
-    assert "secret" not in str(build())
-    assert str(tmp_path) not in str(build())
-
-
-def test_the_same_export_gives_the_same_manifest(build):
-    assert build() == build()
-
-
-def test_preprocessing_is_given_on_bytes_and_on_unit_pixels(build):
-    preprocess = build()["preprocess"]
-    assert (preprocess["colour_order"], preprocess["pixel_range"]) == ("RGB", [0, 255])
-    assert preprocess["mean"] == [123.675, 116.28, 103.53]
-    assert preprocess["std"] == [58.395, 57.12, 57.375]
-    assert preprocess["norm"] == pytest.approx([0.01712475, 0.0175070, 0.01742919], abs=5e-9)
-    assert preprocess["on_0_1"] == {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
+def test_a_folder_that_is_none_of_ours_is_refused(tmp_path):
+    with pytest.raises(UsageError, match=r"nowhere: no such folder, expected a folder that lt-export wrote"):
+        read_manifest(tmp_path / "nowhere")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match=r"file: is a file, expected a folder"):
+        read_manifest(tmp_path / "file")
+    with pytest.raises(UsageError, match=r"manifest\.json: No such file or directory; .* pass --init and --update"):
+        read_manifest(tmp_path)
 
 
 @pytest.mark.parametrize(
-    ("pixel_range", "mean", "std"),
+    ("change", "where"),
     [
-        ([0.0, 255.0], [123.675, 116.28, 103.53], [58.395, 57.12, 57.375]),
-        ([-1.0, 1.0], [-0.03, -0.088, -0.188], [0.458, 0.448, 0.45]),
+        ({"checkpoint": {"file": "a.pth"}}, r"checkpoint\.sha256"),
+        ({"graphs": [graph(INIT)]}, r"graphs\.0\.files"),
+        ({"graphs": []}, "graphs"),
+        ({"precision": 32}, "precision"),
+        ({"tracker": {"template_size": "large", "search_size": 288}}, r"tracker\.template_size"),
     ],
 )
-def test_another_pixel_range_gives_the_same_numbers_on_bytes(build, options, pixel_range, mean, std):
-    changes = {"pixel_range": pixel_range, "mean": mean, "std": std}
-    converted = build(preprocess=options.network.preprocess.model_copy(update=changes))["preprocess"]
-    assert converted == build()["preprocess"]
+def test_a_key_that_cannot_be_is_named(written, change, where):
+    data = {**manifest().model_dump(mode="json"), **change}
+    text = json.dumps(data, default=lambda value: value.model_dump(mode="json"))
+    with pytest.raises(VerificationError, match=rf"manifest\.json is damaged: {where}: "):
+        read_manifest(written(text))
