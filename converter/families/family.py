@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 from converter import families
 from converter.errors import UsageError
 from converter.proof.boxes import Box
-from converter.proof.chain import TrackedModel
+from converter.proof.chain import Arrays, TrackedModel
 from converter.proof.comparison import ScoreMaps, as_they_are
 from converter.spec.dimensions import Dimensions
 from converter.spec.network import NetworkSpec
@@ -35,6 +35,19 @@ class Estimate:
     """Where a tracker sees the target, and how sure it is (0 to 1)."""
 
     box: Box
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class BestCell:
+    """What the best cell of an answer says, before any smoothing.
+
+    Attributes:
+        box: left, top, right, bottom in pixels of the search crop, from its middle.
+        score: 0 to 1.
+    """
+
+    box: tuple[float, float, float, float]
     score: float
 
 
@@ -75,6 +88,8 @@ class Family:
         with_blocks: (path_name, blocks of the head) -> the path name with so many; None where there is no choice.
         called: what a path name is.
         methods: the methods that make the reference.
+        best: (outputs, config, dimensions) -> what the best cell of a graph's answer says; None for a graph without
+            one, or without boxes cell by cell.
         score_maps: the config's ``decision`` output as score maps, (1, maps, H, W), whose largest values are the
             tracker's decision.
     """
@@ -96,6 +111,7 @@ class Family:
     with_blocks: Callable[[str, int], str] | None = None
     called: str = "path name"
     methods: str = "template() and track()"
+    best: Callable[[Arrays, NetworkSpec, Dimensions], BestCell | None] = lambda outputs, spec, dimensions: None
     score_maps: ScoreMaps = as_they_are
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 from clips import report as clip_report
 from clips import row as clip_row
+from comparisons import tracker_of
 
-from converter.checks.arm.decision import Head
+from converter.checks.arm.decision import best_of
 from converter.checks.arm.modes import MODES
 from converter.checks.arm.probe import Proof
 from converter.checks.arm.section import ArmCheck, ArmSection, Blob, BlobCounts, Counts, ModeResult
@@ -217,10 +218,10 @@ def arm(passed: bool = True) -> ArmSection:
     given = right if passed else {**right, "cls": np.full_like(right["cls"], np.nan)}
     outputs = tuple(compare(name, given[name], right[name], Tolerance(rtol=0.02)) for name in right)
     counts = {name: Counts(array.size, int(np.isnan(array).sum()), 0) for name, array in given.items()}
-    best = Head("cls", "reg", True, 16, 1.0, 0.05).best(given, right)
+    allowed = ArmTolerances(tolerances={}, box_pixels=1.0, score=0.05)
+    best = best_of(given, right, tracker_of(()), allowed)
     checked = ArmCheck("fp16", Check("ncnn", "update", "chained", "noise 0", outputs, None), best, counts)
     blob = Blob("conv_0", "Convolution", "1", 36, 0, 0 if passed else 36, None)
     blobs = BlobCounts("update", "noise 0", (blob,))
-    allowed = ArmTolerances(tolerances={}, box_pixels=1.0, score=0.05)
     mode = ModeResult(MODES["fp16"], Proof(True, "half", "half"), None, (checked,), (blobs,), allowed)
     return ArmSection("max", True, {"ncnn": "1.0", "numpy": "2", "python": "3"}, ("noise 0",), (mode,), ())

@@ -3,11 +3,10 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
-
+from converter.families.family import family_of
 from converter.proof.chain import Arrays
 from converter.spec.model import TrackerModels
-from converter.spec.network import ArmTolerances, GraphSpec
+from converter.spec.network import ArmTolerances
 
 
 @dataclass(frozen=True)
@@ -44,59 +43,13 @@ class Best:
         return f"the best score is {self.scores[1]:.3f}, expected {self.scores[0]:.3f} ± {self.allowed_score:g}"
 
 
-@dataclass(frozen=True)
-class Head:
-    """How a graph's outputs are read.
-
-    Attributes:
-        scores, edges: meanings of the score map (1, 1, H, W) and of the distances (1, 4, H, W).
-        logit: whether a score is one.
-        stride: pixels from cell to cell.
-        allowed_pixels, allowed_score: see :class:`Best`.
-    """
-
-    scores: str
-    edges: str
-    logit: bool
-    stride: int
-    allowed_pixels: float
-    allowed_score: float
-
-    @classmethod
-    def of(cls, graph: GraphSpec, tracker: TrackerModels, allowed: ArmTolerances) -> "Head | None":
-        """None where a graph has no score map with four distances beside it."""
-        decision = tracker.network.decision
-        scores = next((tensor for tensor in graph.outputs if tensor.meaning == decision), None)
-        if scores is None:
-            return None
-        edges = [tensor for tensor in graph.outputs if tensor.shape == (1, 4, *scores.shape[-2:])]
-        if len(edges) != 1:
-            return None
-        logit = tracker.network.tracker.get(decision) == "logit" and scores.activation is None
-        stride = tracker.dimensions.stride
-        return cls(decision, edges[0].meaning, logit, stride, allowed.box_pixels, allowed.score)
-
-    def best(self, candidate: Arrays, reference: Arrays) -> Best | None:
-        """None where a side has no such outputs, or values that are not finite."""
-        sides = []
-        for side in (reference, candidate):
-            scores, edges = side.get(self.scores), side.get(self.edges)
-            if scores is None or edges is None or edges.shape != (1, 4, *scores.shape[-2:]):
-                return None
-            if not (np.isfinite(scores).all() and np.isfinite(edges).all()):
-                return None
-            sides.append(self._box(scores, edges))
-        (box, score), (other, other_score) = sides
-        moved = max(abs(a - b) for a, b in zip(box, other, strict=True))
-        return Best(box, other, moved, (score, other_score), self.allowed_pixels, self.allowed_score)
-
-    def _box(self, scores: np.ndarray, edges: np.ndarray) -> tuple[tuple[float, ...], float]:
-        """From the middle of the score map, so that the size of the search crop does not matter."""
-        rows, columns = scores.shape[-2:]
-        row, column = np.unravel_index(int(np.argmax(scores[0, 0])), (rows, columns))
-        x, y = (int(column) - columns // 2) * self.stride, (int(row) - rows // 2) * self.stride
-        left, top, right, bottom = (float(edge) for edge in edges[0, :, row, column])
-        score = float(scores[0, 0, row, column])
-        if self.logit:
-            score = float(1 / (1 + np.exp(-score)))
-        return (x - left, y - top, x + right, y + bottom), score
+def best_of(candidate: Arrays, reference: Arrays, tracker: TrackerModels, allowed: ArmTolerances) -> Best | None:
+    """None where a side has no best cell."""
+    network = tracker.network
+    family = family_of(network.family)
+    right, answered = (family.best(side, network, tracker.dimensions) for side in (reference, candidate))
+    if right is None or answered is None:
+        return None
+    moved = max(abs(a - b) for a, b in zip(right.box, answered.box, strict=True))
+    scores = right.score, answered.score
+    return Best(right.box, answered.box, moved, scores, allowed.box_pixels, allowed.score)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from converter.checks.arm.decision import Head
+from converter.checks.arm.decision import best_of
 from converter.checks.arm.modes import MODES, Mode, allowed_in, check_tolerances
 from converter.checks.arm.probe import Proof, probe
 from converter.checks.arm.process import ArmProcess
@@ -160,11 +160,10 @@ class _ModeRun:
                 self.keep((feed, known))
 
     def _check(self, comparison: Comparison, run: Run, feed: str, reference: Arrays) -> ArmCheck:
-        head = Head.of(run.model.graph, comparison.tracker, self.allowed)
         return ArmCheck(
             mode=self.mode.name,
             check=check_of(comparison, feed, run, reference),
-            best=head.best(run.outputs, reference) if head else None,
+            best=best_of(run.outputs, reference, comparison.tracker, self.allowed),
             counts={meaning: _count(array) for meaning, array in run.outputs.items()},
         )
 

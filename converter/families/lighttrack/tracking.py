@@ -14,10 +14,10 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from converter.errors import UsageError
-from converter.families.family import Estimate, constants_of
+from converter.families.family import BestCell, Estimate, constants_of
 from converter.families.tracking import check_answer, square
 from converter.proof.boxes import Box
-from converter.proof.chain import TrackedModel
+from converter.proof.chain import Arrays, TrackedModel
 from converter.proof.feeds import normalised
 from converter.spec.dimensions import Dimensions
 from converter.spec.network import Finite, NetworkSpec, NonNegative
@@ -63,6 +63,22 @@ class State:
     centre: Pair
     sides: Pair
     fill: np.ndarray
+
+
+def best_cell(outputs: Arrays, spec: NetworkSpec, dimensions: Dimensions) -> BestCell | None:
+    """The box and the score of the cell with the largest; None without cls and reg of one size, all finite."""
+    scores, edges = outputs.get("cls"), outputs.get("reg")
+    if scores is None or edges is None or edges.shape != (1, 4, *scores.shape[-2:]):
+        return None
+    if not (np.isfinite(scores).all() and np.isfinite(edges).all()):
+        return None
+    rows, columns = scores.shape[-2:]
+    row, column = (int(index) for index in np.unravel_index(int(np.argmax(scores[0, 0])), (rows, columns)))
+    x, y = (column - columns // 2) * dimensions.stride, (row - rows // 2) * dimensions.stride
+    left, top, right, bottom = (float(edge) for edge in edges[0, :, row, column])
+    score = float(scores[0, 0, row, column])
+    score = score if "cls" in spec.activations else float(1 / (1 + np.exp(-score)))
+    return BestCell((x - left, y - top, x + right, y + bottom), score)
 
 
 class LightTrackProcedure:

@@ -2,11 +2,13 @@
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from comparisons import tracker_of
 
-from converter.checks.arm.decision import Head
+from converter.checks.arm.decision import best_of
 from converter.checks.arm.modes import MODES, mode_named
 from converter.checks.arm.probe import Proof, _arithmetic, _storage
 from converter.checks.arm.section import ArmCheck, ArmSection, Blob, BlobCounts, Counts, ModeResult
@@ -17,8 +19,8 @@ from converter.proof.verify import Check
 from converter.report.blocks import Folded, Points, Table, Text
 from converter.spec.network import ArmTolerances, Tolerance
 
-HEAD = Head("cls", "reg", True, 16, 1.0, 0.05)
 ALLOWED = ArmTolerances(tolerances={}, box_pixels=1.0, score=0.05)
+TRACKER = tracker_of(())
 HALF, FLOAT = Proof(True, "half", "half"), Proof(True, "float32", "float32")
 
 
@@ -31,7 +33,7 @@ def answer(cell=(2, 3), box=(10.0, 20.0, 30.0, 40.0), score=2.0, cells=6):
 
 
 def test_best_box_is_measured_from_the_middle_in_pixels():
-    best = HEAD.best(answer(), answer())
+    best = best_of(answer(), answer(), TRACKER, ALLOWED)
     assert best
     assert best.reference == (0 - 10.0, -16 - 20.0, 0 + 30.0, -16 + 40.0)
     assert (best.moved, best.score_off) == (0.0, 0.0)
@@ -47,22 +49,22 @@ def test_best_box_is_measured_from_the_middle_in_pixels():
     ],
 )
 def test_box_or_score_that_moves_too_far_fails(candidate, moved, words):
-    best = HEAD.best(candidate, answer())
+    best = best_of(candidate, answer(), TRACKER, ALLOWED)
     assert not best
     assert best.moved == pytest.approx(moved)
     assert re.match(words, best.failure())
 
 
 def test_probability_is_a_score_as_it_is():
-    head = Head("cls", "reg", False, 16, 1.0, 0.05)
-    assert head.best(answer(score=0.75), answer(score=0.75)).scores == (0.75, 0.75)
+    tracker = replace(TRACKER, network=TRACKER.network.with_probabilities())
+    assert best_of(answer(score=0.75), answer(score=0.75), tracker, ALLOWED).scores == (0.75, 0.75)
 
 
 def test_no_best_box_without_both_outputs_or_with_nan():
     broken = answer()
     broken["reg"][0, 0, 0, 0] = np.nan
-    assert HEAD.best(broken, answer()) is None
-    assert HEAD.best({"zf": np.zeros((1, 96, 8, 8), np.float32)}, answer()) is None
+    assert best_of(broken, answer(), TRACKER, ALLOWED) is None
+    assert best_of({"zf": np.zeros((1, 96, 8, 8), np.float32)}, answer(), TRACKER, ALLOWED) is None
 
 
 def check(given, expected=None, mode="fp16", rtol=0.02, graph="update", feed="noise 0"):
@@ -75,7 +77,7 @@ def check(given, expected=None, mode="fp16", rtol=0.02, graph="update", feed="no
     comparable = "cls" in given and np.isfinite(given["cls"]).all()
     decision = compare_decision("cls", given["cls"], expected["cls"]) if comparable else None
     compared = Check("ncnn", graph, "chained", feed, outputs, decision)
-    return ArmCheck(mode, compared, HEAD.best(given, expected), counts)
+    return ArmCheck(mode, compared, best_of(given, expected, TRACKER, ALLOWED), counts)
 
 
 def with_nan():
