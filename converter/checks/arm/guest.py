@@ -7,6 +7,7 @@ A message is ``MAGIC``, the length of a header (little-endian, 4 bytes), the hea
 header names under "arrays" as [name, shape] pairs, float32, one behind the other.
 """
 
+import ctypes
 import json
 import math
 import os
@@ -16,13 +17,29 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import IO, Any
 
-import numpy as np
+PARENT_DIED = 1  # prctl's PR_SET_PDEATHSIG
+
+
+def end_with(parent: int) -> None:
+    """Let the kernel end this process when the one that started it ends, however that happens.
+
+    Args:
+        parent: its process id; it may be gone already.
+    """
+    ctypes.CDLL(None).prctl(PARENT_DIED, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+if __name__ == "__main__":  # before numpy, whose import takes seconds in an emulated process
+    end_with(int(sys.argv[1]))
+
+import numpy as np  # noqa: E402
 
 MAGIC = b"lt-arm 1"
 LARGEST_HEADER = 1 << 24
 LARGEST_ARRAYS = 1 << 30
 CALLS = ("hello", "load", "infer", "count")
-PARENT_DIED = 1  # prctl's PR_SET_PDEATHSIG
 
 Arrays = Mapping[str, np.ndarray]
 Answer = tuple[dict[str, Any], dict[str, np.ndarray]]
@@ -140,22 +157,8 @@ class Models:
             raise RuntimeError(f"{call} of blob {blob!r} returned {code}, expected 0")
 
 
-def end_with(parent: int) -> None:
-    """Let the kernel end this process when the one that started it ends, however that happens.
-
-    Args:
-        parent: its process id; it may be gone already.
-    """
-    import ctypes
-
-    ctypes.CDLL(None).prctl(PARENT_DIED, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:
-        os._exit(1)
-
-
 def main() -> None:
     """``guest.py PARENT OPTIONS``: the options of ncnn as JSON; ends when its input does."""
-    end_with(int(sys.argv[1]))
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what ncnn prints cannot get between the messages
     models = Models(json.loads(sys.argv[2]))
