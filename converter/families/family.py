@@ -126,9 +126,9 @@ def family_of(name: str) -> Family:
     Raises:
         UsageError: when there is none.
     """
-    known = family_names()
-    if name not in known:
-        raise UsageError(f"config: unknown family {name!r}, known are {', '.join(known)}")
+    names = family_names()
+    if name not in names:
+        raise UsageError(f"config: unknown family {name!r}, known are {', '.join(names)}")
     family: Family = import_module(f"{families.__name__}.{name}").FAMILY
     return family
 
@@ -157,5 +157,5 @@ def constants_of(spec: NetworkSpec, kind: type[Constants]) -> Constants:
         return kind.model_validate(spec.tracker)
     except ValidationError as problem:
         error = problem.errors()[0]
-        found = "" if error["type"] == "missing" else f", found {error['input']!r}"
-        raise UsageError(f"config: tracker.{error['loc'][0]}: {error['msg'].lower()}{found}") from None
+        ending = "" if error["type"] == "missing" else f", found {error['input']!r}"
+        raise UsageError(f"config: tracker.{error['loc'][0]}: {error['msg'].lower()}{ending}") from None

@@ -84,13 +84,13 @@ def models_of(
 
 def _shaped(tensor: TensorSpec, graph: GraphEntry, declared: Mapping[str, TensorSpec], first: bool) -> TensorSpec:
     """A tensor at the sizes looked at; the manifest has its shape at the graph's first."""
-    known = declared.get(tensor.meaning)
-    if known is None or (first and known.shape != tensor.shape):
+    declared_tensor = declared.get(tensor.meaning)
+    if declared_tensor is None or (first and declared_tensor.shape != tensor.shape):
         raise VerificationError(
             f"manifest.json: {graph.format} {graph.name} has {tensor.name} as {tensor.meaning} "
-            f"{tensor.shape}, expected {known.shape if known else 'a tensor of the config'}"
+            f"{tensor.shape}, expected {declared_tensor.shape if declared_tensor else 'a tensor of the config'}"
         )
-    return tensor.model_copy(update={"shape": known.shape})
+    return tensor.model_copy(update={"shape": declared_tensor.shape})
 
 
 def checksums_of(paths: Iterable[Path]) -> dict[Path, str | None]:

@@ -96,7 +96,7 @@ def loose_models(
     }
     template_size = min(images.get("init") or [template_size])
     declared = [size for name, sizes in images.items() if name != "init" for size in sizes]
-    known: list[Model] = []
+    by_name: list[Model] = []
     reason = ""
     for size in dict.fromkeys([*declared, *search_sizes]):
         specs = [spec for spec in specs_for(template_size, size) if spec.name in files]
@@ -105,10 +105,10 @@ def loose_models(
         except _DoesNotFit as error:
             reason = reason or str(error)
         named = [_named_model(spec, *files[spec.name], sides[spec.name], renames) for spec in specs]
-        known = known or [model for model in named if model]
-    if len(known) == len(files):
+        by_name = by_name or [model for model in named if model]
+    if len(by_name) == len(files):
         log.warning("%s: the names are known, so the models themselves must be wrong", reason)
-        return known
+        return by_name
     raise UsageError(f"{reason}; name them with --rename BLOB=MEANING, or pass --search-size")
 
 
@@ -116,9 +116,9 @@ def _check_renames(renames: Sequence[Rename], sides: Mapping[str, Sides]) -> Non
     blobs = {name: {*inputs, *outputs} for name, (inputs, outputs) in sides.items()}
     for rename in renames:
         if not any(rename.blob in names for graph, names in blobs.items() if rename.graph in (None, graph)):
-            found = ", ".join(sorted(set().union(*blobs.values())))
+            blobs_there = ", ".join(sorted(set().union(*blobs.values())))
             raise UsageError(
-                f"--rename {rename.blob}={rename.meaning}: no such input or output; the files have {found}"
+                f"--rename {rename.blob}={rename.meaning}: no such input or output; the files have {blobs_there}"
             )
 
 
@@ -175,8 +175,8 @@ def _tried_model(
     for names in [named_inputs] if named_inputs else _assignments(inputs, spec.inputs, given_inputs):
         graph = _tried(spec, format, files, names, outputs, given_outputs)
         if graph is not None:
-            known = named_inputs and named_outputs
-            return Model(graph, format, _names_of(files), source if known else "trial")
+            certain = named_inputs and named_outputs
+            return Model(graph, format, _names_of(files), source if certain else "trial")
     raise _DoesNotFit(
         f"{where}: with no assignment of {', '.join(inputs)} to {_names(spec.inputs)} do "
         f"{', '.join(outputs)} come out as {_names(spec.outputs)}"
@@ -200,19 +200,19 @@ def _given(
     }
 
 
-def _named(tensors: Iterable[TensorSpec], names: Iterable[str], given: Mapping[str, str]) -> dict[str, str] | None:
+def _named(tensors: Iterable[TensorSpec], names: Iterable[str], asked: Mapping[str, str]) -> dict[str, str] | None:
     """Meaning to blob when all of it follows from what the user said or from names that are the meaning itself."""
-    found = {tensor.meaning: given.get(tensor.meaning, tensor.meaning) for tensor in tensors}
-    known = len(set(found.values())) == len(found) and all(blob in names for blob in found.values())
-    return found if known else None
+    blobs = {tensor.meaning: asked.get(tensor.meaning, tensor.meaning) for tensor in tensors}
+    complete = len(set(blobs.values())) == len(blobs) and all(blob in names for blob in blobs.values())
+    return blobs if complete else None
 
 
-def _assignments(inputs: Shapes, tensors: Sequence[TensorSpec], given: Mapping[str, str]) -> Iterator[dict[str, str]]:
+def _assignments(inputs: Shapes, tensors: Sequence[TensorSpec], asked: Mapping[str, str]) -> Iterator[dict[str, str]]:
     """Every way to give the inputs to the tensors that fits what the user and the file's shapes say."""
     for blobs in itertools.permutations(inputs):
         names = dict(zip((tensor.meaning for tensor in tensors), blobs, strict=True))
         shapes_fit = all(inputs[names[tensor.meaning]] in (None, tensor.shape, tensor.shape[1:]) for tensor in tensors)
-        if shapes_fit and all(names[meaning] == blob for meaning, blob in given.items()):
+        if shapes_fit and all(names[meaning] == blob for meaning, blob in asked.items()):
             yield names
 
 
@@ -222,7 +222,7 @@ def _tried(
     files: tuple[Path, ...],
     names: Mapping[str, str],
     outputs: Iterable[str],
-    given: Mapping[str, str],
+    asked: Mapping[str, str],
 ) -> GraphSpec | None:
     """Run the graph so; its outputs are told apart by their shapes."""
     inputs = _renamed(spec.inputs, names)
@@ -239,16 +239,16 @@ def _tried(
         return None
     finally:
         runner.stop()
-    found = {}
+    blobs = {}
     for tensor in spec.outputs:
-        free = [blob for blob in arrays if blob not in given.values()]
-        among = [given[tensor.meaning]] if tensor.meaning in given else free
+        free = [blob for blob in arrays if blob not in asked.values()]
+        among = [asked[tensor.meaning]] if tensor.meaning in asked else free
         fitting = [blob for blob in among if arrays[blob].shape == tensor.shape]
         fitting = [tensor.meaning] if tensor.meaning in fitting else fitting
         if len(fitting) != 1:
             return None
-        found[tensor.meaning] = fitting[0]
-    return _with_names(spec, names, found)
+        blobs[tensor.meaning] = fitting[0]
+    return _with_names(spec, names, blobs)
 
 
 def _with_names(spec: GraphSpec, inputs: Mapping[str, str], outputs: Mapping[str, str]) -> GraphSpec:

@@ -131,11 +131,11 @@ def format_of(name: str) -> Format:
     Raises:
         UsageError: when there is none.
     """
-    known = format_names()
-    if name not in known:
-        raise UsageError(f"--format {name}: expected one of {', '.join(known)}")
-    found: Format = import_module(f"{formats.__name__}.{name}").FORMAT
-    return found
+    names = format_names()
+    if name not in names:
+        raise UsageError(f"--format {name}: expected one of {', '.join(names)}")
+    form: Format = import_module(f"{formats.__name__}.{name}").FORMAT
+    return form
 
 
 def default_splits() -> dict[str, str]:

@@ -145,12 +145,12 @@ def _is_torchscript(data: bytes) -> bool:
 
 def _not_a_checkpoint(path: Path, data: bytes) -> str:
     if not data:
-        found = "is empty"
+        state = "is empty"
     elif data[:2] == b"PK":
-        found = "is a damaged zip archive"
+        state = "is a damaged zip archive"
     else:
-        found = f"begins with {data[:8]!r}"
-    return f"checkpoint {path}: {found}, expected a file written by torch.save"
+        state = f"begins with {data[:8]!r}"
+    return f"checkpoint {path}: {state}, expected a file written by torch.save"
 
 
 def _without_prefixes(path: Path, state: Mapping[object, Any]) -> dict[str, Any]:

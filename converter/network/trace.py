@@ -161,10 +161,10 @@ def run_mode(
         for name in matching_names(patterns, modules):
             hook = modules[name].register_forward_hook(lambda _, __, output, name=name: _keep(seen, name, output))
             hooked.callback(hook.remove)
-        found = network(*inputs)
+        answered = network(*inputs)
     if _hooks(modules.values()) != before or vars(network).get("forward") is mode.replacement:
         raise ConversionError(f"{graph.name}: hooks were left on the network after its inner tensors were taken")
-    outputs = found if isinstance(found, tuple) else (found,)
+    outputs = answered if isinstance(answered, tuple) else (answered,)
     for tensor, value in zip(graph.outputs, outputs, strict=True):
         _check_same(graph.name, tensor.meaning, value.numpy(), answer[tensor.meaning])
     return seen
@@ -190,12 +190,12 @@ def _keep(seen: dict[str, np.ndarray], name: str, output: Any) -> None:
             _keep(seen, f"{name}.{index}", value)
 
 
-def _check_same(graph: str, name: str, found: np.ndarray, expected: np.ndarray) -> None:
-    if found.shape != expected.shape:
+def _check_same(graph: str, name: str, answered: np.ndarray, expected: np.ndarray) -> None:
+    if answered.shape != expected.shape:
         raise ConversionError(
-            f"{graph}: the forward mode gives {name!r} in shape {found.shape}, the network {expected.shape}"
+            f"{graph}: the forward mode gives {name!r} in shape {answered.shape}, the network {expected.shape}"
         )
-    off = float(np.max(np.abs(found.astype(np.float64) - expected)))
+    off = float(np.max(np.abs(answered.astype(np.float64) - expected)))
     if not off <= _SAME * float(np.ptp(expected)) + _ROUNDING:
         raise ConversionError(
             f"{graph}: the forward mode answers {name!r} otherwise than the unpatched network, by up to {off:.2e}; "

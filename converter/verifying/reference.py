@@ -84,8 +84,8 @@ def golden_reference(options: VerifyOptions, subject: Subject) -> GoldenReferenc
     UsageError: when there are no golden vectors, or new answers of the network are asked for.
     VerificationError: when they were changed.
     """
-    for option, given in (("--image", options.images), ("--seed", options.seed is not None)):
-        if given:
+    for option, asked in (("--image", options.images), ("--seed", options.seed is not None)):
+        if asked:
             raise UsageError(f"{option} wants new answers of the network: pass --resume CHECKPOINT")
     golden = golden_of(options, subject)
     if golden is None:
@@ -118,8 +118,8 @@ def compared_with_network(
 
     tolerances, module = subject.tolerances(options), network.module
     return [
-        _comparison(subject, tracker, given, reference_outputs(module, tracker, given), tolerances)
-        for tracker, given in zip(subject.trackers, feeds, strict=True)
+        _comparison(subject, tracker, asked, reference_outputs(module, tracker, asked), tolerances)
+        for tracker, asked in zip(subject.trackers, feeds, strict=True)
     ]
 
 

@@ -26,8 +26,8 @@ def build_official(request: BuildRequest) -> nn.Module:
         try:
             network_class: Any = getattr(models, arch)
         except AttributeError:
-            found = [name for name in vars(models) if name.startswith("LightTrack")]
-            raise UnknownArchError(f"{root} has no {arch!r}; its models are {', '.join(found) or 'none'}") from None
+            networks = [name for name in vars(models) if name.startswith("LightTrack")]
+            raise UnknownArchError(f"{root} has no {arch!r}; its models are {', '.join(networks) or 'none'}") from None
         if arch == "LightTrackM_Speed" and not hasattr(network_class, "track"):
             # a fork's is the same network without template() and track(), which are our reference
             network_class = getattr(models, "LightTrackM_Subnet", network_class)

@@ -51,8 +51,8 @@ def build_official_stark(request: BuildRequest) -> torch.nn.Module:
         except CheckoutError:
             raise
         except Exception as error:  # whatever the checkout's own code raises
-            what = f"{type(error).__name__}: {error}"
-            raise CheckoutError(f"{root}: building STARK-Lightning failed: {what}") from error
+            reason = f"{type(error).__name__}: {error}"
+            raise CheckoutError(f"{root}: building STARK-Lightning failed: {reason}") from error
 
 
 def _put(settings: Any, values: Mapping[str, Any]) -> None:

@@ -42,8 +42,8 @@ def checked(block: nn.Module) -> nn.Module:
     shape = (1, together[0].in_channels, _PROBE_SIZE, _PROBE_SIZE)
     noise = torch.randn(shape, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
-        expected, found = block(noise), together(noise)
-    off, spread = float((found - expected).abs().max()), float(expected.max() - expected.min())
+        expected, merged = block(noise), together(noise)
+    off, spread = float((merged - expected).abs().max()), float(expected.max() - expected.min())
     if not off <= _SAME * spread:
         raise FusionError(f"a fused {type(block).__name__} answers otherwise, by {off:.2e} of {spread:.2e}")
     return together
@@ -57,16 +57,16 @@ def fused(block: nn.Module) -> nn.Sequential:
     """
     dense, point, identity = block.rbr_dense, block.rbr_1x1, getattr(block, "rbr_identity", None)
     conv = dense.conv
-    one = point.conv
-    if (conv.kernel_size, conv.padding, one.kernel_size, one.padding) != ((3, 3), (1, 1), (1, 1), (0, 0)):
+    point_conv = point.conv
+    if (conv.kernel_size, conv.padding, point_conv.kernel_size, point_conv.padding) != ((3, 3), (1, 1), (1, 1), (0, 0)):
         raise FusionError(
-            f"{type(block).__name__} has kernels {conv.kernel_size} and {one.kernel_size}, not 3x3 and 1x1"
+            f"{type(block).__name__} has kernels {conv.kernel_size} and {point_conv.kernel_size}, not 3x3 and 1x1"
         )
     if not isinstance(getattr(block, "se", nn.Identity()), nn.Identity):
         raise FusionError(f"{type(block).__name__} has squeeze-and-excitation, which is not linear")
     with torch.no_grad():
         kernel, bias = _folded(conv.weight, dense.bn)
-        for weight, norm in ((one.weight, point.bn), (_middle(conv), identity)):
+        for weight, norm in ((point_conv.weight, point.bn), (_middle(conv), identity)):
             if norm is not None:
                 more, shift = _folded(weight, norm)
                 kernel, bias = kernel + nn.functional.pad(more, [(3 - more.shape[-1]) // 2] * 4), bias + shift

@@ -119,8 +119,8 @@ def located(box_head: nn.Module, score: Tensor) -> Located:
     that costs fewer digits than counting from its edge.
     """
     places = torch.stack([box_head.coord_x, box_head.coord_y], dim=1).to(score) / box_head.img_sz - MIDDLE
-    found = torch.matmul(score.reshape(1, 2, -1).softmax(dim=-1), places).reshape(1, 4)
-    return torch.matmul(found, BOX_OF_CORNERS) + BOX_OF_MIDDLE, found + MIDDLE, score
+    corners = torch.matmul(score.reshape(1, 2, -1).softmax(dim=-1), places).reshape(1, 4)
+    return torch.matmul(corners, BOX_OF_CORNERS) + BOX_OF_MIDDLE, corners + MIDDLE, score
 
 
 POSITIONS = ("pos_emb_x", "pos_emb_z0")
@@ -177,8 +177,8 @@ def check_parts(network: nn.Module) -> None:
     if missing:
         raise UnknownNetworkError(f"{kind} has no {missing[0]!r}, expected the parts of STARKLightningXtrt")
     attention_of = network.transformer.encoder.self_attn
-    known = type(attention_of) is nn.MultiheadAttention and not attention_of.batch_first
-    if not known or attention_of.in_proj_bias is None or attention_of.bias_k is not None or attention_of.add_zero_attn:
+    usual = type(attention_of) is nn.MultiheadAttention and not attention_of.batch_first
+    if not usual or attention_of.in_proj_bias is None or attention_of.bias_k is not None or attention_of.add_zero_attn:
         raise UnknownNetworkError(
             f"the attention of {kind} is a {type(attention_of).__name__} with other settings than the official one; "
             "expected torch's MultiheadAttention, tokens first, with biases"

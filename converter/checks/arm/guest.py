@@ -170,10 +170,10 @@ def main() -> None:
         try:
             if header["call"] not in CALLS:
                 raise RuntimeError(f"unknown call {header['call']!r}")
-            answer, given = getattr(models, header["call"])(header, arrays)
+            answer, tensors = getattr(models, header["call"])(header, arrays)
         except RuntimeError as error:
-            answer, given = {"error": str(error)}, {}
-        write_message(answers, answer, given)
+            answer, tensors = {"error": str(error)}, {}
+        write_message(answers, answer, tensors)
 
 
 if __name__ == "__main__":

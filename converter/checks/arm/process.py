@@ -75,10 +75,10 @@ class ArmProcess:
         with self._one_call:
             if self._failure or self._child is None:
                 raise ConversionError(self._failure or f"{self.what}: the process was not started")
-            answer, given = self._ask(self._child, call, arrays, header)
+            answer, tensors = self._ask(self._child, call, arrays, header)
         if "error" in answer:
             raise ConversionError(f"{self.what}: {answer['error']}")
-        return answer, given
+        return answer, tensors
 
     def stop(self) -> None:
         """End it."""

@@ -150,14 +150,14 @@ class _ModeRun:
         for feed, reference in zip(comparison.feeds, comparison.outputs, strict=True):
             for runner in runners.values():
                 runner.feed_name = feed.name
-            known = dict(feed.tensors)
+            tensors = dict(feed.tensors)
             for run in chain(models, runners, feed, reference):
                 self.checks.append(self._check(comparison, run, feed.name, reference))
                 if run.how == "chained" or all(tensor.meaning in feed.tensors for tensor in run.model.graph.inputs):
-                    known |= run.outputs
+                    tensors |= run.outputs
                     self._count(index, run, runners[run.model])
             if self.keep:
-                self.keep((feed, known))
+                self.keep((feed, tensors))
 
     def _check(self, comparison: Comparison, run: Run, feed: str, reference: Arrays) -> ArmCheck:
         return ArmCheck(

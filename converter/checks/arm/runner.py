@@ -44,12 +44,12 @@ class ArmRunner:
             raise ConversionError(f"{process.what}: no names of inputs and outputs came back")
         self.layers = load_param(files[0]).layers
         blobs = {*outputs, *(blob for layer in self.layers for blob in layer.outputs)}
-        for what, tensors, names, known in (
+        for side, tensors, names, legal in (
             ("inputs", graph.inputs, inputs, inputs),
             ("outputs", graph.outputs, outputs, blobs),
         ):
-            if missing := [tensor.name for tensor in tensors if tensor.name not in known]:
-                raise ConversionError(f"{files[0].name} has {what} {sorted(names)}, expected {missing[0]!r} too")
+            if missing := [tensor.name for tensor in tensors if tensor.name not in legal]:
+                raise ConversionError(f"{files[0].name} has {side} {sorted(names)}, expected {missing[0]!r} too")
 
     def infer(self, feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Run the graph; arrays are float32, (1, C, H, W) in and out, by blob.

@@ -43,14 +43,14 @@ def install_wheels(versions: Mapping[str, str], python: str, glibc: int, folder:
     Raises:
         DependencyError: when pip is missing or cannot get one.
     """
-    what = f"aarch64 wheels of {' and '.join(f'{name} {version}' for name, version in versions.items())}"
+    wheels = f"aarch64 wheels of {' and '.join(f'{name} {version}' for name, version in versions.items())}"
     words = ["--no-deps", "--only-binary=:all:", "--implementation", "cp", "--python-version", python, "--no-compile"]
     words += ["--disable-pip-version-check", "--no-input", "--no-user", "--target", str(folder)]
     for platform in platforms(glibc):
         words += ["--platform", platform]
     wanted = [f"{name}=={version}" for name, version in versions.items()]
-    code, out, err = attempt(python_module("pip", "install", *words, *wanted), what)
+    code, out, err = attempt(python_module("pip", "install", *words, *wanted), wheels)
     if code:
         if "No module named pip" in err:
-            raise DependencyError(f"{what}: pip is not installed beside this Python; python -m ensurepip installs it")
-        raise DependencyError(f"{what}: {reason(out + err) or f'pip ended with code {code}'}")
+            raise DependencyError(f"{wheels}: pip is not installed beside this Python; python -m ensurepip installs it")
+        raise DependencyError(f"{wheels}: {reason(out + err) or f'pip ended with code {code}'}")

@@ -45,9 +45,9 @@ def fp16_report(folder: Path, comparison: Comparison, runners: Mapping[Model, Bl
     studies = [_GraphStudy(model, folder, runners[model]) for model in models]
     with torch.no_grad(), np.errstate(all="ignore"):
         for feed, outputs in zip(comparison.feeds, comparison.outputs, strict=True):
-            known = {**outputs, **feed.tensors}
+            tensors = {**outputs, **feed.tensors}
             for study in studies:
-                known |= study.look(known)
+                tensors |= study.look(tensors)
     return HalfReport(
         feeds=tuple(feed.name for feed in comparison.feeds),
         layers=tuple(layer.report(study.graph.name) for study in studies for layer in study.layers),
@@ -68,7 +68,7 @@ class _GraphStudy:
             if layer.outputs
         ]
 
-    def look(self, known: Arrays) -> dict[str, np.ndarray]:
+    def look(self, tensors: Arrays) -> dict[str, np.ndarray]:
         """Take in one input.
 
         Args:
@@ -77,10 +77,10 @@ class _GraphStudy:
         Returns:
             the graph's outputs, by meaning.
         """
-        if missing := [tensor.meaning for tensor in self.graph.inputs if tensor.meaning not in known]:
+        if missing := [tensor.meaning for tensor in self.graph.inputs if tensor.meaning not in tensors]:
             raise ConversionError(f"half precision of {self.graph.name}: nothing gives its input {missing[0]!r}")
         feed = {
-            tensor.name: np.ascontiguousarray(known[tensor.meaning], dtype=np.float32) for tensor in self.graph.inputs
+            tensor.name: np.ascontiguousarray(tensors[tensor.meaning], dtype=np.float32) for tensor in self.graph.inputs
         }
         given = {name: array[0] for name, array in feed.items()}
         every = [blob for study in self.layers for blob in study.layer.outputs if blob not in given]

@@ -24,14 +24,14 @@ def read(files: tuple[Path, ...], graph: GraphSpec) -> ConvertedGraph:
     """
     table = read_onnx(files[0])
     dynamic = set(table.inputs)
-    given = {"", *table.inputs, *table.constants}
+    sources = {"", *table.inputs, *table.constants}
     layers = []
     for node in table.nodes:
-        if missing := [name for name in node.inputs if name not in given]:
+        if missing := [name for name in node.inputs if name not in sources]:
             raise ConversionError(f"layer {node.name} reads {missing[0]!r}, which no layer before it gives")
-        if again := [name for name in node.outputs if name in given]:
+        if again := [name for name in node.outputs if name in sources]:
             raise ConversionError(f"layer {node.name} gives {again[0]!r}, which is there already")
-        given.update(node.outputs)
+        sources.update(node.outputs)
         inputs = tuple(name for name in node.inputs if name in dynamic)
         if inputs and node.type not in SHAPE_ONLY:
             dynamic.update(node.outputs)

@@ -104,8 +104,8 @@ class StarkProcedure:
         check_answer(answer, {"box": (1, 4), "score": (1, 2, cells, cells)})
         centre_x, centre_y, width, height = (float(value) for value in answer["box"][0] * size / (size / cut.side))
         left, top = (middle - 0.5 * size / (size / cut.side) for middle in self.box.centre)
-        found = Box(left + centre_x - 0.5 * width, top + centre_y - 0.5 * height, width, height)
-        self.box = clipped(found, frame.shape[1], frame.shape[0], self.constants.margin)
+        answered = Box(left + centre_x - 0.5 * width, top + centre_y - 0.5 * height, width, height)
+        self.box = clipped(answered, frame.shape[1], frame.shape[0], self.constants.margin)
         return Estimate(self.box, certainty(answer["score"][0]))
 
     def _shown(self, cut: Crop) -> tuple[np.ndarray, ...]:

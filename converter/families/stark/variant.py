@@ -70,9 +70,9 @@ def with_blocks(name: str, blocks: int) -> str:
     return found
 
 
-def covers(asked: str, found: str) -> bool:
+def covers(asked: str, recognised: str) -> bool:
     """Whether a network is what was asked for."""
-    return asked in (ANY_HEAD, found) or (asked == DSCONV_HEAD and found.startswith(DSCONV_HEAD))
+    return asked in (ANY_HEAD, recognised) or (asked == DSCONV_HEAD and recognised.startswith(DSCONV_HEAD))
 
 
 def sizes(shapes: Shapes) -> tuple[int, int] | None:

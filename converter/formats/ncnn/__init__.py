@@ -61,8 +61,8 @@ def _described(options: ExportOptions, models: Sequence[tuple[Path, ...]]) -> di
     from converter.formats.ncnn.param import load_param
 
     releases = [oldest_release(load_param(param)) for param, _ in models]
-    known = [release for release in releases if release is not None]
-    return {"oldest_ncnn": max(known) if known and len(known) == len(releases) else None}
+    dated = [release for release in releases if release is not None]
+    return {"oldest_ncnn": max(dated) if dated and len(dated) == len(releases) else None}
 
 
 FORMAT = Format(

@@ -151,14 +151,14 @@ class PnnxRun:
     def _check_shapes(self) -> None:
         """pnnx's own graph says which shape it gave to which input; a swapped pair shows here."""
         table = self._read(self.folder / "model.pnnx.param", read_table)
-        found = []
+        shapes = []
         for layer in table.layers:
             if layer.type == "pnnx.Input":
                 shape = re.search(rf"#{re.escape(layer.outputs[0])}=\(([\d,?]+)\)", " ".join(layer.params))
-                found.append(tuple(shape[1].split(",")) if shape else None)
+                shapes.append(tuple(shape[1].split(",")) if shape else None)
         declared = [_known_sizes(tensor, other) for tensor, other in zip(self.graph.inputs, self.others, strict=True)]
-        if found != declared:
-            raise self._failed(f"the graph has input shapes {found}, expected {declared}")
+        if shapes != declared:
+            raise self._failed(f"the graph has input shapes {shapes}, expected {declared}")
 
     def _read(self, path: Path, read: Callable[[str, str], NcnnGraph]) -> NcnnGraph:
         try:

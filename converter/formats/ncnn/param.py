@@ -73,8 +73,8 @@ class NcnnGraph:
         """The same graph with blobs that have one of these names called otherwise."""
         taken = {blob for layer in self.layers for blob in layer.outputs} | set(names)
         fresh = (name for number in itertools.count() if (name := f"blob{number}") not in taken)
-        found = [blob for layer in self.layers for blob in layer.outputs if blob in names]
-        return self.renamed(dict(zip(found, fresh)))  # noqa: B905 fresh names never end
+        existing = [blob for layer in self.layers for blob in layer.outputs if blob in names]
+        return self.renamed(dict(zip(existing, fresh)))  # noqa: B905 fresh names never end
 
     def part(self, outputs: Iterable[str]) -> "NcnnGraph":
         """The layers that some blobs depend on; the header is left out, its counts are of the whole."""
@@ -91,9 +91,9 @@ class NcnnGraph:
         Raises:
             ConversionError: when no layer, or more than one, has that name.
         """
-        found = sum(layer.name == name for layer in self.layers)
-        if found != 1:
-            raise ConversionError(f"{found} layers are called {name!r}, expected one")
+        count = sum(layer.name == name for layer in self.layers)
+        if count != 1:
+            raise ConversionError(f"{count} layers are called {name!r}, expected one")
         return self._with(layer.with_param(key, value) if layer.name == name else layer for layer in self.layers)
 
     def text(self) -> str:
@@ -149,8 +149,8 @@ def read_table(text: str, name: str) -> NcnnGraph:
 def _read(text: str, name: str, check: Callable[[Layer], None]) -> NcnnGraph:
     lines = re.findall(r"[^\n]*\n|[^\n]+$", text)
     if not lines or lines[0].strip() != MAGIC:
-        found = ascii(lines[0].strip()[:20]) if lines else "an empty file"
-        raise ConversionError(f"{name}: line 1 is {found}, expected ncnn's magic number {MAGIC}")
+        first = ascii(lines[0].strip()[:20]) if lines else "an empty file"
+        raise ConversionError(f"{name}: line 1 is {first}, expected ncnn's magic number {MAGIC}")
     layer_count, blob_count = _counts(lines, name)
     layers: list[Layer] = []
     known: set[str] = set()
@@ -181,16 +181,16 @@ def _read(text: str, name: str, check: Callable[[Layer], None]) -> NcnnGraph:
 def _counts(lines: list[str], name: str) -> tuple[int, int]:
     words = lines[1].split() if len(lines) > 1 else []
     if len(words) != 2 or not all(is_integer(word, 19) for word in words):
-        found = ascii(lines[1].strip()[:40]) if len(lines) > 1 else "not there"
-        raise ConversionError(f"{name}: line 2 is {found}, expected the numbers of layers and blobs")
+        second = ascii(lines[1].strip()[:40]) if len(lines) > 1 else "not there"
+        raise ConversionError(f"{name}: line 2 is {second}, expected the numbers of layers and blobs")
     return int(words[0]), int(words[1])
 
 
-def _check_blobs(layer: Layer, known: set[str]) -> None:
+def _check_blobs(layer: Layer, blobs: set[str]) -> None:
     """A blob that no layer gives, or that two give, sends ncnn's loader out of its table of blobs."""
-    if unknown := [blob for blob in layer.inputs if blob not in known]:
+    if unknown := [blob for blob in layer.inputs if blob not in blobs]:
         raise ValueError(f"layer {layer.name} takes blob {unknown[0][:40]!r}, which no layer before it gives")
     for blob in layer.outputs:
-        if blob in known:
+        if blob in blobs:
             raise ValueError(f"layer {layer.name} gives blob {blob[:40]!r}, which is there already")
-        known.add(blob)
+        blobs.add(blob)

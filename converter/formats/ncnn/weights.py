@@ -195,9 +195,9 @@ def _read_array(view: memoryview, offset: int, slot: Slot, layer: Layer, name: s
             raise _cut_off(name, len(view), where, start, TAG_BYTES)
         tag = int.from_bytes(view[offset : offset + TAG_BYTES], "little")
         if tag not in TAGS:
-            known = ", ".join(f"{tag:#x}" for tag in TAGS)
+            tags = ", ".join(f"{tag:#x}" for tag in TAGS)
             raise ConversionError(
-                f"{name}: byte {offset} begins with tag {tag:#x}, expected one of {known}: {where}; "
+                f"{name}: byte {offset} begins with tag {tag:#x}, expected one of {tags}: {where}; "
                 "damaged, or the weights of another model"
             )
         offset += TAG_BYTES

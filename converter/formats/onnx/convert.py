@@ -101,8 +101,8 @@ def free_axes(source: Source) -> Axes:
     free: Axes = {}
     tensors = zip((*graph.inputs, *graph.outputs), (*other.inputs, *other.outputs), strict=True)
     for tensor, again in tensors:
-        for axis, (one, two) in enumerate(zip(tensor.shape, again.shape, strict=True)):
-            if one != two:
+        for axis, (first_size, second_size) in enumerate(zip(tensor.shape, again.shape, strict=True)):
+            if first_size != second_size:
                 free.setdefault(tensor.meaning, {})[axis] = f"{tensor.meaning}_{AXES[axis]}"
     return free
 
@@ -202,10 +202,10 @@ def check(model: onnx.ModelProto, graph: GraphSpec, step: str, axes: Axes | None
         ("inputs", model.graph.input, graph.inputs),
         ("outputs", model.graph.output, graph.outputs),
     ):
-        found = [_tensor(value) for value in values]
+        actual = [_tensor(value) for value in values]
         expected = [(tensor.name, _shape(tensor, axes), "FLOAT") for tensor in declared]
-        if found != expected:
-            raise ConversionError(f"{step} {graph.name}: {what} became {_listed(found)}, expected {_listed(expected)}")
+        if actual != expected:
+            raise ConversionError(f"{step} {graph.name}: {what} became {_listed(actual)}, expected {_listed(expected)}")
     for node in model.graph.node:
         if node.domain not in ("", "ai.onnx"):
             raise ConversionError(

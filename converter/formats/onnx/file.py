@@ -101,10 +101,10 @@ def rename_values(model: onnx.ModelProto, names: Mapping[str, str]) -> None:
         names: old to new.
     """
     graph = model.graph
-    known = {name for node in graph.node for name in (*node.input, *node.output)}
-    known |= {value.name for value in (*graph.input, *graph.output, *graph.initializer)}
-    in_the_way = (set(names.values()) - set(names)) & known
-    fresh = (name for number in itertools.count() if (name := f"value{number}") not in known | set(names.values()))
+    in_use = {name for node in graph.node for name in (*node.input, *node.output)}
+    in_use |= {value.name for value in (*graph.input, *graph.output, *graph.initializer)}
+    in_the_way = (set(names.values()) - set(names)) & in_use
+    fresh = (name for number in itertools.count() if (name := f"value{number}") not in in_use | set(names.values()))
     names = {**names, **dict(zip(sorted(in_the_way), fresh))}  # noqa: B905 fresh names never end
     for node in graph.node:
         for side in (node.input, node.output):
