@@ -10,7 +10,7 @@ from converter.folder.manifest import GraphEntry, Manifest
 from converter.proof.section import proof_section
 from converter.report.terminal import print_section
 from converter.report.text import listed
-from converter.spec.network import TensorSpec
+from converter.spec.tensors import TensorSpec
 from converter.verifying.page import OPTIONAL, names_section, verdict_line
 from converter.verifying.result import VerifyResult
 

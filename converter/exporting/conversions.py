@@ -15,8 +15,8 @@ from converter.network.load import LoadedNetwork
 from converter.network.trace import trace
 from converter.proof.runner import Runner
 from converter.spec.model import Model, TrackerModels
-from converter.spec.network import GraphSpec
 from converter.spec.options import ExportOptions
+from converter.spec.tensors import GraphSpec
 from converter.util.atomic import write
 
 log = logging.getLogger(__name__)

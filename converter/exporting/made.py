@@ -11,7 +11,7 @@ from converter.folder.manifest import Manifest, VerificationEntry
 from converter.proof.comparison import Comparison
 from converter.proof.verify import Report
 from converter.spec.model import TrackerModels
-from converter.spec.network import GraphSpec
+from converter.spec.tensors import GraphSpec
 
 if TYPE_CHECKING:
     from converter.network.load import LoadedNetwork

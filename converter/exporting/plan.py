@@ -10,8 +10,9 @@ from converter.formats.source import Source
 from converter.spec.dimensions import Dimensions
 from converter.spec.model import Model, TrackerModels
 from converter.spec.naming import check_names
-from converter.spec.network import GraphSpec, OneFile, TensorSpec
+from converter.spec.network import OneFile
 from converter.spec.options import ExportOptions
+from converter.spec.tensors import GraphSpec, TensorSpec
 
 Made = tuple[GraphSpec, Source]  # a graph as it is run, and what its files are made from
 

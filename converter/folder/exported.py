@@ -10,7 +10,8 @@ from converter.folder.manifest import MANIFEST, GraphEntry, Manifest
 from converter.folder.workspace import foreign_files
 from converter.formats.format import format_names, format_of
 from converter.spec.model import Model
-from converter.spec.network import GraphSpec, NetworkSpec, TensorSpec
+from converter.spec.network import NetworkSpec
+from converter.spec.tensors import GraphSpec, TensorSpec
 from converter.util.atomic import sha256
 
 TORCHSCRIPT = ".pt"

@@ -15,7 +15,7 @@ from converter.folder.golden_index import GOLDEN_INDEX as INDEX
 from converter.folder.golden_index import KIND, Case, GoldenIndex, GoldenTensor
 from converter.folder.listing import GENERATOR, SCHEMA_VERSION
 from converter.proof.feeds import Feed
-from converter.spec.network import TensorSpec
+from converter.spec.tensors import TensorSpec
 
 
 @dataclass(frozen=True)

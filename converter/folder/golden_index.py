@@ -5,7 +5,7 @@ from typing import Final, Literal
 from pydantic import ConfigDict
 
 from converter.folder.listing import CheckpointEntry, Entry, FileEntry, Listing, PreprocessEntry, TrackerEntry
-from converter.spec.network import Frozen, Tolerance
+from converter.spec.tensors import Frozen, Tolerance
 
 GOLDEN_INDEX = "index.json"
 KIND: Final = "golden"

@@ -34,7 +34,7 @@ from converter.folder.listing import (
 )
 from converter.proof.comparison import Comparison
 from converter.proof.feeds import Feed
-from converter.spec.network import GraphSpec
+from converter.spec.tensors import GraphSpec
 from converter.util.atomic import make_folder, write
 from converter.util.version import version
 

@@ -12,7 +12,7 @@ from converter.errors import ConversionError, UsageError, VerificationError
 from converter.formats.format import Shapes, format_names, format_of
 from converter.formats.isolated import IsolatedRunner
 from converter.spec.model import Model
-from converter.spec.network import GraphSpec, TensorSpec
+from converter.spec.tensors import GraphSpec, TensorSpec
 
 log = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from converter.folder.listing import (
     TrackerEntry,
     listed_files,
 )
-from converter.spec.network import TensorSpec, Tolerance
+from converter.spec.tensors import TensorSpec, Tolerance
 
 MANIFEST = "manifest.json"
 

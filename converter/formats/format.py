@@ -18,8 +18,8 @@ from converter import formats
 from converter.errors import DependencyError, UsageError
 from converter.formats.source import Source
 from converter.proof.runner import Runner
-from converter.spec.network import GraphSpec
 from converter.spec.options import ExportOptions
+from converter.spec.tensors import GraphSpec
 from converter.util.folders import packages_in
 
 Shapes = dict[str, tuple[int, ...] | None]

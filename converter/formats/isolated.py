@@ -16,7 +16,7 @@ import numpy as np
 
 from converter.errors import ConversionError
 from converter.formats.forks import start_fork
-from converter.spec.network import GraphSpec
+from converter.spec.tensors import GraphSpec
 from converter.util.child import Child, ChildEnded, Process
 from converter.util.process import python_environment, python_module
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from converter.spec.network import GraphSpec
+from converter.spec.tensors import GraphSpec
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from converter.proof.chain import SEARCH, TEMPLATE, shown
 from converter.proof.feeds import Feed
 from converter.proof.runner import check_feed
 from converter.spec.model import TrackerModels
-from converter.spec.network import TensorSpec
+from converter.spec.tensors import TensorSpec
 from official_patches.patching import ACTIVATIONS
 
 NONE: Mapping[str, str] = {}

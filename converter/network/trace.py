@@ -18,7 +18,7 @@ from torch.overrides import TorchFunctionMode
 from converter.errors import ArchitectureError, ConversionError
 from converter.network.module_patterns import matching_names
 from converter.proof.feeds import Feed
-from converter.spec.network import GraphSpec
+from converter.spec.tensors import GraphSpec
 from official_patches.patching import PatchSpec, UnknownNetworkError, patched, patches_of
 
 log = logging.getLogger(__name__)

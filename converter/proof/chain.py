@@ -10,7 +10,7 @@ from converter.errors import ConversionError
 from converter.proof.feeds import Feed
 from converter.proof.runner import Runner
 from converter.spec.model import Model
-from converter.spec.network import GraphSpec
+from converter.spec.tensors import GraphSpec
 
 TEMPLATE, SEARCH = "z", "x"
 Arrays = Mapping[str, np.ndarray]

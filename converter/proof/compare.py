@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from converter.spec.network import TIE, Tolerance
+from converter.spec.network import TIE
+from converter.spec.tensors import Tolerance
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ import numpy as np
 from converter.proof.compare import Decision, compare_decision
 from converter.proof.feeds import Feed
 from converter.spec.model import TrackerModels
-from converter.spec.network import Tolerance
+from converter.spec.tensors import Tolerance
 
 ScoreMaps = Callable[[np.ndarray], np.ndarray]
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from converter.errors import UsageError
 from converter.spec.model import TrackerModels
-from converter.spec.network import Preprocess, TensorSpec
+from converter.spec.network import Preprocess
+from converter.spec.tensors import TensorSpec
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from converter.errors import ConversionError
-from converter.spec.network import TensorSpec
+from converter.spec.tensors import TensorSpec
 
 
 class Runner(Protocol):

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from converter.spec.dimensions import Dimensions
-from converter.spec.network import GraphSpec, NetworkSpec, TensorSpec
+from converter.spec.network import NetworkSpec
+from converter.spec.tensors import GraphSpec, TensorSpec
 
 Item = TypeVar("Item")
 

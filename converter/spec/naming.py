@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pydantic import Field
 
 from converter.errors import UsageError
-from converter.spec.network import Frozen, GraphSpec, NetworkSpec, TensorSpec
+from converter.spec.network import NetworkSpec
+from converter.spec.tensors import Frozen, GraphSpec, TensorSpec
 
 
 class Naming(Frozen):

@@ -3,62 +3,17 @@
 from collections.abc import Collection, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from converter.errors import UsageError
 from converter.spec.dimensions import Dimensions
+from converter.spec.tensors import Activation, Finite, Frozen, GraphSpec, NonNegative, Size, TensorSpec, Tolerance
 
 SMALLEST_OPSET, LARGEST_OPSET = 11, 17
-SMALLEST_SIZE, LARGEST_SIZE = 16, 1024
 
-Size = Annotated[int, Field(ge=SMALLEST_SIZE, le=LARGEST_SIZE)]
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 TIE = 1e-5  # of two cells, as a share of the reference's range
 
-Activation = Literal["sigmoid"]
 ModulePattern = Annotated[str, Field(pattern=r"^[\w*?!\[\]-]+(\.[\w*?!\[\]-]+)*$")]
-
-
-class Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
-class TensorSpec(Frozen):
-    """A named input or output, batch of one, NCHW.
-
-    Attributes:
-        name: the blob or tensor in the exported file.
-        meaning: the config's name for it: z, x, zf, xf, cls, reg.
-        about: the meaning in words.
-        activation: what the graph does to the network's own output before it gives it.
-        mask_of: meaning of the image whose cells it marks: 1 where there is no image, else 0.
-    """
-
-    name: str
-    meaning: str
-    about: str
-    shape: tuple[int, ...]
-    dtype: str = "float32"
-    activation: Activation | None = None
-    mask_of: str | None = None
-
-
-class GraphSpec(Frozen):
-    """One exported graph: the forward mode of its family that is traced, its inputs and outputs in order."""
-
-    name: str
-    family: str
-    mode: str
-    inputs: tuple[TensorSpec, ...]
-    outputs: tuple[TensorSpec, ...]
-
-
-class Tolerance(Frozen):
-    """What passes: ``max |difference| <= atol + rtol * (max - min of the reference)``."""
-
-    atol: NonNegative = 0.0
-    rtol: NonNegative = 0.0
 
 
 class TensorEntry(Frozen):
@@ -70,7 +25,7 @@ class TensorEntry(Frozen):
 class GraphEntry(Frozen):
     mode: str
     inputs: Annotated[list[str], Field(min_length=1)]
-    masks: list[str] = []
+    masks: list[str] = Field(default_factory=list)
     outputs: Annotated[list[str], Field(min_length=1)]
 
 
@@ -130,7 +85,9 @@ class UsualMistake(Frozen):
     cause: str
     text: str
     change: Literal["divided", "multiplied", "no_relu", "exp_for_relu"]
-    factors: Annotated[list[Annotated[Finite, Field(gt=0)] | str], Field(min_length=1)] = [1.0]
+    factors: Annotated[list[Annotated[Finite, Field(gt=0)] | str], Field(min_length=1)] = Field(
+        default_factory=lambda: [1.0]
+    )
 
 
 class NetworkSpec(Frozen):
@@ -144,18 +101,18 @@ class NetworkSpec(Frozen):
     tensors: dict[str, TensorEntry]
     graphs: dict[str, GraphEntry]
     splits: dict[str, Annotated[list[str], Field(min_length=1)]]
-    one_file: dict[str, OneFile] = {}
-    default_splits: dict[str, str] = {}
+    one_file: dict[str, OneFile] = Field(default_factory=dict)
+    default_splits: dict[str, str] = Field(default_factory=dict)
     tolerances: dict[str, dict[str, Tolerance]]
     decision: str
-    ties: dict[str, NonNegative] = {}
-    logits: dict[str, str] = {}
-    activations: dict[str, Activation] = {}
-    dynamic_search: list[Size] = []
-    arm: dict[str, ArmTolerances] = {}
-    usual_mistakes: list[UsualMistake] = []
+    ties: dict[str, NonNegative] = Field(default_factory=dict)
+    logits: dict[str, str] = Field(default_factory=dict)
+    activations: dict[str, Activation] = Field(default_factory=dict)
+    dynamic_search: list[Size] = Field(default_factory=list)
+    arm: dict[str, ArmTolerances] = Field(default_factory=dict)
+    usual_mistakes: list[UsualMistake] = Field(default_factory=list)
     noise_feeds: Annotated[int, Field(ge=1)]
-    intermediates: list[ModulePattern] = []
+    intermediates: list[ModulePattern] = Field(default_factory=list)
     preprocess: Preprocess
     tracker: dict[str, Any]
     file_prefix: Annotated[str, Field(pattern=r"^\w+$")]

@@ -7,15 +7,8 @@ from pydantic import Field
 
 from converter.errors import CheckpointError, UsageError
 from converter.spec.naming import Naming
-from converter.spec.network import (
-    LARGEST_OPSET,
-    SMALLEST_OPSET,
-    Frozen,
-    NetworkSpec,
-    NonNegative,
-    Size,
-    Tolerance,
-)
+from converter.spec.network import LARGEST_OPSET, SMALLEST_OPSET, NetworkSpec
+from converter.spec.tensors import Frozen, NonNegative, Size, Tolerance
 
 
 class ArmOptions(Frozen):

@@ -10,9 +10,10 @@ from pydantic import Field, ValidationError
 from converter.errors import UsageError
 from converter.spec.config import config_folder, network_for, read_yaml
 from converter.spec.naming import Naming, parse_rename, renamed
-from converter.spec.network import LARGEST_OPSET, SMALLEST_OPSET, Frozen, NetworkSpec, Size
+from converter.spec.network import LARGEST_OPSET, SMALLEST_OPSET, NetworkSpec
 from converter.spec.options import Chosen
 from converter.spec.releases import FLOOR, RELEASE
+from converter.spec.tensors import Frozen, Size
 
 FileName = Annotated[str, Field(pattern=r"^\w[\w.-]{0,99}$")]
 T = TypeVar("T")

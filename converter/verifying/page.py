@@ -22,7 +22,7 @@ from converter.report.blocks import (
     columns,
 )
 from converter.report.text import count, error, listed, overlap, percent, plain, shape
-from converter.spec.network import Tolerance
+from converter.spec.tensors import Tolerance
 from converter.util.version import version
 from converter.verifying.result import VerifyResult
 

@@ -14,8 +14,8 @@ from converter.folder.listing import CheckpointEntry, checkpoint_entry
 from converter.proof.comparison import Comparison
 from converter.proof.feeds import Feed, feeds_of
 from converter.spec.model import TrackerModels
-from converter.spec.network import Tolerance
 from converter.spec.options import VerifyOptions
+from converter.spec.tensors import Tolerance
 from converter.verifying.golden import check_golden, golden_at, golden_of
 from converter.verifying.subject import Subject
 

@@ -10,7 +10,7 @@ from converter.folder.listing import GENERATOR, SCHEMA_VERSION, CheckpointEntry
 from converter.proof.histogram import Histogram
 from converter.proof.verify import Report
 from converter.report.blocks import Section
-from converter.spec.network import Tolerance
+from converter.spec.tensors import Tolerance
 from converter.util.version import version
 from converter.verifying.subject import Subject
 

@@ -13,8 +13,9 @@ from converter.folder.manifest import Manifest, read_manifest
 from converter.formats.format import format_names
 from converter.spec.dimensions import Dimensions
 from converter.spec.model import TrackerModels
-from converter.spec.network import GraphSpec, NetworkSpec, TensorSpec, Tolerance
+from converter.spec.network import NetworkSpec
 from converter.spec.options import VerifyOptions, overridden
+from converter.spec.tensors import GraphSpec, TensorSpec, Tolerance
 
 log = logging.getLogger(__name__)
 

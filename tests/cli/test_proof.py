@@ -206,7 +206,7 @@ def test_a_real_operator_that_ncnn_lacks_is_named(tmp_path):
     from converter.errors import ConversionError
     from converter.formats.ncnn.convert import PnnxRun
     from converter.formats.source import Source
-    from converter.spec.network import GraphSpec, TensorSpec
+    from converter.spec.tensors import GraphSpec, TensorSpec
 
     class Sorts(torch.nn.Module):
         def forward(self, x):

@@ -30,8 +30,9 @@ from converter.proof.comparison import Comparison
 from converter.proof.feeds import Feed, noise_feeds
 from converter.spec.config import network_for
 from converter.spec.model import TrackerModels
-from converter.spec.network import ArmTolerances, Tolerance
+from converter.spec.network import ArmTolerances
 from converter.spec.options import ArmOptions
+from converter.spec.tensors import Tolerance
 from converter.util.stages import Stages
 
 SMALL = {"path_name": TINY, "search_size": 144}

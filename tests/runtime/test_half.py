@@ -16,7 +16,7 @@ from converter.formats.ncnn.param import load_param, read_param
 from converter.formats.ncnn.slots import slots_of
 from converter.formats.ncnn.weights import load_model
 from converter.proof.feeds import Feed, noise_feeds
-from converter.spec.network import GraphSpec, TensorSpec
+from converter.spec.tensors import GraphSpec, TensorSpec
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 from commands import ROOT
 from converter.errors import ConversionError
 from converter.formats.isolated import IsolatedRunner
-from converter.spec.network import GraphSpec, TensorSpec
+from converter.spec.tensors import GraphSpec, TensorSpec
 
 TENSOR = TensorSpec(name="z", meaning="z", about="", shape=(1, 2))
 GRAPH = GraphSpec(name="init", family="lighttrack", mode="template", inputs=(TENSOR,), outputs=(TENSOR,))

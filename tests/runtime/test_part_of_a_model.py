@@ -8,7 +8,7 @@ from conftest import TINY
 from converter.errors import ConversionError
 from converter.formats.ncnn.runner import NcnnRunner
 from converter.formats.ncnn.weights import load_model, load_part
-from converter.spec.network import GraphSpec, TensorSpec
+from converter.spec.tensors import GraphSpec, TensorSpec
 
 SHAPES = {
     "z": (1, 3, 127, 127),

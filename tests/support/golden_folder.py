@@ -8,7 +8,7 @@ from converter.folder.golden_writer import GoldenCase, write_golden
 from converter.folder.listing import CheckpointEntry, TrackerEntry, preprocess_entry
 from converter.proof.feeds import Feed
 from converter.spec.config import network_for
-from converter.spec.network import GraphSpec, TensorSpec, Tolerance
+from converter.spec.tensors import GraphSpec, TensorSpec, Tolerance
 
 SHAPES = {
     "z": (1, 3, 10, 10),

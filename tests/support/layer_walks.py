@@ -9,7 +9,7 @@ from converter.network.load import one_thread
 from converter.network.reference import TorchModel
 from converter.proof.feeds import noise_feeds
 from converter.spec.config import network_for
-from converter.spec.network import Tolerance
+from converter.spec.tensors import Tolerance
 
 FAMILY = family_of("lighttrack")
 TOLERANCE = Tolerance(rtol=1e-4)

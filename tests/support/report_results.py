@@ -28,7 +28,8 @@ from converter.proof.verify import Check, Report
 from converter.spec.config import network_for
 from converter.spec.dimensions import Dimensions
 from converter.spec.model import Model, TrackerModels
-from converter.spec.network import ArmTolerances, Tolerance
+from converter.spec.network import ArmTolerances
+from converter.spec.tensors import Tolerance
 from converter.verifying.result import Verification, VerifyResult
 from converter.verifying.subject import Subject
 

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from converter.errors import UsageError
-from converter.spec.network import ArmTolerances, NetworkSpec, Tolerance
+from converter.spec.network import ArmTolerances, NetworkSpec
+from converter.spec.tensors import Tolerance
 
 DEFAULT_CPU = "max"
 

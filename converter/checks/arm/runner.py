@@ -11,7 +11,7 @@ from converter.errors import ConversionError
 from converter.formats.ncnn.layer import Layer
 from converter.formats.ncnn.param import load_param
 from converter.proof.runner import check_feed
-from converter.spec.network import GraphSpec
+from converter.spec.tensors import GraphSpec
 from converter.util.stages import Stages
 
 STAGE = "arm64"

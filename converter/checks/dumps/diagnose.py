@@ -18,7 +18,8 @@ from converter.checks.dumps.reference import Reference
 from converter.checks.dumps.report import DumpsReport, TensorReport
 from converter.checks.dumps.search import CaseSearch, Run, Runs
 from converter.folder.golden import Golden
-from converter.spec.network import NetworkSpec, Tolerance
+from converter.spec.network import NetworkSpec
+from converter.spec.tensors import Tolerance
 
 
 def diagnose_dumps(

@@ -13,7 +13,7 @@ from converter.checks.dumps.loading import Dump
 from converter.checks.dumps.mistakes import NONE, Mistake, taken_for
 from converter.checks.dumps.reference import Reference
 from converter.proof.compare import OutputReport, compare
-from converter.spec.network import Tolerance
+from converter.spec.tensors import Tolerance
 
 _MOST_CAUSES = 3
 

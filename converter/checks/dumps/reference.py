@@ -10,7 +10,8 @@ from converter.checks.dumps.causes import Cause
 from converter.checks.dumps.mistakes import ImageMistakes, Mistake, image_mistakes, taken_for, value_mistakes
 from converter.folder.golden import Golden
 from converter.folder.golden_index import GoldenTensor
-from converter.spec.network import NetworkSpec, Tolerance
+from converter.spec.network import NetworkSpec
+from converter.spec.tensors import Tolerance
 
 
 @dataclass(frozen=True)

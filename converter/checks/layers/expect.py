@@ -16,7 +16,7 @@ from converter.checks.layers.align import Pairs
 from converter.checks.layers.figures import Figures, channel_error, figures, same_numbers, squeezed
 from converter.checks.layers.graphs import ConvertedGraph, ConvertedLayer, Operation, Recording
 from converter.checks.layers.kinds import COMMUTATIVE, MATMUL
-from converter.spec.network import Tolerance
+from converter.spec.tensors import Tolerance
 
 _MOST_OPERANDS = 4
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from converter.checks.layers.kinds import sizes
 from converter.proof.compare import compare
-from converter.spec.network import Tolerance
+from converter.spec.tensors import Tolerance
 
 # Below this share of its largest value, float32 cannot tell a constant tensor from another.
 FLOOR = 5e-7

@@ -9,7 +9,7 @@ from converter.checks.layers.kinds import Primitive, Window
 from converter.errors import ConversionError
 from converter.formats.ncnn.layer import Layer
 from converter.formats.ncnn.param import NcnnGraph, read_param
-from converter.spec.network import GraphSpec
+from converter.spec.tensors import GraphSpec
 
 HANDS_ON = {"Split", "Noop", "Dropout", "Cast", "Packing"}
 SOURCES = {"Input", "MemoryData"}

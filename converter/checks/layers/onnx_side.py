@@ -7,7 +7,7 @@ from converter.checks.layers.graphs import ConvertedGraph, ConvertedLayer
 from converter.checks.layers.kinds import Primitive, Window
 from converter.errors import ConversionError
 from converter.formats.onnx.file import Node, OnnxGraph, read_onnx
-from converter.spec.network import GraphSpec
+from converter.spec.tensors import GraphSpec
 
 HANDS_ON = {"Identity", "Dropout", "Cast"}
 # Their result is a shape, not numbers that depend on the input.

@@ -14,7 +14,7 @@ from converter.checks.layers import kinds
 from converter.checks.layers.graphs import Compute, Operation, Recording
 from converter.checks.layers.kinds import Primitive, Window
 from converter.errors import ArchitectureError
-from converter.spec.network import GraphSpec
+from converter.spec.tensors import GraphSpec
 from official_patches.patching import UnknownNetworkError, patched, patches_of
 
 _ARITHMETIC = {"add", "sub", "rsub", "mul", "div", "pow"}

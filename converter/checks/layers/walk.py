@@ -20,7 +20,7 @@ from converter.errors import UsageError
 from converter.formats.format import format_names
 from converter.proof.runner import BlobRunner
 from converter.report.text import listed
-from converter.spec.network import GraphSpec, Tolerance
+from converter.spec.tensors import GraphSpec, Tolerance
 
 if TYPE_CHECKING:
     import torch

@@ -20,7 +20,8 @@ from converter.proof.boxes import Box
 from converter.proof.chain import Arrays, TrackedModel
 from converter.proof.feeds import normalised
 from converter.spec.dimensions import Dimensions
-from converter.spec.network import Finite, NetworkSpec, NonNegative
+from converter.spec.network import NetworkSpec
+from converter.spec.tensors import Finite, NonNegative
 from converter.util.opencv import opencv
 
 # Of width + height, in what the penalty calls a box's size; the official code has it apart from context_amount.

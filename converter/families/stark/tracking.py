@@ -18,7 +18,8 @@ from converter.proof.boxes import Box
 from converter.proof.chain import TrackedModel
 from converter.proof.feeds import normalised
 from converter.spec.dimensions import Dimensions
-from converter.spec.network import Finite, NetworkSpec
+from converter.spec.network import NetworkSpec
+from converter.spec.tensors import Finite
 from converter.util.opencv import opencv
 
 BLACK = np.zeros(3)

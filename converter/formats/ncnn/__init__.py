@@ -11,8 +11,8 @@ from converter.errors import UsageError
 from converter.formats.format import Conversion, Format, Job, Shapes
 from converter.formats.ncnn.release import SHAPE_EXPRESSIONS, oldest_release
 from converter.proof.runner import Runner
-from converter.spec.network import GraphSpec
 from converter.spec.options import ExportOptions
+from converter.spec.tensors import GraphSpec
 
 PACKAGES = ("pnnx", "ncnn")
 

@@ -18,7 +18,7 @@ from converter.formats.ncnn.param import NcnnGraph, read_param, read_table
 from converter.formats.ncnn.release import readable_by
 from converter.formats.ncnn.weights import NcnnWeights, halved, load_bin
 from converter.formats.source import Source
-from converter.spec.network import GraphSpec, TensorSpec
+from converter.spec.tensors import GraphSpec, TensorSpec
 from converter.util.atomic import make_folder, write
 from converter.util.child import last_words
 

@@ -13,7 +13,7 @@ import numpy as np
 from converter.errors import ConversionError
 from converter.formats.ncnn.param import load_param
 from converter.proof.runner import check_feed
-from converter.spec.network import GraphSpec
+from converter.spec.tensors import GraphSpec
 
 
 class NcnnRunner:

@@ -6,8 +6,8 @@ from typing import Any
 
 from converter.formats.format import Conversion, Format, Job, Shapes
 from converter.proof.runner import Runner
-from converter.spec.network import GraphSpec
 from converter.spec.options import ExportOptions
+from converter.spec.tensors import GraphSpec
 
 PACKAGES = ("onnx", "onnxsim", "onnxruntime")
 

@@ -20,7 +20,7 @@ from converter.errors import ConversionError
 from converter.formats.onnx.file import rename_values
 from converter.formats.onnx.half import store_halves
 from converter.formats.source import Source
-from converter.spec.network import GraphSpec, TensorSpec
+from converter.spec.tensors import GraphSpec, TensorSpec
 from converter.util import process
 from converter.util.atomic import write
 from converter.util.version import version

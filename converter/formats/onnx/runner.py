@@ -8,7 +8,7 @@ import numpy as np
 
 from converter.errors import ConversionError
 from converter.proof.runner import check_feed
-from converter.spec.network import GraphSpec
+from converter.spec.tensors import GraphSpec
 from converter.util import process
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from converter.checks.layers.walks import Walks
 from converter.folder.golden_index import GoldenTensor
 from converter.proof.compare import compare
 from converter.report.blocks import Charts, Folded, Pictures, Points, Table, Text
-from converter.spec.network import Tolerance
+from converter.spec.tensors import Tolerance
 
 TOLERANCE = Tolerance(rtol=1e-4)
 

@@ -7,7 +7,7 @@ from comparisons import models_of
 from converter.errors import ConversionError
 from converter.proof.chain import chain, run, shown
 from converter.proof.feeds import Feed
-from converter.spec.network import GraphSpec, TensorSpec
+from converter.spec.tensors import GraphSpec, TensorSpec
 
 SHAPE = (1, 1, 2, 2)
 

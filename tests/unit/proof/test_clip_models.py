@@ -8,7 +8,7 @@ from converter.errors import ConversionError
 from converter.proof.chain import GraphModel
 from converter.spec.config import network_for
 from converter.spec.dimensions import Dimensions
-from converter.spec.network import GraphSpec, TensorSpec
+from converter.spec.tensors import GraphSpec, TensorSpec
 
 SPEC = network_for(None)[1]
 DIMENSIONS = Dimensions(template_size=8, search_size=16, stride=4, channels=3, template_cells=2, search_cells=4)

@@ -5,7 +5,7 @@ import pytest
 
 from converter.proof.compare import compare, compare_decision
 from converter.report.text import rounded_up
-from converter.spec.network import Tolerance
+from converter.spec.tensors import Tolerance
 
 EXACT = Tolerance()
 

@@ -7,7 +7,7 @@ from PIL import Image
 from converter.errors import UsageError
 from converter.proof.feeds import edge_mask, noise_feeds, normalised, picture_feed
 from converter.spec.config import network_for
-from converter.spec.network import TensorSpec
+from converter.spec.tensors import TensorSpec
 
 PREPROCESS = network_for(None)[1].preprocess
 MEAN, STD = np.array([123.675, 116.28, 103.53]), np.array([58.395, 57.12, 57.375])

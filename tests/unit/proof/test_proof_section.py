@@ -6,7 +6,7 @@ from converter.proof.compare import compare, compare_decision
 from converter.proof.section import proof_section
 from converter.proof.verify import Check
 from converter.report.blocks import Folded, Table
-from converter.spec.network import Tolerance
+from converter.spec.tensors import Tolerance
 
 REFERENCE = np.arange(16, dtype=np.float32).reshape(1, 1, 4, 4)
 

@@ -5,7 +5,7 @@ import pytest
 
 from converter.errors import ConversionError
 from converter.proof.runner import check_feed
-from converter.spec.network import TensorSpec
+from converter.spec.tensors import TensorSpec
 
 INPUTS = [
     TensorSpec(name="in0", meaning="zf", about="", shape=(1, 2, 3, 3)),

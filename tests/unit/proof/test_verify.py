@@ -10,7 +10,7 @@ from converter.errors import VerificationError
 from converter.proof.compare import compare
 from converter.proof.feeds import Feed
 from converter.proof.verify import Check, Report, verify
-from converter.spec.network import GraphSpec, TensorSpec, Tolerance
+from converter.spec.tensors import GraphSpec, TensorSpec, Tolerance
 
 SHAPES = {"z": (1, 1, 2, 2), "x": (1, 1, 4, 4), "zf": (1, 2, 2, 2), "cls": (1, 1, 4, 4), "reg": (1, 4, 4, 4)}
 TOLERANCES = dict.fromkeys(("zf", "cls", "reg"), Tolerance(rtol=1e-6))

@@ -6,7 +6,7 @@ import pytest
 from comparisons import DIMENSIONS, NETWORK, models_of, tracker_of
 
 from converter.spec.model import Model, TrackerModels, with_other_graphs
-from converter.spec.network import TensorSpec
+from converter.spec.tensors import TensorSpec
 
 INIT, UPDATE = NETWORK.graph_specs("two", DIMENSIONS)
 BACKBONE, NECK_HEAD = NETWORK.graph_specs("three", DIMENSIONS)[1:]

@@ -9,8 +9,8 @@ from pydantic import ValidationError
 from converter.errors import ArchitectureError, UsageError
 from converter.spec.config import config_folder, network_for
 from converter.spec.dimensions import Dimensions
-from converter.spec.network import TensorSpec, Tolerance
 from converter.spec.options import ExportOptions
+from converter.spec.tensors import TensorSpec, Tolerance
 
 DIMENSIONS = Dimensions(template_size=127, search_size=288, stride=16, channels=96, template_cells=8, search_cells=18)
 

@@ -9,7 +9,7 @@ from report_results import subject
 
 from converter.errors import ConversionError
 from converter.proof.feeds import Feed
-from converter.spec.network import GraphSpec, TensorSpec, Tolerance
+from converter.spec.tensors import GraphSpec, TensorSpec, Tolerance
 from converter.verifying.proving import prove
 from converter.verifying.run import Run
 

@@ -9,8 +9,8 @@ from comparisons import tracker_of
 from report_results import NETWORK, subject
 
 from converter.errors import UsageError
-from converter.spec.network import Tolerance
 from converter.spec.options import VerifyOptions
+from converter.spec.tensors import Tolerance
 from converter.verifying.subject import Missing, subject_of
 
 

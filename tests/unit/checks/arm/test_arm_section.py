@@ -17,7 +17,8 @@ from converter.errors import UsageError
 from converter.proof.compare import compare, compare_decision
 from converter.proof.verify import Check
 from converter.report.blocks import Folded, Points, Table, Text
-from converter.spec.network import ArmTolerances, Tolerance
+from converter.spec.network import ArmTolerances
+from converter.spec.tensors import Tolerance
 
 ALLOWED = ArmTolerances(tolerances={}, box_pixels=1.0, score=0.05)
 TRACKER = tracker_of(())

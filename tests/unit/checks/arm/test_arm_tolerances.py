@@ -9,8 +9,8 @@ from converter.checks.arm.modes import allowed_in, check_tolerances
 from converter.checks.arm.run import ArmRun
 from converter.errors import UsageError
 from converter.proof.feeds import Feed
-from converter.spec.network import Tolerance
 from converter.spec.options import ArmOptions
+from converter.spec.tensors import Tolerance
 
 
 def run_of(**options):

@@ -15,7 +15,8 @@ from converter.errors import UsageError, VerificationError
 from converter.folder.golden import read_golden
 from converter.folder.golden_writer import GoldenCase, write_golden
 from converter.folder.listing import TrackerEntry
-from converter.spec.network import Preprocess, Tolerance, UsualMistake
+from converter.spec.network import Preprocess, UsualMistake
+from converter.spec.tensors import Tolerance
 
 SEEDS = {"noise_0": 1, "bag_png": 2}
 KINDS = dict(zip([*device.INPUT, *device.OUTPUT], cycle(["bin", "npy", "txt"])))

@@ -12,7 +12,7 @@ from converter.checks.layers.expect import Expectation, Expected
 from converter.checks.layers.figures import same_numbers
 from converter.checks.layers.graphs import ConvertedGraph, ConvertedLayer, Operation, Recording
 from converter.checks.layers.kinds import Primitive, Window
-from converter.spec.network import Tolerance
+from converter.spec.tensors import Tolerance
 
 TOLERANCE = Tolerance(rtol=1e-4)
 X = np.linspace(-2, 2, 24, dtype=np.float32).reshape(1, 2, 3, 4)

@@ -18,7 +18,7 @@ from converter.checks.layers.ncnn_side import converted_graph
 from converter.checks.layers.walk import FirstBad, LayerRow, LayerWalk, reader_of
 from converter.errors import ConversionError, UsageError
 from converter.formats.ncnn.param import read_param
-from converter.spec.network import GraphSpec, Tolerance
+from converter.spec.tensors import GraphSpec, Tolerance
 
 TOLERANCE = Tolerance(rtol=1e-4)
 X = np.linspace(-2, 2, 24, dtype=np.float32).reshape(1, 2, 3, 4)

@@ -9,7 +9,7 @@ from converter.checks.layers import kinds
 from converter.checks.layers.kinds import Window
 from converter.checks.layers.torch_side import record
 from converter.errors import ArchitectureError
-from converter.spec.network import GraphSpec, TensorSpec
+from converter.spec.tensors import GraphSpec, TensorSpec
 
 
 class Swish(nn.Module):

@@ -12,8 +12,8 @@ from converter.formats.onnx.file import rename_values
 from converter.formats.source import Source
 from converter.spec.config import network_for
 from converter.spec.naming import Naming
-from converter.spec.network import GraphSpec, TensorSpec
 from converter.spec.options import ExportOptions
+from converter.spec.tensors import GraphSpec, TensorSpec
 
 
 def options(**changes):

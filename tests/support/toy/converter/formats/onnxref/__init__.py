@@ -6,7 +6,7 @@ from typing import Any
 
 from converter.formats.format import Conversion, Format, Job, Shapes
 from converter.proof.runner import Runner
-from converter.spec.network import GraphSpec
+from converter.spec.tensors import GraphSpec
 
 
 def _start(job: Job) -> Conversion:

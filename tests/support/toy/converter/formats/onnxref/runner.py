@@ -10,7 +10,7 @@ from onnx.reference import ReferenceEvaluator
 from converter.errors import ConversionError
 from converter.formats.format import Shapes
 from converter.proof.runner import check_feed
-from converter.spec.network import GraphSpec
+from converter.spec.tensors import GraphSpec
 
 
 class ReferenceRunner:

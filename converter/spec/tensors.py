@@ -1,0 +1,53 @@
+"""Tensors and graphs, and what they are described with."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SMALLEST_SIZE, LARGEST_SIZE = 16, 1024
+
+Size = Annotated[int, Field(ge=SMALLEST_SIZE, le=LARGEST_SIZE)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Activation = Literal["sigmoid"]
+
+
+class Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class TensorSpec(Frozen):
+    """A named input or output, batch of one, NCHW.
+
+    Attributes:
+        name: the blob or tensor in the exported file.
+        meaning: the config's name for it: z, x, zf, xf, cls, reg.
+        about: the meaning in words.
+        activation: what the graph does to the network's own output before it gives it.
+        mask_of: meaning of the image whose cells it marks: 1 where there is no image, else 0.
+    """
+
+    name: str
+    meaning: str
+    about: str
+    shape: tuple[int, ...]
+    dtype: str = "float32"
+    activation: Activation | None = None
+    mask_of: str | None = None
+
+
+class GraphSpec(Frozen):
+    """One exported graph: the forward mode of its family that is traced, its inputs and outputs in order."""
+
+    name: str
+    family: str
+    mode: str
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+
+
+class Tolerance(Frozen):
+    """What passes: ``max |difference| <= atol + rtol * (max - min of the reference)``."""
+
+    atol: NonNegative = 0.0
+    rtol: NonNegative = 0.0
