@@ -85,9 +85,7 @@ class UsualMistake(Frozen):
     cause: str
     text: str
     change: Literal["divided", "multiplied", "no_relu", "exp_for_relu"]
-    factors: Annotated[list[Annotated[Finite, Field(gt=0)] | str], Field(min_length=1)] = Field(
-        default_factory=lambda: [1.0]
-    )
+    factors: Annotated[list[Annotated[Finite, Field(gt=0)] | str], Field(min_length=1)]
 
 
 class NetworkSpec(Frozen):
