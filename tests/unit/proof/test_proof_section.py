@@ -5,7 +5,7 @@ import numpy as np
 from converter.proof.compare import compare, compare_decision
 from converter.proof.section import proof_section
 from converter.proof.verify import Check
-from converter.report.blocks import Folded, Table
+from converter.report.blocks import BAD, OK, Folded, Table
 from converter.spec.tensors import Tolerance
 
 REFERENCE = np.arange(16, dtype=np.float32).reshape(1, 1, 4, 4)
@@ -51,3 +51,10 @@ def test_a_difference_beyond_the_tolerance_fails():
 def test_another_best_cell_is_said_and_fails():
     (row,) = rows(check("one"), check("two", cell=(3, 2), rtol=0.5))
     assert (row["Verdict"], row["Best cell"], row["Why"]) == ("FAILED", "(3, 2), expected (3, 3)", "another best cell")
+
+
+def test_a_section_is_as_good_as_its_worst_comparison():
+    passed, failed = proof_section([check("one")]), proof_section([check("one"), check("two", 1.8)])
+    assert (passed.state, failed.state) == (OK, BAD)
+    assert passed.summary.startswith("All 1 comparison passed")
+    assert "ncnn update alone, two" in failed.summary
