@@ -12,7 +12,7 @@ from converter import api
 from converter.cli import bench as lt_bench_module
 from converter.cli import export as lt_export_module
 from converter.cli import verify as lt_verify_module
-from converter.errors import CheckpointError, UsageError
+from converter.errors import CheckpointError, ConverterError, UsageError
 from converter.exporting.made import Exported
 from converter.report.html import html_of
 from converter.spec.arguments import names_of, path_of, paths_of, texts_of
@@ -65,7 +65,7 @@ def test_every_option_of_a_command_is_an_argument(module, function):
 )
 def test_an_error_has_the_text_of_the_command(call, command, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(Exception, match=".") as caught:
+    with pytest.raises(ConverterError) as caught:
         call()
     done = command()
     assert done.error_line.partition(": error: ")[2] == str(caught.value)
