@@ -12,12 +12,13 @@ from converter.bench.machine import Machine
 from converter.bench.measure import PARTS, Turn
 from converter.bench.notes import notes_of
 from converter.bench.options import WARM_UP, BenchOptions
-from converter.bench.section import bench_section
+from converter.bench.section import bench_report, bench_section
 from converter.bench.statistics import Figures, Order, figures, order_of
 from converter.folder.exported import FileProblem
 from converter.folder.listing import GENERATOR, SCHEMA_VERSION
 from converter.folder.manifest import Manifest
 from converter.report.blocks import Section
+from converter.report.text import now
 from converter.spec.dimensions import Dimensions
 from converter.util.version import version
 
@@ -106,9 +107,9 @@ class Pair:
         return {**self.names, **figures, **self.counts, "doubtful": self.order.doubtful}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class BenchResult:
-    """What one run measured.
+    """What one run measured; true when every output was finite and every file is that of the manifest.
 
     Attributes:
         options: that it was asked for.
@@ -133,6 +134,18 @@ class BenchResult:
     times: Sequence[PartTimes]
     left_out: Sequence[Candidate]
     not_finite: Mapping[str, Sequence[str]]
+
+    def __bool__(self) -> bool:
+        return not self.problems and not any(self.not_finite.values())
+
+    def __repr__(self) -> str:
+        return f"<{self.section().summary}>"
+
+    def _repr_html_(self) -> str:
+        """The report, for a notebook."""
+        from converter.report.html import frame_of  # Jinja2, which nothing else of a result needs
+
+        return frame_of(bench_report(self, now()))
 
     @property
     def rounds(self) -> int:

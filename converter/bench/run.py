@@ -3,6 +3,7 @@
 import logging
 from contextlib import ExitStack
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from converter.bench.candidates import Candidate, candidates_for
@@ -18,7 +19,7 @@ from converter.formats.format import check_runtime
 from converter.formats.isolated import WorkerProcess
 from converter.proof.feeds import noise_feeds
 from converter.util.atomic import sha256
-from converter.util.stages import Progress, Stages
+from converter.util.stages import Listener, Stages
 from converter.verifying.subject import Subject, subject_of
 
 log = logging.getLogger(__name__)
@@ -28,11 +29,11 @@ TIMEOUT = 300.0  # seconds for one turn, or to load
 LAST_STAGE = "measure"
 
 
-def bench(options: BenchOptions, progress: Progress | None = None) -> BenchResult:
+def bench(options: BenchOptions, progress: Listener | None = None) -> BenchResult:
     """Measure an export.
 
     Args:
-        progress: told when a stage begins and ends.
+        progress: told of every stage.
 
     Raises:
         ConverterError: when the export, the checkpoint or a runtime cannot be used.
@@ -88,7 +89,7 @@ def _export(options: BenchOptions) -> tuple[Subject, Manifest]:
         check_runtime(format)
     options.subject.check_checkpoint()
     checkpoint, exported = options.subject.checkpoint, subject.manifest.checkpoint
-    if checkpoint is not None and sha256(checkpoint) != exported.sha256:
+    if isinstance(checkpoint, Path) and exported.file and sha256(checkpoint) != exported.sha256:
         log.warning("%s is not the file that was exported (%s): its sha256 differs", checkpoint, exported.file)
     return subject, subject.manifest
 

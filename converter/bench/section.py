@@ -8,8 +8,22 @@ from converter.bench.candidates import Candidate
 from converter.bench.measure import PARTS
 from converter.bench.notes import notes_of
 from converter.bench.statistics import FEWEST_ROUNDS, Figures, order_of
-from converter.report.blocks import NOTE, OPEN, RIGHT, Block, Column, Folded, Points, Row, Section, Table, Text, columns
-from converter.report.text import NOTHING, count
+from converter.report.blocks import (
+    NOTE,
+    OPEN,
+    RIGHT,
+    Block,
+    Column,
+    Folded,
+    Points,
+    Report,
+    Row,
+    Section,
+    Table,
+    Text,
+    columns,
+)
+from converter.report.text import NOTHING, count, listed
 
 if TYPE_CHECKING:
     from converter.bench.result import BenchResult, PartTimes
@@ -43,6 +57,29 @@ def bench_section(result: "BenchResult", per_graph: bool = False) -> Section:
     fastest = result.ranked("update")[0]
     summary = f"The fastest update is that of {fastest.candidate.label}: {_spread(fastest.whole)} ms."
     return Section("latency", "Latency", NOTE, summary, tuple(blocks), folded=False)
+
+
+def bench_report(result: "BenchResult", written: str) -> Report:
+    """The section as a page of its own.
+
+    Args:
+        written: when.
+    """
+    section, manifest = result.section(), result.manifest
+    problems = [str(problem) for problem in result.problems]
+    problems += [f"{label}: {listed(names)} not finite" for label, names in result.not_finite.items() if names]
+    return Report(
+        title=f"Latency of {manifest.arch} in {result.options.subject.folder}",
+        passed=bool(result),
+        verdict="Measured" if result else "Measured, with problems",
+        sentence=section.summary,
+        problems=problems,
+        not_checked=(),
+        facts=[("Models", str(result.options.subject.folder)), ("Network", manifest.arch)],
+        sections=(section,),
+        written=written,
+        sign_off=False,
+    )
 
 
 def _candidates(result: "BenchResult") -> Iterator[Row]:

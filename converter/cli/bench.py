@@ -1,20 +1,18 @@
-"""``lt-bench``: parse, build BenchOptions, call, print."""
+"""``lt-bench``: parse, call converter.api.bench, print."""
 
 import json
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING
 
 import typer
 
-from converter.cli.command import Command, Session, format_names, log_to_stderr, official_root, summary_console
+from converter.cli.command import Command, Session, log_to_stderr, summary_console
 from converter.cli.options import checks, models, output
 from converter.cli.options import network as network_options
 from converter.cli.progress import StageLines
 
 if TYPE_CHECKING:
-    from converter.bench.options import BenchOptions
-
-T = TypeVar("T")
+    from converter.bench.result import BenchResult
 
 ABOUT = (
     "Measure how fast an export is on this machine.\n\n"
@@ -54,52 +52,33 @@ def bench_command(
 ) -> None:
     """Entry of the command; what it does is in ABOUT, what each option means beside it."""
     log_to_stderr(verbose, quiet)
-    from converter.bench.options import PRECISIONS, ROUNDS, RUNS, SECONDS, THREADS, BenchOptions
-    from converter.bench.plot import check_plot
-    from converter.folder.manifest import read_manifest
-    from converter.spec.config import network_for
-    from converter.spec.options import VerifyOptions
+    from converter.api import bench
 
-    formats = format_names(format)
-    manifest = read_manifest(export)
-    arch, network = network_for(manifest.arch, config, manifest.config())
-    subject = VerifyOptions(
-        arch=arch,
-        network=network,
-        checkpoint=resume,
-        official=official_root(official, network),
+    work = partial(
+        bench,
+        export,
+        resume,
+        formats=format or (),
+        threads=threads,
+        precisions=precision or (),
+        official=official,
+        config=config,
         allow_pickle=allow_pickle,
-        folder=export,
-        formats=formats,
-    )
-    options = BenchOptions(
-        subject=subject,
-        threads=_each_once(threads, THREADS),
-        precisions=_each_once(precision, PRECISIONS),
-        rounds=ROUNDS if rounds is None else rounds,
-        runs=RUNS if runs is None else runs,
-        seconds=SECONDS if seconds is None else seconds,
+        rounds=rounds,
+        runs=runs,
+        seconds=seconds,
         seed=seed,
         plot=plot,
     )
-    if plot:
-        check_plot(plot)
-    _run(options, context.obj, per_graph, verbose, quiet)
+    _run(work, context.obj, per_graph, verbose, quiet)
 
 
-def _each_once(given: Sequence[T] | None, otherwise: tuple[T, ...]) -> tuple[T, ...]:
-    return tuple(dict.fromkeys(given or otherwise))
-
-
-def _run(options: "BenchOptions", session: Session, per_graph: bool, verbose: bool, quiet: bool) -> None:
-    from converter.bench.plot import draw
-    from converter.bench.run import LAST_STAGE, bench
+def _run(work: "partial[BenchResult]", session: Session, per_graph: bool, verbose: bool, quiet: bool) -> None:
+    from converter.bench.run import LAST_STAGE
     from converter.report.terminal import print_section
 
     with StageLines(session.interruption, quiet, last=LAST_STAGE) as progress:
-        result = bench(options, progress)
-    if options.plot:
-        draw(options.plot, result)
+        result = work(progress=progress)
     if session.as_json:
         print(json.dumps(result.as_dict(), indent=2))
     elif not quiet:

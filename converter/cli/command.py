@@ -8,8 +8,6 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import typer
 from rich.console import Console
@@ -21,9 +19,6 @@ from typer.main import get_command
 from converter.cli.progress import Interruption
 from converter.errors import ConverterError, UsageError
 from converter.util import process
-
-if TYPE_CHECKING:
-    from converter.spec.network import NetworkSpec
 
 BUG = 70  # EX_SOFTWARE of sysexits.h
 
@@ -59,47 +54,6 @@ def log_to_stderr(verbose: bool, quiet: bool) -> None:
 def summary_console(as_json: bool) -> Console:
     """Where tables go: stdout, or stderr where stdout carries JSON."""
     return Console(stderr=as_json, width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else 120)
-
-
-def finite(option: str, value: float | None) -> float | None:
-    if value is not None and not value < float("inf"):
-        raise UsageError(f"{option} {value}: expected a finite number of 0 or more")
-    return value
-
-
-def format_names(names: Sequence[str] | None) -> "tuple[str, ...]":
-    """What ``--format`` was given, each once; empty when it was not."""
-    from converter.formats.format import format_of
-
-    for name in names or ():
-        format_of(name)
-    return tuple(dict.fromkeys(names or ()))
-
-
-def official_root(given: Path | None, network: "NetworkSpec") -> Path | None:
-    """The official checkout to build a network from: what was given, or what the family's variable names."""
-    from converter.families.family import family_names, family_of
-
-    named = os.environ.get(family_of(network.family).root) if network.family in family_names() else None
-    return given or (Path(named) if named else None)
-
-
-def path_name_of(arch: str | None, config: Path | None, path_name: str | None, head_blocks: int | None) -> str | None:
-    """The path name asked for: the one given, with so many blocks in its head where those are given.
-
-    Raises:
-        UsageError: when the network has no choice of blocks.
-    """
-    if head_blocks is None:
-        return path_name
-    from converter.families.family import family_of
-    from converter.spec.config import network_for
-
-    _, network = network_for(arch, config, {"path_name": path_name})
-    with_blocks = family_of(network.family).with_blocks
-    if with_blocks is None:
-        raise UsageError(f"--head-blocks {head_blocks}: the head of {', '.join(network.archs)} has no choice of blocks")
-    return with_blocks(network.path_name, head_blocks)
 
 
 class Command:

@@ -1,29 +1,20 @@
-"""``lt-export``: parse, build ExportOptions, call, print."""
+"""``lt-export``: parse, call converter.api.export, print."""
 
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING
 
 import typer
 
-from converter.cli.command import (
-    Command,
-    Session,
-    finite,
-    format_names,
-    log_to_stderr,
-    official_root,
-    path_name_of,
-    summary_console,
-)
+from converter.checks.arm import RUNTIME
+from converter.cli.command import Command, Session, log_to_stderr, summary_console
 from converter.cli.options import arm, checks, models, network
 from converter.cli.options import output as outputs
 from converter.cli.progress import StageLines
-from converter.errors import UsageError, VerificationError
+from converter.errors import VerificationError
 from converter.util import process
 
 if TYPE_CHECKING:
-    from converter.spec.options import ExportOptions
-
+    from converter.exporting.made import Exported
 
 ABOUT = (
     "Convert a trained LightTrack or STARK-Lightning checkpoint to verified ncnn or ONNX models.\n\n"
@@ -90,59 +81,50 @@ def export_command(
 ) -> None:
     """Entry of the command; what it does is in ABOUT, what each option means beside it."""
     log_to_stderr(verbose, quiet)
-    from converter.formats.format import default_splits
-    from converter.spec.options import ExportOptions
-    from converter.spec.presets import Wanted, choose
+    from converter.api import export
 
-    wanted = Wanted(
-        preset=preset,
+    arm_wanted = arm.ArmWanted(arm_mode, arm_cpu, arm_inputs, arm_blobs, arm_rtol, arm_timeout, arm_root)
+    runtimes = arm.runtimes_of(runtime, [RUNTIME], "; what runs a --format on this machine always runs")
+    work = partial(
+        export,
+        resume,
+        output,
         arch=arch,
-        config=config,
-        path_name=path_name_of(arch, config, path_name, head_blocks),
+        path_name=path_name,
+        head_blocks=head_blocks,
         template_size=template_size,
-        search_sizes=tuple(search_size or ()),
-        formats=format_names(format),
+        search_size=search_size or (),
+        dynamic_search=dynamic_search,
+        stride=stride,
+        masks=masks,
+        official=official,
+        config=config,
+        allow_pickle=allow_pickle,
+        preset=preset,
+        formats=format or (),
         split=split,
         opset=opset,
-        sigmoid=sigmoid,
-        half=half,
-        oldest_ncnn=oldest_ncnn,
-        masks=masks,
-        renames=tuple(rename or ()),
-        default_splits=default_splits(),
-    )
-    chosen = choose(wanted)
-    if "onnx" not in chosen.formats and (opset is not None or no_simplify):
-        raise UsageError(f"{'--no-simplify' if opset is None else '--opset'} is about ONNX models; add --format onnx")
-    options = ExportOptions(
-        **dict(chosen),
-        checkpoint=resume,
-        output=output or Path("exports") / chosen.arch,
-        official=official_root(official, chosen.network),
-        dynamic_search=dynamic_search,
         simplify=not no_simplify,
-        stride=stride,
-        atol=finite("--atol", atol),
-        rtol=finite("--rtol", rtol),
-        seed=seed or 0,
-        images=tuple(image or ()),
-        verify=not no_verify,
-        allow_pickle=allow_pickle,
-        keep_torchscript=keep_torchscript,
-        golden=golden,
+        sigmoid=sigmoid,
+        precision=None if half is None else "half" if half else "fp32",
+        oldest_ncnn=oldest_ncnn,
+        rename=rename or (),
         protect_fp16=protect_fp16,
-        arm=arm.arm_options(
-            arm.runtimes_of(runtime, [arm.RUNTIME], "; what runs a --format on this machine always runs"),
-            arm.ArmWanted(arm_mode, arm_cpu, arm_inputs, arm_blobs, arm_rtol, arm_timeout, arm_root),
-        ),
+        verify=not no_verify,
+        images=image or (),
+        seed=seed or 0,
+        atol=atol,
+        rtol=rtol,
+        golden=golden,
+        keep_torchscript=keep_torchscript,
+        arm=arm.arm_of(runtimes, arm_wanted),
         pnnx_timeout=pnnx_timeout,
     )
-    _run(options, context.obj, verbose, quiet)
+    _run(work, context.obj, verbose, quiet)
 
 
-def _run(options: "ExportOptions", session: Session, verbose: bool, quiet: bool) -> None:
+def _run(work: "partial[Exported]", session: Session, verbose: bool, quiet: bool) -> None:
     from converter.cli.show import show_export
-    from converter.exporting.pipeline import export
     from converter.proof.section import proof_section
     from converter.report.terminal import print_section
 
@@ -150,7 +132,7 @@ def _run(options: "ExportOptions", session: Session, verbose: bool, quiet: bool)
     with StageLines(session.interruption, quiet, detailed=verbose) as stages:
         stages.end("start", process.age(), "Python, command line")
         try:
-            exported = export(options, stages)
+            exported = work(progress=stages)
         except VerificationError as error:
             stages.stop()
             if error.report is not None:
@@ -161,7 +143,7 @@ def _run(options: "ExportOptions", session: Session, verbose: bool, quiet: bool)
     if session.as_json:
         print(exported.manifest.text(), end="")
     elif not quiet:
-        show_export(console, exported, options.output, verbose)
+        show_export(console, exported, verbose)
     stages.close(process.age())
 
 

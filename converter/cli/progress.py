@@ -6,6 +6,8 @@ from types import FrameType
 from rich.console import Console
 from rich.status import Status
 
+from converter.util.stages import stage_line
+
 LAST_STAGE = "publish"
 # before the work begins; a run that is refused there says why, and nothing else
 PREPARATION = ("start", "check", "import")
@@ -111,7 +113,7 @@ class StageLines:
             self._print(stage, seconds, note)
 
     def _print(self, name: str, seconds: float, note: str) -> None:
-        line = f"{name:<10} {seconds:5.{2 if self.detailed else 1}f} s  {note}".rstrip()
+        line = stage_line(name, seconds, note, 2 if self.detailed else 1)
         self.console.print(line, highlight=False, soft_wrap=True)
 
     def close(self, seconds: float) -> None:

@@ -1,12 +1,11 @@
 """What the commands print at the end: sections, then the verdict."""
 
-from pathlib import Path
-
 from rich.console import Console
 from rich.text import Text
 
 from converter.exporting.made import Exported
-from converter.folder.manifest import GraphEntry, Manifest
+from converter.exporting.page import verdict_line as export_verdict
+from converter.folder.manifest import GraphEntry
 from converter.proof.section import proof_section
 from converter.report.terminal import print_section
 from converter.report.text import listed
@@ -35,7 +34,7 @@ def show_result(console: Console, result: VerifyResult, verbose: bool = False) -
         console.print("--layers names the first layer that is wrong", style="dim")
 
 
-def show_export(console: Console, exported: Exported, folder: Path, verbose: bool = False) -> None:
+def show_export(console: Console, exported: Exported, verbose: bool = False) -> None:
     """What an export holds, and the figures of its proof."""
     manifest = exported.manifest
     if exported.report:
@@ -45,13 +44,7 @@ def show_export(console: Console, exported: Exported, folder: Path, verbose: boo
         print_section(console, exported.arm.section(), verbose)
     for graph in manifest.graphs:
         _print_graph(console, graph)
-    _print_verdict(console, *_export_verdict(manifest, folder))
-
-
-def _export_verdict(manifest: Manifest, folder: Path) -> tuple[str, str]:
-    if manifest.verification.status == "passed":
-        return f"verified {manifest.arch} in {folder}", "green"
-    return f"NOT VERIFIED (--no-verify): {manifest.arch} in {folder} was compared with nothing", "yellow"
+    _print_verdict(console, export_verdict(exported), "green" if exported else "yellow")
 
 
 def _print_graph(console: Console, graph: GraphEntry) -> None:

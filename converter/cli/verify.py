@@ -1,20 +1,20 @@
-"""``lt-verify``: parse, build VerifyOptions, call, print."""
+"""``lt-verify``: parse, call converter.api.verify, print."""
 
+import functools
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
-from converter.cli.command import Command, Session, finite, format_names, log_to_stderr, official_root, summary_console
+from converter.checks.arm import RUNTIME
+from converter.cli.command import Command, Session, log_to_stderr, summary_console
 from converter.cli.options import arm, checks, models, network, output
 from converter.cli.progress import StageLines
-from converter.errors import UsageError, VerificationError
+from converter.errors import UsageError
 
 if TYPE_CHECKING:
-    from converter.spec.network import NetworkSpec
-    from converter.spec.options import VerifyOptions
-
+    from converter.verifying.result import VerifyResult
 
 ABOUT = (
     "Prove that converted models are the tracker that was trained.\n\n"
@@ -25,7 +25,6 @@ EPILOG = (
     "Exit codes: 0 verified, 1 verification failed, 2 wrong usage, 3 checkpoint or architecture, 4 something could not "
     "be run or written, 5 missing or unusable dependency, 70 a bug of ours. LT_DEBUG=1 adds the traceback to an error."
 )
-COMMON_SEARCH_SIZES = (288, 256)
 SETUP_STAGE = "setup"  # none is called so: all of it can be interrupted
 WRITE_ADVICE = "--write-golden is a flag: --golden DIR names the folder to write to"
 SETUP_ADVICE = "--setup-arm is a flag: --arm-root DIR names the folder to build"
@@ -90,56 +89,56 @@ def verify_command(
     if setup_arm:
         if exports:
             raise UsageError(
-                f"--setup-arm builds what --runtime {arm.RUNTIME} needs, and verifies nothing: leave {exports[0]} out; "
+                f"--setup-arm builds what --runtime {RUNTIME} needs, and verifies nothing: leave {exports[0]} out; "
                 f"{SETUP_ADVICE}"
             )
         _set_up_arm(arm_root, context.obj, quiet)
         return
+    from converter.api import verify
     from converter.formats.format import host_runtimes
-    from converter.spec.options import VerifyOptions
 
     files = {"init": init, "update": update, "backbone": backbone, "neck_head": neck_head}
     loose = {name: path for name, path in files.items() if path is not None}
-    export = _export(exports, loose, write_golden)
-    runtimes = arm.runtimes_of(runtime, (*host_runtimes(), arm.RUNTIME))
+    folder = _folder(exports, loose, write_golden)
+    runtimes = arm.runtimes_of(runtime, (*host_runtimes(), RUNTIME))
     arm_wanted = arm.ArmWanted(arm_mode, arm_cpu, arm_inputs, arm_blobs, arm_rtol, arm_timeout, arm_root)
-    arm_options = arm.arm_options(runtimes, arm_wanted)
     hosts = [format for name, format in host_runtimes().items() if name in runtimes]
-    formats = format_names([*(format or ()), *(hosts if export else ())])
-    _check_models(export, loose, rename, formats)
-    flags = {"path_name": path_name, "template_size": template_size, "search_size": search_size}
-    arch, spec = _network(export, arch, config, flags)
-    options = VerifyOptions(
-        arch=arch,
-        network=_with_inputs_and_outputs(spec, export, sigmoid, masks),
-        checkpoint=resume,
-        official=official_root(official, spec),
-        allow_pickle=allow_pickle,
-        arm=arm_options,
-        folder=export,
-        loose=loose,
-        search_sizes=_search_sizes(export, spec.search_size, template_size, search_size),
-        rename=tuple(rename or ()),
-        formats=formats,
+    work = functools.partial(
+        verify,
+        folder,
+        resume,
+        models=loose,
+        rename=rename or (),
+        formats=[*(format or ()), *(hosts if folder else ())],
         partial=partial,
-        golden=None if write_golden else golden,
-        write_golden=_golden_target(export, golden) if write_golden else None,
-        golden_from=arm.golden_source(golden_from, write_golden, arm_options),
-        dumps=dumps,
+        arch=arch,
+        path_name=path_name,
+        template_size=template_size,
+        search_size=search_size,
+        sigmoid=sigmoid,
+        masks=masks,
+        official=official,
+        config=config,
+        allow_pickle=allow_pickle,
+        images=image or (),
+        seed=seed,
+        atol=atol,
+        rtol=rtol,
         layers=layers,
         clip=clip,
         box=box,
         min_iou=min_iou,
         annotate=annotate,
         tracks=tracks,
-        fp16=fp16_report,
-        reports=tuple(report or ()),
-        images=tuple(image or ()),
-        seed=seed,
-        atol=finite("--atol", atol),
-        rtol=finite("--rtol", rtol),
+        dumps=dumps,
+        fp16_report=fp16_report,
+        arm=arm.arm_of(runtimes, arm_wanted),
+        golden=None if write_golden else golden,
+        write_golden=_golden_target(folder, golden) if write_golden else None,
+        golden_from=golden_from,
+        reports=report or (),
     )
-    _run(options, context.obj, verbose, quiet)
+    _run(work, context.obj, verbose, quiet)
 
 
 def _set_up_arm(folder: Path | None, session: Session, quiet: bool) -> None:
@@ -169,16 +168,15 @@ def _set_up_arm(folder: Path | None, session: Session, quiet: bool) -> None:
         console.print(about_it, style="dim", highlight=False)
 
 
-def _export(exports: list[Path] | None, loose: dict[str, Path], write_golden: bool) -> Path | None:
+def _folder(exports: list[Path] | None, loose: dict[str, Path], write_golden: bool) -> Path | None:
     """The export folder, of which there may be one."""
     if not exports:
         return None
-    advice = f"; {WRITE_ADVICE}" if write_golden else ""
+    if write_golden and loose:
+        raise UsageError(f"{exports[0]} beside single models; {WRITE_ADVICE}")
     if len(exports) > 1:
+        advice = f"; {WRITE_ADVICE}" if write_golden else ""
         raise UsageError(f"{' '.join(map(str, exports))}: expected one export folder{advice}")
-    if loose:
-        name = next(iter(loose)).replace("_", "-")
-        raise UsageError(f"--{name} beside an export folder: pass the folder or single models, not both{advice}")
     return exports[0]
 
 
@@ -189,83 +187,18 @@ def _golden_target(export: Path | None, golden: Path | None) -> Path:
     return golden or Path(export or "", "golden")
 
 
-def _check_models(
-    export: Path | None, loose: dict[str, Path], rename: list[str] | None, formats: tuple[str, ...]
-) -> None:
-    if not export and not loose:
-        raise UsageError("nothing to verify: pass an export folder, or --init and --update")
-    if export and rename:
-        raise UsageError("--rename is for models without a manifest; an export's own says what its blobs are")
-    if loose and formats:
-        raise UsageError("--format is for an export folder; the format of single models follows from their names")
-
-
-def _network(
-    export: Path | None, arch: str | None, config: Path | None, flags: dict[str, str | int | None]
-) -> "tuple[str, NetworkSpec]":
-    """The config, with what the export says of its network put in; a flag that contradicts it is refused."""
-    from converter.spec.config import network_for
-
-    if export is None:
-        return network_for(arch, config, flags)
-    from converter.folder.manifest import read_manifest
-
-    manifest = read_manifest(export)
-    recorded = {"arch": manifest.arch, **manifest.config()}
-    for template_size, search_size in reversed(manifest.sizes()):
-        sizes = {"template_size": template_size, "search_size": search_size}
-        if all(flags[name] in (None, size) for name, size in sizes.items()):
-            recorded |= sizes
-    for name, value in {"arch": arch, **flags}.items():
-        if value not in (None, recorded[name]):
-            expected = recorded[name]
-            if name in sizes:
-                expected = " or ".join(f"{template}/{search}" for template, search in manifest.sizes())
-            raise UsageError(
-                f"--{name.replace('_', '-')} {value}: the export's manifest says {expected}; leave the option out"
-            )
-    return network_for(recorded.pop("arch"), config, recorded)
-
-
-def _with_inputs_and_outputs(
-    network: "NetworkSpec", export: Path | None, sigmoid: bool | None, masks: bool
-) -> "NetworkSpec":
-    """The network as ``--sigmoid`` and ``--masks`` say; an export says so itself."""
-    if export and sigmoid is not None:
-        raise UsageError("--sigmoid is for models without a manifest; an export's own says what its outputs are")
-    if export and masks:
-        raise UsageError("--masks is for models without a manifest; an export's own says what its inputs are")
-    if sigmoid:
-        network = network.with_probabilities()
-    return network.with_masks() if masks else network
-
-
-def _search_sizes(
-    export: Path | None, size: int, template_size: int | None, search_size: int | None
-) -> tuple[int, ...]:
-    """Of loose models those to try; of an export the one that was asked for, () for all that it has."""
-    if export:
-        return (size,) if template_size or search_size else ()
-    return (size,) if search_size else (size, *COMMON_SEARCH_SIZES)
-
-
-def _run(options: "VerifyOptions", session: Session, verbose: bool, quiet: bool) -> None:
+def _run(work: "functools.partial[VerifyResult]", session: Session, verbose: bool, quiet: bool) -> None:
     from converter.cli.show import show_result
-    from converter.verifying.checkup import LAST_STAGE, check
+    from converter.verifying.checkup import LAST_STAGE
 
     console = summary_console(session.as_json)
     with StageLines(session.interruption, quiet, last=LAST_STAGE) as stages:
-        try:
-            result = check(options, stages)
-        except VerificationError as error:
-            stages.stop()
-            if error.result is not None:
-                show_result(console, error.result, verbose)
-            raise
+        result = work(progress=stages)
+    if not result or not (session.as_json or quiet):
+        show_result(console, result, verbose)
+    result.raise_if_failed()
     if session.as_json:
         print(json.dumps(result.as_dict(), indent=2))
-    elif not quiet:
-        show_result(console, result, verbose)
 
 
 call, main = command.call, command.main

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from converter.exporting.made import Made
 from converter.folder.listing import (
     GENERATOR,
+    IN_MEMORY,
     SCHEMA_VERSION,
     FileEntry,
     GeneratorEntry,
@@ -69,7 +70,7 @@ def file_metadata(options: ExportOptions, network: "LoadedNetwork") -> dict[str,
     return {
         "arch": options.arch,
         "path_name": network.path_name,
-        "checkpoint": network.checkpoint.file,
+        "checkpoint": network.checkpoint.file or IN_MEMORY,
         "checkpoint_sha256": network.checkpoint.sha256,
         "preprocess": json.dumps(preprocess_entry(options.network.preprocess).model_dump(mode="json")),
     }

@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from converter.checks.arm.section import ArmSection
+from converter.exporting.page import report_of, verdict_line
 from converter.folder.golden_index import GoldenIndex
 from converter.folder.manifest import Manifest, VerificationEntry
 from converter.proof.comparison import Comparison
 from converter.proof.verify import Report
+from converter.report.text import now
 from converter.spec.model import TrackerModels
 from converter.spec.tensors import GraphSpec
 
@@ -47,19 +49,38 @@ class Made:
         return [comparison.tracker for comparison in self.comparisons]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Exported:
-    """A published export.
+    """A published export; true when it was verified.
 
     Attributes:
+        folder: where it is.
         manifest: of the folder.
         report: every comparison; None without proof.
         arm: what the emulated ARM cpu computed; None where nobody asked for it.
     """
 
+    folder: Path
     manifest: Manifest
     report: Report | None
     arm: ArmSection | None
+
+    def __bool__(self) -> bool:
+        return bool(self.report)
+
+    def __repr__(self) -> str:
+        return f"<{verdict_line(self)}>"
+
+    def _repr_html_(self) -> str:
+        """The report, for a notebook."""
+        from converter.report.html import frame_of  # Jinja2, which nothing else of an export needs
+
+        return frame_of(report_of(self, now()))
+
+    @property
+    def max_of_range(self) -> float | None:
+        """The largest difference of all outputs as a share of the output's range; None without proof."""
+        return self.report.max_of_range if self.report else None
 
 
 @dataclass(frozen=True)

@@ -18,18 +18,18 @@ from converter.proof.comparison import Comparison
 from converter.proof.feeds import Feed, feeds_of
 from converter.spec.model import TrackerModels
 from converter.spec.options import ExportOptions
-from converter.util.stages import Progress, Stages
+from converter.util.stages import Listener, Stages
 
 if TYPE_CHECKING:
     from converter.network.load import LoadedNetwork
 
 
-def export(options: ExportOptions, progress: Progress | None = None) -> Exported:
+def export(options: ExportOptions, progress: Listener | None = None) -> Exported:
     """Convert a checkpoint, prove the result, publish it.
 
     Args:
         options: what to export; see :class:`converter.spec.options.ExportOptions`.
-        progress: told when a stage begins and ends.
+        progress: told of every stage.
 
     Raises:
         ConverterError: one of its kinds; nothing was published and the target is as before.
@@ -71,7 +71,7 @@ def export(options: ExportOptions, progress: Progress | None = None) -> Exported
             results = (verification, report, protected, arm, golden)
             manifest = _publish(options, Made(comparisons, network, workspace.folder, counts, *results), workspace)
             notes.append(str(options.output))
-    return Exported(manifest, report, arm)
+    return Exported(options.output, manifest, report, arm)
 
 
 def _feeds(options: ExportOptions, tracker: TrackerModels, several_sizes: bool) -> list[Feed]:

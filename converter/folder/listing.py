@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 GENERATOR = "lighttrack-export"
 SCHEMA_VERSION = 1
+IN_MEMORY = "a network in memory"
 
 
 class Entry(BaseModel):
@@ -51,6 +52,10 @@ class CheckpointEntry(Entry):
     file: str | None = None
     sha256: str | None = None
     epoch: JsonValue = None
+
+    @property
+    def called(self) -> str:
+        return IN_MEMORY if self.file is None else self.file
 
 
 class UnitEntry(Entry):

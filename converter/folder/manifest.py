@@ -23,7 +23,9 @@ MANIFEST = "manifest.json"
 
 
 class ExportedCheckpoint(CheckpointEntry):
-    file: str
+    """``file`` is None where the network was in memory; ``sha256`` is then that of its state dict."""
+
+    file: str | None
     sha256: str
 
 

@@ -18,6 +18,7 @@ from converter import formats
 from converter.errors import DependencyError, UsageError
 from converter.formats.source import Source
 from converter.proof.runner import Runner
+from converter.spec.arguments import names_of
 from converter.spec.options import ExportOptions
 from converter.spec.tensors import GraphSpec
 from converter.util.folders import packages_in
@@ -136,6 +137,15 @@ def format_of(name: str) -> Format:
         raise UsageError(f"--format {name}: expected one of {', '.join(names)}")
     form: Format = import_module(f"{formats.__name__}.{name}").FORMAT
     return form
+
+
+def checked_formats(given: str | Sequence[str] | None) -> tuple[str, ...]:
+    """Formats that were asked for, each once; empty where none was.
+
+    Raises:
+        UsageError: for an unknown one.
+    """
+    return tuple(format_of(name).name for name in names_of(given))
 
 
 def default_splits() -> dict[str, str]:

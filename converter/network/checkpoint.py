@@ -28,16 +28,20 @@ class Checkpoint:
     """What a file held.
 
     Attributes:
-        file: its name, without folders.
-        sha256: of its bytes.
+        file: its name, without folders; None for a network in memory.
+        sha256: of the file's bytes, or of the state dict of a network in memory; see :mod:`converter.network.memory`.
         epoch: as recorded in it, or None.
         state: state dict without wrapper prefixes.
     """
 
-    file: str
+    file: str | None
     sha256: str
     epoch: int | None
     state: dict[str, torch.Tensor]
+
+    @property
+    def called(self) -> str:
+        return "the network in memory" if self.file is None else f"checkpoint {self.file}"
 
 
 def read_checkpoint(path: Path, allow_pickle: bool = False) -> Checkpoint:
@@ -224,6 +228,21 @@ def compare_keys(state: Mapping[str, object], network: Mapping[str, torch.Tensor
     )
 
 
+def check_keys(
+    network: Mapping[str, torch.Tensor], checkpoint: Checkpoint, what: str, recognise: Callable[[Shapes], str | None]
+) -> None:
+    """Whether a checkpoint has every key of a network and no other; arguments and errors as :func:`load_strictly`.
+
+    Args:
+        network: its state dict.
+    """
+    report = compare_keys(checkpoint.state, network)
+    if not report:
+        fitting = recognise(shapes_of(checkpoint.state))
+        hint = f"; the weights fit {fitting}" if fitting else ""
+        raise CheckpointError(f"{checkpoint.called} does not fit {what}: {report}{hint}")
+
+
 def load_strictly(
     network: torch.nn.Module, checkpoint: Checkpoint, what: str, recognise: Callable[[Shapes], str | None]
 ) -> None:
@@ -238,11 +257,7 @@ def load_strictly(
         CheckpointError: naming the first keys that do not fit and, when there are any, the options that do.
     """
     own = network.state_dict()
-    report = compare_keys(checkpoint.state, own)
-    if not report:
-        fitting = recognise(shapes_of(checkpoint.state))
-        hint = f"; the weights fit {fitting}" if fitting else ""
-        raise CheckpointError(f"checkpoint {checkpoint.file} does not fit {what}: {report}{hint}")
+    check_keys(own, checkpoint, what, recognise)
     state = {key: checkpoint.state[key].detach().to(own[key].dtype).contiguous() for key in own}
     network.load_state_dict(state, strict=True, assign=True)
     network.eval().requires_grad_(False)

@@ -8,11 +8,12 @@ import torch
 
 from converter.errors import ArchitectureError, DependencyError
 from converter.families.family import Family, Shapes, family_names, family_of
-from converter.network.checkpoint import Checkpoint, load_strictly, read_checkpoint, shapes_of
+from converter.network.checkpoint import Checkpoint, check_keys, load_strictly, read_checkpoint, shapes_of
+from converter.network.memory import copied
 from converter.spec.network import NetworkSpec
-from converter.spec.options import NetworkOptions
+from converter.spec.options import NetworkInMemory, NetworkOptions
 from official_patches.checkout import CheckoutError, UnknownArchError
-from official_patches.patching import BuildRequest, patches_of
+from official_patches.patching import BuildRequest, UnknownNetworkError, patches_of
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,8 @@ class LoadedNetwork:
         checkpoint: where its weights came from.
         path_name: which network of its family.
         methods: those of its methods that make the reference.
-        source: "official checkout" (and which part of it is ours, where one is) or "own definition".
+        source: "official checkout" (and which part of it is ours, where one is), "own definition" or
+            "network in memory".
         parameters: trainable numbers in it.
     """
 
@@ -54,11 +56,23 @@ def load_network(options: NetworkOptions, stride: int) -> LoadedNetwork:
     assert options.checkpoint is not None
     spec = options.network
     family = family_of(spec.family)
-    checkpoint = read_checkpoint(options.checkpoint, options.allow_pickle)
-    used = {key: value for key, value in checkpoint.state.items() if not family.ignores(key)}
-    checkpoint = replace(checkpoint, state=used)
-    path_name = family.settle(spec.path_name, shapes_of(checkpoint.state))
+    given = None
+    if isinstance(options.checkpoint, NetworkInMemory):
+        given, checkpoint = copied(options.checkpoint.module)
+    else:
+        checkpoint = read_checkpoint(options.checkpoint, options.allow_pickle)
+    used = replace(checkpoint, state={key: value for key, value in checkpoint.state.items() if not family.ignores(key)})
+    path_name = family.settle(spec.path_name, shapes_of(used.state))
     module, source = family.build(path_name, *spec.sizes), "own definition"
+    what = f"{options.arch} with {family.called} {path_name}"
+
+    def recognise(shapes: Shapes) -> str | None:
+        return _fitting(family, spec, shapes)
+
+    if given is not None:
+        check_keys(module.state_dict(), used, what, recognise)
+        _check_parts(spec.family, given)
+        return _loaded(given, checkpoint, path_name, family, "network in memory")
     if options.official:
         if not (options.official / "lib").is_dir():
             raise DependencyError(
@@ -66,8 +80,13 @@ def load_network(options: NetworkOptions, stride: int) -> LoadedNetwork:
             )
         request = BuildRequest(options.official.absolute(), options.arch, path_name, *spec.sizes, stride)
         module, source = _official(spec.family, request, module)
-    what = f"{options.arch} with {family.called} {path_name}"
-    load_strictly(module, checkpoint, what, lambda shapes: _fitting(family, spec, shapes))
+    load_strictly(module, used, what, recognise)
+    return _loaded(module, checkpoint, path_name, family, source)
+
+
+def _loaded(
+    module: torch.nn.Module, checkpoint: Checkpoint, path_name: str, family: Family, source: str
+) -> LoadedNetwork:
     return LoadedNetwork(
         module=module,
         checkpoint=checkpoint,
@@ -76,6 +95,13 @@ def load_network(options: NetworkOptions, stride: int) -> LoadedNetwork:
         source=source,
         parameters=sum(parameter.numel() for parameter in module.parameters()),
     )
+
+
+def _check_parts(family: str, module: torch.nn.Module) -> None:
+    try:
+        patches_of(family).check_parts(module)
+    except UnknownNetworkError as error:
+        raise ArchitectureError(f"the network in memory: {error}") from None
 
 
 @contextmanager

@@ -63,6 +63,13 @@ class Report:
     def __bool__(self) -> bool:
         return bool(self.checks) and all(self.checks)
 
+    @property
+    def max_of_range(self) -> float | None:
+        """The largest difference as a share of its output's range; None where one could not be computed."""
+        shares = [output.relative for check in self.checks for output in check.outputs]
+        known = [share for share in shares if share is not None]
+        return max(known) if known and len(known) == len(shares) else None
+
     def failure(self) -> str:
         """What failed, in a line that names the output furthest outside its tolerance; empty when all passed."""
         if self:

@@ -148,6 +148,7 @@ class Report:
         not_checked: what this run was not asked for, and what follows from that.
         facts: (what, value) pairs of the subject.
         written: when, and by what.
+        sign_off: whether it has lines to sign on.
     """
 
     title: str
@@ -159,6 +160,7 @@ class Report:
     facts: Sequence[tuple[str, str]]
     sections: Sequence[Section]
     written: str
+    sign_off: bool = True
 
 
 def columns(*titles: str) -> tuple[Column, ...]:

@@ -1,5 +1,7 @@
 """From a Report to a page."""
 
+from html import escape
+
 from converter.report.blocks import Report
 from converter.report.templating import render
 
@@ -7,3 +9,10 @@ from converter.report.templating import render
 def html_of(report: Report) -> str:
     """A whole page that needs nothing else."""
     return render("page.html.j2", report)
+
+
+def frame_of(report: Report) -> str:
+    """The page in a frame of a notebook, whose styles it does not touch; it runs no scripts there."""
+    page, title = escape(html_of(report)), escape(report.title)
+    style = "width: 100%; height: 36rem; border: 0; resize: vertical"
+    return f'<iframe title="{title}" srcdoc="{page}" sandbox style="{style}"></iframe>'

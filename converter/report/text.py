@@ -2,9 +2,15 @@
 
 import math
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import TypeGuard
 
 NOTHING = "–"
+
+
+def now() -> str:
+    """The time, for what is written now."""
+    return f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def is_number(value: object) -> TypeGuard[float]:

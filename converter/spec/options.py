@@ -1,14 +1,25 @@
 """What the commands are asked to do: everything one export or one verification depends on."""
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, InstanceOf
 
 from converter.errors import CheckpointError, UsageError
 from converter.spec.naming import Naming
 from converter.spec.network import LARGEST_OPSET, SMALLEST_OPSET, NetworkSpec
 from converter.spec.tensors import Frozen, NonNegative, Size, Tolerance
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkInMemory:
+    """A network with its weights, in place of a checkpoint; it is copied, and never changed."""
+
+    module: "nn.Module"
 
 
 class ArmOptions(Frozen):
@@ -39,7 +50,7 @@ class NetworkOptions(Frozen):
     Attributes:
         arch: class name in the official ``lib/models/models.py``.
         network: the config, with the command line's sizes and path name put in.
-        checkpoint: file with the trained weights.
+        checkpoint: file with the trained weights, or the network itself.
         official: an official checkout to build the network from; our own definition otherwise.
         stride: what the user believes the stride to be, checked against the network.
         allow_pickle: whether a checkpoint may run code while it loads.
@@ -48,7 +59,7 @@ class NetworkOptions(Frozen):
 
     arch: str
     network: NetworkSpec
-    checkpoint: Path | None
+    checkpoint: Path | InstanceOf[NetworkInMemory] | None
     official: Path | None = None
     stride: int | None = None
     allow_pickle: bool = False
@@ -58,7 +69,7 @@ class NetworkOptions(Frozen):
         """Raises:
         CheckpointError: when the checkpoint is no file.
         """
-        if self.checkpoint is not None and not self.checkpoint.is_file():
+        if isinstance(self.checkpoint, Path) and not self.checkpoint.is_file():
             reason = "is a folder" if self.checkpoint.is_dir() else "no such file"
             raise CheckpointError(f"checkpoint {self.checkpoint}: {reason}, expected a file written by torch.save")
 
@@ -105,7 +116,7 @@ class ExportOptions(Chosen, NetworkOptions):
         pnnx_timeout: seconds one pnnx run may take.
     """
 
-    checkpoint: Path
+    checkpoint: Path | InstanceOf[NetworkInMemory]
     output: Path
     dynamic_search: bool = False
     simplify: bool = True

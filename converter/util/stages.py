@@ -1,7 +1,7 @@
 """The stages of a long run, told to whoever shows them."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -32,11 +32,29 @@ class Silent:
         pass
 
 
-class Stages:
-    """Measures stages, and tells a Progress of them."""
+class Lines(Silent):
+    """Progress as lines of text, one for each finished stage, given to a function such as ``print``."""
 
-    def __init__(self, progress: Progress | None = None) -> None:
-        self.progress = progress or Silent()
+    def __init__(self, write: Callable[[str], object]) -> None:
+        self.write = write
+
+    def end(self, stage: str, seconds: float, note: str) -> None:
+        self.write(stage_line(stage, seconds, note))
+
+
+def stage_line(stage: str, seconds: float, note: str, digits: int = 1) -> str:
+    """A finished stage in a line."""
+    return f"{stage:<10} {seconds:5.{digits}f} s  {note}".rstrip()
+
+
+Listener = Progress | Callable[[str], object]
+
+
+class Stages:
+    """Measures stages, and tells a Progress of them, or a function that takes lines of text."""
+
+    def __init__(self, progress: Listener | None = None) -> None:
+        self.progress: Progress = Lines(progress) if callable(progress) else progress or Silent()
 
     @contextmanager
     def __call__(self, name: str) -> Iterator[list[str]]:

@@ -2,22 +2,21 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, nullcontext
-from datetime import UTC, datetime
 from pathlib import Path
 
 from converter.checks.arm.modes import check_tolerances
 from converter.checks.arm.root import ArmRoot, arm_root
 from converter.checks.layers.walk import reader_of
-from converter.errors import ConversionError, UsageError, VerificationError
+from converter.errors import ConversionError, UsageError
 from converter.folder.exported import FileProblem, checksums_of, file_problems, listed_paths
 from converter.folder.golden_index import GOLDEN_INDEX
 from converter.folder.listing import tool_versions
 from converter.folder.workspace import check_target
 from converter.formats.format import check_runtime, format_of
 from converter.proof.comparison import Comparison
-from converter.report.text import listed
+from converter.report.text import listed, now
 from converter.spec.options import VerifyOptions
-from converter.util.stages import Progress, Stages
+from converter.util.stages import Listener, Stages
 from converter.verifying.page import report_of
 from converter.verifying.proving import prove
 from converter.verifying.reference import (
@@ -37,18 +36,18 @@ from converter.verifying.vectors import write_vectors
 LAST_STAGE = "report"
 
 
-def check(options: VerifyOptions, progress: Progress | None = None) -> VerifyResult:
+def check(options: VerifyOptions, progress: Listener | None = None) -> VerifyResult:
     """Verify models, and write what was asked for.
 
     Args:
         options: see :class:`converter.spec.options.VerifyOptions`.
-        progress: told when a stage begins and ends.
+        progress: told of every stage.
 
     Returns:
-        The result, which has no problems.
+        The result, false when anything that was asked for failed.
 
     Raises:
-        VerificationError: with the same result, when anything that was asked for failed.
+        VerificationError: for a manifest or golden vectors that are damaged or of another network.
         ConverterError: of another kind when it could not be verified.
     """
     stages = Stages(progress)
@@ -83,8 +82,6 @@ def check(options: VerifyOptions, progress: Progress | None = None) -> VerifyRes
             tools=tool_versions(_packages(subject)),
         )
         _write_reports(options, result, stages)
-    if not result:
-        raise VerificationError("; ".join(result.problems), result=result)
     return result
 
 
@@ -210,7 +207,7 @@ def _write_reports(options: VerifyOptions, result: VerifyResult, stages: Stages)
     from converter.report.writing import write_report
 
     with stages(LAST_STAGE) as notes:
-        report = report_of(result, f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC")
+        report = report_of(result, now())
         for path in options.reports:
             write_report(path, report)
         notes.append(", ".join(map(str, options.reports)))

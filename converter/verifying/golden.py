@@ -47,7 +47,7 @@ def check_golden(golden: Golden, subject: Subject, tracker: TrackerModels) -> No
         raise UsageError(f"{where} are of {family.called} {index.path_name}, the models of {network.path_name}")
     if manifest and index.checkpoint.sha256 != manifest.checkpoint.sha256:
         raise VerificationError(
-            f"{where} are of checkpoint {index.checkpoint.file}, the export is of {manifest.checkpoint.file} "
+            f"{where} are of checkpoint {index.checkpoint.called}, the export is of {manifest.checkpoint.called} "
             "(another sha256); write them anew with --write-golden"
         )
     _check_tensors(golden, tracker, where)

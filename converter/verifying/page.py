@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import PurePath
+from typing import TYPE_CHECKING
 
 from converter.checks.clip.report import ClipReport
 from converter.proof.section import badness, proof_section
@@ -24,7 +25,9 @@ from converter.report.blocks import (
 from converter.report.text import count, error, listed, overlap, percent, plain, shape
 from converter.spec.tensors import Tolerance
 from converter.util.version import version
-from converter.verifying.result import VerifyResult
+
+if TYPE_CHECKING:
+    from converter.verifying.result import VerifyResult
 
 # What a run is asked for besides the outputs, in the order of the report: key, what it would have told.
 OPTIONAL = {
@@ -42,7 +45,7 @@ NAMES_FROM = {
 }
 
 
-def report_of(result: VerifyResult, written: str) -> Report:
+def report_of(result: "VerifyResult", written: str) -> Report:
     """Everything that a result says, in the order in which a reviewer wants it.
 
     Args:
@@ -62,14 +65,14 @@ def report_of(result: VerifyResult, written: str) -> Report:
     )
 
 
-def verdict_of(result: VerifyResult) -> str:
+def verdict_of(result: "VerifyResult") -> str:
     """In one to three words: of a proof that failed, of models without some, of a device that differs from them."""
     if result:
         return "Verified in part" if result.subject.missing else "Verified"
     return "Device differs" if _only_device(result) else "Not verified"
 
 
-def verdict_line(result: VerifyResult) -> str:
+def verdict_line(result: "VerifyResult") -> str:
     """The verdict and what it is about."""
     subject = subject_of(result)
     if result and result.subject.missing:
@@ -81,14 +84,14 @@ def verdict_line(result: VerifyResult) -> str:
     return f"NOT VERIFIED {subject}"
 
 
-def subject_of(result: VerifyResult) -> str:
+def subject_of(result: "VerifyResult") -> str:
     """The models, and where they are."""
     models = result.subject.tracker.models
     files = ", ".join(str(path) for model in models for path in model.paths(result.subject.folder))
     return f"{result.arch} in {result.export or files}"
 
 
-def sections_of(result: VerifyResult) -> list[Section]:
+def sections_of(result: "VerifyResult") -> list[Section]:
     """In the order of the report."""
     verification = result.verification
     checks = [result.checks[key] for key in OPTIONAL if key in result.checks]
@@ -101,7 +104,7 @@ def sections_of(result: VerifyResult) -> list[Section]:
     ]
 
 
-def names_section(result: VerifyResult) -> Section | None:
+def names_section(result: "VerifyResult") -> Section | None:
     """What the blobs of models without a manifest were taken for; None where a manifest says it."""
     guessed = [model for model in result.subject.tracker.models if model.names_from != "manifest"]
     if not guessed:
@@ -111,26 +114,26 @@ def names_section(result: VerifyResult) -> Section | None:
     return Section("names", "Names", NOTE, summary, (_blobs(result),))
 
 
-def _only_device(result: VerifyResult) -> bool:
+def _only_device(result: "VerifyResult") -> bool:
     """Whether nothing but the dumps of a device has failed."""
     dumps = result.checks.get("dumps")
     return bool(result.verification) and dumps is not None and not dumps and list(result.problems) == [dumps.failure()]
 
 
-def _title(result: VerifyResult) -> str:
+def _title(result: "VerifyResult") -> str:
     return f"{result.arch} in {result.export.name}" if result.export else f"{result.arch}, {listed(_graphs(result))}"
 
 
-def _lacking(result: VerifyResult) -> str:
+def _lacking(result: "VerifyResult") -> str:
     """The graphs that a whole tracker has besides."""
     return listed(dict.fromkeys(f"{each.format} {graph}" for each in result.subject.missing for graph in each.graphs))
 
 
-def _graphs(result: VerifyResult) -> list[str]:
+def _graphs(result: "VerifyResult") -> list[str]:
     return [str(model) for model in result.subject.tracker.models]
 
 
-def _passed(result: VerifyResult) -> str:
+def _passed(result: "VerifyResult") -> str:
     checks = result.verification.report.checks
     worst = max((badness(output) for check in checks for output in check.outputs), default=None)
     used = f"; the largest error is {percent(worst)} of what is allowed" if worst is not None else ""
@@ -147,14 +150,14 @@ def _passed(result: VerifyResult) -> str:
     return " ".join(parts)
 
 
-def _failed(result: VerifyResult) -> str:
+def _failed(result: "VerifyResult") -> str:
     if _only_device(result):
         return "The models answer as the reference does, and the device does not answer as they do."
     subject = "this model" if len(_graphs(result)) == 1 else "these models"
     return f"Do not deploy {subject}: {count(len(result.problems), 'problem')} found."
 
 
-def _not_checked(result: VerifyResult) -> list[str]:
+def _not_checked(result: "VerifyResult") -> list[str]:
     lines = [f"The whole tracker: {_lacking(result)} is missing"] if result.subject.missing else []
     if not result.verification.report.checks:
         lines.append("Outputs: no output was compared with the reference")
@@ -164,18 +167,18 @@ def _not_checked(result: VerifyResult) -> list[str]:
     return lines
 
 
-def _facts(result: VerifyResult) -> list[tuple[str, str]]:
+def _facts(result: "VerifyResult") -> list[tuple[str, str]]:
     manifest, network = result.subject.manifest, result.subject.tracker.network
     models = str(result.export) if result.export else listed(path.name for path in result.checksums)
     facts = [("Models", models), ("Network", result.arch), ("Path name", network.path_name)]
     if manifest:
         checkpoint = manifest.checkpoint
         epoch = f", epoch {plain(checkpoint.epoch)}" if checkpoint.epoch is not None else ""
-        facts += [("Exported from", f"{checkpoint.file}{epoch}"), ("Precision", manifest.precision)]
+        facts += [("Exported from", f"{checkpoint.called}{epoch}"), ("Precision", manifest.precision)]
     return [*facts, ("Template, search", f"{network.template_size}, {network.search_size} pixels")]
 
 
-def _compared(result: VerifyResult) -> Section:
+def _compared(result: "VerifyResult") -> Section:
     """The two sides, and every model's blobs with what they were taken for."""
     verification, models = result.verification, result.subject.tracker.models
     rows = (
@@ -201,7 +204,7 @@ def _tolerances(tolerances: Mapping[str, Tolerance]) -> str:
     return "; ".join(f"{listed(names)}: {text}" for text, names in groups.items()) or "none"
 
 
-def _blobs(result: VerifyResult) -> Table:
+def _blobs(result: "VerifyResult") -> Table:
     rows = [
         Row(
             (
@@ -218,7 +221,7 @@ def _blobs(result: VerifyResult) -> Table:
     return Table((*titles, Column("About", LEFT, 1)), tuple(rows))
 
 
-def _files(result: VerifyResult) -> Section:
+def _files(result: "VerifyResult") -> Section:
     """Whether the files are those of the manifest, and what they are."""
     problems = tuple(map(str, result.files))
     if problems:
@@ -230,16 +233,16 @@ def _files(result: VerifyResult) -> Section:
         summary = "There is no manifest to hold the files against; these are the checksums of what was verified."
     rows = [Row((path.name, plain(checksum))) for path, checksum in result.checksums.items()]
     if manifest := result.subject.manifest:
-        rows.append(Row((f"{manifest.checkpoint.file} (in the manifest)", manifest.checkpoint.sha256)))
+        rows.append(Row((f"{manifest.checkpoint.called} (in the manifest)", manifest.checkpoint.sha256)))
     if result.weights.sha256:
-        name = PurePath(plain(result.weights.file)).name
+        name = PurePath(plain(result.weights.called)).name
         rows.append(Row((f"{name} (the reference's weights)", result.weights.sha256)))
     blocks: list[Block] = [Points(problems, BAD)] if problems else []
     blocks.append(Table(columns("File", "SHA-256"), tuple(rows), raw=True))
     return Section("files", "Files and checksums", state, summary, tuple(blocks))
 
 
-def _versions(result: VerifyResult) -> Section:
+def _versions(result: "VerifyResult") -> Section:
     """Who wrote it, and with what."""
     own = ("lighttrack-export", version())
     rows = tuple(map(Row, (own, *result.tools.items())))

@@ -20,6 +20,7 @@ from converter.verifying.golden import check_golden, golden_at, golden_of
 from converter.verifying.subject import Subject
 
 if TYPE_CHECKING:
+    from converter.network.checkpoint import Checkpoint
     from converter.network.load import LoadedNetwork
 
 log = logging.getLogger(__name__)
@@ -36,7 +37,8 @@ class NetworkReference:
     @property
     def about(self) -> str:
         """Who computes the right outputs, in a line."""
-        return f"{self.network.about}, weights of {self.network.checkpoint.file}"
+        file = self.network.checkpoint.file
+        return self.network.about if file is None else f"{self.network.about}, weights of {file}"
 
     @property
     def checkpoint(self) -> CheckpointEntry:
@@ -71,12 +73,24 @@ def network_reference(options: VerifyOptions, subject: Subject) -> NetworkRefere
 
     tracker = subject.tracker
     network = load_network(options.model_copy(update={"network": tracker.network}), tracker.dimensions.stride)
-    if subject.manifest and subject.manifest.checkpoint.sha256 != network.checkpoint.sha256:
-        log.warning(
-            "%s is not the file that was exported (%s): its sha256 differs",
-            *(options.checkpoint, subject.manifest.checkpoint.file),
-        )
+    if subject.manifest and not _same_weights(network.checkpoint, subject.manifest.checkpoint):
+        given = options.checkpoint if network.checkpoint.file else network.checkpoint.called
+        file = subject.manifest.checkpoint.file
+        exported = f"file that was exported ({file})" if file else "network that was exported from memory"
+        log.warning("%s is not the %s: its sha256 differs", given, exported)
     return NetworkReference(network)
+
+
+def _same_weights(checkpoint: "Checkpoint", exported: CheckpointEntry) -> bool:
+    """By sha256: of the file, or of the state dict where a network in memory was exported.
+
+    A network in memory does not say which file it came from; the comparison itself has to tell.
+    """
+    from converter.network.memory import state_sha256
+
+    if exported.file is None:
+        return state_sha256(checkpoint.state) == exported.sha256
+    return checkpoint.file is None or checkpoint.sha256 == exported.sha256
 
 
 def golden_reference(options: VerifyOptions, subject: Subject) -> GoldenReference:

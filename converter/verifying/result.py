@@ -5,13 +5,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from converter.errors import VerificationError
 from converter.folder.exported import FileProblem, describe
 from converter.folder.listing import GENERATOR, SCHEMA_VERSION, CheckpointEntry
 from converter.proof.histogram import Histogram
 from converter.proof.verify import Report
 from converter.report.blocks import Section
+from converter.report.text import now
 from converter.spec.tensors import Tolerance
 from converter.util.version import version
+from converter.verifying.page import report_of, verdict_line
 from converter.verifying.subject import Subject
 
 
@@ -64,9 +67,9 @@ class Verification:
         }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class VerifyResult:
-    """Everything that one run found.
+    """Everything that one run found; true when nothing failed.
 
     Attributes:
         arch: of the network.
@@ -94,6 +97,27 @@ class VerifyResult:
 
     def __bool__(self) -> bool:
         return not self.problems
+
+    def __repr__(self) -> str:
+        return f"<{'; '.join([verdict_line(self), *self.problems])}>"
+
+    def _repr_html_(self) -> str:
+        """The report, for a notebook."""
+        from converter.report.html import frame_of  # Jinja2, which nothing else of a result needs
+
+        return frame_of(report_of(self, now()))
+
+    @property
+    def max_of_range(self) -> float | None:
+        """The largest difference of all outputs as a share of the output's range; None where there is none."""
+        return self.verification.report.max_of_range
+
+    def raise_if_failed(self) -> None:
+        """Raises:
+        VerificationError: naming the problems, with this result.
+        """
+        if not self:
+            raise VerificationError("; ".join(self.problems), result=self)
 
     @property
     def files_status(self) -> str:

@@ -16,6 +16,7 @@ TORCH = {
     "converter.network.load",
     "converter.network.trace",
     "converter.network.checkpoint",
+    "converter.network.memory",
     "converter.formats.onnx.convert",
     "converter.network.demo",
     "converter.network.reference",
@@ -164,6 +165,7 @@ def modules_after(statement):
 @pytest.mark.parametrize(
     "name",
     [
+        "converter.api",
         "converter.families.family",
         "converter.families.lighttrack.path_name",
         "converter.spec.network",

@@ -4,17 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, Literal
+from typing import TYPE_CHECKING, Annotated
 
-from converter.cli.command import finite
+from converter.checks.arm import DEFAULT_INPUTS, RUNTIME
 from converter.cli.options.declare import option
 from converter.errors import UsageError
 
 if TYPE_CHECKING:
     from converter.spec.options import ArmOptions
 
-RUNTIME: Final = "ncnn-arm64"
-DEFAULT_INPUTS = 2
 _option = partial(option, panel=f"Emulated ARM (--runtime {RUNTIME})")
 
 Modes = Annotated[
@@ -81,7 +79,7 @@ class ArmWanted:
     root: Path | None
 
 
-def arm_options(runtimes: Sequence[str], wanted: ArmWanted) -> "ArmOptions | None":
+def arm_of(runtimes: Sequence[str], wanted: ArmWanted) -> "ArmOptions | None":
     """How to run models on the emulated cpu, or None when that was not asked for.
 
     Args:
@@ -95,19 +93,16 @@ def arm_options(runtimes: Sequence[str], wanted: ArmWanted) -> "ArmOptions | Non
             if value is not None and value is not False:
                 raise UsageError(f"--arm-{name} is about --runtime {RUNTIME}; pass that too")
         return None
-    from converter.checks.arm.modes import DEFAULT_CPU, DEFAULT_MODE, mode_named
-    from converter.checks.arm.process import TIMEOUT
-    from converter.checks.arm.root import default_folder
-    from converter.spec.options import ArmOptions
+    from converter.checks.arm.asked import arm_options
 
-    return ArmOptions(
-        root=wanted.root or default_folder(),
-        modes=tuple(dict.fromkeys(mode_named(name).name for name in wanted.mode or (DEFAULT_MODE,))),
-        cpu=wanted.cpu or DEFAULT_CPU,
-        inputs=wanted.inputs or DEFAULT_INPUTS,
+    return arm_options(
+        modes=wanted.mode,
+        cpu=wanted.cpu,
+        inputs=wanted.inputs,
         blobs=wanted.blobs,
-        rtol=finite("--arm-rtol", wanted.rtol),
-        timeout=wanted.timeout or TIMEOUT,
+        rtol=wanted.rtol,
+        timeout=wanted.timeout,
+        root=wanted.root,
     )
 
 
@@ -126,23 +121,3 @@ def runtimes_of(names: Sequence[str] | None, accepted: Sequence[str], otherwise:
             expected = accepted[0] if len(accepted) == 1 else f"one of {', '.join(accepted)}"
             raise UsageError(f"--runtime {name}: expected {expected}{otherwise}")
     return tuple(names or ())
-
-
-def golden_source(name: str, writes: bool, arm: "ArmOptions | None") -> Literal["torch", "ncnn-arm64"]:
-    """What ``--golden-from`` says.
-
-    Args:
-        writes: whether golden vectors are to be written.
-
-    Raises:
-        UsageError: when it is no source, or does not fit the other options.
-    """
-    if name == "torch":
-        return "torch"
-    if name != RUNTIME:
-        raise UsageError(f"--golden-from {name}: expected torch or {RUNTIME}")
-    if not writes:
-        raise UsageError(f"--golden-from {RUNTIME} is about --write-golden; pass that too")
-    if arm is None or len(arm.modes) != 1:
-        raise UsageError(f"--golden-from {RUNTIME} wants --runtime {RUNTIME} and one --arm-mode")
-    return RUNTIME

@@ -474,3 +474,12 @@ def test_what_a_picture_says_is_the_result(tmp_path):
     said = set(re.findall(r"<!-- (.*?) -->", path.read_text(), re.DOTALL))  # every text, beside its outlines
     expected = {"ncnn fp32, 1 thread", "onnxruntime fp32, 1 thread", "torch fp32, 1 thread", "update: every frame"}
     assert said >= expected | {"init: once per target", "15.5", "31.0", "62.0"}  # the medians
+
+
+def test_a_result_is_true_when_its_figures_are_of_sound_models():
+    sound, broken = a_result(), a_result(not_finite={"ncnn half, 1 thread": ["cls"], "ncnn fp32, 1 thread": []})
+    assert sound
+    assert repr(sound).startswith("<The fastest update is that of ncnn")
+    assert not broken
+    assert "Measured, with problems" in broken._repr_html_()
+    assert "ncnn half, 1 thread: cls not finite" in broken._repr_html_()

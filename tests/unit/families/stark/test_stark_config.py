@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import pytest
 from stark import ARCH, FAMILY
 
-from converter.cli.command import official_root, path_name_of
 from converter.errors import UsageError
+from converter.families.choice import official_root, path_name_of
 from converter.spec.config import config_folder, network_for
 from converter.spec.presets import Wanted, choose
 

@@ -1,0 +1,14 @@
+"""The Python API: what the commands call, with their options as arguments.
+
+The option ``--search-size`` of a command is the argument ``search_size`` here; docs/python.md has examples. What
+cannot be carried out raises an exception of :mod:`converter.errors`, whose text is the line that the command prints.
+Importing this imports neither torch nor a runtime; calling a function imports what that one needs.
+"""
+
+from converter.bench.api import bench
+from converter.checks.arm.asked import arm_options
+from converter.exporting.api import export
+from converter.util.stages import Progress
+from converter.verifying.api import verify
+
+__all__ = ["Progress", "arm_options", "bench", "export", "verify"]

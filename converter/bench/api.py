@@ -1,0 +1,88 @@
+"""bench() of :mod:`converter.api`: from arguments to :class:`BenchOptions`, and the measuring."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from converter.bench.options import PRECISIONS, ROUNDS, RUNS, SECONDS, THREADS, BenchOptions
+from converter.families.choice import official_root
+from converter.folder.manifest import read_manifest
+from converter.formats.format import checked_formats
+from converter.spec.arguments import AnyPath, names_of, path_of
+from converter.spec.config import network_for
+from converter.spec.options import VerifyOptions
+from converter.util.stages import Listener
+
+if TYPE_CHECKING:
+    from converter.bench.result import BenchResult
+
+
+def bench(
+    folder: AnyPath,
+    checkpoint: AnyPath | None = None,
+    *,
+    formats: str | Sequence[str] = (),
+    threads: int | Sequence[int] | None = None,
+    precisions: str | Sequence[str] = (),
+    official: AnyPath | None = None,
+    config: AnyPath | None = None,
+    allow_pickle: bool = False,
+    rounds: int | None = None,
+    runs: int | None = None,
+    seconds: float | None = None,
+    seed: int = 0,
+    plot: AnyPath | None = None,
+    progress: Listener | None = None,
+) -> "BenchResult":
+    """Measure how fast an export is on this machine.
+
+    Args:
+        folder: of the export.
+        checkpoint: a file, to measure the network in torch as well.
+        formats: to leave the others out.
+        threads: how many; each number is measured (default: 1 and 2).
+        precisions: "fp32", "half" (default: both).
+        official, config, allow_pickle, progress: as for :func:`export`.
+        rounds, runs: how often everybody has a turn (default: 20); what is timed in one (default: 3).
+        seconds: begin no round that would end later (default: 120).
+        seed: of the order of the turns, and of the input.
+        plot: a picture to draw, .png or .svg.
+
+    Returns:
+        true when all outputs were finite and all files those of the manifest; ``of("update")`` has the times.
+
+    Raises:
+        ConverterError: one of its kinds when it could not be measured.
+    """
+    from converter.bench.plot import check_plot, draw
+    from converter.bench.run import bench as run
+
+    formats, export = checked_formats(formats), Path(folder).expanduser()
+    manifest = read_manifest(export)
+    arch, network = network_for(manifest.arch, path_of(config), manifest.config())
+    subject = VerifyOptions(
+        arch=arch,
+        network=network,
+        checkpoint=path_of(checkpoint),
+        official=official_root(path_of(official), network),
+        allow_pickle=allow_pickle,
+        folder=export,
+        formats=formats,
+    )
+    threads = (threads,) if isinstance(threads, int) else threads
+    options = BenchOptions(
+        subject=subject,
+        threads=tuple(dict.fromkeys(threads or THREADS)),
+        precisions=names_of(precisions) or PRECISIONS,
+        rounds=ROUNDS if rounds is None else rounds,
+        runs=RUNS if runs is None else runs,
+        seconds=SECONDS if seconds is None else seconds,
+        seed=seed,
+        plot=path_of(plot),
+    )
+    if options.plot:
+        check_plot(options.plot)
+    result = run(options, progress)
+    if options.plot:
+        draw(options.plot, result)
+    return result

@@ -1,0 +1,139 @@
+"""export() of :mod:`converter.api`: from arguments to :class:`ExportOptions`, and the pipeline."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from converter.errors import UsageError
+from converter.families.choice import official_root, path_name_of
+from converter.formats.format import checked_formats, default_splits
+from converter.spec.arguments import AnyPath, finite, path_of, paths_of, refused_values, texts_of, weights_of
+from converter.spec.options import ArmOptions, ExportOptions
+from converter.spec.presets import Wanted, choose
+from converter.util.stages import Listener
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from converter.exporting.made import Exported
+
+
+def export(
+    checkpoint: "AnyPath | nn.Module",
+    output: AnyPath | None = None,
+    *,
+    arch: str | None = None,
+    path_name: str | None = None,
+    head_blocks: int | None = None,
+    template_size: int | None = None,
+    search_size: int | Sequence[int] = (),
+    dynamic_search: bool = False,
+    stride: int | None = None,
+    masks: bool = False,
+    official: AnyPath | None = None,
+    config: AnyPath | None = None,
+    allow_pickle: bool = False,
+    preset: str | None = None,
+    formats: str | Sequence[str] = (),
+    split: str | None = None,
+    opset: int | None = None,
+    simplify: bool = True,
+    sigmoid: bool | None = None,
+    precision: Literal["fp32", "half"] | None = None,
+    oldest_ncnn: str | None = None,
+    rename: Mapping[str, str] | Sequence[str] = (),
+    protect_fp16: bool = False,
+    verify: bool = True,
+    images: AnyPath | Sequence[AnyPath] = (),
+    seed: int = 0,
+    atol: float | None = None,
+    rtol: float | None = None,
+    golden: AnyPath | None = None,
+    keep_torchscript: bool = False,
+    arm: ArmOptions | None = None,
+    pnnx_timeout: float = 120.0,
+    progress: Listener | None = None,
+) -> "Exported":
+    """Convert a trained network to ncnn or ONNX models, prove that they answer as it does, and publish them.
+
+    Args:
+        checkpoint: a file, or the network in memory, official or our own definition. A network is copied and stays as
+            it is, train mode and all.
+        output: folder to publish (default: ``exports/<arch>``).
+        arch, path_name, head_blocks, template_size, stride, masks, official, config: which network.
+        search_size: pixels; several give models for each.
+        dynamic_search: one model for every search size.
+        allow_pickle: read checkpoints that run code while they load.
+        preset: the conventions of a known consumer; arguments beside it win.
+        formats: "ncnn" (default), "onnx" or both.
+        split: into which graphs: "two", "three", "one".
+        opset, simplify: of ONNX models.
+        sigmoid: whether cls is a probability.
+        precision: of the stored weights.
+        oldest_ncnn: release of the oldest ncnn that is to read the models.
+        rename: {tensor or graph:tensor: what to call it}.
+        protect_fp16: switch half arithmetic off in ncnn layers that could overflow in it.
+        verify: False publishes without proof; the result is then false.
+        images, seed: pictures, and the seed of the noise, to compare on.
+        atol, rtol: tolerances of every output, instead of the config's.
+        golden: folder for golden vectors.
+        keep_torchscript: publish the traced files too.
+        arm: run the ncnn models on an emulated ARM cpu too, as :func:`arm_options` says.
+        pnnx_timeout: seconds that one run of pnnx may take.
+        progress: a function that takes lines, such as ``print``, or a :class:`Progress`.
+
+    Returns:
+        true when it was verified; ``manifest``, ``report`` and ``max_of_range`` have the figures.
+
+    Raises:
+        VerificationError: when the models do not answer as the network does; ``report`` has the figures.
+        ConverterError: another of its kinds when something failed. An earlier export stays as it was.
+    """
+    from converter.exporting.pipeline import export as run
+
+    if precision not in (None, "fp32", "half"):
+        raise UsageError(f"precision {precision!r}: expected fp32 or half")
+    weights, yaml = weights_of(checkpoint), path_of(config)
+    chosen = choose(
+        Wanted(
+            preset=preset,
+            arch=arch,
+            config=yaml,
+            path_name=path_name_of(arch, yaml, path_name, head_blocks),
+            template_size=template_size,
+            search_sizes=(search_size,) if isinstance(search_size, int) else tuple(search_size),
+            formats=checked_formats(formats),
+            split=split,
+            opset=opset,
+            sigmoid=sigmoid,
+            half=None if precision is None else precision == "half",
+            oldest_ncnn=oldest_ncnn,
+            masks=masks,
+            renames=texts_of(rename),
+            default_splits=default_splits(),
+        )
+    )
+    if "onnx" not in chosen.formats and (opset is not None or not simplify):
+        raise UsageError(f"{'--no-simplify' if opset is None else '--opset'} is about ONNX models; add --format onnx")
+    with refused_values():
+        options = ExportOptions(
+            **dict(chosen),
+            checkpoint=weights,
+            output=path_of(output) or Path("exports") / chosen.arch,
+            official=official_root(path_of(official), chosen.network, weights),
+            dynamic_search=dynamic_search,
+            simplify=simplify,
+            stride=stride,
+            atol=finite("--atol", atol),
+            rtol=finite("--rtol", rtol),
+            seed=seed,
+            images=paths_of(images),
+            verify=verify,
+            allow_pickle=allow_pickle,
+            keep_torchscript=keep_torchscript,
+            golden=path_of(golden),
+            protect_fp16=protect_fp16,
+            arm=arm,
+            pnnx_timeout=pnnx_timeout,
+        )
+    return run(options, progress)

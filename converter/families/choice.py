@@ -1,0 +1,41 @@
+"""Which network: what was asked for, and what a family makes of it."""
+
+import os
+from pathlib import Path
+
+from converter.errors import UsageError
+from converter.families.family import family_names, family_of
+from converter.spec.config import network_for
+from converter.spec.network import NetworkSpec
+from converter.spec.options import NetworkInMemory
+
+
+def official_root(
+    given: Path | None, network: NetworkSpec, checkpoint: Path | NetworkInMemory | None = None
+) -> Path | None:
+    """The official checkout to build a network from: what was given, or what the family's variable names.
+
+    Raises:
+        UsageError: for one beside a network in memory, which is built already.
+    """
+    if isinstance(checkpoint, NetworkInMemory):
+        if given:
+            raise UsageError(f"--official {given}: the network in memory is built already; leave it out")
+        return None
+    named = os.environ.get(family_of(network.family).root) if network.family in family_names() else None
+    return given or (Path(named) if named else None)
+
+
+def path_name_of(arch: str | None, config: Path | None, path_name: str | None, head_blocks: int | None) -> str | None:
+    """The path name asked for: the one given, with so many blocks in its head where those are given.
+
+    Raises:
+        UsageError: when the network has no choice of blocks.
+    """
+    if head_blocks is None:
+        return path_name
+    _, network = network_for(arch, config, {"path_name": path_name})
+    with_blocks = family_of(network.family).with_blocks
+    if with_blocks is None:
+        raise UsageError(f"--head-blocks {head_blocks}: the head of {', '.join(network.archs)} has no choice of blocks")
+    return with_blocks(network.path_name, head_blocks)

@@ -1,0 +1,68 @@
+"""Arguments of the Python API as the options take them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from converter.errors import UsageError
+from converter.spec.options import NetworkInMemory
+
+if TYPE_CHECKING:
+    from torch import nn
+
+AnyPath = str | PathLike[str]
+
+
+def weights_of(given: "AnyPath | nn.Module") -> Path | NetworkInMemory:
+    """The file with a network's weights, or the network itself."""
+    return Path(given).expanduser() if isinstance(given, str | PathLike) else NetworkInMemory(given)
+
+
+def texts_of(rename: Mapping[str, str] | Sequence[str]) -> tuple[str, ...]:
+    """Names and what stands for them, as ``name=other``."""
+    if isinstance(rename, Mapping):
+        return tuple(f"{name}={other}" for name, other in rename.items())
+    return names_of(rename)
+
+
+def path_of(given: AnyPath | None) -> Path | None:
+    """A path as Path; ``~`` is the user's home."""
+    return None if given is None else Path(given).expanduser()
+
+
+def paths_of(given: AnyPath | Sequence[AnyPath]) -> tuple[Path, ...]:
+    """Likewise of several; a single one needs no list."""
+    several = [given] if isinstance(given, str | PathLike) else given
+    return tuple(Path(each).expanduser() for each in several)
+
+
+def names_of(given: str | Sequence[str] | None) -> tuple[str, ...]:
+    """Names, each once; a single one needs no list."""
+    return (given,) if isinstance(given, str) else tuple(dict.fromkeys(given or ()))
+
+
+def finite(option: str, value: float | None) -> float | None:
+    """A tolerance, where one was given.
+
+    Raises:
+        UsageError: for infinity, NaN or a negative number.
+    """
+    if value is not None and not 0 <= value < float("inf"):
+        raise UsageError(f"{option} {value}: expected a finite number of 0 or more")
+    return value
+
+
+@contextmanager
+def refused_values() -> Iterator[None]:
+    """A value that does not fit the options made in the block becomes a UsageError with its name."""
+    try:
+        yield
+    except ValidationError as problem:
+        error = problem.errors()[0]
+        name = ".".join(map(str, error["loc"]))
+        message = error["msg"][0].lower() + error["msg"][1:]
+        raise UsageError(f"{name} {error['input']!r}: {message}") from None

@@ -1,0 +1,71 @@
+"""What is to be verified: the models, the network and the sizes, from what was asked for and what an export says."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from converter.errors import UsageError
+from converter.folder.manifest import read_manifest
+from converter.spec.config import network_for
+from converter.spec.network import NetworkSpec
+
+COMMON_SEARCH_SIZES = (288, 256)
+Flags = Mapping[str, str | int | None]
+
+
+def check_models(folder: Path | None, loose: Mapping[str, Path], rename: tuple[str, ...], formats: object) -> None:
+    """Raises:
+    UsageError: when there is nothing to verify, or something is asked that is about other models.
+    """
+    if folder and loose:
+        name = next(iter(loose)).replace("_", "-")
+        raise UsageError(f"--{name} beside an export folder: pass the folder or single models, not both")
+    if not folder and not loose:
+        raise UsageError("nothing to verify: pass an export folder, or --init and --update")
+    if folder and rename:
+        raise UsageError("--rename is for models without a manifest; an export's own says what its blobs are")
+    if loose and formats:
+        raise UsageError("--format is for an export folder; the format of single models follows from their names")
+
+
+def network_of(
+    folder: Path | None, arch: str | None, config: Path | None, flags: Flags, sigmoid: bool | None, masks: bool
+) -> tuple[str, NetworkSpec]:
+    """The config, with what the export says of its network put in; a flag that contradicts it is refused."""
+    if folder is None:
+        arch, network = network_for(arch, config, flags)
+    else:
+        arch, network = _network_of_export(folder, arch, config, flags)
+        if sigmoid is not None:
+            raise UsageError("--sigmoid is for models without a manifest; an export's own says what its outputs are")
+        if masks:
+            raise UsageError("--masks is for models without a manifest; an export's own says what its inputs are")
+    if sigmoid:
+        network = network.with_probabilities()
+    return arch, network.with_masks() if masks else network
+
+
+def _network_of_export(folder: Path, arch: str | None, config: Path | None, flags: Flags) -> tuple[str, NetworkSpec]:
+    manifest = read_manifest(folder)
+    recorded = {"arch": manifest.arch, **manifest.config()}
+    for template_size, search_size in reversed(manifest.sizes()):
+        sizes = {"template_size": template_size, "search_size": search_size}
+        if all(flags[name] in (None, size) for name, size in sizes.items()):
+            recorded |= sizes
+    for name, value in {"arch": arch, **flags}.items():
+        if value not in (None, recorded[name]):
+            expected = recorded[name]
+            if name in sizes:
+                expected = " or ".join(f"{template}/{search}" for template, search in manifest.sizes())
+            raise UsageError(
+                f"--{name.replace('_', '-')} {value}: the export's manifest says {expected}; leave the option out"
+            )
+    return network_for(recorded.pop("arch"), config, recorded)
+
+
+def search_sizes(
+    folder: Path | None, network: NetworkSpec, template_size: int | None, search_size: int | None
+) -> tuple[int, ...]:
+    """Of loose models those to try; of an export the one that was asked for, () for all that it has."""
+    if folder:
+        return (network.search_size,) if template_size or search_size else ()
+    return (network.search_size,) if search_size else (network.search_size, *COMMON_SEARCH_SIZES)
