@@ -43,7 +43,7 @@ def hide(folder: Path, package: str) -> str:
         "class Hide:\n"
         "    def find_spec(self, name, path=None, target=None):\n"
         f"        if name == {package!r}:\n"
-        "            raise ModuleNotFoundError(name)\n"
+        "            raise ModuleNotFoundError(f'No module named {name!r}', name=name)\n"
         "sys.meta_path.insert(0, Hide())\n"
     )
     return str(folder)

@@ -21,6 +21,7 @@ from typer.main import get_command
 from converter.cli.progress import Interruption
 from converter.errors import ConverterError, UsageError
 from converter.util import process
+from converter.util.packages import importing
 
 if TYPE_CHECKING:
     from converter.spec.network import NetworkSpec
@@ -132,7 +133,8 @@ class Command:
         """
         session = Session(interruption or Interruption())
         try:
-            return self.app(list(arguments), prog_name=self.program, standalone_mode=False, obj=session) or 0
+            with importing():
+                return self.app(list(arguments), prog_name=self.program, standalone_mode=False, obj=session) or 0
         except BaseException as error:
             if isinstance(error, TyperException):
                 _read_json_alone(self.app, arguments, session)

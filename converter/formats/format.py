@@ -8,19 +8,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
 from pydantic import JsonValue
 
 from converter import formats
-from converter.errors import DependencyError, UsageError
+from converter.errors import UsageError
 from converter.formats.source import Source
 from converter.proof.runner import Runner
 from converter.spec.network import GraphSpec
 from converter.spec.options import ExportOptions
 from converter.util.folders import packages_in
+from converter.util.packages import check_installed
 
 Shapes = dict[str, tuple[int, ...] | None]
 
@@ -155,7 +155,7 @@ def check_dependencies(options: ExportOptions) -> None:
         DependencyError: naming what is missing and how to install it.
     """
     for name in options.formats:
-        _check_packages(name, ["torch", *format_of(name).needed(options)])
+        check_installed(["torch", *format_of(name).needed(options)], f"--format {name}")
 
 
 def check_runtime(format: str) -> None:
@@ -164,18 +164,4 @@ def check_runtime(format: str) -> None:
     Raises:
         DependencyError: as :func:`check_dependencies`.
     """
-    _check_packages(format, [format_of(format).packages[-1]])
-
-
-def _check_packages(format: str, needed: Sequence[str]) -> None:
-    missing = [package for package in needed if not _installed(package)]
-    if missing:
-        names, command = " and ".join(missing), f"pip install {' '.join(missing)}"
-        raise DependencyError(f"--format {format} needs {names}, not installed here: {command}")
-
-
-def _installed(package: str) -> bool:
-    try:
-        return find_spec(package) is not None
-    except (ImportError, ValueError):
-        return False
+    check_installed([format_of(format).packages[-1]], f"--format {format}")

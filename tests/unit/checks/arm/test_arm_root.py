@@ -15,7 +15,7 @@ HELLO = {"machine": "aarch64", "python": "3.11.2", "numpy": "2", "ncnn": "1", "h
 
 @pytest.fixture
 def built(tmp_path):
-    """A folder as --setup-arm leaves it, but for a Python that runs."""
+    """A folder as lt-setup arm leaves it, but for a Python that runs."""
     folder = tmp_path / "arm64"
     for name in ("system/usr/bin", "system/lib", "python/numpy"):
         (folder / name).mkdir(parents=True)
@@ -91,15 +91,13 @@ def shorten(path):
 )
 def test_damage_is_named_with_what_to_do(built, name, harm, said):
     harm(built / name)
-    with pytest.raises(
-        DependencyError, match=rf"^ARM root .* is damaged: .*{said}.*; lt-verify --setup-arm .* rebuilds it$"
-    ):
+    with pytest.raises(DependencyError, match=rf"^ARM root .* is damaged: .*{said}.*; lt-setup arm .* rebuilds it$"):
         arm_root(built)
 
 
 def test_half_built_root_is_recognised(built):
     (built / "arm-root.json").unlink()
-    with pytest.raises(DependencyError, match=r"is half-built: no arm-root\.json in it; lt-verify --setup-arm"):
+    with pytest.raises(DependencyError, match=r"is half-built: no arm-root\.json in it; lt-setup arm"):
         arm_root(built)
 
 
@@ -119,10 +117,10 @@ def test_root_of_another_machine_is_refused(built):
 
 
 def test_missing_root_says_how_to_build_it(tmp_path, monkeypatch):
-    with pytest.raises(DependencyError, match=r"no such folder; lt-verify --setup-arm .*none builds it$"):
+    with pytest.raises(DependencyError, match=r"no such folder; lt-setup arm .*none builds it$"):
         arm_root(tmp_path / "none")
     monkeypatch.setenv("LT_ARM_ROOT", str(tmp_path / "none"))
-    with pytest.raises(DependencyError, match=r"no such folder; lt-verify --setup-arm builds it$"):
+    with pytest.raises(DependencyError, match=r"no such folder; lt-setup arm builds it$"):
         arm_root(default_folder())
 
 
