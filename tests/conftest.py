@@ -49,6 +49,13 @@ def hide(folder: Path, package: str) -> str:
     return str(folder)
 
 
+def damage(folder: Path, package: str, source: str) -> str:
+    """A folder for PYTHONPATH in which a package lies that runs this instead of its own code."""
+    (folder / package).mkdir()
+    (folder / package / "__init__.py").write_text(source)
+    return str(folder)
+
+
 def contents(folder: Path) -> dict[str, bytes]:
     """Name to bytes of everything in a folder."""
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}

@@ -9,7 +9,7 @@ from packaging.specifiers import SpecifierSet
 
 import converter
 from converter.errors import DependencyError, UsageError
-from converter.installation.packages import MISSING, OK, PackageState, package_states
+from converter.installation.packages import BROKEN, MISSING, OK, PackageState, package_states
 from converter.installation.result import Installation, SetupState
 from converter.util.folders import cache_folder
 from converter.util.packages import importing
@@ -17,7 +17,6 @@ from converter.util.setups import Setup
 from converter.util.stages import Progress, Stages
 from converter.util.version import PROJECT
 
-UNUSABLE = "cannot be used"
 ABOVE = ("cli",)  # what holds no set-up of its own
 
 
@@ -79,7 +78,7 @@ def _setup_state(setup: Setup) -> SetupState:
             tool = setup.look(folder)
             state, summary, figures = OK, tool.summary, dict(tool.figures)
         except DependencyError as error:
-            state, summary = UNUSABLE, str(error)
+            state, summary = BROKEN, str(error)
     return SetupState(setup.name, setup.purpose, folder, state, summary, size_of(folder), figures)
 
 

@@ -17,7 +17,7 @@ from converter.util.version import PROJECT
 
 DEADLINE = 120.0  # seconds for one import; torch from a cold disk takes a while
 AT_ONCE = 2
-OK, MISSING, BROKEN, UNSUITABLE, UNTESTED = "ok", "missing", "cannot be imported", "wrong version", "not tested"
+OK, MISSING, BROKEN, UNSUITABLE, UNTESTED = "ok", "missing", "broken", "wrong version", "not tested"
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class PackageState:
         version: that is installed; empty where none is, or where another distribution brings the module.
         requirement: what the project declares, as ">=1.20".
         tested: the version of the checkout's constraints; empty outside a checkout.
-        state: OK, MISSING, BROKEN, UNSUITABLE (not what is required) or UNTESTED (not the version of the constraints).
+        state: OK, MISSING, BROKEN (cannot be imported), UNSUITABLE (not what is required) or UNTESTED (not the version of the constraints).
         reason: why it cannot be imported.
         remedy: the command that gets it; empty where nothing has to be done.
     """
@@ -54,10 +54,10 @@ class PackageState:
     def failure(self) -> str:
         """Why it cannot be used, in a phrase."""
         if self.state == UNSUITABLE:
-            return f"{self.package.name} {self.version} is installed, expected {self.requirement}"
+            return f"{self.package.label} {self.version} is installed, expected {self.requirement}"
         if self.state == BROKEN:
-            return f"{self.package.name} cannot be imported ({self.reason})"
-        return f"{self.package.name} is missing"
+            return f"{self.package.label} cannot be imported ({self.reason})"
+        return f"{self.package.label} is missing"
 
 
 def declared() -> dict[str, str]:

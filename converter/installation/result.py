@@ -19,7 +19,7 @@ class SetupState:
 
     Attributes:
         name: as ``lt-setup NAME``.
-        state: OK, MISSING or "cannot be used".
+        state: OK, MISSING or BROKEN (it cannot be used).
         summary: its versions, or why it cannot be used.
         size: bytes of its folder.
     """
@@ -77,11 +77,8 @@ class Installation:
     def section(self) -> Section:
         """A row for everything, and what can be done about what is missing."""
         lacking = [package.package.name for package in self.packages if not package.needed and not package]
-        summary = (
-            f"{MAIN_JOB}{f'; {len(lacking)} optional packages cannot be used' if lacking else ''}"
-            if self
-            else self.failure()
-        )
+        optional = f"; optional: {', '.join(lacking)} cannot be used" if lacking else ""
+        summary = f"{MAIN_JOB}{optional}" if self else self.failure()
         return Section("setup", "Setup", GOOD if self else BAD, summary, self._blocks())
 
     def as_dict(self) -> dict[str, Any]:
@@ -110,14 +107,12 @@ class Installation:
         titles = (("", 0), ("name", 0), ("version", 0), ("wanted", 2), ("what for", 1))
         columns = tuple(Column(title, priority=priority) for title, priority in titles)
         state = OK if self.python_fits else "wrong version"
-        cells = (state, "python", self.python, self.requires_python, f"runs everything ({_machine()})")
+        cells = (state, "python", self.python, self.requires_python, f"runs it all, on {_machine()}")
         rows = [Row(cells, "" if self.python_fits else BAD)]
         rows += map(_package_row, self.packages)
-        rows += [
-            Row((setup.state, setup.name, setup.summary if setup else "", "", setup.purpose), "" if setup else NOTE)
-            for setup in self.setups
-        ]
-        return (Table(columns, tuple(rows)), *self._remedies(), Text(self._disk()))
+        rows += [Row((setup.state, setup.name, "", "", setup.purpose), "" if setup else NOTE) for setup in self.setups]
+        ready = [Text(f"{setup.name}: {setup.summary}") for setup in self.setups if setup]
+        return (Table(columns, tuple(rows)), *ready, *self._remedies(), Text(self._disk()))
 
     def _remedies(self) -> list[Block]:
         """What to do, each command once: what the main job lacks before the rest."""

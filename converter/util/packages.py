@@ -41,6 +41,11 @@ class Package:
     def name(self) -> str:
         return self.module.partition(".")[0]
 
+    @property
+    def label(self) -> str:
+        """How a message calls it: "pillow (PIL)"."""
+        return self.name if self.name == self.distribution else f"{self.distribution} ({self.name})"
+
 
 PACKAGES = (
     Package("torch", "torch", "builds, traces and runs the network"),
@@ -93,7 +98,8 @@ def check_installed(names: Sequence[str], option: str) -> None:
     """
     if missing := [name for name in names if not is_installed(name)]:
         packages = [_BY_NAME.get(name, Package(name, name, "")) for name in missing]
-        raise DependencyError(f"{option} needs {' and '.join(missing)}, not installed here: {install(packages)}")
+        labels = " and ".join(package.label for package in packages)
+        raise DependencyError(f"{option} needs {labels}, not installed here: {install(packages)}")
 
 
 def install(packages: Sequence[Package]) -> str:
@@ -151,7 +157,7 @@ def importing(option: str = "") -> Iterator[None]:
 
 
 def _failure(package: Package, error: Exception, option: str) -> DependencyError:
-    start = f"{option} needs {package.name}, " if option else f"{package.name}, which {package.purpose}, "
+    start = f"{option} needs {package.label}, " if option else f"{package.label}, which {package.purpose}, "
     if isinstance(error, ModuleNotFoundError) and error.name == package.name:
         state = "not installed here" if option else "is not installed here"
     else:

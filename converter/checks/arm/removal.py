@@ -56,11 +56,9 @@ def _refuse_foreign(folder: Path) -> None:
     try:
         record = read_record(folder)
     except FileNotFoundError:
-        raise UsageError(
-            f"ARM root {folder} was not built by lt-setup arm (no {RECORD} in it); {UNTOUCHED}: remove it yourself"
-        ) from None
+        raise UsageError(f"ARM root {folder} was not built by lt-setup arm (no {RECORD} in it); {UNTOUCHED}") from None
     except DependencyError as error:
-        raise UsageError(f"{error}; {UNTOUCHED}: remove the folder yourself") from None
+        raise UsageError(f"{error}; {UNTOUCHED}") from None
     ours = {RECORD, *(name for name, _, _ in record.files), *(name for name, _ in record.links)}
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()

@@ -191,7 +191,7 @@ def _build_tool(folder: Path, stages: Stages) -> tuple[Tool, bool]:
 
 SETUP = Setup(
     name="arm",
-    purpose="emulated ARM cpu for --runtime ncnn-arm64",
+    purpose="runs ncnn-arm64 models, emulated",
     folder=default_folder,
     look=lambda folder: _tool(arm_root(folder)),
     build=_build_tool,

@@ -4,37 +4,15 @@ import os
 from pathlib import Path
 
 import pytest
-from arm_root import ELF, hand_made, program
+from arm_root import ELF, built_root, hand_made, program
 
-from converter.checks.arm.root import Record, arm_root, default_folder
+from converter.checks.arm.root import arm_root, default_folder
 from converter.errors import DependencyError
-from converter.util.atomic import sha256
-
-HELLO = {"machine": "aarch64", "python": "3.11.2", "numpy": "2", "ncnn": "1", "half_arithmetic": True}
 
 
 @pytest.fixture
 def built(tmp_path):
-    """A folder as lt-setup arm leaves it, but for a Python that runs."""
-    folder = tmp_path / "arm64"
-    for name in ("system/usr/bin", "system/lib", "python/numpy"):
-        (folder / name).mkdir(parents=True)
-    (folder / "system/usr/bin/python3.11").write_bytes(ELF)
-    (folder / "python/numpy/__init__.py").write_text("version = 1\n")
-    (folder / "system/lib/libc.so").symlink_to("libc.so.6")
-    program(folder / "qemu-aarch64-static", "#!/bin/sh\n")
-    names = ["system/usr/bin/python3.11", "python/numpy/__init__.py", "qemu-aarch64-static"]
-    record = Record(
-        python="3.11",
-        qemu="qemu-aarch64-static",
-        packages=["libc6_2.36-9_arm64.deb"],
-        wheels={"ncnn": "1", "numpy": "2"},
-        hello=HELLO,
-        files=[(name, (folder / name).stat().st_size, sha256(folder / name)) for name in names],
-        links=[("system/lib/libc.so", "libc.so.6")],
-    )
-    (folder / "arm-root.json").write_text(record.model_dump_json())
-    return folder
+    return built_root(tmp_path / "arm64")
 
 
 def test_sound_root_is_used_as_it_was_built(built):
