@@ -20,10 +20,10 @@ from benchmarks.flows import COMPARED, Flow, FlowError, alternate, available, ru
 from benchmarks.measure import INTERVAL, MEMORY, PAUSE, Run
 from benchmarks.report import pair_line, sentence, table
 from converter.bench.machine import this_machine
-from converter.bench.plot import matplotlib_is_there
 from converter.cli.command import summary_console
 from converter.folder.listing import tool_versions
 from converter.report.terminal import print_blocks
+from converter.util.packages import is_installed
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -44,7 +44,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         parser.error(f"--warmup {parsed.warmup}: expected 0 or more")
     if parsed.resume and not parsed.resume.is_file():
         parser.error(f"--resume {parsed.resume}: no such file")
-    if parsed.plot and not matplotlib_is_there():
+    if parsed.plot and not is_installed("matplotlib"):
         parser.error("--plot needs matplotlib, which is not installed: pip install matplotlib")
     return parsed
 
@@ -147,7 +147,7 @@ def _without_output(run: Run) -> dict[str, Any]:
 
 
 def _draw(picture: Path, settings: Mapping[str, Any], runs: Mapping[str, Sequence[Run]], wall: Comparison) -> None:
-    if not matplotlib_is_there():
+    if not is_installed("matplotlib"):
         _say("no plot: matplotlib is not installed (pip install matplotlib)")
         return
     picture.parent.mkdir(parents=True, exist_ok=True)

@@ -5,10 +5,10 @@ import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
 from benchmarks.measure import Run, measured
+from converter.util.packages import is_installed
 
 ROOT = Path(__file__).parent.parent
 GRAPHS = ("init", "update")
@@ -74,7 +74,7 @@ COMPARED = {"comparisons": ("A", "B"), "both_formats": ("B", "C")}
 
 def available() -> dict[str, Flow]:
     """The flows whose packages are installed."""
-    return {key: flow for key, flow in FLOWS.items() if all(find_spec(package) for package in flow.packages)}
+    return {key: flow for key, flow in FLOWS.items() if all(map(is_installed, flow.packages))}
 
 
 def run(command: list[str]) -> Run:

@@ -55,6 +55,15 @@ class ConversionError(ConverterError):
 
 
 class DependencyError(ConverterError):
-    """Something that has to be installed or checked out is missing or unusable."""
+    """Something that has to be installed or checked out is missing or unusable.
+
+    Args:
+        message: the one line.
+        result: everything that was found, where more was looked at; ``as_dict()`` is its JSON object.
+    """
 
     exit_code = 5
+
+    def __init__(self, message: str, result: Any = None):
+        super().__init__(message)
+        self.result = result

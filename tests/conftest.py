@@ -43,9 +43,16 @@ def hide(folder: Path, package: str) -> str:
         "class Hide:\n"
         "    def find_spec(self, name, path=None, target=None):\n"
         f"        if name == {package!r}:\n"
-        "            raise ModuleNotFoundError(name)\n"
+        "            raise ModuleNotFoundError(f'No module named {name!r}', name=name)\n"
         "sys.meta_path.insert(0, Hide())\n"
     )
+    return str(folder)
+
+
+def damage(folder: Path, package: str, source: str) -> str:
+    """A folder for PYTHONPATH in which a package lies that runs this instead of its own code."""
+    (folder / package).mkdir()
+    (folder / package / "__init__.py").write_text(source)
     return str(folder)
 
 

@@ -1,16 +1,16 @@
 """The figures as a picture."""
 
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from converter.bench.candidates import TORCH, Candidate
 from converter.bench.measure import PARTS
 from converter.bench.result import BenchResult, PartTimes
-from converter.errors import ConversionError, DependencyError, UsageError
+from converter.errors import ConversionError, UsageError
 from converter.formats.format import host_runtimes
 from converter.util.atomic import obstacle, replacing
+from converter.util.packages import check_installed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,16 +33,7 @@ def check_plot(path: Path) -> None:
         raise UsageError(f"--plot {path}: expected {' or '.join(SUFFIXES)}")
     if path.is_dir() or obstacle(path):
         raise UsageError(f"--plot {path}: expected a file in a folder that exists and can be written to")
-    if not matplotlib_is_there():
-        raise DependencyError("--plot needs matplotlib, not installed here: pip install matplotlib")
-
-
-def matplotlib_is_there() -> bool:
-    """Looked for, not imported."""
-    try:
-        return find_spec("matplotlib") is not None
-    except (ImportError, ValueError):
-        return False
+    check_installed(["matplotlib"], "--plot")
 
 
 def draw(path: Path, result: BenchResult) -> None:

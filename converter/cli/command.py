@@ -19,6 +19,7 @@ from typer.main import get_command
 from converter.cli.progress import Interruption
 from converter.errors import ConverterError, UsageError
 from converter.util import process
+from converter.util.packages import importing
 
 BUG = 70  # EX_SOFTWARE of sysexits.h
 
@@ -86,7 +87,8 @@ class Command:
         """
         session = Session(interruption or Interruption())
         try:
-            return self.app(list(arguments), prog_name=self.program, standalone_mode=False, obj=session) or 0
+            with importing():
+                return self.app(list(arguments), prog_name=self.program, standalone_mode=False, obj=session) or 0
         except BaseException as error:
             if isinstance(error, TyperException):
                 _read_json_alone(self.app, arguments, session)

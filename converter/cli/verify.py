@@ -2,6 +2,7 @@
 
 import functools
 import json
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,8 @@ from converter.errors import UsageError
 if TYPE_CHECKING:
     from converter.verifying.result import VerifyResult
 
+log = logging.getLogger(__name__)
+
 ABOUT = (
     "Prove that converted models are the tracker that was trained.\n\n"
     "Takes an export folder of lt-export, or single .param and .onnx files that anybody converted, runs them beside "
@@ -25,7 +28,6 @@ EPILOG = (
     "Exit codes: 0 verified, 1 verification failed, 2 wrong usage, 3 checkpoint or architecture, 4 something could not "
     "be run or written, 5 missing or unusable dependency, 70 a bug of ours. LT_DEBUG=1 adds the traceback to an error."
 )
-SETUP_STAGE = "setup"  # none is called so: all of it can be interrupted
 WRITE_ADVICE = "--write-golden is a flag: --golden DIR names the folder to write to"
 SETUP_ADVICE = "--setup-arm is a flag: --arm-root DIR names the folder to build"
 ADVICE = {"--write-golden": WRITE_ADVICE, "--setup-arm": SETUP_ADVICE}
@@ -92,7 +94,10 @@ def verify_command(
                 f"--setup-arm builds what --runtime {RUNTIME} needs, and verifies nothing: leave {exports[0]} out; "
                 f"{SETUP_ADVICE}"
             )
-        _set_up_arm(arm_root, context.obj, quiet)
+        from converter.cli.setup import set_up
+
+        log.warning("lt-verify --setup-arm is called lt-setup arm now; the old name goes with the next release")
+        set_up("arm", arm_root, context.obj, quiet)
         return
     from converter.api import verify
     from converter.formats.format import host_runtimes
@@ -139,33 +144,6 @@ def verify_command(
         reports=report or (),
     )
     _run(work, context.obj, verbose, quiet)
-
-
-def _set_up_arm(folder: Path | None, session: Session, quiet: bool) -> None:
-    """What ``--runtime ncnn-arm64`` needs is there afterwards.
-
-    Args:
-        folder: None for the default one.
-    """
-    from rich.text import Text
-
-    from converter.checks.arm.root import default_folder
-    from converter.checks.arm.setup import setup_arm
-    from converter.util.stages import Stages
-
-    with StageLines(session.interruption, quiet, last=SETUP_STAGE) as progress:
-        root, built = setup_arm(folder or default_folder(), Stages(progress))
-    assert root.record is not None  # as in every root that is set up
-    if session.as_json:
-        about = root.record.model_dump(include={"python", "packages", "wheels", "hello"})
-        print(json.dumps({"folder": str(root.folder), "built": built, "qemu": str(root.qemu), **about}, indent=2))
-    elif not quiet:
-        console = summary_console(False)
-        state = Text("ready" if built else "is there already", "bold green")
-        console.print(state, Text(str(root.folder)), soft_wrap=True)
-        versions = ", ".join(f"{name} {version}" for name, version in root.record.wheels.items())
-        about_it = f"aarch64 Python {root.record.hello['python']}, {versions}, {root.qemu}"
-        console.print(about_it, style="dim", highlight=False)
 
 
 def _folder(exports: list[Path] | None, loose: dict[str, Path], write_golden: bool) -> Path | None:

@@ -180,7 +180,7 @@ class Server:
 def main() -> None:
     """``python -m converter.formats.forks FORMAT``, its client on stdin."""
     send_nothing()
-    with contextlib.suppress(ImportError):  # a worker says better what is missing
+    with contextlib.suppress(Exception):  # a worker says better what is missing or why it cannot be imported
         import_module(format_of(sys.argv[1]).packages[-1])
     with socket.socket(fileno=os.dup(0)) as client:
         Server(client, worker.main).serve()

@@ -8,20 +8,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
 from pydantic import JsonValue
 
 from converter import formats
-from converter.errors import DependencyError, UsageError
+from converter.errors import UsageError
 from converter.formats.source import Source
 from converter.proof.runner import Runner
 from converter.spec.arguments import names_of
 from converter.spec.options import ExportOptions
 from converter.spec.tensors import GraphSpec
 from converter.util.folders import packages_in
+from converter.util.packages import check_installed
 
 Shapes = dict[str, tuple[int, ...] | None]
 
@@ -165,7 +165,7 @@ def check_dependencies(options: ExportOptions) -> None:
         DependencyError: naming what is missing and how to install it.
     """
     for name in options.formats:
-        _check_packages(name, ["torch", *format_of(name).needed(options)])
+        check_installed(["torch", *format_of(name).needed(options)], f"--format {name}")
 
 
 def check_runtime(format: str) -> None:
@@ -174,18 +174,4 @@ def check_runtime(format: str) -> None:
     Raises:
         DependencyError: as :func:`check_dependencies`.
     """
-    _check_packages(format, [format_of(format).packages[-1]])
-
-
-def _check_packages(format: str, needed: Sequence[str]) -> None:
-    missing = [package for package in needed if not _installed(package)]
-    if missing:
-        names, command = " and ".join(missing), f"pip install {' '.join(missing)}"
-        raise DependencyError(f"--format {format} needs {names}, not installed here: {command}")
-
-
-def _installed(package: str) -> bool:
-    try:
-        return find_spec(package) is not None
-    except (ImportError, ValueError):
-        return False
+    check_installed([format_of(format).packages[-1]], f"--format {format}")

@@ -11,6 +11,7 @@ from typing import Any
 
 from converter.errors import ConverterError
 from converter.formats.format import format_of
+from converter.util.packages import importing
 
 
 def answer_calls(openers: Mapping[str, Callable[..., Any]]) -> None:
@@ -29,10 +30,11 @@ def answer_calls(openers: Mapping[str, Callable[..., Any]]) -> None:
         except EOFError:
             return
         try:
-            if call in openers:
-                opened, answer = openers[call](*arguments), None
-            else:
-                answer = getattr(opened, call)(*arguments)
+            with importing():
+                if call in openers:
+                    opened, answer = openers[call](*arguments), None
+                else:
+                    answer = getattr(opened, call)(*arguments)
         except ConverterError as error:
             answer = error
         pickle.dump(answer, answers)

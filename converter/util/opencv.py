@@ -3,7 +3,7 @@
 import os
 from types import ModuleType
 
-from converter.errors import DependencyError
+from converter.util.packages import importing
 
 _QUIET = "-8"  # AV_LOG_QUIET
 
@@ -18,15 +18,7 @@ def opencv(option: str = "--clip") -> ModuleType:
         DependencyError: when it is not installed, or does not import.
     """
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", _QUIET)  # read when the first video is opened
-    try:
+    with importing(option):
         import cv2
-    except ImportError as error:
-        if isinstance(error, ModuleNotFoundError) and error.name in (None, "cv2"):
-            raise DependencyError(
-                f"{option} needs OpenCV, not installed here: pip install opencv-python-headless"
-            ) from None
-        raise DependencyError(
-            f"{option} needs OpenCV, which does not import here ({error}): pip install opencv-python-headless"
-        ) from None
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     return cv2

@@ -11,7 +11,7 @@ import onnxsim
 import pytest
 import torch
 
-from commands import lt_export
+from commands import ROOT, lt_export
 from conftest import MOBILE, TINY, contents, hide, save_seeded
 from converter.families.family import family_of
 
@@ -204,7 +204,8 @@ def test_options_of_onnx_without_onnx_are_refused(tiny, tmp_path, option):
 def test_missing_packages_are_named_before_any_work(tiny, tmp_path, package):
     done = export(tiny, TINY, tmp_path / "out", PYTHONPATH=hide(tmp_path, package))
     assert done.code == 5
-    expected = f"--format onnx needs {package}, not installed here: pip install {package}"
+    remedy = f"pip install -c {ROOT}/constraints.txt 'lighttrack-export[onnx]'"
+    expected = f"--format onnx needs {package}, not installed here: {remedy}"
     assert done.err.splitlines() == [f"lt-export: error: {expected}"]
 
 

@@ -7,7 +7,7 @@ import textwrap
 
 import pytest
 
-from commands import lt_export
+from commands import ROOT, lt_export
 from conftest import TINY, contents, hide
 
 RUN_REAL = """
@@ -245,5 +245,6 @@ def test_missing_packages_are_named_before_any_work(tiny, tmp_path):
         *("--resume", tiny, "--path-name", TINY, "-o", tmp_path / "out"), PYTHONPATH=hide(tmp_path, "pnnx")
     )
     assert done.code == 5
-    expected = "--format ncnn needs pnnx, not installed here: pip install pnnx"
+    remedy = f"pip install -c {ROOT}/constraints.txt lighttrack-export"
+    expected = f"--format ncnn needs pnnx, not installed here: {remedy}"
     assert done.err.splitlines() == [f"lt-export: error: {expected}"]

@@ -5,7 +5,11 @@ import struct
 import sys
 from pathlib import Path
 
+from converter.checks.arm.root import Record
+from converter.util.atomic import sha256
+
 ELF = b"\x7fELF\x02\x01\x01" + bytes(9) + struct.pack("<HH", 3, 183) + bytes(40)
+HELLO = {"machine": "aarch64", "python": "3.11.2", "numpy": "2", "ncnn": "1", "half_arithmetic": True}
 
 
 def hand_made(folder: Path, qemu: str | None = None) -> Path:
@@ -18,6 +22,28 @@ def hand_made(folder: Path, qemu: str | None = None) -> Path:
     (folder / "usr/bin/python3.11").write_bytes(ELF)
     if qemu is not None:
         program(folder / "qemu-aarch64-static", qemu)
+    return folder
+
+
+def built_root(folder: Path) -> Path:
+    """A folder as ``lt-setup arm`` leaves it, but for a Python that runs."""
+    for name in ("system/usr/bin", "system/lib", "python/numpy"):
+        (folder / name).mkdir(parents=True)
+    (folder / "system/usr/bin/python3.11").write_bytes(ELF)
+    (folder / "python/numpy/__init__.py").write_text("version = 1\n")
+    (folder / "system/lib/libc.so").symlink_to("libc.so.6")
+    program(folder / "qemu-aarch64-static", "#!/bin/sh\n")
+    names = ["system/usr/bin/python3.11", "python/numpy/__init__.py", "qemu-aarch64-static"]
+    record = Record(
+        python="3.11",
+        qemu="qemu-aarch64-static",
+        packages=["libc6_2.36-9_arm64.deb"],
+        wheels={"ncnn": "1", "numpy": "2"},
+        hello=HELLO,
+        files=[(name, (folder / name).stat().st_size, sha256(folder / name)) for name in names],
+        links=[("system/lib/libc.so", "libc.so.6")],
+    )
+    (folder / "arm-root.json").write_text(record.model_dump_json())
     return folder
 
 

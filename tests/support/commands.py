@@ -15,6 +15,7 @@ from pathlib import Path
 SUPPORT = Path(__file__).parent
 ROOT = SUPPORT.parents[1]
 EXPORT, VERIFY, BENCH = "converter.cli.export", "converter.cli.verify", "converter.cli.bench"
+SETUP = "converter.cli.setup"
 LEFT_OUT = ("LIGHTTRACK_ROOT", "STARK_ROOT", "LT_DEBUG")
 READ_AT_START = {"PYTHONPATH", "TMPDIR", "HOME", "XDG_CACHE_HOME"}  # by Python or a runtime, once for the process
 LOGGERS = (None, "converter", "official_patches")
@@ -55,6 +56,11 @@ def lt_verify(*arguments: object, cwd: Path | None = None, apart: bool = False, 
 def lt_bench(*arguments: object, cwd: Path | None = None, apart: bool = False, **extra: str) -> Finished:
     """Likewise."""
     return _run(BENCH, arguments, cwd, apart, extra)
+
+
+def lt_setup(*arguments: object, cwd: Path | None = None, apart: bool = False, **extra: str) -> Finished:
+    """Likewise."""
+    return _run(SETUP, arguments, cwd, apart, extra)
 
 
 def command(*arguments: object, module: str = EXPORT) -> list[str]:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from converter.errors import DependencyError
 from converter.util.atomic import sha256
+from converter.util.folders import cache_folder
 
 RECORD = "arm-root.json"
 SYSTEM, PACKAGES = "system", "python"
@@ -96,11 +97,8 @@ class ArmRoot:
 
 def default_folder() -> Path:
     """``LT_ARM_ROOT``, or a folder in the user's cache."""
-    if named := os.environ.get("LT_ARM_ROOT"):
-        return Path(named)
-    cache = os.environ.get("XDG_CACHE_HOME", "")
-    base = Path(cache) if os.path.isabs(cache) else Path(os.path.expanduser("~/.cache"))
-    return base / "lighttrack-export" / "arm64"
+    named = os.environ.get("LT_ARM_ROOT")
+    return Path(named) if named else cache_folder() / "arm64"
 
 
 def arm_root(folder: Path) -> ArmRoot:
@@ -119,19 +117,30 @@ def read_root(folder: Path) -> ArmRoot:
     """As :func:`arm_root`, without looking at checksums."""
     folder = Path(os.path.abspath(folder))
     try:
-        text = (folder / RECORD).read_bytes()
+        record = read_record(folder)
     except FileNotFoundError:
         return _by_hand(folder)
+    system = folder / SYSTEM
+    return _checked(ArmRoot(folder, system, system / f"usr/bin/python{record.python}", folder / record.qemu, record))
+
+
+def read_record(folder: Path) -> Record:
+    """What setting a root up wrote.
+
+    Raises:
+        FileNotFoundError: where there is no record.
+        DependencyError: for a damaged one.
+    """
+    try:
+        return Record.model_validate_json((folder / RECORD).read_bytes())
+    except FileNotFoundError:
+        raise
     except OSError as error:
         raise DependencyError(f"ARM root {folder}: {error.strerror}") from None
-    try:
-        record = Record.model_validate_json(text)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
         raise _damaged(folder, f"{RECORD}: {where} {first['msg'].lower()}") from None
-    system = folder / SYSTEM
-    return _checked(ArmRoot(folder, system, system / f"usr/bin/python{record.python}", folder / record.qemu, record))
 
 
 def _by_hand(folder: Path) -> ArmRoot:
@@ -144,8 +153,8 @@ def _by_hand(folder: Path) -> ArmRoot:
     pythons = sorted((folder / "usr/bin").glob("python3.*[0-9]"), key=lambda path: int(path.name.split(".")[-1]))
     if not pythons:
         raise DependencyError(
-            f"ARM root {folder}: no {RECORD} and no usr/bin/python3.N in it; expected what lt-verify --setup-arm "
-            "builds, or the root of an aarch64 system"
+            f"ARM root {folder}: no {RECORD} and no usr/bin/python3.N in it; expected what lt-setup arm builds, "
+            "or the root of an aarch64 system"
         )
     beside = folder / QEMU
     qemu = beside if beside.is_file() else qemu_on_path()
@@ -179,5 +188,5 @@ def _damaged(folder: Path, problem: str) -> DependencyError:
 
 
 def _rebuild(folder: Path, does: str = "rebuilds it") -> str:
-    where = "" if folder == Path(os.path.abspath(default_folder())) else f" --arm-root {folder}"
-    return f"lt-verify --setup-arm{where} {does}"
+    where = "" if folder == Path(os.path.abspath(default_folder())) else f" --folder {folder}"
+    return f"lt-setup arm{where} {does}"

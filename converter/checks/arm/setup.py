@@ -1,4 +1,4 @@
-"""Building an ARM root: fetched, unpacked and tried in a folder beside, then put in place in one step."""
+"""An ARM root as something to set up: fetched, unpacked and tried in a folder beside, put in place in one step."""
 
 import logging
 import os
@@ -13,11 +13,23 @@ from converter.checks.arm.commands import cannot_write
 from converter.checks.arm.modes import DEFAULT_CPU, MODES
 from converter.checks.arm.packages import LIBRARIES, PrivateApt, chosen_python, fetch_qemu, python_packages, unpack
 from converter.checks.arm.process import ArmProcess
-from converter.checks.arm.root import PACKAGES, QEMU, RECORD, SYSTEM, ArmRoot, Record, arm_root, qemu_on_path
+from converter.checks.arm.removal import part_of, remove_parts, remove_root
+from converter.checks.arm.root import (
+    PACKAGES,
+    QEMU,
+    RECORD,
+    SYSTEM,
+    ArmRoot,
+    Record,
+    arm_root,
+    default_folder,
+    qemu_on_path,
+)
 from converter.checks.arm.sources import GUEST
 from converter.checks.arm.wheels import install_wheels, wheel_versions
 from converter.errors import ConversionError, DependencyError, UsageError
 from converter.util.atomic import put_in_place, sha256
+from converter.util.setups import Setup, Tool
 from converter.util.stages import Stages
 
 log = logging.getLogger(__name__)
@@ -47,7 +59,7 @@ def setup_arm(folder: Path, stages: Stages) -> tuple[ArmRoot, bool]:
         why = str(error)
     else:
         if root.record is None:
-            raise UsageError(f"--arm-root {folder}: holds a root that was built by hand; it can be used as it is")
+            raise UsageError(f"ARM root {folder} was built by hand; it can be used as it is")
         if root.record.wheels == versions:
             return root, False
         why = f"ARM root {folder} has {root.record.wheels}, wanted is {versions}"
@@ -71,12 +83,12 @@ def _refuse_foreign(folder: Path) -> bool:
     except FileNotFoundError:
         return False
     except NotADirectoryError:
-        raise UsageError(f"--arm-root {folder}: is a file or lies in one, expected a folder to make") from None
+        raise UsageError(f"ARM root {folder} is a file or lies in one, expected a folder to make") from None
     except OSError as error:
         raise cannot_write(folder, error) from None
     if foreign := [name for name in names if name not in OWN]:
         raise UsageError(
-            f"--arm-root {folder}: holds {foreign[0]!r}, which is no part of an ARM root; nothing was touched: "
+            f"ARM root {folder} holds {foreign[0]!r}, which is no part of one; nothing was touched: "
             "choose another folder"
         )
     return bool(names)
@@ -84,26 +96,14 @@ def _refuse_foreign(folder: Path) -> bool:
 
 def _make_part(folder: Path) -> Path:
     """A new folder beside; those of builds that were killed are removed."""
-    part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
+    part = part_of(folder)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        for name in os.listdir(folder.parent):
-            left = re.fullmatch(rf"\.{re.escape(folder.name)}\.(\d+)\.part(\.old)?", name)
-            if left and not _alive(int(left[1])):
-                shutil.rmtree(folder.with_name(name), ignore_errors=True)
+        remove_parts(folder)
         part.mkdir()
     except OSError as error:
         raise cannot_write(folder, error) from None
     return part
-
-
-def _alive(process: int) -> bool:
-    """Whether another process has this id."""
-    try:
-        os.kill(process, 0)
-    except OSError as error:
-        return not isinstance(error, ProcessLookupError)
-    return process != os.getpid()
 
 
 def _build(part: Path, versions: Mapping[str, str], stages: Stages) -> None:
@@ -173,3 +173,27 @@ def _contents(folder: Path) -> tuple[list[tuple[str, int, str]], list[tuple[str,
         elif path.is_file():
             files.append((name, path.stat().st_size, sha256(path)))
     return files, links
+
+
+def _tool(root: ArmRoot) -> Tool:
+    if root.record is None:
+        return Tool(root.folder, f"built by hand, {root.python}, {root.qemu}")
+    about = root.record.model_dump(include={"python", "packages", "wheels", "hello"})
+    versions = ", ".join(f"{name} {version}" for name, version in root.record.wheels.items())
+    summary = f"aarch64 Python {root.record.hello['python']}, {versions}, {root.qemu}"
+    return Tool(root.folder, summary, {"qemu": str(root.qemu), **about})
+
+
+def _build_tool(folder: Path, stages: Stages) -> tuple[Tool, bool]:
+    root, built = setup_arm(folder, stages)
+    return _tool(root), built
+
+
+SETUP = Setup(
+    name="arm",
+    purpose="runs ncnn-arm64 models, emulated",
+    folder=default_folder,
+    look=lambda folder: _tool(arm_root(folder)),
+    build=_build_tool,
+    remove=remove_root,
+)

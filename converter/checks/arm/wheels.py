@@ -1,13 +1,12 @@
 """ncnn and numpy for aarch64: their wheels, which pip fetches and unpacks for another machine."""
 
-import re
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 
-import converter
 from converter.checks.arm.commands import attempt, reason
 from converter.errors import DependencyError
+from converter.util.packages import tested_versions
 from converter.util.process import python_module
 
 PACKAGES = ("ncnn", "numpy")
@@ -16,10 +15,7 @@ OLDEST_GLIBC = 17  # manylinux_2_17, which manylinux2014 is another name of
 
 def wheel_versions() -> dict[str, str]:
     """What to fetch: the versions of ``constraints.txt``, in an installation without it those that are installed."""
-    pinned = {}
-    constraints = Path(converter.__file__).parent.parent / "constraints.txt"
-    if constraints.is_file():
-        pinned = dict(re.findall(r"^([\w.-]+)==(\S+)", constraints.read_text(encoding="utf-8"), re.MULTILINE))
+    pinned = tested_versions()
     try:
         return {name: pinned.get(name) or metadata.version(name) for name in PACKAGES}
     except metadata.PackageNotFoundError as error:

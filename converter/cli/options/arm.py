@@ -52,7 +52,7 @@ Root = Annotated[
     Path | None,
     _option(
         "--arm-root DIR",
-        "What lt-verify --setup-arm built or is to build, or the root of an aarch64 system with numpy and ncnn "
+        "What lt-setup arm built, or the root of an aarch64 system with numpy and ncnn "
         "(default: LT_ARM_ROOT, or a folder in your cache).",
     ),
 ]
@@ -60,8 +60,7 @@ Setup = Annotated[
     bool,
     _option(
         "--setup-arm",
-        f"Build what --runtime {RUNTIME} needs, once: arm64 packages of this Debian or Ubuntu, qemu and two "
-        "wheels, unpacked into the folder of --arm-root. Then exit.",
+        f"lt-setup arm under its earlier name, for one more release: build what --runtime {RUNTIME} needs, then exit.",
     ),
 ]
 

@@ -186,13 +186,7 @@ def _known_sizes(tensor: TensorSpec, other: TensorSpec) -> tuple[str, ...]:
 
 
 def pnnx_binary() -> str:
-    """The binary that comes with the ``pnnx`` package.
+    """The binary that comes with the ``pnnx`` package."""
+    import pnnx
 
-    Raises:
-        DependencyError: when the package is not installed.
-    """
-    try:
-        import pnnx
-    except ImportError:
-        raise DependencyError("pnnx is not installed: pip install pnnx") from None
     return str(pnnx.EXEC_PATH)

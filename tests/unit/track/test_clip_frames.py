@@ -194,8 +194,9 @@ def test_opencv_keeps_quiet_about_a_file_that_it_cannot_read(tmp_path):
 
 def test_without_opencv_one_line_says_how_to_get_it(tmp_path):
     done = in_a_process(tmp_path, PYTHONPATH=hide(tmp_path, "cv2"))
-    expected = "--clip needs OpenCV, not installed here: pip install opencv-python-headless"
-    assert done.stdout == f"DependencyError 5 {expected}\n"
+    remedy = f"pip install -c {ROOT}/constraints.txt 'lighttrack-export[clip]'"
+    needs = "--clip needs opencv-python-headless (cv2), not installed here"
+    assert done.stdout == f"DependencyError 5 {needs}: {remedy}\n"
 
 
 def test_importing_the_clip_package_does_not_import_opencv():

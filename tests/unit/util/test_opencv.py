@@ -16,7 +16,10 @@ def test_opencv_keeps_its_messages_to_itself(monkeypatch):
 
 def test_without_it_the_option_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "cv2", None)
-    with pytest.raises(DependencyError, match=r"--annotate needs OpenCV, not installed here: pip install opencv"):
+    with pytest.raises(
+        DependencyError,
+        match=r"--annotate needs opencv-python-headless \(cv2\), not installed here: pip install .*\[clip\]",
+    ):
         opencv("--annotate")
 
 
@@ -25,6 +28,7 @@ def test_one_that_is_broken_says_why(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "cv2", raising=False)
     with pytest.raises(
-        DependencyError, match=r"--clip needs OpenCV, which does not import here \(libGL\.so\.1: cannot"
+        DependencyError,
+        match=r"--clip needs opencv-python-headless \(cv2\), which cannot be imported here \(libGL\.so\.1: cannot",
     ):
         opencv()

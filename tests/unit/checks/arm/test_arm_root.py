@@ -4,37 +4,15 @@ import os
 from pathlib import Path
 
 import pytest
-from arm_root import ELF, hand_made, program
+from arm_root import ELF, built_root, hand_made, program
 
-from converter.checks.arm.root import Record, arm_root, default_folder
+from converter.checks.arm.root import arm_root, default_folder
 from converter.errors import DependencyError
-from converter.util.atomic import sha256
-
-HELLO = {"machine": "aarch64", "python": "3.11.2", "numpy": "2", "ncnn": "1", "half_arithmetic": True}
 
 
 @pytest.fixture
 def built(tmp_path):
-    """A folder as --setup-arm leaves it, but for a Python that runs."""
-    folder = tmp_path / "arm64"
-    for name in ("system/usr/bin", "system/lib", "python/numpy"):
-        (folder / name).mkdir(parents=True)
-    (folder / "system/usr/bin/python3.11").write_bytes(ELF)
-    (folder / "python/numpy/__init__.py").write_text("version = 1\n")
-    (folder / "system/lib/libc.so").symlink_to("libc.so.6")
-    program(folder / "qemu-aarch64-static", "#!/bin/sh\n")
-    names = ["system/usr/bin/python3.11", "python/numpy/__init__.py", "qemu-aarch64-static"]
-    record = Record(
-        python="3.11",
-        qemu="qemu-aarch64-static",
-        packages=["libc6_2.36-9_arm64.deb"],
-        wheels={"ncnn": "1", "numpy": "2"},
-        hello=HELLO,
-        files=[(name, (folder / name).stat().st_size, sha256(folder / name)) for name in names],
-        links=[("system/lib/libc.so", "libc.so.6")],
-    )
-    (folder / "arm-root.json").write_text(record.model_dump_json())
-    return folder
+    return built_root(tmp_path / "arm64")
 
 
 def test_sound_root_is_used_as_it_was_built(built):
@@ -91,15 +69,13 @@ def shorten(path):
 )
 def test_damage_is_named_with_what_to_do(built, name, harm, said):
     harm(built / name)
-    with pytest.raises(
-        DependencyError, match=rf"^ARM root .* is damaged: .*{said}.*; lt-verify --setup-arm .* rebuilds it$"
-    ):
+    with pytest.raises(DependencyError, match=rf"^ARM root .* is damaged: .*{said}.*; lt-setup arm .* rebuilds it$"):
         arm_root(built)
 
 
 def test_half_built_root_is_recognised(built):
     (built / "arm-root.json").unlink()
-    with pytest.raises(DependencyError, match=r"is half-built: no arm-root\.json in it; lt-verify --setup-arm"):
+    with pytest.raises(DependencyError, match=r"is half-built: no arm-root\.json in it; lt-setup arm"):
         arm_root(built)
 
 
@@ -119,10 +95,10 @@ def test_root_of_another_machine_is_refused(built):
 
 
 def test_missing_root_says_how_to_build_it(tmp_path, monkeypatch):
-    with pytest.raises(DependencyError, match=r"no such folder; lt-verify --setup-arm .*none builds it$"):
+    with pytest.raises(DependencyError, match=r"no such folder; lt-setup arm .*none builds it$"):
         arm_root(tmp_path / "none")
     monkeypatch.setenv("LT_ARM_ROOT", str(tmp_path / "none"))
-    with pytest.raises(DependencyError, match=r"no such folder; lt-verify --setup-arm builds it$"):
+    with pytest.raises(DependencyError, match=r"no such folder; lt-setup arm builds it$"):
         arm_root(default_folder())
 
 

@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 from arm_root import ELF, hand_made, program
 
-from converter.checks.arm import commands, setup, wheels
+from converter.checks.arm import commands, setup
 from converter.checks.arm.commands import reason, run
 from converter.checks.arm.packages import candidates
 from converter.checks.arm.setup import _glibc, _make_part, setup_arm
 from converter.checks.arm.sources import derived_sources
 from converter.checks.arm.wheels import install_wheels, platforms, wheel_versions
 from converter.errors import DependencyError, UsageError
+from converter.util import packages
 from converter.util.stages import Stages
 
 POLICY = """libc6:
@@ -144,7 +145,7 @@ def test_commands_that_are_missing_fail_or_hang_are_named(monkeypatch):
 def test_wheels_are_of_the_pinned_versions(monkeypatch, tmp_path):
     pinned = dict(line.split("==") for line in Path("constraints.txt").read_text().split() if "==" in line)
     assert wheel_versions() == {name: pinned[name] for name in ("ncnn", "numpy")}
-    monkeypatch.setattr(wheels.converter, "__file__", str(tmp_path / "site-packages/converter/__init__.py"))
+    monkeypatch.setattr(packages.converter, "__file__", str(tmp_path / "site-packages/converter/__init__.py"))
     import numpy
 
     assert wheel_versions()["numpy"] == numpy.__version__

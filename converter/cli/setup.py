@@ -1,0 +1,118 @@
+"""``lt-setup``: say what is there and what is missing, set something up, take it away."""
+
+import json
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from converter.cli.command import Command, Session, log_to_stderr, summary_console
+from converter.cli.options import output
+from converter.cli.options.declare import option
+from converter.cli.progress import StageLines
+from converter.errors import DependencyError, UsageError
+
+ABOUT = (
+    "Say what is installed here and what is missing, what each is for and how to get it.\n\n"
+    "With a NAME, set up what one check needs beyond Python packages: arm, the emulated ARM cpu of --runtime "
+    "ncnn-arm64, from the packages of this Debian or Ubuntu and two wheels, unpacked into your cache; nothing is "
+    "installed."
+)
+EPILOG = (
+    "Exit codes: 0 done, and lt-export can run, 2 wrong usage, 4 something could not be removed, 5 missing or unusable "
+    "dependency, 70 a bug of ours. LT_DEBUG=1 adds the traceback to an error."
+)
+LAST_STAGE = "setup"  # none is called so: all of it can be interrupted
+PANEL = "What to set up"
+
+Name = Annotated[str | None, typer.Argument(metavar="[NAME]", help="What to set up: arm.", show_default=False)]
+Remove = Annotated[
+    str | None, option("--remove NAME", "Take away what lt-setup NAME built, and nothing else.", panel=PANEL)
+]
+Folder = Annotated[
+    Path | None,
+    option("--folder DIR", "Where it is or is to be (default: for arm, LT_ARM_ROOT or a folder in your cache).", PANEL),
+]
+
+command = Command("lt-setup", ABOUT, EPILOG)
+
+
+@command.entry
+def setup_command(
+    context: typer.Context,
+    name: Name = None,
+    remove: Remove = None,
+    folder: Folder = None,
+    as_json: output.Json = False,
+    verbose: output.Verbose = False,
+    quiet: output.Quiet = False,
+    version: output.Version = False,
+) -> None:
+    """Entry of the command; what it does is in ABOUT, what each option means beside it."""
+    log_to_stderr(verbose, quiet)
+    if name and remove:
+        raise UsageError(f"lt-setup {name} --remove {remove}: pass one of the two")
+    if folder and not (name or remove):
+        raise UsageError(f"--folder {folder}: pass the NAME of what is in it or is to be, as lt-setup arm --folder DIR")
+    if name:
+        set_up(name, folder, context.obj, quiet)
+    elif remove:
+        _remove(remove, folder, context.obj, quiet)
+    else:
+        _look(context.obj, verbose, quiet)
+
+
+def set_up(name: str, folder: Path | None, session: Session, quiet: bool) -> None:
+    """What a check needs is there afterwards.
+
+    Args:
+        folder: None for the default one.
+    """
+    from rich.text import Text
+
+    from converter.installation.look import setup_named
+    from converter.util.stages import Stages
+
+    setup = setup_named(name)
+    with StageLines(session.interruption, quiet, last=LAST_STAGE) as progress:
+        tool, built = setup.build(folder or setup.folder(), Stages(progress))
+    if session.as_json:
+        print(json.dumps({"folder": str(tool.folder), "built": built, **tool.figures}, indent=2))
+    elif not quiet:
+        console = summary_console(False)
+        state = Text("ready" if built else "is there already", "bold green")
+        console.print(state, Text(str(tool.folder)), soft_wrap=True)
+        console.print(Text(tool.summary, "dim"), soft_wrap=True)
+
+
+def _remove(name: str, folder: Path | None, session: Session, quiet: bool) -> None:
+    from converter.installation.look import setup_named
+
+    setup = setup_named(name)
+    place = Path(os.path.abspath(folder or setup.folder()))
+    removed = setup.remove(place)
+    if session.as_json:
+        print(json.dumps({"folder": str(place), "removed": removed}, indent=2))
+    elif not quiet:
+        print(f"removed {place}" if removed else f"nothing to remove: {place} does not exist")
+
+
+def _look(session: Session, verbose: bool, quiet: bool) -> None:
+    from converter.installation.look import look
+    from converter.report.terminal import print_section
+
+    with StageLines(session.interruption, quiet, last=LAST_STAGE) as progress:
+        installation = look(progress)
+    if not quiet and not session.as_json:
+        print_section(summary_console(False), installation.section(), verbose)
+    if not installation:
+        raise DependencyError(installation.failure(), installation)
+    if session.as_json:
+        print(json.dumps(installation.as_dict(), indent=2))
+
+
+call, main = command.call, command.main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,125 @@
+"""A package that is missing, or is there and cannot be imported: one line that says so and what to do, and exit 5."""
+
+import re
+
+import pytest
+
+from commands import ROOT, lt_bench, lt_export, lt_verify
+from conftest import TINY, damage, hide
+
+INSTALL = f"pip install -c {ROOT}/constraints.txt"
+LIBRARY = "libX.so.1: cannot open shared object file: No such file or directory"
+HARMS = {
+    "library": (f"raise OSError({LIBRARY!r})\n", LIBRARY),
+    "libGL": ("raise ImportError('libGL.so.1: cannot open shared object file')\n", "libGL.so.1: cannot open shared"),
+    "ABI": (
+        "try:\n    raise ImportError('numpy._core.multiarray failed to import')\n"
+        "except ImportError as error:\n    raise RuntimeError('a page\\nof advice') from error\n",
+        "numpy._core.multiarray failed to import",
+    ),
+    "requirement": ("import a_package_that_is_not_there\n", "No module named 'a_package_that_is_not_there'"),
+    "other": ("raise AttributeError('_ARRAY_API not found')\n", "AttributeError: _ARRAY_API not found"),
+}
+
+
+@pytest.fixture
+def calls(tiny, tiny_both, loud_picture, tmp_path):
+    """Name -> a command that has work to do for some packages."""
+    bench = (tiny_both, "--rounds", 1, "--runs", 1, "--threads", 1, "--precision", "fp32")
+    clip = ("--clip", tmp_path, "--box", "1,1,9,9")
+    new = ("--resume", tiny, "--path-name", TINY, "-o", tmp_path / "out")
+    return {
+        "export": (lt_export, new),
+        "export onnx": (lt_export, (*new, "--format", "onnx")),
+        "export picture": (lt_export, (*new, "--image", loud_picture)),
+        "verify": (lt_verify, (tiny_both, "--resume", tiny)),
+        "verify onnx": (lt_verify, (tiny_both, "--resume", tiny, "--format", "onnx")),
+        "verify clip": (lt_verify, (tiny_both, "--resume", tiny, *clip)),
+        "bench": (lt_bench, (*bench, "--format", "ncnn")),
+        "bench onnx": (lt_bench, (*bench, "--format", "onnx")),
+        "bench torch": (lt_bench, (*bench, "--format", "ncnn", "--resume", tiny)),
+        "bench plot": (lt_bench, (*bench, "--format", "ncnn", "--plot", tmp_path / "a.svg")),
+    }
+
+
+def one_line(done, program):
+    assert done.code == 5, done.err
+    assert done.out == ""
+    line = done.error_line
+    assert line.startswith(f"{program}: error: ")
+    return line.removeprefix(f"{program}: error: ")
+
+
+@pytest.mark.parametrize(
+    ("call", "package", "said"),
+    [
+        ("export", "torch", f"--format ncnn needs torch, not installed here: {INSTALL} lighttrack-export"),
+        ("export", "yaml", f"pyyaml (yaml), which reads configs, is not installed here: {INSTALL} lighttrack-export"),
+        (
+            "export picture",
+            "PIL",
+            f"pillow (PIL), which reads and writes pictures, is not installed here: {INSTALL} lighttrack-export",
+        ),
+        (
+            "verify",
+            "numpy",
+            f"numpy, which holds inputs and outputs, is not installed here: {INSTALL} lighttrack-export",
+        ),
+        (
+            "verify",
+            "torch",
+            f"torch, which builds, traces and runs the network, is not installed here: {INSTALL} lighttrack-export",
+        ),
+        ("verify", "ncnn", f"--format ncnn needs ncnn, not installed here: {INSTALL} lighttrack-export"),
+        (
+            "verify onnx",
+            "onnxruntime",
+            f"--format onnx needs onnxruntime, not installed here: {INSTALL} 'lighttrack-export[onnx]'",
+        ),
+        (
+            "verify clip",
+            "cv2",
+            f"--clip needs opencv-python-headless (cv2), not installed here: {INSTALL} 'lighttrack-export[clip]'",
+        ),
+        (
+            "bench plot",
+            "matplotlib",
+            f"--plot needs matplotlib, not installed here: {INSTALL} 'lighttrack-export[bench]'",
+        ),
+    ],
+)
+def test_a_missing_package_is_one_line_with_what_installs_it(calls, tmp_path, call, package, said):
+    command, words = calls[call]
+    done = command(*words, "-q", PYTHONPATH=hide(tmp_path, package))
+    assert one_line(done, f"lt-{call.split()[0]}") == said
+
+
+@pytest.mark.parametrize(
+    ("call", "package", "harm"),
+    [
+        ("export", "pnnx", "library"),
+        ("export", "ncnn", "ABI"),
+        ("export onnx", "onnx", "other"),
+        ("export onnx", "onnxsim", "requirement"),
+        ("export picture", "PIL", "library"),
+        ("verify", "yaml", "other"),
+        ("verify", "numpy", "library"),
+        ("verify", "torch", "library"),
+        ("verify", "ncnn", "library"),
+        ("verify onnx", "onnxruntime", "ABI"),
+        ("verify clip", "cv2", "libGL"),
+        ("bench", "ncnn", "other"),
+        ("bench onnx", "onnxruntime", "library"),
+        ("bench torch", "torch", "ABI"),
+        ("bench plot", "matplotlib", "library"),
+    ],
+)
+def test_a_package_that_cannot_be_imported_is_one_line_with_the_reason(calls, tmp_path, call, package, harm):
+    command, words = calls[call]
+    source, said = HARMS[harm]
+    line = one_line(command(*words, "-q", PYTHONPATH=damage(tmp_path, package, source)), f"lt-{call.split()[0]}")
+    assert re.search(rf"(^| |\(){package}\)?, which ", line)
+    assert f"cannot be imported here ({said}" in line
+    command = INSTALL if harm == "requirement" else "pip install --force-reinstall --no-deps "
+    assert f"): {command}" in line
+    assert not (tmp_path / "out").exists()
