@@ -83,6 +83,7 @@ def export_command(
     arm_timeout: arm.Timeout = None,
     arm_root: arm.Root = None,
     pnnx_timeout: models.PnnxTimeout = 120.0,
+    junit: outputs.Junit = None,
     as_json: outputs.Json = False,
     verbose: outputs.Verbose = False,
     quiet: outputs.Quiet = False,
@@ -90,6 +91,7 @@ def export_command(
 ) -> None:
     """Entry of the command; what it does is in ABOUT, what each option means beside it."""
     log_to_stderr(verbose, quiet)
+    context.obj.ci.file = resume
     from converter.formats.format import default_splits
     from converter.spec.options import ExportOptions
     from converter.spec.presets import Wanted, choose
@@ -158,6 +160,7 @@ def _run(options: "ExportOptions", session: Session, verbose: bool, quiet: bool)
             if error.result is not None:
                 print_section(console, error.result.arm.section(), verbose)
             raise
+    session.ci.result = exported
     if session.as_json:
         print(exported.manifest.text(), end="")
     elif not quiet:

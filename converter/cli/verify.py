@@ -80,6 +80,7 @@ def verify_command(
     annotate: output.Annotate = None,
     tracks: output.Tracks = None,
     report: output.Reports = None,
+    junit: output.Junit = None,
     as_json: output.Json = False,
     verbose: output.Verbose = False,
     quiet: output.Quiet = False,
@@ -100,6 +101,7 @@ def verify_command(
 
     files = {"init": init, "update": update, "backbone": backbone, "neck_head": neck_head}
     loose = {name: path for name, path in files.items() if path is not None}
+    context.obj.ci.file = Path(exports[0], "manifest.json") if exports else next(iter(loose.values()), None)
     export = _export(exports, loose, write_golden)
     runtimes = arm.runtimes_of(runtime, (*host_runtimes(), arm.RUNTIME))
     arm_wanted = arm.ArmWanted(arm_mode, arm_cpu, arm_inputs, arm_blobs, arm_rtol, arm_timeout, arm_root)
@@ -262,6 +264,7 @@ def _run(options: "VerifyOptions", session: Session, verbose: bool, quiet: bool)
             if error.result is not None:
                 show_result(console, error.result, verbose)
             raise
+    session.ci.result = result
     if session.as_json:
         print(json.dumps(result.as_dict(), indent=2))
     elif not quiet:
