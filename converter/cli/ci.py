@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from converter.cli.github import annotates, annotation, append_summary, summary_file
-from converter.errors import UsageError, VerificationError
+from converter.errors import VerificationError
 from converter.util import process
 from converter.util.atomic import obstacle
 
@@ -114,18 +114,17 @@ def told_of(result: object) -> Told | None:
     return Told(export_cases(proof, arm), lambda line, written: export_page(manifest, proof, arm, line, written))
 
 
-def check_junit_path(path: Path) -> None:
-    """Refuse a file that could not be written, before any work is done.
+def junit_obstacle(path: Path) -> str | None:
+    """Why the file of ``--junit`` is not written; asked before any work is done.
 
-    Raises:
-        UsageError: for a folder, or a place that is missing or closed.
+    Its suffix is that of XML, so that words in a wrong order overwrite no model.
     """
+    if path.suffix.lower() != ".xml":
+        return "expected .xml"
     try:
-        reason = "is a folder, expected a file to write" if path.is_dir() else obstacle(path.resolve())
+        return "is a folder, expected a file to write" if path.is_dir() else obstacle(path.resolve())
     except (OSError, RuntimeError) as error:
-        reason = getattr(error, "strerror", None) or "a link that leads to itself"
-    if reason:
-        raise UsageError(f"--junit {str(path)[:80]}: {reason}")
+        return getattr(error, "strerror", None) or "a link that leads to itself"
 
 
 def _unfinished(program: str, line: str, written: str) -> "Report":

@@ -138,7 +138,7 @@ class Command:
             code = self.app(list(arguments), prog_name=self.program, standalone_mode=False, obj=session) or 0
             return self._left_for_ci(code, session)
         except BaseException as error:
-            if isinstance(error, TyperException | UsageError):
+            if isinstance(error, TyperException):
                 _read_output_alone(self.app, arguments, session)
             line, code = _ending(self.program, error, session.interruption, self.advice)
             _report(self.program, line, code, session.as_json, error)

@@ -14,7 +14,8 @@ NO_PROOF = "--no-verify: nothing was compared, so nothing is proved"
 
 def export_cases(report: Report | None, arm: ArmSection | None) -> list[Case]:
     """A case for every comparison, and one for the emulated ARM cpu; without proof one that was skipped."""
-    cases = proof_cases(report.checks) if report else [Case("proof", "outputs", SKIPPED, NO_PROOF)]
+    # not by its truth: a report that failed is false
+    cases = proof_cases(report.checks) if report is not None else [Case("proof", "outputs", SKIPPED, NO_PROOF)]
     return [*cases, case("checks", "arm", bool(arm), arm.failure())] if arm is not None else cases
 
 
@@ -30,7 +31,7 @@ def export_page(
     """
     proved = report is not None and not problem
     verdict = "Verified" if proved else "Not verified"
-    sections = [proof_section(report.checks if report else ())]
+    sections = [proof_section(report.checks if report is not None else ())]
     if arm is not None:
         sections.append(arm.section())
     if manifest:

@@ -68,7 +68,7 @@ def junit_of(suite: Suite) -> str:
         names = {"classname": f"{suite.name}.{each.group}", "name": _text(each.name)}
         shown = ElementTree.SubElement(element, "testcase", names)
         if each.outcome != PASSED:
-            message = _text(each.message)
+            message = _text(each.message) or each.outcome
             ElementTree.SubElement(shown, each.outcome, {"message": message}).text = message
     ElementTree.indent(root)
     return f'<?xml version="1.0" encoding="utf-8"?>\n{ElementTree.tostring(root, encoding="unicode")}\n'

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from converter.cli.ci import check_junit_path
+from converter.cli.ci import junit_obstacle
 from converter.cli.options.declare import option
 from converter.util.version import version
 
@@ -28,7 +28,8 @@ def _note_json(context: typer.Context, asked: bool) -> bool:
 def _note_junit(context: typer.Context, path: Path | None) -> Path | None:
     """Likewise; a file that could not be written is refused first."""
     if path is not None:
-        check_junit_path(path)
+        if reason := junit_obstacle(path):
+            raise typer.BadParameter(f"{str(path)[:80]}: {reason}")
         context.obj.ci.junit = path
     return path
 
@@ -61,7 +62,7 @@ Reports = Annotated[
 Junit = Annotated[
     Path | None,
     _option(
-        "--junit FILE",
+        "--junit FILE.xml",
         "A test case for every check as JUnit's XML, for a CI service; written when the run fails, too.",
         callback=_note_junit,
         is_eager=True,
