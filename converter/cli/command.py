@@ -16,6 +16,7 @@ from typer.core import TyperCommand
 from typer.exceptions import TyperException
 from typer.main import get_command
 
+from converter.cli.ci import CiOutput
 from converter.cli.progress import Interruption
 from converter.errors import ConverterError, UsageError
 from converter.util import process
@@ -30,10 +31,12 @@ class Session:
 
     Attributes:
         interruption: what a signal to the process becomes.
+        ci: what a CI service gets.
         as_json: whether ``--json`` was asked for.
     """
 
     interruption: Interruption
+    ci: CiOutput
     as_json: bool = False
 
 
@@ -85,21 +88,33 @@ class Command:
         Args:
             interruption: that of the process; None where nobody listens to signals.
         """
-        session = Session(interruption or Interruption())
+        session = Session(interruption or Interruption(), CiOutput(self.program))
         try:
             with importing():
-                return self.app(list(arguments), prog_name=self.program, standalone_mode=False, obj=session) or 0
+                code = self.app(list(arguments), prog_name=self.program, standalone_mode=False, obj=session) or 0
+            return self._left_for_ci(code, session)
         except BaseException as error:
             if isinstance(error, TyperException):
-                _read_json_alone(self.app, arguments, session)
+                _read_output_alone(self.app, arguments, session)
             line, code = _ending(self.program, error, session.interruption, self.advice)
-            return _report(self.program, line, code, session.as_json, error)
+            _report(self.program, line, code, session.as_json, error)
+            return self._left_for_ci(code, session, error, line)
+
+    def _left_for_ci(self, code: int, session: Session, error: BaseException | None = None, line: str = "") -> int:
+        """The exit code once a CI service has its files; one that cannot be written fails a run that did not."""
+        try:
+            session.ci.leave(error, " ".join(line.split()).removeprefix("error: "))
+            return code
+        except BaseException as failure:
+            text, own = _ending(self.program, failure, session.interruption, self.advice)
+            print(f"{self.program}: {text.replace('error', 'warning', 1) if code else text}", file=sys.stderr)
+            return code or own
 
 
-def _read_json_alone(app: typer.Typer, arguments: Sequence[str], session: Session) -> None:
-    """Words that are no command line may still ask for JSON: that option is read, and all others are passed over."""
+def _read_output_alone(app: typer.Typer, arguments: Sequence[str], session: Session) -> None:
+    """Words that are no command line may still ask for JSON or JUnit's XML: all other options are passed over."""
     command = get_command(app)
-    options = [each for each in command.params if each.name == "as_json"]
+    options = [each for each in command.params if each.name in ("as_json", "junit")]
     lenient = {"ignore_unknown_options": True, "allow_extra_args": True}
     alone = TyperCommand(command.name, params=options, context_settings=lenient, add_help_option=False)
     alone.make_context(command.name, list(arguments), resilient_parsing=True, obj=session)
@@ -125,7 +140,7 @@ def _ending(
     return f"error: bug: {type(cause).__name__}: {cause}; LT_DEBUG=1 shows where, please report it", BUG
 
 
-def _report(program: str, message: str, code: int, as_json: bool, error: BaseException) -> int:
+def _report(program: str, message: str, code: int, as_json: bool, error: BaseException) -> None:
     """The one line on stderr; on stdout, where JSON was asked for, the same as JSON."""
     if os.environ.get("LT_DEBUG"):
         import traceback
@@ -141,4 +156,3 @@ def _report(program: str, message: str, code: int, as_json: bool, error: BaseExc
         with suppress(OSError):  # where stdout cannot be written, stderr says so
             print(json.dumps(whole, indent=2 if found else None))
     print(f"{program}: {line}", file=sys.stderr)
-    return code

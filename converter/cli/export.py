@@ -74,6 +74,7 @@ def export_command(
     arm_timeout: arm.Timeout = None,
     arm_root: arm.Root = None,
     pnnx_timeout: models.PnnxTimeout = 120.0,
+    junit: outputs.Junit = None,
     as_json: outputs.Json = False,
     verbose: outputs.Verbose = False,
     quiet: outputs.Quiet = False,
@@ -81,6 +82,7 @@ def export_command(
 ) -> None:
     """Entry of the command; what it does is in ABOUT, what each option means beside it."""
     log_to_stderr(verbose, quiet)
+    context.obj.ci.file = resume
     from converter.api import export
 
     arm_wanted = arm.ArmWanted(arm_mode, arm_cpu, arm_inputs, arm_blobs, arm_rtol, arm_timeout, arm_root)
@@ -140,6 +142,7 @@ def _run(work: "partial[Exported]", session: Session, verbose: bool, quiet: bool
             if error.result is not None:
                 print_section(console, error.result.arm.section(), verbose)
             raise
+    session.ci.result = exported
     if session.as_json:
         print(exported.manifest.text(), end="")
     elif not quiet:

@@ -81,6 +81,7 @@ def verify_command(
     annotate: output.Annotate = None,
     tracks: output.Tracks = None,
     report: output.Reports = None,
+    junit: output.Junit = None,
     as_json: output.Json = False,
     verbose: output.Verbose = False,
     quiet: output.Quiet = False,
@@ -104,6 +105,7 @@ def verify_command(
 
     files = {"init": init, "update": update, "backbone": backbone, "neck_head": neck_head}
     loose = {name: path for name, path in files.items() if path is not None}
+    context.obj.ci.file = Path(exports[0], "manifest.json") if exports else next(iter(loose.values()), None)
     folder = _folder(exports, loose, write_golden)
     runtimes = arm.runtimes_of(runtime, (*host_runtimes(), RUNTIME))
     arm_wanted = arm.ArmWanted(arm_mode, arm_cpu, arm_inputs, arm_blobs, arm_rtol, arm_timeout, arm_root)
@@ -175,6 +177,7 @@ def _run(work: "functools.partial[VerifyResult]", session: Session, verbose: boo
     if not result or not (session.as_json or quiet):
         show_result(console, result, verbose)
     result.raise_if_failed()
+    session.ci.result = result
     if session.as_json:
         print(json.dumps(result.as_dict(), indent=2))
 

@@ -85,9 +85,14 @@ class Exported:
 
 @dataclass(frozen=True)
 class ArmFailure:
-    """Models that did not pass on the emulated ARM cpu, for a :class:`converter.errors.VerificationError`."""
+    """Models that did not pass on the emulated ARM cpu, for a :class:`converter.errors.VerificationError`.
+
+    Attributes:
+        report: the comparisons on this machine, which passed.
+    """
 
     arm: ArmSection
+    report: Report | None
 
     def as_dict(self) -> dict[str, Any]:
         return {"arm": self.arm.as_dict()}

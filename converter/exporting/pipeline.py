@@ -65,7 +65,9 @@ def export(options: ExportOptions, progress: Listener | None = None) -> Exported
             verification = proving.described(options, comparisons, report, network.about)
             inputs = sum(map(len, feeds))
             notes.append(f"on {inputs} inputs" if inputs else "left out")
-        arm = proving.run_on_arm(options.arm, workspace.folder, comparisons, stages) if options.arm else None
+        arm = None
+        if options.arm:
+            arm = proving.run_on_arm(options.arm, workspace.folder, comparisons, report, stages)
         golden = _golden(options, network, comparisons, workspace.folder / "golden", stages) if options.golden else None
         with stages("publish") as notes:
             results = (verification, report, protected, arm, golden)

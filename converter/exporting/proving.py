@@ -121,10 +121,12 @@ def protect(folder: Path, comparisons: Sequence[Comparison], stages: Stages) -> 
     return changed
 
 
-def run_on_arm(asked: ArmOptions, folder: Path, comparisons: Sequence[Comparison], stages: Stages) -> ArmSection:
+def run_on_arm(
+    asked: ArmOptions, folder: Path, comparisons: Sequence[Comparison], report: Report | None, stages: Stages
+) -> ArmSection:
     """The ncnn models on the emulated ARM cpu, a gate of its own; one that serves several sizes at its first."""
     others = with_other_graphs(comparisons, lambda each: each.tracker.graphs("ncnn"))
     section = check_arm(ArmRun(read_root(asked.root), asked, folder, others), stages)
     if not section:
-        raise VerificationError(f"{section.failure()}; nothing was published", result=ArmFailure(section))
+        raise VerificationError(f"{section.failure()}; nothing was published", result=ArmFailure(section, report))
     return section

@@ -8,6 +8,7 @@ from converter.proof.histogram import Histogram
 from converter.proof.verify import Check
 from converter.report.blocks import BAD, LEFT, OK, OPEN, RIGHT, Block, Charts, Column, Folded, Row, Section, Table
 from converter.report.charts import histogram
+from converter.report.junit import Case, case
 from converter.report.text import cosine, count, error, percent, upper
 
 TITLE = "Outputs"
@@ -48,6 +49,11 @@ def proof_section(checks: Sequence[Check], histograms: Sequence[Histogram] = ())
     if drawings := _drawings(histograms, pairs):
         blocks.append(Charts(drawings, small=True))
     return Section("outputs", TITLE, BAD if failed else OK, summary, tuple(blocks), folded=False)
+
+
+def proof_cases(checks: Iterable[Check]) -> list[Case]:
+    """A test case for every comparison."""
+    return [case("proof", place(check), bool(check), check.failure()) for check in checks]
 
 
 def badness(output: OutputReport) -> float:

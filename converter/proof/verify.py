@@ -42,6 +42,26 @@ class Check:
     def __bool__(self) -> bool:
         return bool(self.outputs) and all(self.outputs) and (self.decision is None or bool(self.decision))
 
+    @property
+    def excess(self) -> float:
+        """How far the output furthest outside its tolerance is; what has no figure comes behind what has one."""
+        if wrong := [_excess(output) for output in self.outputs if not output]:
+            return max(wrong)
+        return 0.0 if self.decision is not None and not self.decision else -1.0
+
+    def failure(self) -> str:
+        """What failed, in a line that names the output furthest outside its tolerance; empty when it passed."""
+        if self:
+            return ""
+        if wrong := [output for output in self.outputs if not output]:
+            worst = max(wrong, key=_excess)
+            figures = f"{worst.name} {_figures(worst)}"
+        elif self.decision is not None and not self.decision:
+            figures = f"best cell is {self.decision.candidate}, expected {self.decision.reference}"
+        else:
+            figures = "no output was compared"
+        return f"{self.format} {self.graph} ({self.how}, {self.feed}): {figures}"
+
     def as_dict(self) -> dict[str, Any]:
         return {
             "format": self.format,
@@ -77,20 +97,8 @@ class Report:
         failed = [check for check in self.checks if not check]
         if not failed:
             return "nothing was compared, so nothing is proved"
-        wrong = [(check, output) for check in failed for output in check.outputs if not output]
-        undecided = [(check, check.decision) for check in failed if check.decision is not None and not check.decision]
-        if wrong:
-            check, output = max(wrong, key=lambda pair: _excess(pair[1]))
-            figures = f"{output.name} {_figures(output)}"
-        elif undecided:
-            check, decision = undecided[0]
-            figures = f"best cell is {decision.candidate}, expected {decision.reference}"
-        else:
-            check, figures = failed[0], "no output was compared"
-        return (
-            f"verification failed in {len(failed)} of {len(self.checks)} checks, worst in {check.format} {check.graph} "
-            f"({check.how}, {check.feed}): {figures}"
-        )
+        worst = max(failed, key=lambda check: check.excess)
+        return f"verification failed in {len(failed)} of {len(self.checks)} checks, worst in {worst.failure()}"
 
     def raise_if_failed(self) -> None:
         """Raises:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from converter.cli.ci import junit_obstacle
 from converter.cli.options.declare import option
 from converter.util.version import version
 
@@ -22,6 +23,15 @@ def _note_json(context: typer.Context, asked: bool) -> bool:
     """A command that fails while its other options are read knows already whether JSON was asked for."""
     context.obj.as_json = asked
     return asked
+
+
+def _note_junit(context: typer.Context, path: Path | None) -> Path | None:
+    """Likewise; a file that could not be written is refused first."""
+    if path is not None:
+        if reason := junit_obstacle(path):
+            raise typer.BadParameter(f"{str(path)[:80]}: {reason}")
+        context.obj.ci.junit = path
+    return path
 
 
 Output = Annotated[Path | None, _option("--output -o DIR", "Folder to publish (default: exports/<arch>).")]
@@ -48,6 +58,15 @@ Annotate = Annotated[Path | None, _option("--annotate OUT", "The clip with both 
 Tracks = Annotated[Path | None, _option("--tracks FILE", "The boxes and scores of every frame, as .csv.")]
 Reports = Annotated[
     list[Path] | None, _option("--report FILE", "A page to sign off, .html, or .md for a pull request; repeatable.")
+]
+Junit = Annotated[
+    Path | None,
+    _option(
+        "--junit FILE.xml",
+        "A test case for every check as JUnit's XML, for a CI service; written when the run fails, too.",
+        callback=_note_junit,
+        is_eager=True,
+    ),
 ]
 Plot = Annotated[Path | None, _option("--plot FILE", "Draw the figures, as .png or .svg.")]
 PerGraph = Annotated[bool, _option("--per-graph", "List the times of single graphs too.")]
