@@ -4,6 +4,7 @@ import errno
 import json
 import logging
 import os
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -35,10 +36,12 @@ class Session:
     Attributes:
         interruption: what a signal to the process becomes.
         as_json: whether ``--json`` was asked for.
+        command_line: the call, as a shell reads it.
     """
 
     interruption: Interruption
     as_json: bool = False
+    command_line: str = ""
 
 
 def log_to_stderr(verbose: bool, quiet: bool) -> None:
@@ -130,7 +133,7 @@ class Command:
         Args:
             interruption: that of the process; None where nobody listens to signals.
         """
-        session = Session(interruption or Interruption())
+        session = Session(interruption or Interruption(), command_line=shlex.join([self.program, *arguments]))
         try:
             return self.app(list(arguments), prog_name=self.program, standalone_mode=False, obj=session) or 0
         except BaseException as error:

@@ -134,6 +134,7 @@ def verify_command(
         tracks=tracks,
         fp16=fp16_report,
         reports=tuple(report or ()),
+        command_line=context.obj.command_line,
         images=tuple(image or ()),
         seed=seed,
         atol=finite("--atol", atol),

@@ -210,7 +210,7 @@ def _write_reports(options: VerifyOptions, result: VerifyResult, stages: Stages)
     from converter.report.writing import write_report
 
     with stages(LAST_STAGE) as notes:
-        report = report_of(result, f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC")
+        report = report_of(result, f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC", options.command_line)
         for path in options.reports:
             write_report(path, report)
         notes.append(", ".join(map(str, options.reports)))

@@ -42,11 +42,12 @@ NAMES_FROM = {
 }
 
 
-def report_of(result: VerifyResult, written: str) -> Report:
+def report_of(result: VerifyResult, written: str, command_line: str = "") -> Report:
     """Everything that a result says, in the order in which a reviewer wants it.
 
     Args:
         written: when.
+        command_line: that asked for it; empty when Python did.
     """
     verdict = verdict_of(result)
     return Report(
@@ -55,10 +56,12 @@ def report_of(result: VerifyResult, written: str) -> Report:
         verdict=verdict,
         sentence=_passed(result) if result else _failed(result),
         problems=result.problems,
+        warnings=list(filter(None, [result.subject.other_checkpoint(result.weights)])),
         not_checked=_not_checked(result),
         facts=_facts(result),
         sections=sections_of(result),
         written=written,
+        command_line=command_line,
     )
 
 
@@ -143,7 +146,7 @@ def _passed(result: VerifyResult) -> str:
     if isinstance(clip, ClipReport):
         means = [candidate.iou_mean for candidate in clip.candidates if candidate.iou_mean is not None]
         if means:
-            parts.append(f"On the clip the mean overlap with its boxes is {overlap(min(means))} or more.")
+            parts.append(f"On the clip the mean overlap with the reference's boxes is {overlap(min(means))} or more.")
     return " ".join(parts)
 
 
@@ -229,11 +232,12 @@ def _files(result: VerifyResult) -> Section:
         state = NOTE
         summary = "There is no manifest to hold the files against; these are the checksums of what was verified."
     rows = [Row((path.name, plain(checksum))) for path, checksum in result.checksums.items()]
-    if manifest := result.subject.manifest:
-        rows.append(Row((f"{manifest.checkpoint.file} (in the manifest)", manifest.checkpoint.sha256)))
-    if result.weights.sha256:
-        name = PurePath(plain(result.weights.file)).name
-        rows.append(Row((f"{name} (the reference's weights)", result.weights.sha256)))
+    weights, manifest = result.weights, result.subject.manifest
+    mark = NOTE if result.subject.other_checkpoint(weights) else ""
+    if manifest:
+        rows.append(Row((f"{manifest.checkpoint.file} (in the manifest)", manifest.checkpoint.sha256), mark))
+    if weights.sha256:
+        rows.append(Row((f"{PurePath(plain(weights.file)).name} (the reference's weights)", weights.sha256), mark))
     blocks: list[Block] = [Points(problems, BAD)] if problems else []
     blocks.append(Table(columns("File", "SHA-256"), tuple(rows), raw=True))
     return Section("files", "Files and checksums", state, summary, tuple(blocks))

@@ -71,12 +71,10 @@ def network_reference(options: VerifyOptions, subject: Subject) -> NetworkRefere
 
     tracker = subject.tracker
     network = load_network(options.model_copy(update={"network": tracker.network}), tracker.dimensions.stride)
-    if subject.manifest and subject.manifest.checkpoint.sha256 != network.checkpoint.sha256:
-        log.warning(
-            "%s is not the file that was exported (%s): its sha256 differs",
-            *(options.checkpoint, subject.manifest.checkpoint.file),
-        )
-    return NetworkReference(network)
+    reference = NetworkReference(network)
+    if warning := subject.other_checkpoint(reference.checkpoint):
+        log.warning(warning)
+    return reference
 
 
 def golden_reference(options: VerifyOptions, subject: Subject) -> GoldenReference:
