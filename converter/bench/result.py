@@ -8,7 +8,6 @@ from statistics import median
 from typing import Any
 
 from converter.bench.candidates import Candidate
-from converter.bench.machine import Machine
 from converter.bench.measure import PARTS, Turn
 from converter.bench.notes import notes_of
 from converter.bench.options import WARM_UP, BenchOptions
@@ -20,6 +19,7 @@ from converter.folder.manifest import Manifest
 from converter.report.blocks import Section
 from converter.report.text import now
 from converter.spec.dimensions import Dimensions
+from converter.util.machine import Machine
 from converter.util.version import version
 
 MILLISECONDS = 1e3

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from converter.bench.candidates import Candidate, candidates_for
-from converter.bench.machine import load_average, this_machine
 from converter.bench.measure import PARTS, rounds_of
 from converter.bench.options import WARM_UP, BenchOptions
 from converter.bench.result import BenchResult, PartTimes
@@ -19,6 +18,7 @@ from converter.formats.format import check_runtime
 from converter.formats.isolated import WorkerProcess
 from converter.proof.feeds import noise_feeds
 from converter.util.atomic import sha256
+from converter.util.machine import load_average, this_machine
 from converter.util.stages import Listener, Stages
 from converter.verifying.subject import Subject, subject_of
 

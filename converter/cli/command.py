@@ -4,6 +4,7 @@ import errno
 import json
 import logging
 import os
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -33,11 +34,13 @@ class Session:
         interruption: what a signal to the process becomes.
         ci: what a CI service gets.
         as_json: whether ``--json`` was asked for.
+        command_line: the call, as a shell reads it.
     """
 
     interruption: Interruption
     ci: CiOutput
     as_json: bool = False
+    command_line: str = ""
 
 
 def log_to_stderr(verbose: bool, quiet: bool) -> None:
@@ -88,7 +91,8 @@ class Command:
         Args:
             interruption: that of the process; None where nobody listens to signals.
         """
-        session = Session(interruption or Interruption(), CiOutput(self.program))
+        line = shlex.join([self.program, *arguments])
+        session = Session(interruption or Interruption(), CiOutput(self.program), command_line=line)
         try:
             with importing():
                 code = self.app(list(arguments), prog_name=self.program, standalone_mode=False, obj=session) or 0

@@ -144,6 +144,7 @@ def verify_command(
         write_golden=_golden_target(folder, golden) if write_golden else None,
         golden_from=golden_from,
         reports=report or (),
+        command_line=context.obj.command_line,
     )
     _run(work, context.obj, verbose, quiet)
 

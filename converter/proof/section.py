@@ -6,7 +6,21 @@ from collections.abc import Iterable, Sequence
 from converter.proof.compare import OutputReport
 from converter.proof.histogram import Histogram
 from converter.proof.verify import Check
-from converter.report.blocks import BAD, LEFT, OK, OPEN, RIGHT, Block, Charts, Column, Folded, Row, Section, Table
+from converter.report.blocks import (
+    BAD,
+    LEFT,
+    OK,
+    OPEN,
+    RIGHT,
+    Block,
+    Charts,
+    Column,
+    Folded,
+    Row,
+    Section,
+    Table,
+    Terms,
+)
 from converter.report.charts import histogram
 from converter.report.junit import Case, case
 from converter.report.text import cosine, count, error, percent, upper
@@ -26,6 +40,23 @@ COLUMNS = (
     Column("rtol needed", RIGHT, 3),
     Column("Best cell", LEFT, 2),
     Column("Why"),
+)
+
+LEGEND = Terms(
+    (
+        ("alone", "The graph was fed with the reference's own values: what differs is this graph's error only."),
+        (
+            "chained",
+            "The graph was fed with what the converted graphs before it gave, as on a device: their errors are in it.",
+        ),
+        ("max |Δ|, mean |Δ|", "Largest and mean absolute difference of a value from the reference's."),
+        ("Allowed", "The largest difference that passes: atol + rtol × range."),
+        ("Used", "max |Δ| as a share of what is allowed; more than 100 % fails."),
+        ("Of range", "max |Δ| divided by the range, which is the reference's largest value less its smallest."),
+        ("Cosine", "Of the angle between both outputs as vectors; 1 where they point the same way."),
+        ("rtol needed", "The smallest rtol with which this output passes, beside the same atol."),
+        ("Best cell", "Where the score is largest, which is what a tracker follows: the same one, or a tie."),
+    )
 )
 
 Pair = tuple[Check, OutputReport]
@@ -48,6 +79,7 @@ def proof_section(checks: Sequence[Check], histograms: Sequence[Histogram] = ())
     blocks.append(Folded(f"Every input ({count(len(pairs), 'row')})", (every,), brief=False))
     if drawings := _drawings(histograms, pairs):
         blocks.append(Charts(drawings, small=True))
+    blocks.append(LEGEND)
     return Section("outputs", TITLE, BAD if failed else OK, summary, tuple(blocks), folded=False)
 
 

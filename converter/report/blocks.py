@@ -68,6 +68,46 @@ class Points:
 
 
 @dataclass(frozen=True)
+class Terms:
+    """A legend: (word, what it means) pairs."""
+
+    pairs: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Node:
+    """One layer of a Graph.
+
+    Attributes:
+        name: of it.
+        about: its figures, in a line.
+        share: its error as a share of what is allowed, infinite where it gives nothing that can be compared;
+            None where it was compared with nothing.
+        reads: places in the graph of the layers that it reads from.
+        first_wrong: whether it is the one to blame.
+    """
+
+    name: str
+    about: str
+    share: float | None
+    reads: tuple[int, ...] = ()
+    first_wrong: bool = False
+
+
+@dataclass(frozen=True)
+class Graph:
+    """The layers of a graph in the order of its file, each by its error: drawn on a page, signs in text.
+
+    Attributes:
+        key: unique in the report.
+    """
+
+    key: str
+    title: str
+    nodes: tuple[Node, ...]
+
+
+@dataclass(frozen=True)
 class Charts:
     """Drawings beside each other or under each other; on the page only.
 
@@ -113,7 +153,7 @@ class Folded:
     brief: bool = True
 
 
-Block = Table | Text | Points | Charts | Pictures | Folded
+Block = Table | Text | Points | Terms | Graph | Charts | Pictures | Folded
 
 
 @dataclass(frozen=True)
@@ -147,8 +187,10 @@ class Report:
         problems: what failed.
         not_checked: what this run was not asked for, and what follows from that.
         facts: (what, value) pairs of the subject.
-        written: when, and by what.
+        written: when.
         sign_off: whether it has lines to sign on.
+        command_line: that asked for it; empty when Python did.
+        warnings: what is to be known before anything here is relied on.
     """
 
     title: str
@@ -161,6 +203,8 @@ class Report:
     sections: Sequence[Section]
     written: str
     sign_off: bool = True
+    command_line: str = ""
+    warnings: Sequence[str] = ()
 
 
 def columns(*titles: str) -> tuple[Column, ...]:

@@ -2,13 +2,14 @@
 
 from html import escape
 
-from converter.report.blocks import Report
+from converter.report.blocks import Charts, Graph, Report
+from converter.report.charts import layer_graph
 from converter.report.templating import render
 
 
 def html_of(report: Report) -> str:
     """A whole page that needs nothing else."""
-    return render("page.html.j2", report)
+    return render("page.html.j2", report, {"drawn": _drawn})
 
 
 def frame_of(report: Report) -> str:
@@ -16,3 +17,7 @@ def frame_of(report: Report) -> str:
     page, title = escape(html_of(report)), escape(report.title)
     style = "width: 100%; height: 36rem; border: 0; resize: vertical"
     return f'<iframe title="{title}" srcdoc="{page}" sandbox style="{style}"></iframe>'
+
+
+def _drawn(graph: Graph) -> Charts:
+    return Charts((layer_graph(graph),))

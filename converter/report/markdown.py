@@ -5,8 +5,9 @@ from collections.abc import Iterable
 
 from markupsafe import Markup
 
-from converter.report.blocks import BAD, RIGHT, Report, Table
-from converter.report.templating import render
+from converter.report.blocks import BAD, RIGHT, Graph, Report, Table
+from converter.report.levels import sign_legend, sign_lines
+from converter.report.templating import Filters, render
 
 # Rows of a long table that a pull request is spared.
 MOST_ROWS = 40
@@ -15,7 +16,8 @@ _SPECIAL = re.compile(r"([\\`*_\[\]~|#!])")
 
 def markdown_of(report: Report) -> str:
     """GitHub's Markdown, short enough for a comment."""
-    text = render("summary.md.j2", report, {"md": markdown_text, "md_table": markdown_table})
+    filters: Filters = {"md": markdown_text, "md_table": markdown_table, "md_code": markdown_code, "md_graph": _graph}
+    text = render("summary.md.j2", report, filters)
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 
@@ -41,6 +43,16 @@ def markdown_table(table: Table) -> Markup:
     if len(table.rows) > len(kept):
         lines += ["", f"… and {len(table.rows) - len(kept)} more rows."]
     return Markup("\n".join(lines))
+
+
+def markdown_code(text: str) -> Markup:
+    """Text to copy, as it is; no run of backticks in it ends it."""
+    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
+    return Markup(f"{fence}text\n{text}\n{fence}")
+
+
+def _graph(graph: Graph) -> Markup:
+    return Markup("\n\n").join([markdown_text(sign_legend(graph)), markdown_code("\n".join(sign_lines(graph)))])
 
 
 def _line(cells: Iterable[str]) -> str:

@@ -5,17 +5,17 @@ from functools import cache
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
 from converter.report.blocks import BAD, NOTE, OK, OPEN, Block, Report
 
+Filters = dict[str, Callable[[Any], object]]
 STATES = {OK: "passed", BAD: "failed", NOTE: "", OPEN: "not checked"}
 
 
-def render(template: str, report: Report, filters: dict[str, Callable[[Any], Markup]] | None = None) -> str:
-    """The text of ``template``; everything in the report is escaped for HTML unless a filter did so."""
+def render(template: str, report: Report, filters: Filters) -> str:
+    """The text of ``template``; everything in the report is escaped for HTML unless a filter gives Markup."""
     environment = _environment().overlay()
-    environment.filters = {**environment.filters, **(filters or {})}
+    environment.filters = {**environment.filters, **filters}
     return environment.get_template(template).render(report=report, states=STATES)
 
 

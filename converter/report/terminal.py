@@ -6,7 +6,22 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text as Line
 
-from converter.report.blocks import BAD, NOTE, OK, OPEN, RIGHT, Block, Folded, Points, Section, Table, Text
+from converter.report.blocks import (
+    BAD,
+    NOTE,
+    OK,
+    OPEN,
+    RIGHT,
+    Block,
+    Folded,
+    Graph,
+    Points,
+    Section,
+    Table,
+    Terms,
+    Text,
+)
+from converter.report.levels import sign_legend, sign_lines
 
 WORDS = {OK: "ok", BAD: "FAILED", NOTE: "", OPEN: "not checked"}
 _STYLES = {OK: "green", BAD: "bold red", NOTE: "yellow", OPEN: "dim", "": ""}
@@ -16,7 +31,8 @@ _GAP = "  "
 def print_section(console: Console, section: Section, verbose: bool = False) -> None:
     """Outcome, title and summary, then texts, points and tables.
 
-    Charts and pictures are never shown; what is folded and long tables only when ``verbose``.
+    Charts and pictures are never shown; what is folded, long tables and legends only when ``verbose``, a graph also
+    where a layer of it is to blame.
     """
     head = " ".join(part for part in (WORDS[section.state], f"{section.title}: {section.summary}") if part)
     _print(console, head, _STYLES[section.state])
@@ -34,6 +50,12 @@ def print_blocks(console: Console, blocks: Sequence[Block], verbose: bool = Fals
                     _print(console, f"- {line}", _STYLES[state])
             case Table(long=long) if verbose or not long:
                 _print_table(console, block)
+            case Terms(pairs=pairs) if verbose:
+                for word, meaning in pairs:
+                    _print(console, f"{word}: {meaning}", "dim")
+            case Graph(nodes=nodes) if verbose or any(node.first_wrong for node in nodes):
+                for line in (sign_legend(block), *sign_lines(block)):
+                    _print(console, line, "")
             case Folded(summary=summary, blocks=inner) if verbose:
                 _print(console, summary, "bold")
                 print_blocks(console, inner, verbose)

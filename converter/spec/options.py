@@ -173,6 +173,7 @@ class VerifyOptions(NetworkOptions):
         annotate, tracks: where to write the clip with boxes drawn, and the boxes as text.
         fp16: whether to report what half precision would do.
         reports: files to write, ``.html`` or ``.md``.
+        command_line: what asked for them, as a shell reads it, for the reports; empty when Python did.
         atol, rtol, seed, images: as of an export; seed None for the export's own.
     """
 
@@ -194,6 +195,7 @@ class VerifyOptions(NetworkOptions):
     tracks: Path | None = None
     fp16: bool = False
     reports: tuple[Path, ...] = ()
+    command_line: str = ""
     atol: NonNegative | None = None
     rtol: NonNegative | None = None
     seed: Annotated[int, Field(ge=0)] | None = None

@@ -52,6 +52,7 @@ def verify(
     golden_from: str = "torch",
     reports: AnyPath | Sequence[AnyPath] = (),
     progress: Listener | None = None,
+    command_line: str = "",
 ) -> "VerifyResult":
     """Prove that converted models are the tracker that was trained.
 
@@ -74,7 +75,7 @@ def verify(
         arm: run the ncnn models on an emulated ARM cpu too, as :func:`arm_options` says.
         golden: folder of golden vectors to compare with.
         write_golden, golden_from: folder to write some to; who computes them, "torch" or "ncnn-arm64".
-        reports: pages to write, .html or .md.
+        reports, command_line: pages to write, .html or .md; and the call that they name, where a shell made it.
 
     Returns:
         false when anything failed: ``assert verify(…)``, or call ``raise_if_failed()``. ``problems`` says what;
@@ -106,6 +107,7 @@ def verify(
             rename=named,
             formats=wanted,
             partial=partial,
+            command_line=command_line,
             golden=path_of(golden),
             write_golden=path_of(write_golden),
             golden_from=golden_source(golden_from, write_golden is not None, arm),

@@ -1,5 +1,6 @@
 """check(options): models -> network -> feeds -> reference outputs -> comparisons -> checks -> verdict."""
 
+import logging
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, nullcontext
 from pathlib import Path
@@ -32,6 +33,8 @@ from converter.verifying.run import Run, isolated_runners
 from converter.verifying.sections import OpenedClip, asked, opened_clip
 from converter.verifying.subject import Subject, subject_of
 from converter.verifying.vectors import write_vectors
+
+log = logging.getLogger(__name__)
 
 LAST_STAGE = "report"
 
@@ -79,6 +82,7 @@ def check(options: VerifyOptions, progress: Listener | None = None) -> VerifyRes
             verification=verification,
             checks=checks,
             problems=(*problems, *failures, *others),
+            warnings=tuple(filter(None, [reference.warning(subject)])),
             tools=tool_versions(_packages(subject)),
         )
         _write_reports(options, result, stages)
@@ -160,6 +164,8 @@ def _compared(
     running.enter_context(one_thread())
     feeds = [network_feeds(options, subject, tracker) for tracker in subject.trackers]
     reference = network_reference(options, subject)
+    if warning := reference.warning(subject):
+        log.warning(warning)
     crops = clip.feed(reference.network, subject.tracker) if clip else None
     if crops:
         feeds[0].append(crops)
@@ -207,7 +213,7 @@ def _write_reports(options: VerifyOptions, result: VerifyResult, stages: Stages)
     from converter.report.writing import write_report
 
     with stages(LAST_STAGE) as notes:
-        report = report_of(result, now())
+        report = report_of(result, now(), options.command_line)
         for path in options.reports:
             write_report(path, report)
         notes.append(", ".join(map(str, options.reports)))

@@ -45,11 +45,12 @@ NAMES_FROM = {
 }
 
 
-def report_of(result: "VerifyResult", written: str) -> Report:
+def report_of(result: "VerifyResult", written: str, command_line: str = "") -> Report:
     """Everything that a result says, in the order in which a reviewer wants it.
 
     Args:
         written: when.
+        command_line: that asked for it; empty when Python did.
     """
     verdict = verdict_of(result)
     return Report(
@@ -58,10 +59,12 @@ def report_of(result: "VerifyResult", written: str) -> Report:
         verdict=verdict,
         sentence=_passed(result) if result else _failed(result),
         problems=result.problems,
+        warnings=result.warnings,
         not_checked=_not_checked(result),
         facts=_facts(result),
         sections=sections_of(result),
         written=written,
+        command_line=command_line,
     )
 
 
@@ -146,7 +149,7 @@ def _passed(result: "VerifyResult") -> str:
     if isinstance(clip, ClipReport):
         means = [candidate.iou_mean for candidate in clip.candidates if candidate.iou_mean is not None]
         if means:
-            parts.append(f"On the clip the mean overlap with its boxes is {overlap(min(means))} or more.")
+            parts.append(f"On the clip the mean overlap with the reference's boxes is {overlap(min(means))} or more.")
     return " ".join(parts)
 
 
@@ -232,11 +235,12 @@ def _files(result: "VerifyResult") -> Section:
         state = NOTE
         summary = "There is no manifest to hold the files against; these are the checksums of what was verified."
     rows = [Row((path.name, plain(checksum))) for path, checksum in result.checksums.items()]
+    mark = NOTE if result.warnings else ""
     if manifest := result.subject.manifest:
-        rows.append(Row((f"{manifest.checkpoint.called} (in the manifest)", manifest.checkpoint.sha256)))
+        rows.append(Row((f"{manifest.checkpoint.called} (in the manifest)", manifest.checkpoint.sha256), mark))
     if result.weights.sha256:
         name = PurePath(plain(result.weights.called)).name
-        rows.append(Row((f"{name} (the reference's weights)", result.weights.sha256)))
+        rows.append(Row((f"{name} (the reference's weights)", result.weights.sha256), mark))
     blocks: list[Block] = [Points(problems, BAD)] if problems else []
     blocks.append(Table(columns("File", "SHA-256"), tuple(rows), raw=True))
     return Section("files", "Files and checksums", state, summary, tuple(blocks))

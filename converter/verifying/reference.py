@@ -20,7 +20,6 @@ from converter.verifying.golden import check_golden, golden_at, golden_of
 from converter.verifying.subject import Subject
 
 if TYPE_CHECKING:
-    from converter.network.checkpoint import Checkpoint
     from converter.network.load import LoadedNetwork
 
 log = logging.getLogger(__name__)
@@ -44,6 +43,20 @@ class NetworkReference:
     def checkpoint(self) -> CheckpointEntry:
         return checkpoint_entry(self.network.checkpoint)
 
+    def warning(self, subject: Subject) -> str | None:
+        """That the weights are not those that were exported, in a line.
+
+        A network in memory does not say which file it came from; the comparison itself has to tell.
+        """
+        from converter.network.memory import state_sha256
+
+        exported, checkpoint = subject.manifest.checkpoint if subject.manifest else None, self.network.checkpoint
+        if exported is None or exported.file is not None:
+            return subject.other_checkpoint(self.checkpoint)
+        if state_sha256(checkpoint.state) == exported.sha256:
+            return None
+        return f"{checkpoint.called} is not the network that was exported from memory: its sha256 differs"
+
 
 @dataclass(frozen=True)
 class GoldenReference:
@@ -61,6 +74,10 @@ class GoldenReference:
         """Of the weights behind them."""
         return self.golden.index.checkpoint
 
+    def warning(self, subject: Subject) -> str | None:
+        """That they are of other weights than those that were exported, in a line."""
+        return subject.other_checkpoint(self.checkpoint)
+
 
 Reference = NetworkReference | GoldenReference
 
@@ -73,24 +90,7 @@ def network_reference(options: VerifyOptions, subject: Subject) -> NetworkRefere
 
     tracker = subject.tracker
     network = load_network(options.model_copy(update={"network": tracker.network}), tracker.dimensions.stride)
-    if subject.manifest and not _same_weights(network.checkpoint, subject.manifest.checkpoint):
-        given = options.checkpoint if network.checkpoint.file else network.checkpoint.called
-        file = subject.manifest.checkpoint.file
-        exported = f"file that was exported ({file})" if file else "network that was exported from memory"
-        log.warning("%s is not the %s: its sha256 differs", given, exported)
     return NetworkReference(network)
-
-
-def _same_weights(checkpoint: "Checkpoint", exported: CheckpointEntry) -> bool:
-    """By sha256: of the file, or of the state dict where a network in memory was exported.
-
-    A network in memory does not say which file it came from; the comparison itself has to tell.
-    """
-    from converter.network.memory import state_sha256
-
-    if exported.file is None:
-        return state_sha256(checkpoint.state) == exported.sha256
-    return checkpoint.file is None or checkpoint.sha256 == exported.sha256
 
 
 def golden_reference(options: VerifyOptions, subject: Subject) -> GoldenReference:

@@ -80,6 +80,7 @@ class VerifyResult:
         reference: who computed the right outputs; ``weights`` are those behind it.
         checks: what was asked for besides, by the name of its JSON key.
         problems: what failed, a phrase each.
+        warnings: what is to be known before anything of it is relied on.
         tools: versions.
     """
 
@@ -93,6 +94,7 @@ class VerifyResult:
     verification: Verification
     checks: Mapping[str, CheckResult]
     problems: tuple[str, ...]
+    warnings: tuple[str, ...]
     tools: Mapping[str, str]
 
     def __bool__(self) -> bool:

@@ -3,11 +3,12 @@
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from converter.errors import UsageError
 from converter.families.dimensions import dimensions_of
 from converter.folder.exported import models_of
+from converter.folder.listing import CheckpointEntry
 from converter.folder.loose import loose_models, parse_rename
 from converter.folder.manifest import Manifest, read_manifest
 from converter.formats.format import format_names
@@ -59,6 +60,17 @@ class Subject:
     @property
     def precision(self) -> str:
         return self.manifest.precision if self.manifest else "fp32"
+
+    def other_checkpoint(self, weights: CheckpointEntry) -> str | None:
+        """That the reference's weights are not those that were exported, in a line; None where no manifest says so."""
+        exported = self.manifest.checkpoint if self.manifest else None
+        if exported is None or None in (exported.file, weights.file) or weights.sha256 in (None, exported.sha256):
+            return None
+        name, own, expected = PurePath(str(weights.file)).name, weights.sha256[:12], exported.sha256[:12]
+        return (
+            f"{name} is not the file that was exported ({exported.file}): its sha256 begins with {own}, "
+            f"the export's with {expected}"
+        )
 
     def tolerances(self, options: VerifyOptions) -> dict[str, Tolerance]:
         """The user's, or those that the export passed with, or the config's."""

@@ -109,9 +109,11 @@ def test_another_checkpoint_is_not_the_one_that_was_exported(tiny_both, tmp_path
     data = torch.load(other, weights_only=True)
     data["state_dict"]["head.cls_perd.cls_pred.weight"] *= 1.01
     torch.save(data, other)
-    done = lt_verify(tiny_both, "--resume", other, "--format", "ncnn")
+    reports = tmp_path / "report.md", tmp_path / "report.html"
+    done = lt_verify(tiny_both, "--resume", other, "--format", "ncnn", *(f"--report={path}" for path in reports))
     assert done.code == 1
-    assert "is not the file that was exported" in " ".join(done.err.split())
+    said = "other.pth is not the file that was exported (tiny.pth): its sha256 begins with"
+    assert all(said in text for text in (" ".join(done.err.split()), *(path.read_text() for path in reports)))
     assert "cls is off by" in done.error_line
 
 

@@ -2,6 +2,8 @@
 
 import csv
 import json
+import re
+import shlex
 import shutil
 import xml.etree.ElementTree as ElementTree
 
@@ -45,11 +47,12 @@ def result_of(done):
 
 
 def test_everything_at_once_on_a_good_export(tiny_both, tiny, clip, tmp_path):
-    done = lt_verify(
+    words = (
         *(tiny_both, "--resume", tiny, "--layers", "--clip", clip, "--box", BOX),
         *("--annotate", tmp_path / "drawn", "--tracks", tmp_path / "tracks.csv"),
         *("--report", tmp_path / "page.html", "--report", tmp_path / "page.md", "--json"),
     )
+    done = lt_verify(*words)
     assert done.code == 0, done.err
     result = result_of(done)
     assert result["verdict"] == "passed"
@@ -77,7 +80,13 @@ def test_everything_at_once_on_a_good_export(tiny_both, tiny, clip, tmp_path):
     assert "://" not in page.replace("http://www.w3.org/2000/svg", "")
     drawing = page[page.index("<svg") : page.index("</svg>") + len("</svg>")]
     ElementTree.fromstring(drawing)
-    assert "| " in (tmp_path / "page.md").read_text()
+    text = (tmp_path / "page.md").read_text()
+    assert "| " in text
+    call = shlex.join(map(str, ("lt-verify", *words)))
+    assert f"<code>{call}</code>" in page
+    assert text.endswith(f"UTC by\n\n```text\n{call}\n```\n")
+    assert len(re.findall(r"<title id=\"l\d+g-w-t\">", page)) == len(result["layers"])
+    assert text.count("a sign per layer") == len(result["layers"])
 
 
 def test_half_precision_is_reported_and_a_sum_that_could_overflow_fails(tiny_both, tiny, clip):

@@ -72,6 +72,16 @@ def test_layers_are_matched_with_the_modules_whose_weights_they_hold(tracker, ti
     assert (first.module, first.operation) == ("features.conv_stem", "convolution + native_batch_norm")
 
 
+def test_layers_read_from_those_before_them_and_one_gives_the_output(tracker, tiny_export):
+    stem = tiny_export / "lighttrack_init"
+    rows = tracker.walk("ncnn", "init", (stem.with_suffix(".param"), stem.with_suffix(".bin"))).rows
+    assert rows[0].reads == ()
+    assert all(row.reads and max(row.reads) < place for place, row in enumerate(rows) if place)
+    assert {place for row in rows for place in row.reads} == set(range(len(rows) - 1))
+    assert {len(row.reads) for row in rows if row.type == "BinaryOp"} == {2}
+    assert "reads" not in rows[1].as_dict()
+
+
 def test_mobile_network_is_matched_whole(seeded, exported):
     folder, _ = exported
     tracker = Tracker(seeded, MOBILE)

@@ -1,4 +1,5 @@
-"""The page in a real browser: at the width of a phone and of a desk nothing is wider than the screen."""
+"""The page in a real browser: at the widths of a phone, a tablet and a desk nothing is wider than the screen, and on
+paper it is one page."""
 
 import html
 import json
@@ -10,10 +11,11 @@ from pathlib import Path
 import pytest
 from report_results import full, result
 
+from converter.report.html import html_of
 from converter.report.writing import write_report
 from converter.verifying.page import report_of
 
-PHONE, DESK = 390, 1280
+WIDTHS = 390, 768, 1280
 QUIET = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
     *("--disable-background-networking", "--disable-component-update", "--hide-scrollbars"),
@@ -38,6 +40,7 @@ const look = frame => {{
     cut: cut.map(one => one.querySelector('title').textContent),
     scrolled: [...page.querySelectorAll('.scroll.short')].filter(one => one.scrollWidth > one.clientWidth + 1)
       .map(one => one.textContent.slice(0, 80)),
+    asked: frame.contentWindow.performance.getEntriesByType('resource').map(one => one.name),
     drawings: drawings.length,
     rows: [...page.querySelectorAll('details tr')].filter(shown).length,
     letters: Math.min(...drawings.map(one => one.getBoundingClientRect().width / one.viewBox.baseVal.width * 11)),
@@ -53,13 +56,13 @@ addEventListener('load', () => {{
 
 
 def seen(browser, folder, page):
-    """What a reader sees: ((phone, desk) as it comes, (phone, desk) with all details opened)."""
+    """What a reader sees at every width: as it comes, and with all details opened."""
     style = "height:900px;border:0;display:block"
-    frames = [f'<iframe src="{page.as_uri()}" style="width:{width}px;{style}"></iframe>' for width in (PHONE, DESK)]
+    frames = [f'<iframe src="{page.as_uri()}" style="width:{width}px;{style}"></iframe>' for width in WIDTHS]
     outer = folder / "frames.html"
     outer.write_text(FRAMES.format(frames="".join(frames)), encoding="utf-8")
     command = [browser, *QUIET, f"--user-data-dir={folder / 'profile'}", "--allow-file-access-from-files"]
-    command += ["--window-size=1400,1900", "--dump-dom", outer.as_uri()]
+    command += ["--window-size=1400,2800", "--dump-dom", outer.as_uri()]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     title = re.search(r"<title>(.*?)</title>", done.stdout, re.S)
     assert title, f"the script did not run: {done.stderr}"
@@ -75,7 +78,8 @@ def with_long_names():
     walks = replace(
         found.checks["layers"], walks=(replace(walk, rows=rows, first_bad=replace(walk.first_bad, layer=long)),)
     )
-    others = {"layers": walks, "clip": replace(found.checks["clip"], clip=long)}
+    clip = found.checks["clip"]
+    others = {"layers": walks, "clip": replace(clip, clip=replace(clip.clip, path=Path(long)))}
     files = {Path(f"{long}.param"): "ab12" * 16}
     return replace(
         found,
@@ -90,38 +94,45 @@ RESULTS = {"passed": full(), "failed": full(False), "long": with_long_names(), "
 
 
 @pytest.mark.parametrize("name", RESULTS)
-def test_page_fits_a_phone_and_a_desk(browser, tmp_path, name):
+def test_page_fits_every_screen(browser, tmp_path, name):
     page = tmp_path / "report.html"
-    write_report(page, report_of(RESULTS[name], "today"))
+    write_report(page, report_of(RESULTS[name], "today", f"lt-verify {'a-long-folder-name' * 9} --layers"))
     closed, opened = seen(browser, tmp_path, page)
-    for width, found in zip((PHONE, DESK) * 2, closed + opened, strict=True):
+    for width, found in zip(WIDTHS * 2, closed + opened, strict=True):
         assert found["heading"] == ("Verified" if name in ("passed", "short") else "Not verified")
         assert found["clientWidth"] == width
         assert found["scrollWidth"] <= width
         assert found["wide"] == []
         assert found["scrolled"] == [], "a short table is stacked, not scrolled"
         assert found["cut"] == []
+        assert found["asked"] == [], "a page asks for nothing but itself"
         assert found["drawings"] >= 3
         assert found["letters"] >= 8, "the letters of a drawing are too small to read"
         assert found["pictures"] == (0 if name == "short" else 2)
-    assert [found["rows"] for found in closed] == [0, 0]
+    assert [found["rows"] for found in closed] == [0] * len(WIDTHS)
     assert min(found["rows"] for found in opened) > 5
 
 
-def test_details_are_open_in_print(browser, tmp_path):
-    page, target = tmp_path / "report.html", tmp_path / "report.pdf"
-    write_report(page, report_of(full(), "today"))
-    closed = tmp_path / "closed.html"
-    closed.write_text(page.read_text(encoding="utf-8").replace("details::details-content", "details::none"), "utf-8")
-    sizes = []
-    for source in (page, closed):
-        command = [
-            browser,
-            *QUIET,
-            f"--user-data-dir={tmp_path / 'profile'}",
-            f"--print-to-pdf={target}",
-            source.as_uri(),
-        ]
-        subprocess.run(command, capture_output=True, timeout=120, check=True)
-        sizes.append(len(re.findall(rb"/Type\s*/Page\b", target.read_bytes())))
-    assert sizes[0] > sizes[1] >= 1
+def pages_of(browser, folder, source):
+    """How many pages a browser prints, and the words on them."""
+    page, target = folder / "page.html", folder / "report.pdf"
+    page.write_text(source, encoding="utf-8")
+    profile = f"--user-data-dir={folder / 'profile'}"
+    command = [browser, *QUIET, profile, "--no-pdf-header-footer", f"--print-to-pdf={target}", page.as_uri()]
+    subprocess.run(command, capture_output=True, timeout=120, check=True)
+    return len(re.findall(rb"/Type\s*/Page\b", target.read_bytes()))
+
+
+@pytest.mark.parametrize("paper", ["A4", "letter"])
+@pytest.mark.parametrize("name", ["passed", "failed", "short"])
+def test_the_page_takes_one_sheet_of_paper(browser, tmp_path, name, paper):
+    source = html_of(report_of(RESULTS[name], "today", "lt-verify exports/e1 --resume LightTrackM.pth --layers"))
+    assert pages_of(browser, tmp_path, source.replace("@page {", f"@page {{ size: {paper};")) == 1
+
+
+def test_what_the_reader_opens_and_asks_for_is_printed_too(browser, tmp_path):
+    source = html_of(report_of(full(), "today"))
+    opened = source.replace("<details>", "<details open>")
+    everything = source.replace('id="everything"', 'id="everything" checked')
+    some, more = (pages_of(browser, tmp_path, each) for each in (opened, everything))
+    assert 1 < some < more

@@ -107,5 +107,6 @@ def report(
         speed=Speed(4.0, 50.0),
         candidates=candidates,
         frames=tuple(rows),
+        machine="A CPU, Linux 6.1, x86_64",
         thumbnails=thumbnails,
     )

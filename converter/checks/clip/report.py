@@ -121,6 +121,7 @@ class ClipReport:
         speed: of the reference.
         candidates: in the order given.
         frames: from the first to the last that was tracked.
+        machine: that the times are of.
         thumbnails: (frame index, JPEG) of the worst frames with the boxes drawn, by frame.
     """
 
@@ -131,6 +132,7 @@ class ClipReport:
     speed: Speed
     candidates: tuple[CandidateReport, ...]
     frames: tuple[FrameRow, ...] = field(repr=False)
+    machine: str
     thumbnails: tuple[tuple[int, bytes], ...] = field(repr=False, default=())
 
     def __bool__(self) -> bool:

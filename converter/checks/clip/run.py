@@ -19,6 +19,7 @@ from converter.spec.dimensions import Dimensions
 from converter.spec.network import NetworkSpec
 from converter.track.annotate import annotation
 from converter.track.frames import Clip
+from converter.util.machine import this_machine
 
 
 def run_clip(
@@ -67,6 +68,7 @@ def run_clip(
         speed=own.speed,
         candidates=tuple(candidate_report(name, min_iou, run.problem, frames, run.speed) for name, run in runs.items()),
         frames=frames,
+        machine=str(this_machine()),
         thumbnails=worst.thumbnails(),
     )
 

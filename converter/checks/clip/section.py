@@ -16,6 +16,7 @@ from converter.report.blocks import (
     Row,
     Section,
     Table,
+    Terms,
     Text,
     columns,
 )
@@ -28,6 +29,19 @@ if TYPE_CHECKING:
 # An overlap below this is worth looking at, whatever the floor for the mean.
 NOTABLE = 0.9
 WORST = 10
+LEGEND = Terms(
+    (
+        (
+            "IoU, overlap",
+            "Intersection over union of the model's box and the reference's in the same frame. It is agreement with "
+            "the reference, not with ground truth: where the network loses the target and the model with it, it is 1.",
+        ),
+        ("First below", f"The first frame with an overlap of less than {NOTABLE:g}."),
+        ("Score |Δ|", "Absolute difference of both scores of a frame."),
+        ("Network", "Median time that the graphs take for one search crop."),
+        ("Frames/s", "With cropping and the choice of the box, without reading the clip."),
+    )
+)
 _TITLES = columns(
     "Verdict", "Model", ">Mean IoU", ">Smallest", ">In frame", ">First below", ">Score max |Δ|", ">Score mean |Δ|"
 )
@@ -44,12 +58,13 @@ def _blocks(report: "ClipReport") -> Iterator[Block]:
         yield Text(f"The reference stopped: {report.problem}", BAD)
     if report.candidates:
         yield Table(_TITLES, tuple(map(_row, report.candidates)), _about(report))
-    yield Table(columns("Model", ">Frames", ">Network", ">Frames/s"), tuple(_speeds(report)))
+    yield Table(columns("Model", ">Frames", ">Network", ">Frames/s"), tuple(_speeds(report)), _whose(report))
     if report.frames and report.candidates:
         yield Charts(_drawings(report))
     if report.thumbnails:
         pictures = tuple(_picture(report.frames[index], data) for index, data in report.thumbnails)
         yield Pictures(pictures, "The frames with the smallest overlaps, the boxes drawn.")
+    yield LEGEND
     for candidate in report.candidates:
         if rows := _worst(candidate.name, report.frames):
             titles = (">Frame", ">IoU", ">Reference x, y, w, h", ">Score", f">{candidate.name} x, y, w, h", ">Score")
@@ -72,6 +87,11 @@ def _about(report: "ClipReport") -> str:
         f"{report.clip.name}, {width}×{height}, from x, y, w, h = {box(report.box.values)}. "
         f"A mean overlap of {report.min_iou:g} passes, the first below {NOTABLE:g} is listed."
     )
+
+
+def _whose(report: "ClipReport") -> str:
+    """Of which machine the milliseconds are."""
+    return f"Times of {report.machine}, which ran lt-verify, on one thread; they are not those of a device."
 
 
 def _row(candidate: "CandidateReport") -> Row:

@@ -170,6 +170,11 @@ class ConvertedGraph:
         """The layers that do more than hand on, and give something."""
         return [index for index, layer in enumerate(self.layers) if layer.primitives and layer.outputs]
 
+    @cached_property
+    def places(self) -> dict[int, int]:
+        """Layer to its place among the computing ones."""
+        return {layer: place for place, layer in enumerate(self.computing)}
+
     def order(self, outputs: Iterable[str]) -> list[int]:
         """Computing layers in canonical order; what no output depends on comes right behind what it reads."""
         order = self.before([root for root in map(self.origin, outputs) if root is not None])

@@ -41,6 +41,7 @@ class LayerRow:
             range; only where something is wrong.
         matched: whether it has a counterpart.
         passed: whether it is within the tolerance.
+        reads: places in the walk of the layers that it reads from; not in the JSON.
     """
 
     layer: str
@@ -52,6 +53,7 @@ class LayerRow:
     own: float | None = None
     matched: bool
     passed: bool
+    reads: tuple[int, ...] = ()
 
     def __bool__(self) -> bool:
         return self.passed
@@ -59,6 +61,7 @@ class LayerRow:
     def as_dict(self) -> dict[str, Any]:
         """For the JSON, which has no infinity."""
         fields = asdict(self)
+        del fields["reads"]
         place = {name: fields.pop(name) for name in ("layer", "type", "blob", "module", "operation")}
         own = self.own if self.own is None or math.isfinite(self.own) else None
         return {**place, **fields.pop("figures"), **fields, "own": own}
@@ -219,7 +222,15 @@ def _last_resort(sides: Expectation, rounding: list[int]) -> Finding | None:
 def _row(sides: Expectation, index: int, wrong: bool) -> LayerRow:
     layer, expected = sides.layer(index), sides.expected(index)
     matched = index in sides.pairs or sides.is_good(index)
-    row = LayerRow(layer=layer.name, type=layer.type, blob=layer.outputs[0], matched=matched, passed=True)
+    reads = {sides.converted.places[origin] for origin in sides.converted.operands[index] if origin is not None}
+    row = LayerRow(
+        layer=layer.name,
+        type=layer.type,
+        blob=layer.outputs[0],
+        matched=matched,
+        passed=True,
+        reads=tuple(sorted(reads)),
+    )
     if expected is None:
         return row
     made_up_for = not sides.is_good(index) and compensated(sides, index)

@@ -7,9 +7,23 @@ from typing import Any
 
 from converter.checks.layers.figures import Figures
 from converter.checks.layers.walk import FirstBad, LayerRow, LayerWalk
-from converter.report.blocks import BAD, NOTE, OK, Block, Charts, Folded, Row, Section, Table, Text, columns
+from converter.report.blocks import (
+    BAD,
+    NOTE,
+    OK,
+    Block,
+    Charts,
+    Folded,
+    Graph,
+    Node,
+    Row,
+    Section,
+    Table,
+    Text,
+    columns,
+)
 from converter.report.charts import Limit, Series, curve
-from converter.report.text import cosine, count, error, interval, listed
+from converter.report.text import cosine, count, error, interval, listed, percent
 
 TITLE = "Layer by layer"
 AROUND = 3
@@ -57,6 +71,7 @@ def _blocks(key: str, walk: LayerWalk) -> Iterator[Block]:
         return
     if near := _around(walk.rows, walk.first_bad):
         yield _table(walk, near, _SHORT)
+    yield _graph(key, walk)
     yield Charts((_drawing(key, walk),))
     shares = {index: share for index, row in enumerate(walk.rows) if (share := _share(row.figures, row.passed))}
     if worst := sorted(sorted(shares, key=lambda index: -shares[index])[:WORST]):
@@ -116,6 +131,25 @@ def _drawing(key: str, walk: LayerWalk) -> tuple[str, ...]:
     return curve(key, f"{walk}: error from layer to layer", about, lines, limits, mark)
 
 
+def _graph(key: str, walk: LayerWalk) -> Graph:
+    return Graph(f"{key}g", f"{walk}: every layer by its error", tuple(_node(row, walk.first_bad) for row in walk.rows))
+
+
+def _node(row: LayerRow, first: FirstBad | None) -> Node:
+    verdict, _ = _verdict(row, first)
+    share = _share(row.figures, row.passed) if row.matched else None
+    about = [row.type, verdict]
+    if row.figures.max_abs is not None:
+        about.append(f"off by {error(row.figures.max_abs)}, {percent(share)} of what is allowed")
+    if row.module or row.operation:
+        about.append(f"in the network {_counterpart(row)}")
+    return Node(row.layer, "; ".join(about), share, row.reads, first is not None and row.layer == first.layer)
+
+
+def _counterpart(row: LayerRow) -> str:
+    return ": ".join(part for part in (row.module, row.operation) if part)
+
+
 def _verdict(row: LayerRow, first: FirstBad | None) -> tuple[str, str]:
     """In words, and the row's state."""
     if first and row.layer == first.layer:
@@ -137,7 +171,7 @@ def _table(walk: LayerWalk, places: Iterable[int], titles: tuple[str, ...], abou
             ">#": str(place + 1),
             "Layer": row.layer,
             "Type": row.type,
-            "In the network": ": ".join(part for part in (row.module, row.operation) if part),
+            "In the network": _counterpart(row),
             ">max |Δ|": error(figures.max_abs),
             ">Allowed": error(figures.allowed),
             ">Of range": error(figures.relative),

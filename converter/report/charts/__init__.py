@@ -5,6 +5,7 @@ Series differ in dashes, failures in shape, and everything that matters is also 
 
 from converter.report.charts.curve import Limit, Series, curve
 from converter.report.charts.histogram import histogram
+from converter.report.charts.layers import layer_graph
 from converter.report.charts.overlap import lowest_tick, overlaps
 
-__all__ = ["Limit", "Series", "curve", "histogram", "lowest_tick", "overlaps"]
+__all__ = ["Limit", "Series", "curve", "histogram", "layer_graph", "lowest_tick", "overlaps"]

@@ -13,9 +13,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from converter.bench import machine, measure, plot, timed
+from converter.bench import measure, plot, timed
 from converter.bench.candidates import candidates_for
-from converter.bench.machine import Machine, this_machine
 from converter.bench.measure import PARTS, Turn, rounds_of
 from converter.bench.options import BenchOptions
 from converter.bench.result import BenchResult, PartTimes
@@ -28,6 +27,8 @@ from converter.report.html import html_of
 from converter.report.markdown import markdown_of
 from converter.report.terminal import print_section
 from converter.spec.dimensions import Dimensions
+from converter.util import machine
+from converter.util.machine import Machine, this_machine
 
 
 def test_percentiles_are_interpolated():

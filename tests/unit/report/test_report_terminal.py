@@ -19,6 +19,7 @@ from converter.report.blocks import (
     Row,
     Section,
     Table,
+    Terms,
     Text,
 )
 from converter.report.terminal import print_section
@@ -82,12 +83,13 @@ def test_what_is_folded_or_long_is_for_verbose_and_drawings_are_never_shown():
         Text("a text"),
         Points(("a point",)),
         long,
+        Terms((("alone", "by itself"),)),
         Folded("details", (Text("inside"), long)),
         Charts((("<svg/>",),)),
         Pictures((Picture("data:", "a frame"),)),
     )
     assert shown(*blocks)[1:] == ["a text", "- a point"]
-    verbose = ["a text", "- a point", "layer", "conv_1", "details", "inside", "layer", "conv_1"]
+    verbose = ["a text", "- a point", "layer", "conv_1", "alone: by itself", "details", "inside", "layer", "conv_1"]
     assert shown(*blocks, verbose=True)[1:] == verbose
 
 

@@ -27,6 +27,9 @@ class Machine:
     half_arithmetic: bool | None
     system: str
 
+    def __str__(self) -> str:
+        return f"{self.cpu}, {self.system}"
+
 
 def this_machine() -> Machine:
     flags = _values("flags") or _values("Features")
