@@ -162,11 +162,11 @@ def test_a_checkout_beside_a_network_in_memory_is_refused(network, tmp_path, mon
     assert export(network, tmp_path / "export", **ARGUMENTS)
 
 
-def test_half_weights_are_copied_as_float32_and_known_as_they_are(network):
+def test_halves_in_another_order_are_copied_as_float32_and_known_as_they_are(network):
     half = own(TINY, 127)
     half.load_state_dict(network.state_dict())
-    half.to(torch.bfloat16)
+    half.to(torch.bfloat16, memory_format=torch.channels_last)
     module, checkpoint = copied(half)
-    assert {each.dtype for each in module.parameters()} == {torch.float32}
+    assert {(each.dtype, each.is_contiguous()) for each in module.parameters()} == {(torch.float32, True)}
     assert {each.dtype for each in half.parameters()} == {torch.bfloat16}
     assert checkpoint.sha256 == state_sha256(half.state_dict())
