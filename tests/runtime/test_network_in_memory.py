@@ -3,6 +3,7 @@
 import hashlib
 import json
 
+import onnx
 import pytest
 import torch
 from lighttrack import FAMILY, own
@@ -52,7 +53,7 @@ def in_memory(tiny, tmp_path_factory):
     folder = tmp_path_factory.mktemp("memory") / "export"
     network = own(TINY, 127)
     network.load_state_dict(torch.load(tiny)["state_dict"])
-    export(network, folder, **ARGUMENTS)
+    export(network, folder, formats=["ncnn", "onnx"], golden=folder / "golden", **ARGUMENTS)
     return folder
 
 
@@ -107,6 +108,16 @@ def test_lt_verify_and_lt_bench_know_the_weights_again(in_memory, tiny, seeded, 
     done = lt_bench(in_memory, "--resume", tmp_path / "later.pth", "--rounds", 1, "--runs", 1, "--threads", 1)
     assert done.code == 0, done.err
     assert "sha256" not in done.err
+
+
+def test_its_golden_vectors_and_lone_files_say_where_it_is_from(in_memory):
+    result = verify(in_memory)
+    assert result
+    assert result.reference.startswith(f"golden vectors in {in_memory / 'golden'}: unpatched template() and track()")
+    assert result.weights.file is None
+    model = onnx.load(in_memory / "lighttrack_init.onnx", load_external_data=False)
+    said = {entry.key: entry.value for entry in model.metadata_props}
+    assert (said["checkpoint"], said["checkpoint_sha256"]) == ("a network in memory", result.weights.sha256)
 
 
 def test_other_weights_are_noticed(in_memory, tiny, tmp_path):
