@@ -27,7 +27,7 @@ def copied(network: object) -> tuple[torch.nn.Module, Checkpoint]:
         kind = type(network).__name__
         raise CheckpointError(f"checkpoint: is a {kind}, expected the path of a file or a torch.nn.Module")
     bare = _unwrapped(network)
-    empty = [key for key, tensor in bare.state_dict().items() if isinstance(tensor, torch.Tensor) and tensor.is_meta]
+    empty = [name for name, tensor in (*bare.named_parameters(), *bare.named_buffers()) if tensor.is_meta]
     if empty:
         raise CheckpointError(f"the network in memory: {empty[0]} is on the meta device, expected a tensor with values")
     try:
@@ -36,7 +36,7 @@ def copied(network: object) -> tuple[torch.nn.Module, Checkpoint]:
         reason = str(error).partition("\n")[0]
         raise CheckpointError(f"the network in memory cannot be copied: {reason}; pass a checkpoint instead") from None
     state: dict[str, torch.Tensor] = module.state_dict()
-    module.to("cpu", torch.float32).eval().requires_grad_(False)
+    module.to("cpu", torch.float32, memory_format=torch.contiguous_format).eval().requires_grad_(False)
     return module, Checkpoint(file=None, sha256=state_sha256(state), epoch=None, state=state)
 
 
@@ -60,11 +60,11 @@ def _unwrapped(network: torch.nn.Module) -> torch.nn.Module:
 
 
 def _copied_otherwise(network: torch.nn.Module) -> Iterator[tuple[int, object]]:
-    """(identity of an object, what stands for it in the copy): no hooks, and tensors without their gradient's graph,
-    such as features that the last training step left on the network."""
+    """(identity of an object, what stands for it in the copy): no hooks, and on the CPU without their gradient's graph
+    the tensors that are neither parameters nor buffers, such as features that the last step left, or coordinates."""
     for module in network.modules():
         for name, value in vars(module).items():
             if isinstance(value, OrderedDict) and "_hooks" in name:
                 yield id(value), OrderedDict()
-            elif isinstance(value, torch.Tensor) and not value.is_leaf:
-                yield id(value), value.detach().clone()
+            elif isinstance(value, torch.Tensor):
+                yield id(value), value.detach().to("cpu", copy=True)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 
+import onnx
 import pytest
 import torch
 from lighttrack import FAMILY, own
@@ -52,7 +53,7 @@ def in_memory(tiny, tmp_path_factory):
     folder = tmp_path_factory.mktemp("memory") / "export"
     network = own(TINY, 127)
     network.load_state_dict(torch.load(tiny)["state_dict"])
-    export(network, folder, **ARGUMENTS)
+    export(network, folder, formats=["ncnn", "onnx"], golden=folder / "golden", **ARGUMENTS)
     return folder
 
 
@@ -109,6 +110,16 @@ def test_lt_verify_and_lt_bench_know_the_weights_again(in_memory, tiny, seeded, 
     assert "sha256" not in done.err
 
 
+def test_its_golden_vectors_and_lone_files_say_where_it_is_from(in_memory):
+    result = verify(in_memory)
+    assert result
+    assert result.reference.startswith(f"golden vectors in {in_memory / 'golden'}: unpatched template() and track()")
+    assert result.weights.file is None
+    model = onnx.load(in_memory / "lighttrack_init.onnx", load_external_data=False)
+    said = {entry.key: entry.value for entry in model.metadata_props}
+    assert (said["checkpoint"], said["checkpoint_sha256"]) == ("a network in memory", result.weights.sha256)
+
+
 def test_other_weights_are_noticed(in_memory, tiny, tmp_path):
     state = torch.load(tiny)["state_dict"]
     key = next(key for key in state if key.endswith("running_mean"))
@@ -162,11 +173,11 @@ def test_a_checkout_beside_a_network_in_memory_is_refused(network, tmp_path, mon
     assert export(network, tmp_path / "export", **ARGUMENTS)
 
 
-def test_half_weights_are_copied_as_float32_and_known_as_they_are(network):
+def test_halves_in_another_order_are_copied_as_float32_and_known_as_they_are(network):
     half = own(TINY, 127)
     half.load_state_dict(network.state_dict())
-    half.to(torch.bfloat16)
+    half.to(torch.bfloat16, memory_format=torch.channels_last)
     module, checkpoint = copied(half)
-    assert {each.dtype for each in module.parameters()} == {torch.float32}
+    assert {(each.dtype, each.is_contiguous()) for each in module.parameters()} == {(torch.float32, True)}
     assert {each.dtype for each in half.parameters()} == {torch.bfloat16}
     assert checkpoint.sha256 == state_sha256(half.state_dict())

@@ -92,5 +92,6 @@ def test_the_test_for_ci_passes_and_fails_with_the_models(project, exported, tmp
     (tracker / "lighttrack_update.bin").write_bytes(weights)
     done = pytest_in(tmp_path)
     assert done.returncode == 1
-    assert "NOT VERIFIED LightTrackM_Subnet in exports/tracker" in done.stdout
-    assert "verification failed in " in done.stdout
+    assert re.search(
+        r"VerificationError: lighttrack_update\.bin .*; verification failed in \d+ of \d+ checks", done.stdout
+    )
