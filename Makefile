@@ -12,7 +12,7 @@ test: lint ## all tests but those that need something set up; says what it skips
 test-quick: setup ## what fails first, in a minute and a half
 	$(PYTEST) -m "not real or quick" -r fE
 arm: setup ## what runs ARM kernels here, into your cache or LT_ARM_ROOT
-	@$(BIN)/lt-verify --setup-arm
+	@$(BIN)/lt-setup arm
 test-arm: arm ## the tests that run on an emulated ARM cpu
 	$(PYTEST) -m arm
 mutants: setup ## the code broken on purpose, and which tests notice

@@ -29,8 +29,8 @@ class PackageState:
         version: that is installed; empty where none is, or where another distribution brings the module.
         requirement: what the project declares, as ">=1.20".
         tested: the version of the checkout's constraints; empty outside a checkout.
-        state: OK, MISSING, BROKEN (cannot be imported), UNSUITABLE (not what is required) or UNTESTED (not the version
-            of the constraints).
+        state: OK; MISSING; BROKEN, it cannot be imported; UNSUITABLE, not the version that is required; UNTESTED, not
+            the version of the constraints.
         reason: why it cannot be imported.
         remedy: the command that gets it; empty where nothing has to be done.
     """

@@ -78,7 +78,7 @@ def test_onnx_models_cannot_run_on_it(tiny_both, tiny):
 def test_missing_root_is_a_missing_dependency_with_what_to_do(tiny_export, tiny, tmp_path):
     done = lt_verify(tiny_export, "--resume", tiny, *ARM, LT_ARM_ROOT=str(tmp_path / "none"))
     assert done.code == 5
-    assert done.error_line.endswith("none: no such folder; lt-verify --setup-arm builds it")
+    assert done.error_line.endswith("none: no such folder; lt-setup arm builds it")
     done = lt_export(
         "--resume", tiny, "--path-name", TINY, "-o", tmp_path / "out", *ARM, LT_ARM_ROOT=str(tmp_path / "none")
     )

@@ -9,6 +9,7 @@ from conftest import TINY, damage, hide
 
 INSTALL = f"pip install -c {ROOT}/constraints.txt"
 LIBRARY = "libX.so.1: cannot open shared object file: No such file or directory"
+OPENCV = "opencv-python-headless (cv2)"
 HARMS = {
     "library": (f"raise OSError({LIBRARY!r})\n", LIBRARY),
     "libGL": ("raise ImportError('libGL.so.1: cannot open shared object file')\n", "libGL.so.1: cannot open shared"),
@@ -79,7 +80,7 @@ def one_line(done, program):
         (
             "verify clip",
             "cv2",
-            f"--clip needs opencv-python-headless (cv2), not installed here: {INSTALL} 'lighttrack-export[clip]'",
+            f"--clip needs {OPENCV}, not installed here: {INSTALL} 'lighttrack-export[clip]'",
         ),
         (
             "bench plot",

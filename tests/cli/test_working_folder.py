@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from commands import BENCH, EXPORT, ROOT, VERIFY, command, environment
+from commands import BENCH, EXPORT, ROOT, SETUP, VERIFY, command, environment
 from conftest import TINY
 from converter.checks.arm.commands import attempt
 from converter.util.process import python_environment, python_module
@@ -30,6 +30,7 @@ def trap(tiny_both, tmp_path):
     [
         (VERIFY, (".", "--resume", "tiny.pth")),
         (BENCH, (".", "--rounds", 1, "--runs", 1, "--threads", 1, "--precision", "fp32")),
+        (SETUP, ()),
         (EXPORT, ("--resume", "tiny.pth", "--path-name", TINY, "-o", "again", "--format", "ncnn", "--format", "onnx")),
     ],
 )

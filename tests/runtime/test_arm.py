@@ -1,6 +1,6 @@
 """ncnn's aarch64 kernels, emulated: networks made to overflow, the gate in both commands.
 
-They need what ``lt-verify --setup-arm`` builds (``make test-arm``), and say so where it is missing.
+They need what ``lt-setup arm`` builds (``make test-arm``), and say so where it is missing.
 """
 
 import json
@@ -17,7 +17,7 @@ import pytest
 from comparisons import models_of
 from half_models import Model, reported, scalable_pair, specs
 
-from commands import SUPPORT, Finished, command, environment, lt_export, lt_verify
+from commands import SUPPORT, Finished, command, environment, lt_export, lt_setup, lt_verify
 from conftest import TINY
 from converter.checks.arm.modes import DEFAULT_CPU
 from converter.checks.arm.process import TIMEOUT
@@ -321,7 +321,7 @@ def test_what_cannot_be_emulated_is_wrong_usage(small, tiny, words, said):
 
 def test_a_root_that_is_there_is_not_built_again(root):
     start = time.perf_counter()
-    done = lt_verify("--setup-arm", "--arm-root", root.folder, "--json")
+    done = lt_setup("arm", "--folder", root.folder, "--json")
     assert done.code == 0, done.err
     assert result_of(done)["built"] is False
     assert result_of(done)["folder"] == str(root.folder)
@@ -333,7 +333,7 @@ def test_a_root_is_built_from_packages_and_damage_is_noticed(root, small, tiny, 
         pytest.skip(f"{root.folder} was built by hand, so nothing says that it can be built here")
     folder = tmp_path / "cache" / "arm64"
     (folder / "system").mkdir(parents=True)
-    done = lt_verify("--setup-arm", "--arm-root", folder)
+    done = lt_setup("arm", "--folder", folder)
     assert done.code == 0, done.err
     assert "is half-built" in done.err
     assert done.out.startswith("ready ")
@@ -346,4 +346,4 @@ def test_a_root_is_built_from_packages_and_damage_is_noticed(root, small, tiny, 
     done = lt_verify(small, "--resume", tiny, *ARM, "--arm-root", folder)
     assert done.code == 5
     assert "is damaged: system/" in done.error_line
-    assert f"lt-verify --setup-arm --arm-root {folder} rebuilds it" in done.error_line
+    assert f"lt-setup arm --folder {folder} rebuilds it" in done.error_line

@@ -18,7 +18,7 @@ def test_without_it_the_option_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "cv2", None)
     with pytest.raises(
         DependencyError,
-        match=r"--annotate needs opencv-python-headless \(cv2\), not installed here: pip install .*\[clip\]",
+        match=r"--annotate needs .* \(cv2\), not installed here: pip install .*\[clip\]",
     ):
         opencv("--annotate")
 
@@ -29,6 +29,6 @@ def test_one_that_is_broken_says_why(tmp_path, monkeypatch):
     monkeypatch.delitem(sys.modules, "cv2", raising=False)
     with pytest.raises(
         DependencyError,
-        match=r"--clip needs opencv-python-headless \(cv2\), which cannot be imported here \(libGL\.so\.1: cannot",
+        match=r"--clip needs .* \(cv2\), which cannot be imported here \(libGL\.so\.1: cannot",
     ):
         opencv()

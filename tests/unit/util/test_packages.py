@@ -50,7 +50,7 @@ def test_the_table_is_what_the_project_requires():
         ("raise ValueError('size changed')", r"cannot be imported here \(ValueError: size changed\): pip install --f"),
         ("import psutil.no_such_part", r"cannot be imported here \(No module .*part'\): pip install --force-reins"),
         ("import no_such_thing", r"cannot be imported here \(No module named 'no_such_thing'\): pip install -c \S+ 'l"),
-        ("def f(): raise OSError('inside')\nf()", r"here \(inside\): pip install"),
+        ("def f(): raise OSError('inside')\nf()", r"cannot be imported here \(inside\): pip install"),
     ],
 )
 def test_whatever_an_import_raises_is_one_error_with_what_to_do(broken, source, said):

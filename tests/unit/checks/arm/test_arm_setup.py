@@ -240,14 +240,14 @@ def test_packages_that_do_not_come_are_said(tmp_path, bin):
 
 def test_folder_that_cannot_be_made_is_said(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(UsageError, match=r"file/arm64: is a file or lies in one"):
+    with pytest.raises(UsageError, match=r"file/arm64 is a file or lies in one"):
         setup_arm(tmp_path / "file/arm64", STAGES)
     assert failed(Path("/proc/arm64")).startswith("cannot write /proc/arm64: ")
 
 
 def test_folder_of_something_else_is_left_alone(tmp_path, bin):
     (tmp_path / "photo.jpg").write_text("")
-    with pytest.raises(UsageError, match=r"holds 'bin', which is no part of an ARM root; nothing was touched"):
+    with pytest.raises(UsageError, match=r"holds 'bin', which is no part of one; nothing was touched"):
         setup_arm(tmp_path, STAGES)
     with pytest.raises(UsageError, match=r"is a file or lies in one, expected a folder"):
         setup_arm(tmp_path / "photo.jpg", STAGES)
