@@ -1,15 +1,16 @@
 """``lt-bench``: parse, build BenchOptions, call, print."""
 
-import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 import typer
 
-from converter.cli.command import Command, Session, format_names, log_to_stderr, official_root, summary_console
+from converter.cli.command import Command, Session, format_names, log_to_stderr, official_root
 from converter.cli.options import checks, models, output
 from converter.cli.options import network as network_options
 from converter.cli.progress import StageLines
+from converter.cli.terminal import put_json, summary_console
+from converter.util import process
 
 if TYPE_CHECKING:
     from converter.bench.options import BenchOptions
@@ -27,7 +28,7 @@ EPILOG = (
     "LT_DEBUG=1 adds the traceback."
 )
 
-command = Command("lt-bench", ABOUT, EPILOG)
+command = Command("lt-bench", ABOUT, EPILOG, undone="nothing was measured")
 
 
 @command.entry
@@ -97,11 +98,11 @@ def _run(options: "BenchOptions", session: Session, per_graph: bool, verbose: bo
     from converter.report.terminal import print_section
 
     with StageLines(session.interruption, quiet, last=LAST_STAGE) as progress:
-        result = bench(options, progress)
+        result = bench(options, progress, process.age())
     if options.plot:
         draw(options.plot, result)
     if session.as_json:
-        print(json.dumps(result.as_dict(), indent=2))
+        put_json(result.as_dict())
     elif not quiet:
         print_section(summary_console(session.as_json), result.section(per_graph), verbose)
 

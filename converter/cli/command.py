@@ -1,10 +1,10 @@
 """What the command lines have in common: logging, signals, and the one place that catches our errors."""
 
 import errno
-import json
 import logging
 import os
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,15 +12,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
-from rich.console import Console
 from rich.logging import RichHandler
 from typer.core import TyperCommand
 from typer.exceptions import TyperException
 from typer.main import get_command
 
 from converter.cli.progress import Interruption
+from converter.cli.terminal import Stream, put, put_json, take_any_text
 from converter.errors import ConverterError, UsageError
 from converter.util import process
+from converter.util.atomic import remove_unfinished
 
 if TYPE_CHECKING:
     from converter.spec.network import NetworkSpec
@@ -42,23 +43,18 @@ class Session:
 
 
 def log_to_stderr(verbose: bool, quiet: bool) -> None:
-    """Warnings and worse; everything of ours with ``verbose``.
+    """Warnings and worse; everything of ours with ``verbose``, nothing but errors with ``quiet``.
 
     Raises:
         UsageError: for both at once.
     """
     if verbose and quiet:
         raise UsageError("--verbose and --quiet contradict each other; pass one of them")
-    level = logging.DEBUG if verbose else logging.WARNING
-    handler = RichHandler(console=Console(stderr=True), show_time=False, show_path=False)
-    logging.basicConfig(level=logging.WARNING, handlers=[handler], format="%(message)s", force=True)
+    level = logging.DEBUG if verbose else logging.ERROR if quiet else logging.WARNING
+    handler = RichHandler(console=Stream(stderr=True), show_time=False, show_path=False)
+    logging.basicConfig(level=max(level, logging.WARNING), handlers=[handler], format="%(message)s", force=True)
     for name in ("converter", "official_patches"):
         logging.getLogger(name).setLevel(level)
-
-
-def summary_console(as_json: bool) -> Console:
-    """Where tables go: stdout, or stderr where stdout carries JSON."""
-    return Console(stderr=as_json, width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else 120)
 
 
 def finite(option: str, value: float | None) -> float | None:
@@ -107,11 +103,19 @@ class Command:
 
     Args:
         program: its name.
+        undone: what a call leaves behind that a signal has ended, in words.
         advice: option to what to say where the words with it are no command line.
     """
 
-    def __init__(self, program: str, about: str, epilog: str, advice: Mapping[str, str] | None = None) -> None:
-        self.program, self.advice = program, advice or {}
+    def __init__(
+        self,
+        program: str,
+        about: str,
+        epilog: str,
+        advice: Mapping[str, str] | None = None,
+        undone: str = "nothing was published",
+    ) -> None:
+        self.program, self.advice, self.undone = program, advice or {}, undone
         self.app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
         self.entry = self.app.command(
             help=about, epilog=epilog, context_settings={"help_option_names": ["-h", "--help"]}
@@ -119,23 +123,37 @@ class Command:
 
     def main(self) -> None:
         """Run it with the words of this process, and end the process with its code."""
-        interruption = Interruption()
-        interruption.listen()
+        take_any_text()
+        session = Session(Interruption(self.undone))
+        session.interruption.listen(lambda: self._end(session))
         process.keep_garbage()
-        process.leave(self.call(sys.argv[1:], interruption))
+        process.leave(self.call(sys.argv[1:], session))
 
-    def call(self, arguments: Sequence[str], interruption: Interruption | None = None) -> int:
+    def _end(self, session: Session) -> None:
+        """End the process where the main thread does not: after a signal, in the middle of what it does."""
+        try:
+            remove_unfinished()
+            line, code = _ending(self.program, Interruption.Interrupted(), session.interruption, {})
+            _report(self.program, line, code, session.as_json, Interruption.Interrupted())
+            if session.interruption.stages:
+                session.interruption.stages.console.show_cursor()
+        finally:
+            os._exit(128 + (session.interruption.number or 0))
+
+    def call(self, arguments: Sequence[str], session: Session | None = None) -> int:
         """Its exit code; whatever ends it early becomes one line on stderr.
 
         Args:
-            interruption: that of the process; None where nobody listens to signals.
+            session: that of the process; None where nobody listens to signals.
         """
-        session = Session(interruption or Interruption())
+        session = session or Session(Interruption(self.undone))
         try:
             return self.app(list(arguments), prog_name=self.program, standalone_mode=False, obj=session) or 0
         except BaseException as error:
             if isinstance(error, TyperException):
                 _read_json_alone(self.app, arguments, session)
+            if session.interruption.number is not None and not session.interruption.ends():
+                threading.Event().wait()  # the other thread ends the process
             line, code = _ending(self.program, error, session.interruption, self.advice)
             return _report(self.program, line, code, session.as_json, error)
 
@@ -162,6 +180,8 @@ def _ending(
         return f"error: {error.format_message().rstrip('.')}; {more}", 2
     # typer and rich exit where nobody reads stdout any more, typer also at an end of file; both with 1
     cause = (error.__context__ if isinstance(error, SystemExit | typer.Abort) else None) or error
+    if isinstance(cause, BrokenPipeError) and interruption.stages is None:  # of --help, which is typer's
+        return "", 0
     if isinstance(cause, OSError) and cause.errno in (errno.EPIPE, errno.ENOSPC):  # stdout, mostly
         return f"error: cannot write: {cause.strerror}", 4
     if not isinstance(error, Exception):
@@ -171,7 +191,7 @@ def _ending(
 
 def _report(program: str, message: str, code: int, as_json: bool, error: BaseException) -> int:
     """The one line on stderr; on stdout, where JSON was asked for, the same as JSON."""
-    if os.environ.get("LT_DEBUG"):
+    if os.environ.get("LT_DEBUG") and error.__traceback__:
         import traceback
 
         traceback.print_exc()
@@ -183,6 +203,7 @@ def _report(program: str, message: str, code: int, as_json: bool, error: BaseExc
         found = result.as_dict() if result is not None else {}
         whole = {**found, "error": answer} if found else {"error": {**answer, "checks": checks}}
         with suppress(OSError):  # where stdout cannot be written, stderr says so
-            print(json.dumps(whole, indent=2 if found else None))
-    print(f"{program}: {line}", file=sys.stderr)
+            put_json(whole)
+    if line:
+        put(f"{program}: {line}", sys.stderr)
     return code

@@ -13,11 +13,11 @@ from converter.cli.command import (
     log_to_stderr,
     official_root,
     path_name_of,
-    summary_console,
 )
 from converter.cli.options import arm, checks, models, network
 from converter.cli.options import output as outputs
 from converter.cli.progress import StageLines
+from converter.cli.terminal import put_json, summary_console
 from converter.errors import UsageError, VerificationError
 from converter.util import process
 
@@ -141,10 +141,8 @@ def export_command(
 
 
 def _run(options: "ExportOptions", session: Session, verbose: bool, quiet: bool) -> None:
-    from converter.cli.show import show_export
+    from converter.cli.show import show_export, show_refused
     from converter.exporting.pipeline import export
-    from converter.proof.section import proof_section
-    from converter.report.terminal import print_section
 
     console = summary_console(session.as_json)
     with StageLines(session.interruption, quiet, detailed=verbose) as stages:
@@ -153,13 +151,11 @@ def _run(options: "ExportOptions", session: Session, verbose: bool, quiet: bool)
             exported = export(options, stages)
         except VerificationError as error:
             stages.stop()
-            if error.report is not None:
-                print_section(console, proof_section(error.report.checks), verbose)
-            if error.result is not None:
-                print_section(console, error.result.arm.section(), verbose)
+            if not quiet:
+                show_refused(console, error, options.arch, verbose)
             raise
     if session.as_json:
-        print(exported.manifest.text(), end="")
+        put_json(exported.manifest.model_dump(mode="json"))
     elif not quiet:
         show_export(console, exported, options.output, verbose)
     stages.close(process.age())

@@ -1,14 +1,14 @@
 """``lt-verify``: parse, build VerifyOptions, call, print."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
-from converter.cli.command import Command, Session, finite, format_names, log_to_stderr, official_root, summary_console
+from converter.cli.command import Command, Session, finite, format_names, log_to_stderr, official_root
 from converter.cli.options import arm, checks, models, network, output
 from converter.cli.progress import StageLines
+from converter.cli.terminal import put_json, summary_console
 from converter.errors import UsageError, VerificationError
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ WRITE_ADVICE = "--write-golden is a flag: --golden DIR names the folder to write
 SETUP_ADVICE = "--setup-arm is a flag: --arm-root DIR names the folder to build"
 ADVICE = {"--write-golden": WRITE_ADVICE, "--setup-arm": SETUP_ADVICE}
 
-command = Command("lt-verify", ABOUT, EPILOG, ADVICE)
+command = Command("lt-verify", ABOUT, EPILOG, ADVICE, "nothing was verified")
 
 
 @command.entry
@@ -154,12 +154,13 @@ def _set_up_arm(folder: Path | None, session: Session, quiet: bool) -> None:
     from converter.checks.arm.setup import setup_arm
     from converter.util.stages import Stages
 
+    session.interruption.undone = "nothing was set up"
     with StageLines(session.interruption, quiet, last=SETUP_STAGE) as progress:
         root, built = setup_arm(folder or default_folder(), Stages(progress))
     assert root.record is not None  # as in every root that is set up
     if session.as_json:
         about = root.record.model_dump(include={"python", "packages", "wheels", "hello"})
-        print(json.dumps({"folder": str(root.folder), "built": built, "qemu": str(root.qemu), **about}, indent=2))
+        put_json({"folder": str(root.folder), "built": built, "qemu": str(root.qemu), **about})
     elif not quiet:
         console = summary_console(False)
         state = Text("ready" if built else "is there already", "bold green")
@@ -259,11 +260,11 @@ def _run(options: "VerifyOptions", session: Session, verbose: bool, quiet: bool)
             result = check(options, stages)
         except VerificationError as error:
             stages.stop()
-            if error.result is not None:
+            if error.result is not None and not quiet:
                 show_result(console, error.result, verbose)
             raise
     if session.as_json:
-        print(json.dumps(result.as_dict(), indent=2))
+        put_json(result.as_dict())
     elif not quiet:
         show_result(console, result, verbose)
 

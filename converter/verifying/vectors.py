@@ -1,6 +1,5 @@
 """Golden vectors, written on request."""
 
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -36,5 +35,5 @@ def _header(run: Run, reference: str) -> GoldenHeader:
 
 
 def _write(target: Path, make: Callable[[Path], GoldenIndex]) -> None:
-    with tempfile.TemporaryDirectory(prefix="lt-verify-") as folder:
-        publish_vectors(target, Path(folder), make(Path(folder)))
+    with scratch("lt-verify-") as folder:
+        publish_vectors(target, folder, make(folder))
