@@ -20,7 +20,8 @@ class Bar:
         self._progress.start()
 
     def step(self, done: int, total: int) -> None:
-        self._progress.update(self._task, completed=done, total=total, parts=f"{done} of {total}")
+        parts = f"{done} of {total}" if total else str(done)
+        self._progress.update(self._task, completed=done, total=total or None, parts=parts)
 
     def stop(self) -> None:
         self._progress.stop()

@@ -1,9 +1,15 @@
 """The stages of a long run, told to whoever shows them."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
+
+Step = Callable[[int, int], None]  # told how many parts are done, of how many; 0 where nobody knows
+
+
+def no_step(done: int, total: int) -> None:
+    """A Step that nobody looks at."""
 
 
 class Progress(Protocol):
@@ -13,7 +19,7 @@ class Progress(Protocol):
         """A stage begins."""
 
     def step(self, done: int, total: int) -> None:
-        """So many of the parts of the stage under way are done."""
+        """So many of the parts of the stage under way are done; a total of 0 is not known."""
 
     def end(self, stage: str, seconds: float, note: str) -> None:
         """A stage is done."""

@@ -8,6 +8,7 @@ from converter.checks.arm.section import ArmSection
 from converter.folder.golden_index import GoldenHeader, GoldenIndex
 from converter.folder.golden_writer import GoldenCase, golden_header, write_golden
 from converter.folder.vectors import make_vectors, publish_vectors
+from converter.util.atomic import scratch
 from converter.verifying.run import Run
 
 
