@@ -14,7 +14,6 @@ from pathlib import Path
 
 from commands import command, environment
 
-ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 CTRL_C = b"\x03"
 PATIENCE = 120.0  # seconds
 
@@ -67,13 +66,19 @@ class Terminal:
 
     @property
     def lines(self) -> list[str]:
-        """What is left on the screen in the end, of what was ever on it."""
-        rows = ["" if "\x1b[2K" in row and not row.rpartition("\x1b[2K")[2].strip() else row for row in self._rows()]
-        return [ESCAPES.sub("", row).rstrip() for row in rows if ESCAPES.sub("", row).strip()]
-
-    def _rows(self) -> list[str]:
-        """Line by line what was written last, without what was erased."""
-        return [row.rpartition("\x1b[2K")[2].rpartition("\r")[2] for row in self.shown.replace("\r\n", "\n").split("\n")]
+        """What is on the screen, as far as our commands move its cursor: up, to the left, and erasing a line."""
+        rows, row = [""], 0
+        for part in re.findall(r"\x1b\[[0-9;?]*[A-Za-z]|\r|\n|[^\x1b\r\n]+", self.shown):
+            if part == "\n":
+                row += 1
+                rows += [""] * (row == len(rows))
+            elif part == "\x1b[1A":
+                row -= 1
+            elif part == "\x1b[2K":
+                rows[row] = ""
+            elif part[0] not in "\x1b\r":
+                rows[row] += part
+        return [line.rstrip() for line in rows if line.strip()]
 
     def _read(self) -> bool:
         """Whether there was something to come; the end is when all who write have closed it."""
