@@ -3,6 +3,8 @@
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from converter.util.stages import BYTES
+
 
 class Bar:
     """One line that is gone when the stage is done; without parts the bar just moves.
@@ -19,8 +21,9 @@ class Bar:
         self._task = self._progress.add_task(stage, total=None, parts="")
         self._progress.start()
 
-    def step(self, done: int, total: int) -> None:
-        parts = f"{done} of {total}" if total else str(done)
+    def step(self, done: int, total: int, unit: str) -> None:
+        numbers = [f"{number / 1e6:.1f}" if unit == BYTES else str(number) for number in (done, total)]
+        parts = " of ".join(numbers if total else numbers[:1]) + " MB" * (unit == BYTES)
         self._progress.update(self._task, completed=done, total=total or None, parts=parts)
 
     def stop(self) -> None:

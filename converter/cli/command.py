@@ -133,10 +133,10 @@ class Command:
         """End the process where the main thread does not: after a signal, in the middle of what it does."""
         try:
             remove_unfinished()
+            if session.interruption.stages:
+                session.interruption.stages.stop_at_once()
             line, code = _ending(self.program, Interruption.Interrupted(), session.interruption, {})
             _report(self.program, line, code, session.as_json, Interruption.Interrupted())
-            if session.interruption.stages:
-                session.interruption.stages.console.show_cursor()
         finally:
             os._exit(128 + (session.interruption.number or 0))
 

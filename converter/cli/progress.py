@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -18,6 +19,7 @@ LAST_STAGE = "publish"
 PREPARATION = ("start", "check", "import")
 SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 GRACE = 0.7  # seconds to unwind a run in; what takes longer is C code that no exception ends, or a process that hangs
+PATIENCE = 0.2  # seconds, with a bar that another thread may be drawing
 
 
 class Interruption:
@@ -133,10 +135,10 @@ class StageLines:
 
             self.bar = Bar(self.console, stage)
 
-    def step(self, done: int, total: int) -> None:
+    def step(self, done: int, total: int, unit: str = "") -> None:
         self.interruption.raise_if_asked()
         if self.bar:
-            self.bar.step(done, total)
+            self.bar.step(done, total, unit)
 
     def end(self, stage: str, seconds: float, note: str) -> None:
         self.stop()
@@ -165,3 +167,11 @@ class StageLines:
         if self.bar:
             self.bar.stop()
             self.bar = None
+
+    def stop_at_once(self) -> None:
+        """From another thread, where the one that has begun a stage may hold whatever the bar waits for."""
+        if self.bar:
+            stopping = threading.Thread(target=self.bar.stop, daemon=True)
+            stopping.start()
+            stopping.join(PATIENCE)
+            sys.stderr = sys.__stderr__  # the bar has one of its own in its place
