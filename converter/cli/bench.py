@@ -10,7 +10,6 @@ from converter.cli.options import checks, models, output
 from converter.cli.options import network as network_options
 from converter.cli.progress import StageLines
 from converter.cli.terminal import put_json, summary_console
-from converter.util import process
 
 if TYPE_CHECKING:
     from converter.bench.options import BenchOptions
@@ -98,7 +97,7 @@ def _run(options: "BenchOptions", session: Session, per_graph: bool, verbose: bo
     from converter.report.terminal import print_section
 
     with StageLines(session.interruption, quiet, last=LAST_STAGE) as progress:
-        result = bench(options, progress, process.age())
+        result = bench(options, progress, session.seconds)
     if options.plot:
         draw(options.plot, result)
     if session.as_json:

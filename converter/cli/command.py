@@ -5,9 +5,10 @@ import logging
 import os
 import sys
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,10 +37,17 @@ class Session:
     Attributes:
         interruption: what a signal to the process becomes.
         as_json: whether ``--json`` was asked for.
+        began: when, by ``time.monotonic``; of a process's own call when the process was started.
     """
 
     interruption: Interruption
     as_json: bool = False
+    began: float = field(default_factory=time.monotonic)
+
+    @property
+    def seconds(self) -> float:
+        """Since it began."""
+        return time.monotonic() - self.began
 
 
 def log_to_stderr(verbose: bool, quiet: bool) -> None:
@@ -124,7 +132,7 @@ class Command:
     def main(self) -> None:
         """Run it with the words of this process, and end the process with its code."""
         take_any_text()
-        session = Session(Interruption(self.undone))
+        session = Session(Interruption(self.undone), began=time.monotonic() - process.age())
         session.interruption.listen(lambda: self._end(session))
         process.keep_garbage()
         process.leave(self.call(sys.argv[1:], session))

@@ -178,6 +178,48 @@ def test_ctrl_c_waits_for_no_process_that_hangs(tiny, tiny_export):
     assert terminal.lines[-1] == "lt-bench: interrupted by SIGINT; nothing was measured"
 
 
+STUCK = """
+import time
+from pathlib import Path
+import typer
+from converter.cli.command import Command
+from converter.cli.progress import StageLines
+from converter.util.atomic import replacing
+
+command = Command("lt-stuck", "", "", undone="nothing was done")
+
+@command.entry
+def stuck(context: typer.Context):
+    with StageLines(context.obj.interruption, quiet=False) as stages, replacing(Path("page.html")) as draft:
+        stages.begin("stuck")
+        draft.write_text("half a page")
+        print("stuck", flush=True)
+        while True:
+            try:
+                time.sleep(60)
+            except BaseException:  # as an extension module may
+                pass
+
+command.main()
+"""
+
+
+def test_ctrl_c_ends_what_no_exception_ends(tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, "-c", STUCK],
+        cwd=tmp_path,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout.readline() == "stuck\n"
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=SOON)[1] == "lt-stuck: interrupted by SIGINT; nothing was done\n"
+    assert process.returncode == 130
+    assert list(tmp_path.iterdir()) == []
+
+
 SLOW_START = """
 import sys, time
 from converter.cli import start
