@@ -20,9 +20,13 @@ class VerificationError(ConverterError):
         message: the one-line verdict.
         report: the :class:`converter.proof.verify.Report` behind it.
         result: everything that was found; ``as_dict()`` is its JSON object.
+
+    Attributes:
+        arch: of an export that was refused.
     """
 
     exit_code = 1
+    arch = ""
 
     def __init__(self, message: str, report: Any = None, result: Any = None):
         super().__init__(message)

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 import typer
 
 from converter.checks.arm import RUNTIME
-from converter.cli.command import Command, Session, log_to_stderr, summary_console
+from converter.cli.command import Command, Session, log_to_stderr
 from converter.cli.options import arm, checks, models, network
 from converter.cli.options import output as outputs
 from converter.cli.progress import StageLines
+from converter.cli.terminal import put_json, summary_console
 from converter.errors import VerificationError
 from converter.util import process
 
@@ -126,9 +127,7 @@ def export_command(
 
 
 def _run(work: "partial[Exported]", session: Session, verbose: bool, quiet: bool) -> None:
-    from converter.cli.show import show_export
-    from converter.proof.section import proof_section
-    from converter.report.terminal import print_section
+    from converter.cli.show import show_export, show_refused
 
     console = summary_console(session.as_json)
     with StageLines(session.interruption, quiet, detailed=verbose) as stages:
@@ -137,14 +136,12 @@ def _run(work: "partial[Exported]", session: Session, verbose: bool, quiet: bool
             exported = work(progress=stages)
         except VerificationError as error:
             stages.stop()
-            if error.report is not None:
-                print_section(console, proof_section(error.report.checks), verbose)
-            if error.result is not None:
-                print_section(console, error.result.arm.section(), verbose)
+            if not quiet:
+                show_refused(console, error, verbose)
             raise
     session.ci.result = exported
     if session.as_json:
-        print(exported.manifest.text(), end="")
+        put_json(exported.manifest.model_dump(mode="json"))
     elif not quiet:
         show_export(console, exported, verbose)
     stages.close(process.age())

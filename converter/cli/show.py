@@ -1,8 +1,9 @@
-"""What the commands print at the end: sections, then the verdict."""
+"""What the commands print at the end: the verdict, then sections."""
 
 from rich.console import Console
 from rich.text import Text
 
+from converter.errors import VerificationError
 from converter.exporting.made import Exported
 from converter.exporting.page import verdict_line as export_verdict
 from converter.folder.manifest import GraphEntry
@@ -18,6 +19,7 @@ LISTED = 6  # inputs, by name
 
 def show_result(console: Console, result: VerifyResult, verbose: bool = False) -> None:
     """The result of lt-verify."""
+    _print_verdict(console, verdict_line(result), "" if not result else "yellow" if result.subject.missing else "green")
     for problem in result.files:
         console.print(Text(str(problem), "bold red"), soft_wrap=True)
     if names := names_section(result):
@@ -29,7 +31,6 @@ def show_result(console: Console, result: VerifyResult, verbose: bool = False) -
     for key in OPTIONAL:
         if key in result.checks:
             print_section(console, result.checks[key].section(), verbose)
-    _print_verdict(console, verdict_line(result), "" if not result else "yellow" if result.subject.missing else "green")
     if not verification and "layers" not in result.checks:
         console.print("--layers names the first layer that is wrong", style="dim")
 
@@ -37,6 +38,7 @@ def show_result(console: Console, result: VerifyResult, verbose: bool = False) -
 def show_export(console: Console, exported: Exported, verbose: bool = False) -> None:
     """What an export holds, and the figures of its proof."""
     manifest = exported.manifest
+    _print_verdict(console, export_verdict(exported), "green" if exported else "yellow")
     if exported.report:
         print_section(console, proof_section(exported.report.checks), verbose)
         _print_inputs(console, manifest.verification.reference or "", manifest.verification.feeds)
@@ -44,7 +46,15 @@ def show_export(console: Console, exported: Exported, verbose: bool = False) -> 
         print_section(console, exported.arm.section(), verbose)
     for graph in manifest.graphs:
         _print_graph(console, graph)
-    _print_verdict(console, export_verdict(exported), "green" if exported else "yellow")
+
+
+def show_refused(console: Console, error: VerificationError, verbose: bool = False) -> None:
+    """The figures of models that did not pass, and so were not published."""
+    _print_verdict(console, f"NOT VERIFIED {error.arch}: nothing was published", "")
+    if error.report is not None:
+        print_section(console, proof_section(error.report.checks), verbose)
+    if error.result is not None:
+        print_section(console, error.result.arm.section(), verbose)
 
 
 def _print_graph(console: Console, graph: GraphEntry) -> None:

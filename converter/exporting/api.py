@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from converter.errors import UsageError
+from converter.errors import UsageError, VerificationError
 from converter.families.choice import official_root, path_name_of
 from converter.formats.format import checked_formats, default_splits
 from converter.spec.arguments import AnyPath, finite, path_of, paths_of, refused_values, texts_of, weights_of
@@ -136,4 +136,8 @@ def export(
             arm=arm,
             pnnx_timeout=pnnx_timeout,
         )
-    return run(options, progress)
+    try:
+        return run(options, progress)
+    except VerificationError as error:
+        error.arch = options.arch
+        raise
