@@ -2,8 +2,10 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,15 +15,22 @@ import pnnx
 import yaml
 
 from benchmarks import picture
+from benchmarks.measure import MEGABYTE
 from converter.bench.machine import this_machine
+from converter.checks.arm.setup import setup_arm
+from converter.checks.arm.wheels import platforms
 from converter.folder.listing import tool_versions
+from converter.util.stages import Silent, Stages
 
 ROOT = Path(__file__).parent.parent
 PICTURE = ROOT / "docs" / "run.svg"
 DEMO, DEMO_EXPORT = "demo/LightTrackM_seeded.pth", "demo/export"
 OTHER = "other.pth"
+COLUMNS = "120"
 HALF_LARGEST = 65504
+NEWEST_GLIBC = 40
 ARM_MODES = ("fp32", "fp16s", "fp16", "bf16")
+ARM_UPDATE = r"^arm64 +([\d.]+) s  \w+ update, "  # on stderr, the run of an input
 BENCH_SIZE, BENCH_ROUNDS = 256, 20
 
 
@@ -55,21 +64,22 @@ class Setting:
             raise MeasuringError("--clip and --box are missing, a video and where its target is in the first frame")
         return ("--clip", str(self.clip), "--box", self.box)
 
-    def run(self, *command: str, code: int = 0) -> str:
-        """The command's stdout.
+    def run(self, *command: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+        """The command when it has ended.
 
         Raises:
             MeasuringError: with its output, when it ends otherwise than with ``code``.
         """
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "120"}
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": COLUMNS}
         done = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True)
         if done.returncode != code:
             shown = f"{done.stdout}{done.stderr}{' '.join(command)}"
             raise MeasuringError(f"{shown}: exit code {done.returncode}, expected {code}")
-        return done.stdout
+        return done
 
     def lt(self, name: str, *words: str, code: int = 0) -> str:
-        return self.run(sys.executable, "-m", f"converter.cli.{name}", *words, code=code)
+        """The stdout of one of our commands."""
+        return self.run(*_command(name), *words, code=code).stdout
 
     def demo_checkpoint(self) -> str:
         if not (self.folder / DEMO).exists():
@@ -96,8 +106,7 @@ def failed(setting: Setting) -> dict[str, Any]:
 def run(setting: Setting) -> dict[str, Any]:
     """The picture of a run."""
     words = ("lt-export", "--resume", setting.demo_checkpoint(), "-o", DEMO_EXPORT)
-    command = (sys.executable, "-m", "converter.cli.export", *words[1:])
-    lines = picture.screen_of(command, setting.folder)
+    lines = picture.screen_of((*_command("export"), *words[1:]), setting.folder)
     picture.draw(PICTURE, words[0], [(" ".join(words), lines)])
     return {"command": " ".join(words), "lines": [line.plain for line in lines]}
 
@@ -126,8 +135,50 @@ def arm(setting: Setting) -> dict[str, Any]:
     """Differences of the trained tracker from PyTorch in every mode of the emulated kernels, on crops of a clip."""
     modes = [word for mode in ARM_MODES for word in ("--arm-mode", mode)]
     words = (*_trained_export(setting), "--runtime", "ncnn-arm64", *modes, *setting.clip_options(), "--json")
-    section = json.loads(setting.lt("verify", *words))["arm"]
-    return {"modes": {mode["mode"]: _arm_mode(mode["checks"]) for mode in section["modes"]}, "about": section["about"]}
+    done = setting.run(*_command("verify"), *words)
+    result, seconds = json.loads(done.stdout), [float(number) for number in re.findall(ARM_UPDATE, done.stderr, re.M)]
+    measured = {mode["mode"]: _arm_mode(mode["checks"]) for mode in result["arm"]["modes"]}
+    ranges = _largest(result["verification"]["checks"], "range")
+    form = "{:<6}  {:>12}  {:>12}  {:>12}  {:>11}"
+    heads = (f"{name}, range {ranges[name]:.0f}" for name in ("zf", "cls", "reg"))
+    lines = [form.format("mode", *heads, "box, pixels").rstrip()]
+    for mode, largest in measured.items():
+        cells = (f"{largest[name]:.{5 if mode == 'fp32' else 2}f}" for name in ("zf", "cls", "reg"))
+        lines.append(form.format(mode, *cells, f"{largest['box']:.{3 if mode == 'fp32' else 2}f}"))
+    return {"modes": measured, "ranges": ranges, "lines": lines, "update_seconds": [min(seconds), max(seconds)]}
+
+
+def arm_setup(setting: Setting) -> dict[str, Any]:
+    """Megabytes and seconds of ``lt-verify --setup-arm``."""
+    folder, fetched = setting.folder / "arm64", _Fetched(setting.folder)
+    start = time.perf_counter()
+    root, _ = setup_arm(folder, Stages(fetched))
+    seconds = time.perf_counter() - start
+    assert root.record is not None  # as in every root that is set up
+    words = ["--no-deps", "--only-binary=:all:", "--python-version", root.record.python, "-d", "wheels"]
+    words += [word for platform in platforms(NEWEST_GLIBC) for word in ("--platform", platform)]
+    wanted = [f"{name}=={version}" for name, version in root.record.wheels.items()]
+    setting.run(sys.executable, "-m", "pip", "download", "-q", *words, *wanted)
+    return {
+        "download": (fetched.bytes + _bytes(setting.folder / "wheels")) / MEGABYTE,
+        "qemu": fetched.qemu / MEGABYTE,
+        "disk": sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file()) / MEGABYTE,
+        "seconds": seconds,
+    }
+
+
+class _Fetched(Silent):
+    """A Progress that adds up the packages of an ARM root before they are unpacked and deleted."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.bytes, self.qemu = folder, 0, 0
+
+    def begin(self, stage: str) -> None:
+        if stage == "unpack":
+            for path in self.folder.glob(".arm64.*.part/work/**/*"):
+                if path.is_file() and not path.is_symlink():
+                    self.bytes += path.stat().st_size
+                    self.qemu += path.stat().st_size if path.name.startswith("qemu") else 0
 
 
 def bench(setting: Setting) -> dict[str, Any]:
@@ -146,8 +197,12 @@ def counts(_: Setting) -> dict[str, Any]:
 
 
 SECTIONS: Mapping[str, Callable[[Setting], dict[str, Any]]] = {
-    each.__name__: each for each in (demo, failed, run, counts, half, overflow, arm, bench)
+    each.__name__: each for each in (demo, failed, run, counts, half, overflow, arm, arm_setup, bench)
 }
+
+
+def _command(name: str) -> tuple[str, ...]:
+    return (sys.executable, "-m", f"converter.cli.{name}")
 
 
 def _trained_export(setting: Setting) -> tuple[str, ...]:

@@ -58,20 +58,24 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
 def main(arguments: list[str] | None = None) -> int:
     """Measure, write the file and the texts; the exit code is 1 when something cannot be measured."""
     options = parse(arguments)
-    figures = read_figures()
     with tempfile.TemporaryDirectory(prefix="lt-documents-") as folder:
         files = (path.absolute() if path else None for path in (options.trained, options.clip))
         setting = Setting(Path(folder), *files, options.box)
         try:
             for section in () if options.fill else options.sections or UNTRAINED:
                 print(section, flush=True)
-                figures[section] = SECTIONS[section](setting)
+                measured = SECTIONS[section](setting)
+                figures = {**read_figures(), section: measured}  # as it is now: another run may have written
                 FIGURES.write_text(json.dumps(figures, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         except (MeasuringError, CommandError) as error:
             print(f"not measured: {error}", file=sys.stderr)
             return 1
-    for page in fill(figures):
-        print(f"filled {page.relative_to(ROOT)}")
+    try:
+        for page in fill(read_figures()):
+            print(f"filled {page.relative_to(ROOT)}")
+    except KeyError as error:
+        print(f"not filled: {error.args[0]}", file=sys.stderr)
+        return 1
     return 0
 
 
