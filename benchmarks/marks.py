@@ -30,8 +30,8 @@ def _value(name: str, figures: Figures) -> Any:
     value: Any = figures
     for key in name.split("."):
         try:
-            value = value[key]
-        except (KeyError, TypeError):
+            value = value[int(key) if isinstance(value, list) else key]
+        except (LookupError, TypeError, ValueError):
             raise KeyError(f"no figure {name} in the figures file") from None
     return value
 

@@ -1,4 +1,4 @@
-"""A command's run in a terminal as an SVG: the real command, in a pseudo-terminal, and what its screen shows at the end."""
+"""A command's run as an SVG: the real command in a pseudo-terminal, and what its screen shows at the end."""
 
 import fcntl
 import io

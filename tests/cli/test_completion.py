@@ -3,9 +3,10 @@
 import subprocess
 
 import pytest
-from documents import MODULES, option_names
 
 from commands import command, environment
+from converter.spec.presets import preset_names
+from documents import MODULES, option_names
 
 
 def run(program, *words, **variables):
@@ -29,6 +30,13 @@ def test_options_are_completed(program):
     names = {name for name in option_names(program) if name.startswith("--")}
     assert set(completed(program, f"{program} --")) >= names - {"--help"}
     assert completed(program, f"{program} --vers") == ["--version"]
+
+
+def test_names_of_presets_and_formats_are_completed():
+    assert completed("lt-export", "lt-export --preset ") == preset_names()
+    assert completed("lt-export", "lt-export --preset ten") == ["tensorrt"]
+    assert completed("lt-verify", "lt-verify --format ") == ["ncnn", "onnx"]
+    assert completed("lt-bench", "lt-bench --format o") == ["onnx"]
 
 
 @pytest.mark.parametrize("program", MODULES)

@@ -13,12 +13,12 @@ import ncnn
 import numpy as np
 import pytest
 from consumer import answers, assert_close
-from documents import MODULES, PAGES, shell_lines
 
 from benchmarks.document_figures import COLUMNS
 from benchmarks.documents import read_figures
 from commands import ROOT, environment, lt
 from conftest import MOBILE
+from documents import MODULES, PAGES, shell_lines
 
 MAKE = ("make", "--no-print-directory", "-f", ROOT / "Makefile")
 

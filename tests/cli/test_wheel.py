@@ -12,9 +12,9 @@ from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
-from documents import MODULES
 
 from commands import ROOT, environment
+from documents import MODULES
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def wheel(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def bare(wheel, tmp_path_factory):
-    """Runs a program of an environment that has the wheel, and of this one the other packages, in a folder of its own."""
+    """Runs a program of an environment with the wheel and this one's other packages, in a folder of its own."""
     folder = tmp_path_factory.mktemp("bare")
     venv.create(folder / "env", symlinks=True)
     pip = (sys.executable, "-m", "pip", "--python", folder / "env/bin/python", "--disable-pip-version-check")

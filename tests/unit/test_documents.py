@@ -1,22 +1,23 @@
 """README and docs/ against the project: shell lines by the commands' real options, figures by their file, links."""
 
+import ast
 import html
 import json
 import re
 from importlib.util import find_spec
 
-import documents
 import pytest
 import yaml
-from documents import MODULES, PAGES, PROJECT, inline_code, lines_of, names_of, option_names, shell_lines, typer_command
 from typer.exceptions import TyperException
 
+import documents
 from benchmarks import document_figures, marks
 from benchmarks import documents as written
 from benchmarks import export as benchmark
 from commands import ROOT
 from converter.cli.command import Session
 from converter.cli.progress import Interruption
+from documents import MODULES, PAGES, PROJECT, inline_code, lines_of, names_of, option_names, shell_lines, typer_command
 
 README = ROOT / "README.md"
 ELSEWHERE = {"--no-deps", "--install-completion"}  # options of other programs, and of ours that typer adds
@@ -93,7 +94,8 @@ def test_options_between_the_words_are_those_of_the_commands(page):
 def test_lines_are_found_in_every_kind_of_block():
     text = (
         "words\n\n    $ .venv/bin/lt-export --resume a.pth \\\n      -o 'my dir'  # why\n\n`lt-bench no`\n\n"
-        "```sh\nLT_DEBUG=1 lt-verify x > log && make demo\n```\n\n<!-- run -->\n```yaml\n      - run: lt-export -q\n```\n"
+        "```sh\nLT_DEBUG=1 lt-verify x > log && make demo\n```\n\n"
+        "<!-- run -->\n```yaml\n      - run: lt-export -q\n```\n"
         "```python\nmake = 1\n```\n\n    ok it's output\n"
     )
     found = [(str(line), line.chosen) for line in lines_of(text)]
@@ -121,7 +123,7 @@ def test_every_section_of_the_file_is_measured_and_shown():
 
 
 # as percentages, megabytes and seconds; tolerances are data in configs/, and held against it below
-MEASURED = re.compile(r"\d[\d.]* ?(?:%|MB|ms|seconds|s)(?![\w-])")
+MEASURED = re.compile(r"(?<!\w)\d[\d.]* ?(?:%|MB|ms|seconds|s)(?![\w-])")
 TOLERANCES = {"0.5 %", "1 %"}
 
 
@@ -209,3 +211,37 @@ def test_the_picture_is_of_the_run_in_the_file_and_fetches_nothing():
 
 def without_spaces(text):
     return re.sub(r"\s", "", text)
+
+
+OF_NCNN = {"layer MatMul not exists"}  # what ncnn itself says on a device
+
+
+def said_by_the_code():
+    """Every text in the code, a blank for what is put in."""
+    texts = []
+    for folder in ("converter", "official_patches"):
+        for file in (ROOT / folder).rglob("*.py"):
+            for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.JoinedStr):
+                    texts.append("".join(getattr(part, "value", "…") if is_text(part) else "…" for part in node.values))
+                elif is_text(node):
+                    texts.append(node.value)
+    return "\n".join(texts)
+
+
+def is_text(node):
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
+
+
+def test_the_messages_to_look_up_are_those_of_the_code():
+    table = (ROOT / "docs/troubleshooting.md").read_text(encoding="utf-8")
+    messages = set(re.findall(r"^\| `([^`]+)`", table, re.MULTILINE))
+    said, unknown = said_by_the_code(), []
+    for message in messages - OF_NCNN:
+        pieces = [piece.split() for piece in message.split("…")]
+        threes = {" ".join(words[at : at + 3]) for words in pieces for at in range(max(1, len(words) - 2))} - {"", ":"}
+        if not any(three in said for three in threes if len(three) > 8):
+            unknown.append(message)
+    assert len(messages) > 6
+    assert messages >= OF_NCNN
+    assert unknown == []
