@@ -31,7 +31,7 @@ HALF_LARGEST = 65504
 NEWEST_GLIBC = 40
 ARM_MODES = ("fp32", "fp16s", "fp16", "bf16")
 ARM_UPDATE = r"^arm64 +([\d.]+) s  \w+ update, "  # on stderr, the run of an input
-BENCH_SIZE, BENCH_ROUNDS = 256, 20
+BENCH_SIZE, BENCH_ROUNDS, BENCH_SECONDS = 256, 20, 900
 
 
 class MeasuringError(RuntimeError):
@@ -134,18 +134,18 @@ def overflow(setting: Setting) -> dict[str, Any]:
 def arm(setting: Setting) -> dict[str, Any]:
     """Differences of the trained tracker from PyTorch in every mode of the emulated kernels, on crops of a clip."""
     modes = [word for mode in ARM_MODES for word in ("--arm-mode", mode)]
-    words = (*_trained_export(setting), "--runtime", "ncnn-arm64", *modes, *setting.clip_options(), "--json")
+    words = (
+        *_trained_export(setting),
+        "--runtime",
+        "ncnn-arm64",
+        "--arm-inputs",
+        "1",
+        *modes,
+        *setting.clip_options(),
+        "--json",
+    )
     done = setting.run(*_command("verify"), *words)
-    result, seconds = json.loads(done.stdout), [float(number) for number in re.findall(ARM_UPDATE, done.stderr, re.M)]
-    measured = {mode["mode"]: _arm_mode(mode["checks"]) for mode in result["arm"]["modes"]}
-    ranges = _largest(result["verification"]["checks"], "range")
-    form = "{:<6}  {:>12}  {:>12}  {:>12}  {:>11}"
-    heads = (f"{name}, range {ranges[name]:.0f}" for name in ("zf", "cls", "reg"))
-    lines = [form.format("mode", *heads, "box, pixels").rstrip()]
-    for mode, largest in measured.items():
-        cells = (f"{largest[name]:.{5 if mode == 'fp32' else 2}f}" for name in ("zf", "cls", "reg"))
-        lines.append(form.format(mode, *cells, f"{largest['box']:.{3 if mode == 'fp32' else 2}f}"))
-    return {"modes": measured, "ranges": ranges, "lines": lines, "update_seconds": [min(seconds), max(seconds)]}
+    return _arm_figures(json.loads(done.stdout), done.stderr)
 
 
 def arm_setup(setting: Setting) -> dict[str, Any]:
@@ -182,12 +182,12 @@ class _Fetched(Silent):
 
 
 def bench(setting: Setting) -> dict[str, Any]:
-    """The trained tracker on this machine."""
-    words = (*_trained_export(setting), "--rounds", str(BENCH_ROUNDS))
-    table = [line.rstrip() for line in setting.lt("bench", *words).splitlines()]
-    first = next(number for number, line in enumerate(table) if line.startswith("Runtime"))
-    rows = table[first : first + 1 + table[first:].index("")] if "" in table[first:] else table[first:]
-    return {"lines": [row for row in rows if row], **_versions()}
+    """The trained tracker on this machine, which had better be idle."""
+    words = (*_trained_export(setting), "--rounds", str(BENCH_ROUNDS), "--seconds", str(BENCH_SECONDS))
+    shown = setting.lt("bench", *words).splitlines()
+    first = next(number for number, line in enumerate(shown) if line.startswith("Runtime "))
+    last = next(number for number, line in enumerate(shown) if line.startswith("median "))
+    return {"lines": [line.rstrip() for line in shown[first:last]], **_versions()}
 
 
 def counts(_: Setting) -> dict[str, Any]:
@@ -228,6 +228,21 @@ def _largest(checks: Iterable[Mapping[str, Any]], figure: str) -> dict[str, floa
         for output in check["outputs"]:
             largest[output["name"]] = max(largest.get(output["name"], 0.0), output[figure])
     return largest
+
+
+def _arm_figures(result: Mapping[str, Any], stages: str) -> dict[str, Any]:
+    """What ``lt-verify --json`` says of the modes, and its stages of the seconds that an update took."""
+    seconds = [float(number) for number in re.findall(ARM_UPDATE, stages, re.MULTILINE)]
+    measured = {mode["name"]: _arm_mode(mode["checks"]) for mode in result["arm"]["modes"]}
+    ranges = _largest(result["verification"]["checks"], "range")
+    form = "{:<6}  {:>14}  {:>14}  {:>14}  {:>11}"
+    heads = (f"{name}, range {ranges[name]:.0f}" for name in ("zf", "cls", "reg"))
+    lines = [form.format("mode", *heads, "box, pixels")]
+    for mode, largest in measured.items():
+        digits, of_box = (5, 3) if mode == "fp32" else (2, 2)
+        cells = (f"{largest[name]:.{digits}f}" for name in ("zf", "cls", "reg"))
+        lines.append(form.format(mode, *cells, f"{largest['box']:.{of_box}f}"))
+    return {"modes": measured, "ranges": ranges, "lines": lines, "update_seconds": [min(seconds), max(seconds)]}
 
 
 def _arm_mode(checks: Iterable[Mapping[str, Any]]) -> dict[str, float]:
