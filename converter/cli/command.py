@@ -73,7 +73,7 @@ class Command:
 
     def __init__(self, program: str, about: str, epilog: str, advice: Mapping[str, str] | None = None) -> None:
         self.program, self.advice = program, advice or {}
-        self.app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
+        self.app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode="rich")
         self.entry = self.app.command(
             help=about, epilog=epilog, context_settings={"help_option_names": ["-h", "--help"]}
         )
