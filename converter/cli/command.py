@@ -86,7 +86,7 @@ class Command:
         undone: str = "nothing was published",
     ) -> None:
         self.program, self.advice, self.undone = program, advice or {}, undone
-        self.app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
+        self.app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode="rich")
         self.entry = self.app.command(
             help=about, epilog=epilog, context_settings={"help_option_names": ["-h", "--help"]}
         )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from converter.installation.packages import MISSING, OK, PackageState
+from converter.installation.packages import OK, PackageState
 from converter.report.blocks import BAD, NOTE, Block, Column, Row, Section, Table, Text
 from converter.report.blocks import OK as GOOD
 
@@ -119,12 +119,10 @@ class Installation:
         commands: dict[str, list[str]] = {}
         for package in sorted(self.packages, key=lambda package: not package.needed):
             if package.remedy:
-                said = f"{package.package.name} ({package.reason})" if package.reason else package.package.name
-                commands.setdefault(package.remedy, []).append(said)
+                commands.setdefault(package.remedy, []).append(package.failure())
         for setup in self.setups:
             if not setup:
-                said = setup.name if setup.state == MISSING else f"{setup.name} ({setup.summary})"
-                commands.setdefault(setup.remedy, []).append(said)
+                commands.setdefault(setup.remedy, []).append(f"{setup.name} {setup.summary}")
         return [Text(f"{', '.join(names)}: {command}", NOTE) for command, names in commands.items()]
 
     def _disk(self) -> str:
@@ -133,7 +131,7 @@ class Installation:
 
 
 def _package_row(package: PackageState) -> Row:
-    wanted = f"{package.tested} (tested)" if package.tested else package.requirement
+    wanted = package.tested or package.requirement
     state = "" if package.state == OK else BAD if package.needed and not package else NOTE
     cells = (package.state, package.package.name, package.version, wanted, package.package.purpose)
     return Row(cells, state)

@@ -48,7 +48,7 @@ class Package:
 
 
 PACKAGES = (
-    Package("torch", "torch", "builds, traces and runs the network"),
+    Package("torch", "torch", "builds and runs the network"),
     Package("pnnx", "pnnx", "converts to ncnn"),
     Package("ncnn", "ncnn", "runs ncnn models"),
     Package("numpy", "numpy", "holds inputs and outputs"),

@@ -69,7 +69,7 @@ def one_line(done, program):
         (
             "verify",
             "torch",
-            f"torch, which builds, traces and runs the network, is not installed here: {INSTALL} lighttrack-export",
+            f"torch, which builds and runs the network, is not installed here: {INSTALL} lighttrack-export",
         ),
         ("verify", "ncnn", f"--format ncnn needs ncnn, not installed here: {INSTALL} lighttrack-export"),
         (

@@ -147,3 +147,20 @@ def test_the_tree_with_the_toy_keeps_the_import_rule(tree):
     linter = Path(sys.executable).with_name("lint-imports")
     done = subprocess.run([linter, "--no-cache"], cwd=tree, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
+
+
+def test_something_to_set_up_is_found_by_its_file(command, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    folder = tmp_path / "lighttrack-export/toy"
+    wrong = command("setup", "train")
+    assert wrong.returncode == 2
+    assert "train: expected arm or toy, or nothing" in wrong.stderr
+    built = command("setup", "toy", "--json")
+    assert built.returncode == 0, built.stderr
+    assert json.loads(built.stdout) == {"folder": str(folder), "built": True, "pieces": 1}
+    assert (folder / "toy").read_bytes() == b"toy"
+    listed = json.loads(command("setup", "--json").stdout)
+    toy = next(setup for setup in listed["setups"] if setup["name"] == "toy")
+    assert (toy["state"], toy["summary"], toy["folder"], toy["pieces"]) == ("ok", "a toy", str(folder), 1)
+    assert command("setup", "--remove", "toy").stdout == f"removed {folder}\n"
+    assert not folder.exists()

@@ -1,9 +1,12 @@
-"""What README shows is carried out as it stands there: ``make demo``, and the C++ code by ncnn's own Python."""
+"""What README and docs/ show is carried out as it stands there: ``make demo``, a line of each page, and the C++ code by
+ncnn's own Python."""
 
 import hashlib
 import json
 import re
+import shutil
 import subprocess
+import sys
 import sysconfig
 
 import ncnn
@@ -11,8 +14,11 @@ import numpy as np
 import pytest
 from consumer import answers, assert_close
 
-from commands import ROOT, environment
+from benchmarks.document_figures import COLUMNS
+from benchmarks.documents import read_figures
+from commands import ROOT, environment, lt
 from conftest import MOBILE
+from documents import MODULES, PAGES, shell_lines
 
 MAKE = ("make", "--no-print-directory", "-f", ROOT / "Makefile")
 
@@ -60,7 +66,54 @@ def test_the_demo_sets_the_environment_up_first():
     assert places == sorted(places)
 
 
-# every kind of statement in README's C++ code, and the same in Python
+def form(lines):
+    """Lines without what differs from machine to machine: numbers, and the widths of columns that hold them."""
+    return [" ".join(re.sub(r"[\d.,]+(e[+-]\d+)?", "N", line).split()) for line in lines]
+
+
+def test_the_documents_show_what_the_demo_shows_now(demo):
+    shown = demo[0].splitlines()
+    end = shown.index("verified LightTrackM_Subnet in demo/export") + 1
+    advice = "what the commands print is not what the pages show: python -m benchmarks.documents"
+    figures = read_figures()
+    assert form(shown[1:end]) == form(figures["demo"]["lines"]), advice
+    assert form(figures["run"]["lines"])[-len(figures["demo"]["lines"]) :] == form(figures["demo"]["lines"]), advice
+
+
+def test_readme_shows_what_a_failed_proof_shows_now(demo):
+    (line,) = (line for line in shell_lines(PAGES[0]) if "other.pth" in line.words)
+    folder = demo[1]
+    words = [sys.executable, "-m", "converter.network.demo", "other.pth", "--seed", "1"]
+    subprocess.run(words, cwd=folder, env=environment(), check=True, capture_output=True, timeout=60)
+    done = lt(MODULES[line.program], *line.words, cwd=folder, COLUMNS=COLUMNS)
+    assert done.code == 1
+    assert form(done.out.splitlines()) == form(read_figures()["failed"]["lines"])
+
+
+def line_to_run(page):
+    """The line that a page chooses, or else its first that calls a command of ours; None where there is none."""
+    lines = [line for line in shell_lines(page) if line.program in MODULES]
+    return next((line for line in lines if line.chosen), lines[0] if lines else None)
+
+
+RUN = [pytest.param(line, id=line.page) for page in PAGES if (line := line_to_run(page))]
+
+
+def test_most_pages_have_a_line_to_run():
+    without = {page.name for page in PAGES} - {param.id for param in RUN}
+    assert without <= {"glossary.md", "api.md", "python.md"}
+
+
+@pytest.mark.parametrize("line", RUN)
+def test_a_line_of_each_page_is_run(line, seeded, exported, tmp_path):
+    shutil.copy(seeded, tmp_path / "LightTrackM.pth")
+    for export in ("exports/LightTrackM_Subnet", "export"):
+        shutil.copytree(exported[0], tmp_path / export)
+    done = lt(MODULES[line.program], *line.words, cwd=tmp_path)
+    assert done.code == 0, done.err
+
+
+# every kind of statement in the C++ code, and the same in Python
 STATEMENTS = (
     (r"ncnn::Net (\w+), (\w+)", r"\1, \2 = ncnn.Net(), ncnn.Net()"),
     (r"((?:\w+\.opt\.\w+ = )+)false", r"\1False"),
@@ -78,8 +131,8 @@ STATEMENTS = (
 
 
 def in_cpp():
-    """README's C++ code, a statement each, without comments."""
-    section = (ROOT / "README.md").read_text(encoding="utf-8").partition("\n## In C++\n")[2]
+    """The C++ code of docs/, a statement each, without comments."""
+    section = (ROOT / "docs/presets.md").read_text(encoding="utf-8").partition("\n## In C++\n")[2]
     code = re.search(r"```cpp\n(.*?)```", section, re.DOTALL)[1]
     code = re.sub(r"//.*", "", code)
     assert code.rstrip().endswith(";")
@@ -107,7 +160,7 @@ def test_the_cpp_code_gives_the_networks_answers(demo, monkeypatch):
         known["code"] = 0
         exec(in_python(statement), known)
         assert known["code"] == 0, statement
-    assert {known[net].opt.use_fp16_storage for net in ("init", "update")} == {False}  # as README's comment says
+    assert {known[net].opt.use_fp16_storage for net in ("init", "update")} == {False}  # as the comment says
     z, x = (
         ((crop[..., ::-1] / 255 - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]).transpose(2, 0, 1)[np.newaxis]
         for crop in crops.values()

@@ -12,6 +12,7 @@ from arm_root import built_root
 from commands import ROOT, lt_setup, lt_verify
 from conftest import damage, hide
 
+LIBRARY = "libGL.so.1: cannot open shared object file"
 MAIN = {"torch", "pnnx", "ncnn", "numpy", "PIL", "pydantic", "yaml", "jinja2", "rich", "typer", "packaging"}
 
 
@@ -50,7 +51,7 @@ def test_the_main_job_cannot_run_without_a_needed_package(tmp_path):
 
 def test_what_is_optional_is_named_with_the_reason_and_does_not_fail(tmp_path):
     hide(tmp_path, "matplotlib")
-    path = damage(tmp_path, "cv2", "raise ImportError('libGL.so.1: cannot open shared object file')\n")
+    path = damage(tmp_path, "cv2", f"raise ImportError({LIBRARY!r})\n")
     cache = tmp_path / "cache/lighttrack-export"
     built_root(cache / "arm64")
     (cache / "arm64/system/usr/bin/python3.11").write_bytes(b"changed")
@@ -64,10 +65,12 @@ def test_what_is_optional_is_named_with_the_reason_and_does_not_fail(tmp_path):
         ["missing", "matplotlib"],
         ["broken", "arm"],
     ]
-    assert f"matplotlib: pip install -c {ROOT}/constraints.txt 'lighttrack-export[bench]'" in lines
-    cv2 = next(line for line in lines if line.startswith("cv2 ("))
-    assert cv2.startswith("cv2 (libGL.so.1: cannot open shared object file): pip install --force-reinstall --no-deps ")
-    assert any(line.startswith("arm (ARM root ") and line.endswith(": lt-setup arm") for line in lines)
+    assert f"matplotlib is missing: pip install -c {ROOT}/constraints.txt 'lighttrack-export[bench]'" in lines
+    cv2 = next(line for line in lines if line.startswith("opencv"))
+    assert cv2.startswith(
+        f"opencv-python-headless (cv2) cannot be imported ({LIBRARY}): pip install --force-reinstall "
+    )
+    assert any(line.startswith("arm cannot be used (ARM root ") and line.endswith(": lt-setup arm") for line in lines)
     assert lines[-1].startswith("on disk: caches 0 MB in ")
 
 

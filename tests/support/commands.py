@@ -63,6 +63,11 @@ def lt_setup(*arguments: object, cwd: Path | None = None, apart: bool = False, *
     return _run(SETUP, arguments, cwd, apart, extra)
 
 
+def lt(module: str, *arguments: object, cwd: Path | None = None, **extra: str) -> Finished:
+    """Likewise, whichever command it is."""
+    return _run(module, arguments, cwd, False, extra)
+
+
 def command(*arguments: object, module: str = EXPORT) -> list[str]:
     """The words of a command line in a process of its own."""
     return [sys.executable, "-m", module, *map(str, arguments)]

@@ -194,7 +194,7 @@ def _build_tool(folder: Path, stages: Stages) -> tuple[Tool, bool]:
 
 SETUP = Setup(
     name="arm",
-    purpose="runs ncnn-arm64 models, emulated",
+    purpose="emulates ARM for ncnn-arm64",
     folder=default_folder,
     look=lambda folder: _tool(arm_root(folder)),
     build=_build_tool,

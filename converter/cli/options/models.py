@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from converter.cli.options import complete
 from converter.cli.options.declare import option
 
 _option = partial(option, panel="Which models")
@@ -33,6 +34,7 @@ Formats = Annotated[
         "--format NAME",
         "ncnn or onnx; repeatable. What lt-export makes (default: ncnn), or what alone is looked at of an export with "
         "both.",
+        autocompletion=complete.formats,
     ),
 ]
 Split = Annotated[
@@ -48,6 +50,7 @@ PresetName = Annotated[
     _option(
         "--preset NAME",
         "The names, sizes, split and files of a known consumer; options beside it win. See --list-presets.",
+        autocompletion=complete.presets,
     ),
 ]
 ListPresets = Annotated[

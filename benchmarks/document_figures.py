@@ -1,0 +1,259 @@
+"""What the documents' figures are measured with: the commands themselves, a section of the figures file each."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pnnx
+import yaml
+
+from benchmarks import picture
+from benchmarks.measure import MEGABYTE
+from converter.bench.machine import this_machine
+from converter.checks.arm.setup import setup_arm
+from converter.checks.arm.wheels import platforms
+from converter.folder.listing import tool_versions
+from converter.util.stages import Silent, Stages
+
+ROOT = Path(__file__).parent.parent
+PICTURE = ROOT / "docs" / "run.svg"
+DEMO, DEMO_EXPORT = "demo/LightTrackM_seeded.pth", "demo/export"
+OTHER = "other.pth"
+COLUMNS = "120"
+HALF_LARGEST = 65504
+NEWEST_GLIBC = 40
+ARM_MODES = ("fp32", "fp16s", "fp16", "bf16")
+ARM_UPDATE = r"^arm64 +([\d.]+) s  \w+ update, "  # on stderr, the run of an input
+BENCH_SIZE, BENCH_ROUNDS, BENCH_SECONDS = 256, 20, 900
+
+
+class MeasuringError(RuntimeError):
+    """Something could not be measured; the text says what is missing or what failed."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is measured.
+
+    Attributes:
+        folder: where the commands are called and leave what they write.
+        trained: a trained LightTrack-Mobile checkpoint; None where there is none.
+        clip: a video for it.
+        box: of its target in the first frame, x,y,w,h.
+    """
+
+    folder: Path
+    trained: Path | None = None
+    clip: Path | None = None
+    box: str | None = None
+
+    def checkpoint(self) -> str:
+        if self.trained is None:
+            raise MeasuringError("--trained is missing, a trained LightTrack-Mobile checkpoint")
+        return str(self.trained)
+
+    def clip_options(self) -> tuple[str, ...]:
+        if self.clip is None or self.box is None:
+            raise MeasuringError("--clip and --box are missing, a video and where its target is in the first frame")
+        return ("--clip", str(self.clip), "--box", self.box)
+
+    def run(self, *command: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+        """The command when it has ended.
+
+        Raises:
+            MeasuringError: with its output, when it ends otherwise than with ``code``.
+        """
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": COLUMNS}
+        done = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True)
+        if done.returncode != code:
+            shown = f"{done.stdout}{done.stderr}{' '.join(command)}"
+            raise MeasuringError(f"{shown}: exit code {done.returncode}, expected {code}")
+        return done
+
+    def lt(self, name: str, *words: str, code: int = 0) -> str:
+        """The stdout of one of our commands."""
+        return self.run(*_command(name), *words, code=code).stdout
+
+    def demo_checkpoint(self) -> str:
+        if not (self.folder / DEMO).exists():
+            self.run(sys.executable, "-m", "converter.network.demo", DEMO)
+        return DEMO
+
+
+def demo(setting: Setting) -> dict[str, Any]:
+    """The proof of ``make demo``, and how much smaller one model for both is."""
+    words = ("--resume", setting.demo_checkpoint())
+    lines = setting.lt("export", *words, "-o", DEMO_EXPORT).splitlines()
+    setting.lt("export", *words, "--split", "one", "-o", "one", "-q")
+    two, one = (_bytes(setting.folder / name) for name in (DEMO_EXPORT, "one"))
+    return {"lines": lines, "share_of_one_model": one / two}
+
+
+def failed(setting: Setting) -> dict[str, Any]:
+    """What a failed proof looks like: the demo's export beside other weights."""
+    setting.lt("export", "--resume", setting.demo_checkpoint(), "-o", DEMO_EXPORT, "-q")
+    setting.run(sys.executable, "-m", "converter.network.demo", OTHER, "--seed", "1")
+    return {"lines": setting.lt("verify", DEMO_EXPORT, "--resume", OTHER, code=1).splitlines()}
+
+
+def run(setting: Setting) -> dict[str, Any]:
+    """The picture of a run."""
+    words = ("lt-export", "--resume", setting.demo_checkpoint(), "-o", DEMO_EXPORT)
+    lines = picture.screen_of((*_command("export"), *words[1:]), setting.folder)
+    picture.draw(PICTURE, words[0], [(" ".join(words), lines)])
+    return {"command": " ".join(words), "lines": [line.plain for line in lines]}
+
+
+def half(setting: Setting) -> dict[str, Any]:
+    """The largest error of the trained tracker with half weights, as a share of the output's range."""
+    resume = ("--resume", setting.checkpoint())
+    ours = json.loads(setting.lt("export", *resume, "--half", "-o", "half", "--json"))
+    setting.run(sys.executable, "-m", "benchmarks.hand_made", setting.checkpoint(), str(setting.folder / "pnnx"))
+    loose = []
+    for graph, shapes in (("init", "[1,3,127,127]"), ("update", "[1,96,8,8],[1,3,288,288]")):
+        setting.run(pnnx.EXEC_PATH, f"pnnx/lighttrack_{graph}.pt", f"inputshape={shapes}", "fp16=1")
+        loose += [f"--{graph}", f"pnnx/lighttrack_{graph}.ncnn.param"]
+    theirs = json.loads(setting.lt("verify", *loose, *resume, "--json", code=1))
+    return {"ours": _of_range(ours), "pnnx": _of_range(theirs), **_versions()}
+
+
+def overflow(setting: Setting) -> dict[str, Any]:
+    """How many times the nearest sum of the trained tracker would have to grow to leave the range of a half."""
+    words = (*_trained_export(setting), "--fp16-report", *setting.clip_options(), "--json")
+    layers = json.loads(setting.lt("verify", *words))["fp16"]["layers"]
+    return {"headroom": min(HALF_LARGEST / layer["sum_bound"] for layer in layers if layer["sum_bound"])}
+
+
+def arm(setting: Setting) -> dict[str, Any]:
+    """Differences of the trained tracker from PyTorch in every mode of the emulated kernels, on crops of a clip."""
+    modes = [word for mode in ARM_MODES for word in ("--arm-mode", mode)]
+    words = (
+        *_trained_export(setting),
+        "--runtime",
+        "ncnn-arm64",
+        "--arm-inputs",
+        "1",
+        *modes,
+        *setting.clip_options(),
+        "--json",
+    )
+    done = setting.run(*_command("verify"), *words)
+    return _arm_figures(json.loads(done.stdout), done.stderr)
+
+
+def arm_setup(setting: Setting) -> dict[str, Any]:
+    """Megabytes and seconds of ``lt-verify --setup-arm``."""
+    folder, fetched = setting.folder / "arm64", _Fetched(setting.folder)
+    start = time.perf_counter()
+    root, _ = setup_arm(folder, Stages(fetched))
+    seconds = time.perf_counter() - start
+    assert root.record is not None  # as in every root that is set up
+    words = ["--no-deps", "--only-binary=:all:", "--python-version", root.record.python, "-d", "wheels"]
+    words += [word for platform in platforms(NEWEST_GLIBC) for word in ("--platform", platform)]
+    wanted = [f"{name}=={version}" for name, version in root.record.wheels.items()]
+    setting.run(sys.executable, "-m", "pip", "download", "-q", *words, *wanted)
+    return {
+        "download": (fetched.bytes + _bytes(setting.folder / "wheels")) / MEGABYTE,
+        "qemu": fetched.qemu / MEGABYTE,
+        "disk": sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file()) / MEGABYTE,
+        "seconds": seconds,
+    }
+
+
+class _Fetched(Silent):
+    """A Progress that adds up the packages of an ARM root before they are unpacked and deleted."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.bytes, self.qemu = folder, 0, 0
+
+    def begin(self, stage: str) -> None:
+        if stage == "unpack":
+            for path in self.folder.glob(".arm64.*.part/work/**/*"):
+                if path.is_file() and not path.is_symlink():
+                    self.bytes += path.stat().st_size
+                    self.qemu += path.stat().st_size if path.name.startswith("qemu") else 0
+
+
+def bench(setting: Setting) -> dict[str, Any]:
+    """The trained tracker on this machine, which had better be idle."""
+    words = (*_trained_export(setting), "--rounds", str(BENCH_ROUNDS), "--seconds", str(BENCH_SECONDS))
+    shown = setting.lt("bench", *words).splitlines()
+    first = next(number for number, line in enumerate(shown) if line.startswith("Runtime "))
+    last = next(number for number, line in enumerate(shown) if line.startswith("median "))
+    return {"lines": [line.rstrip() for line in shown[first:last]], **_versions()}
+
+
+def counts(_: Setting) -> dict[str, Any]:
+    """What is counted in the project itself."""
+    mutants = yaml.safe_load((ROOT / "tests/mutants/mutants.yaml").read_text(encoding="utf-8"))
+    return {"mutants": len(mutants)}
+
+
+SECTIONS: Mapping[str, Callable[[Setting], dict[str, Any]]] = {
+    each.__name__: each for each in (demo, failed, run, counts, half, overflow, arm, arm_setup, bench)
+}
+
+
+def _command(name: str) -> tuple[str, ...]:
+    return (sys.executable, "-m", f"converter.cli.{name}")
+
+
+def _trained_export(setting: Setting) -> tuple[str, ...]:
+    """Words for a command about an export of the trained checkpoint."""
+    resume = ("--resume", setting.checkpoint())
+    if not (setting.folder / "trained").exists():
+        setting.lt("export", *resume, "--search-size", str(BENCH_SIZE), "-o", "trained", "-q")
+    return ("trained", *resume)
+
+
+def _bytes(export: Path) -> int:
+    return sum(path.stat().st_size for path in export.iterdir() if path.name != "manifest.json")
+
+
+def _of_range(result: Mapping[str, Any]) -> dict[str, float]:
+    return _largest(result["verification"]["checks"], "relative")
+
+
+def _largest(checks: Iterable[Mapping[str, Any]], figure: str) -> dict[str, float]:
+    """Output -> its largest figure in all checks."""
+    largest: dict[str, float] = {}
+    for check in checks:
+        for output in check["outputs"]:
+            largest[output["name"]] = max(largest.get(output["name"], 0.0), output[figure])
+    return largest
+
+
+def _arm_figures(result: Mapping[str, Any], stages: str) -> dict[str, Any]:
+    """What ``lt-verify --json`` says of the modes, and its stages of the seconds that an update took."""
+    seconds = [float(number) for number in re.findall(ARM_UPDATE, stages, re.MULTILINE)]
+    measured = {mode["name"]: _arm_mode(mode["checks"]) for mode in result["arm"]["modes"]}
+    ranges = _largest(result["verification"]["checks"], "range")
+    form = "{:<6}  {:>14}  {:>14}  {:>14}  {:>11}"
+    heads = (f"{name}, range {ranges[name]:.0f}" for name in ("zf", "cls", "reg"))
+    lines = [form.format("mode", *heads, "box, pixels")]
+    for mode, largest in measured.items():
+        digits, of_box = (5, 3) if mode == "fp32" else (2, 2)
+        cells = (f"{largest[name]:.{digits}f}" for name in ("zf", "cls", "reg"))
+        lines.append(form.format(mode, *cells, f"{largest['box']:.{of_box}f}"))
+    return {"modes": measured, "ranges": ranges, "lines": lines, "update_seconds": [min(seconds), max(seconds)]}
+
+
+def _arm_mode(checks: Iterable[Mapping[str, Any]]) -> dict[str, float]:
+    checks = list(checks)
+    boxes = [check["best_box"]["moved"] for check in checks if check["best_box"]]
+    return {**_largest(checks, "max_abs"), "box": max(boxes)}
+
+
+def _versions() -> dict[str, Any]:
+    machine = this_machine()
+    return {
+        "machine": f"{machine.cpu}, {machine.cores} cores, {machine.system}",
+        "versions": tool_versions(["torch", "pnnx", "ncnn", "onnxruntime"]),
+    }
