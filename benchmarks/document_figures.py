@@ -16,10 +16,10 @@ import yaml
 
 from benchmarks import picture
 from benchmarks.measure import MEGABYTE
-from converter.bench.machine import this_machine
 from converter.checks.arm.setup import setup_arm
 from converter.checks.arm.wheels import platforms
 from converter.folder.listing import tool_versions
+from converter.util.machine import this_machine
 from converter.util.stages import Silent, Stages
 
 ROOT = Path(__file__).parent.parent
@@ -186,7 +186,7 @@ def bench(setting: Setting) -> dict[str, Any]:
     words = (*_trained_export(setting), "--rounds", str(BENCH_ROUNDS), "--seconds", str(BENCH_SECONDS))
     shown = setting.lt("bench", *words).splitlines()
     first = next(number for number, line in enumerate(shown) if line.startswith("Runtime "))
-    last = next(number for number, line in enumerate(shown) if line.startswith("median "))
+    last = next(number for number, line in enumerate(shown) if line.startswith(("- ", "median ")))
     return {"lines": [line.rstrip() for line in shown[first:last]], **_versions()}
 
 
