@@ -42,7 +42,7 @@ def test_the_demo_makes_a_verified_export(demo):
     assert said.startswith("demo/LightTrackM_seeded.pth: LightTrackM_Subnet with seeded weights (seed 0), not trained")
     assert "\nverified LightTrackM_Subnet in demo/export\n" in said
     files = {f"lighttrack_{graph}.{kind}" for graph in ("init", "update") for kind in ("param", "bin")}
-    listed = said.partition("\nverified ")[2].splitlines()[2:]
+    listed = said.partition("\ntotal ")[2].splitlines()[1:]  # of ls -l
     assert {line.split()[-1] for line in listed} == files | {"manifest.json"}
     assert {path.name for path in (folder / "demo/export").iterdir()} == files | {"manifest.json"}
     assert {path.name for path in folder.iterdir()} == {"demo"}
@@ -73,7 +73,7 @@ def form(lines):
 
 def test_the_documents_show_what_the_demo_shows_now(demo):
     shown = demo[0].splitlines()
-    end = shown.index("verified LightTrackM_Subnet in demo/export") + 1
+    end = next(number for number, line in enumerate(shown) if line.startswith("total "))  # of ls -l
     advice = "what the commands print is not what the pages show: python -m benchmarks.documents"
     figures = read_figures()
     assert form(shown[1:end]) == form(figures["demo"]["lines"]), advice
