@@ -42,7 +42,7 @@ def test_the_demo_makes_a_verified_export(demo):
     assert said.startswith("demo/LightTrackM_seeded.pth: LightTrackM_Subnet with seeded weights (seed 0), not trained")
     assert "\nverified LightTrackM_Subnet in demo/export\n" in said
     files = {f"lighttrack_{graph}.{kind}" for graph in ("init", "update") for kind in ("param", "bin")}
-    listed = said.partition("\ntotal ")[2].splitlines()[1:]  # of ls -l
+    listed = said.rpartition("\ntotal ")[2].splitlines()[1:]  # of ls -l
     assert {line.split()[-1] for line in listed} == files | {"manifest.json"}
     assert {path.name for path in (folder / "demo/export").iterdir()} == files | {"manifest.json"}
     assert {path.name for path in folder.iterdir()} == {"demo"}
