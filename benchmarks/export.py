@@ -45,7 +45,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     if parsed.resume and not parsed.resume.is_file():
         parser.error(f"--resume {parsed.resume}: no such file")
     if parsed.plot and not is_installed("matplotlib"):
-        parser.error("--plot needs matplotlib, which is not installed: pip install matplotlib")
+        parser.error("--plot needs matplotlib, not installed here: make bench installs it")
     return parsed
 
 

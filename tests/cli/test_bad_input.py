@@ -117,7 +117,7 @@ OPTIONS = {
     ("--rename", "cls=a b"): (2, "update: 'a b' is no name for cls in ncnn"),
     ("--rename", f"cls={'a' * 256}"): (2, "expected 1 to 255 characters of printable ASCII"),
     ("--rename", "cls=a", "--rename", "cls=b"): (2, "--rename cls=a and --rename cls=b both name the tensor cls"),
-    ("--split", "one", "--format", "onnx"): (2, "expected two or three for onnx; only ncnn runs part of a graph"),
+    ("--split", "one", "--format", "onnx"): (2, "expected two or three for onnx, whose runtime runs whole graphs only"),
     ("--split", "one", "--search-size", "256", "--search-size", "288"): (2, "it is one file; pass --dynamic-search"),
     ("--dynamic-search", "--search-size", "250"): (2, "expected one of 192, 208, 224"),
     ("--dynamic-search", "--search-size", "256", "--search-size", "288"): (2, "give --search-size once"),
