@@ -68,6 +68,8 @@ def _work():
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ.clear()
     os.environ.update(environment)
+    # those of before the fork remember what kind of file they were opened on
+    sys.stdout, sys.stderr = (os.fdopen(number, "w", closefd=False) for number in (1, 2))
     sys.argv = [module, *arguments]
     import_module(module).main()
 
