@@ -4,6 +4,7 @@ import json
 import re
 import site
 import subprocess
+import venv
 from pathlib import Path
 
 import pytest
@@ -116,15 +117,17 @@ def test_an_option_cannot_run_a_command(places, tiny):
 
 
 def test_set_up_installs_the_commands_apart_from_the_jobs_python(places, monkeypatch):
-    """Its packages are those of this environment, behind what the step has installed itself."""
+    """Its packages, and what builds ours, are those of this environment, behind what the step has installed itself."""
+    place = places[1] / "lighttrack-export-python"
+    venv.create(place, symlinks=True)
+    (packages,) = place.glob("lib/*/site-packages")
+    (packages / "others.pth").write_text("\n".join(site.getsitepackages()))
     monkeypatch.setenv("PIP_NO_DEPS", "1")
+    monkeypatch.setenv("PIP_NO_BUILD_ISOLATION", "0")  # the option takes this for yes
     run = run_action(*places, checkpoint="nowhere.pth")
     assert run.outcomes["Install"] == "success", run.logs["Install"]
     assert re.fullmatch(r"lighttrack-export-Linux-X64-[0-9a-f]{16}", run.contexts["steps.cache.outputs.key"])
-    place = places[1] / "lighttrack-export-python"
     assert run.contexts["steps.install.outputs.bin"] == f"{place}/bin/"
-    (packages,) = place.glob("lib/*/site-packages")
-    (packages / "others.pth").write_text("\n".join(site.getsitepackages()))
     words = [place / "bin/python", "-I", "-c", "import converter; print(converter.__file__)"]
     installed = subprocess.run(words, capture_output=True, text=True, check=True).stdout.strip()
     assert Path(installed).is_relative_to(packages)

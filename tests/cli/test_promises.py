@@ -97,12 +97,13 @@ def unbuffered(stdout):
 
 
 def test_output_that_cannot_be_written_is_no_bug():
+    """A reader that goes early, as ``head`` does, changes nothing."""
     with open("/dev/full", "w") as full:
         assert unbuffered(full) == (4, "lt-export: error: cannot write: No space left on device\n")
     reading, writing = os.pipe()
     os.close(reading)
     with open(writing, "w") as pipe:
-        assert unbuffered(pipe) == (4, "lt-export: error: cannot write: Broken pipe\n")
+        assert unbuffered(pipe) == (0, "")
 
 
 @pytest.mark.parametrize("program", COMMANDS)
