@@ -31,7 +31,7 @@ class VerificationError(ConverterError):
 
 
 class UsageError(ConverterError):
-    """An option, a configuration file or a target folder that cannot be used."""
+    """An option, a name, a configuration file or a folder that cannot be used."""
 
     exit_code = 2
 
@@ -42,10 +42,8 @@ class CheckpointError(ConverterError):
     exit_code = 3
 
 
-class ArchitectureError(ConverterError):
+class ArchitectureError(UsageError):
     """An unknown architecture or a path name that describes no network."""
-
-    exit_code = 3
 
 
 class ConversionError(ConverterError):

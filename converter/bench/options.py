@@ -5,6 +5,7 @@ from pathlib import Path
 
 from converter.errors import UsageError
 from converter.spec.options import VerifyOptions
+from converter.util.names import did_you_mean
 
 PRECISIONS = ("fp32", "half")
 THREADS = (1, 2)
@@ -49,7 +50,8 @@ class BenchOptions:
                 raise UsageError(f"--threads {threads}: expected 1 to {MOST_THREADS}")
         for precision in self.precisions:
             if precision not in PRECISIONS:
-                raise UsageError(f"--precision {precision}: expected one of {', '.join(PRECISIONS)}")
+                nearest = did_you_mean(precision, PRECISIONS)
+                raise UsageError(f"--precision {precision}: expected one of {', '.join(PRECISIONS)}{nearest}")
         for option, value in (("--rounds", self.rounds), ("--runs", self.runs)):
             if value < 1:
                 raise UsageError(f"{option} {value}: expected 1 or more")

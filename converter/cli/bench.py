@@ -10,6 +10,7 @@ from converter.cli.command import Command, Session, format_names, log_to_stderr,
 from converter.cli.options import checks, models, output
 from converter.cli.options import network as network_options
 from converter.cli.progress import StageLines
+from converter.errors import UsageError
 
 if TYPE_CHECKING:
     from converter.bench.options import BenchOptions
@@ -22,10 +23,12 @@ ABOUT = (
     "each in a process of its own and in turns, so that a machine that becomes slower does so for all."
 )
 EPILOG = (
-    "Exit codes: 0 measured, 1 the export's manifest is damaged, 2 wrong usage, 3 checkpoint or architecture, "
+    "Exit codes: 0 measured, 1 the export's manifest is damaged, 2 wrong usage, 3 checkpoint, "
     "4 something could not be run or written, 5 missing or unusable dependency, 70 a bug of ours. "
     "LT_DEBUG=1 adds the traceback."
 )
+
+MEASURED = "lt-bench measures folders that lt-export wrote; lt-export CHECKPOINT makes one"
 
 command = Command("lt-bench", ABOUT, EPILOG)
 
@@ -34,7 +37,7 @@ command = Command("lt-bench", ABOUT, EPILOG)
 def bench_command(
     context: typer.Context,
     export: models.Export,
-    resume: network_options.ResumeIfAny = None,
+    resume: network_options.Resume = None,
     format: models.Formats = None,
     threads: checks.Threads = None,
     precision: checks.Precisions = None,
@@ -61,7 +64,9 @@ def bench_command(
     from converter.spec.options import VerifyOptions
 
     formats = format_names(format)
-    manifest = read_manifest(export)
+    if export.is_file():
+        raise UsageError(f"{export} is a file, and {MEASURED}")
+    manifest = read_manifest(export, MEASURED)
     arch, network = network_for(manifest.arch, config, manifest.config())
     subject = VerifyOptions(
         arch=arch,

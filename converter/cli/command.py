@@ -18,9 +18,11 @@ from typer.core import TyperCommand
 from typer.exceptions import TyperException
 from typer.main import get_command
 
+from converter.cli.parsing import REPEATED, Words
 from converter.cli.progress import Interruption
 from converter.errors import ConverterError, UsageError
 from converter.util import process
+from converter.util.names import did_you_mean
 
 if TYPE_CHECKING:
     from converter.spec.network import NetworkSpec
@@ -114,7 +116,7 @@ class Command:
         self.program, self.advice = program, advice or {}
         self.app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
         self.entry = self.app.command(
-            help=about, epilog=epilog, context_settings={"help_option_names": ["-h", "--help"]}
+            cls=Words, help=about, epilog=epilog, context_settings={"help_option_names": ["-h", "--help"]}
         )
 
     def main(self) -> None:
@@ -158,8 +160,7 @@ def _ending(
     if isinstance(error, ConverterError):
         return f"error: {error}", error.exit_code
     if isinstance(error, TyperException):
-        more = advice.get(getattr(error, "option_name", ""), f"see {program} --help")
-        return f"error: {error.format_message().rstrip('.')}; {more}", 2
+        return f"error: {_refusal(program, error, advice)}", 2
     # typer and rich exit where nobody reads stdout any more, typer also at an end of file; both with 1
     cause = (error.__context__ if isinstance(error, SystemExit | typer.Abort) else None) or error
     if isinstance(cause, OSError) and cause.errno in (errno.EPIPE, errno.ENOSPC):  # stdout, mostly
@@ -167,6 +168,16 @@ def _ending(
     if not isinstance(error, Exception):
         raise error
     return f"error: bug: {type(cause).__name__}: {cause}; LT_DEBUG=1 shows where, please report it", BUG
+
+
+def _refusal(program: str, error: TyperException, advice: Mapping[str, str]) -> str:
+    """What is wrong with the words of a command line, and what to do."""
+    option = getattr(error, "option_name", "")
+    if nearest := did_you_mean(option, getattr(error, "possibilities", None) or ()):
+        return f"{error.message}{nearest}"
+    message = error.format_message().rstrip(".")
+    several = message.startswith("Got unexpected extra argument")
+    return f"{message}; {advice.get(option) or (REPEATED if several else f'see {program} --help')}"
 
 
 def _report(program: str, message: str, code: int, as_json: bool, error: BaseException) -> int:

@@ -1,6 +1,5 @@
 """``lt-export``: parse, build ExportOptions, call, print."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -18,10 +17,12 @@ from converter.cli.command import (
 from converter.cli.options import arm, checks, models, network
 from converter.cli.options import output as outputs
 from converter.cli.progress import StageLines
+from converter.cli.weights import settled
 from converter.errors import UsageError, VerificationError
 from converter.util import process
 
 if TYPE_CHECKING:
+    from converter.network.checkpoint import Checkpoint
     from converter.spec.options import ExportOptions
 
 
@@ -32,7 +33,7 @@ ABOUT = (
     "When anything fails, an earlier export in that folder stays as it was."
 )
 EPILOG = (
-    "Exit codes: 0 done and verified, 1 verification failed, 2 wrong usage, 3 checkpoint or architecture, "
+    "Exit codes: 0 done and verified, 1 verification failed, 2 wrong usage, 3 checkpoint, "
     "4 conversion failed, 5 missing or unusable dependency, 70 a bug of ours. "
     "LT_DEBUG=1 adds the traceback to an error."
 )
@@ -43,7 +44,8 @@ command = Command("lt-export", ABOUT, EPILOG)
 @command.entry
 def export_command(
     context: typer.Context,
-    resume: network.Resume,
+    checkpoint: network.CheckpointFile = None,
+    resume: network.Resume = None,
     arch: network.Arch = None,
     output: outputs.Output = None,
     official: network.Official = None,
@@ -92,8 +94,15 @@ def export_command(
     log_to_stderr(verbose, quiet)
     from converter.formats.format import default_splits
     from converter.spec.options import ExportOptions
-    from converter.spec.presets import Wanted, choose
+    from converter.spec.presets import Wanted, choose, default_folder, load_preset
 
+    weights = network.checkpoint_of(checkpoint, resume)
+    formats = format_names(format)
+    if preset is not None:
+        load_preset(preset)
+    stages = StageLines(context.obj.interruption, quiet, detailed=verbose)
+    stages.end("start", process.age(), "Python, command line")
+    arch, read = settled(arch, config, weights, allow_pickle, stages)
     wanted = Wanted(
         preset=preset,
         arch=arch,
@@ -101,7 +110,7 @@ def export_command(
         path_name=path_name_of(arch, config, path_name, head_blocks),
         template_size=template_size,
         search_sizes=tuple(search_size or ()),
-        formats=format_names(format),
+        formats=formats,
         split=split,
         opset=opset,
         sigmoid=sigmoid,
@@ -116,8 +125,8 @@ def export_command(
         raise UsageError(f"{'--no-simplify' if opset is None else '--opset'} is about ONNX models; add --format onnx")
     options = ExportOptions(
         **dict(chosen),
-        checkpoint=resume,
-        output=output or Path("exports") / chosen.arch,
+        checkpoint=weights,
+        output=output or default_folder(wanted, chosen, dynamic_search),
         official=official_root(official, chosen.network),
         dynamic_search=dynamic_search,
         simplify=not no_simplify,
@@ -137,20 +146,26 @@ def export_command(
         ),
         pnnx_timeout=pnnx_timeout,
     )
-    _run(options, context.obj, verbose, quiet)
+    _run(options, read, stages, context.obj, verbose, quiet)
 
 
-def _run(options: "ExportOptions", session: Session, verbose: bool, quiet: bool) -> None:
+def _run(
+    options: "ExportOptions",
+    checkpoint: "Checkpoint | None",
+    stages: StageLines,
+    session: Session,
+    verbose: bool,
+    quiet: bool,
+) -> None:
     from converter.cli.show import show_export
     from converter.exporting.pipeline import export
     from converter.proof.section import proof_section
     from converter.report.terminal import print_section
 
     console = summary_console(session.as_json)
-    with StageLines(session.interruption, quiet, detailed=verbose) as stages:
-        stages.end("start", process.age(), "Python, command line")
+    with stages:
         try:
-            exported = export(options, stages)
+            exported = export(options, stages, checkpoint)
         except VerificationError as error:
             stages.stop()
             if error.report is not None:

@@ -9,9 +9,11 @@ import typer
 from converter.cli.command import Command, Session, finite, format_names, log_to_stderr, official_root, summary_console
 from converter.cli.options import arm, checks, models, network, output
 from converter.cli.progress import StageLines
+from converter.cli.weights import settled
 from converter.errors import UsageError, VerificationError
 
 if TYPE_CHECKING:
+    from converter.network.checkpoint import Checkpoint
     from converter.spec.network import NetworkSpec
     from converter.spec.options import VerifyOptions
 
@@ -22,7 +24,7 @@ ABOUT = (
     "the unpatched PyTorch network (--resume) or against golden vectors, and says where they differ."
 )
 EPILOG = (
-    "Exit codes: 0 verified, 1 verification failed, 2 wrong usage, 3 checkpoint or architecture, 4 something could not "
+    "Exit codes: 0 verified, 1 verification failed, 2 wrong usage, 3 checkpoint, 4 something could not "
     "be run or written, 5 missing or unusable dependency, 70 a bug of ours. LT_DEBUG=1 adds the traceback to an error."
 )
 COMMON_SEARCH_SIZES = (288, 256)
@@ -38,7 +40,7 @@ command = Command("lt-verify", ABOUT, EPILOG, ADVICE)
 def verify_command(
     context: typer.Context,
     exports: models.Exports = None,
-    resume: network.ResumeIfAny = None,
+    resume: network.Resume = None,
     init: models.Init = None,
     update: models.Update = None,
     backbone: models.Backbone = None,
@@ -97,6 +99,7 @@ def verify_command(
         return
     from converter.formats.format import host_runtimes
     from converter.spec.options import VerifyOptions
+    from converter.verifying.checkup import LAST_STAGE
 
     files = {"init": init, "update": update, "backbone": backbone, "neck_head": neck_head}
     loose = {name: path for name, path in files.items() if path is not None}
@@ -108,6 +111,10 @@ def verify_command(
     formats = format_names([*(format or ()), *(hosts if export else ())])
     _check_models(export, loose, rename, formats)
     flags = {"path_name": path_name, "template_size": template_size, "search_size": search_size}
+    stages = StageLines(context.obj.interruption, quiet, last=LAST_STAGE)
+    read = None
+    if export is None:
+        arch, read = settled(arch, config, resume, allow_pickle, stages)
     arch, spec = _network(export, arch, config, flags)
     options = VerifyOptions(
         arch=arch,
@@ -139,7 +146,7 @@ def verify_command(
         atol=finite("--atol", atol),
         rtol=finite("--rtol", rtol),
     )
-    _run(options, context.obj, verbose, quiet)
+    _run(options, read, stages, context.obj, verbose, quiet)
 
 
 def _set_up_arm(folder: Path | None, session: Session, quiet: bool) -> None:
@@ -171,14 +178,20 @@ def _set_up_arm(folder: Path | None, session: Session, quiet: bool) -> None:
 
 def _export(exports: list[Path] | None, loose: dict[str, Path], write_golden: bool) -> Path | None:
     """The export folder, of which there may be one."""
+    from converter.folder.loose import file_in_place_of_export
+
     if not exports:
         return None
     advice = f"; {WRITE_ADVICE}" if write_golden else ""
     if len(exports) > 1:
+        files = [path for path in exports if path.is_file()]
+        advice = advice or (f"; {file_in_place_of_export(files[0])}" if files else "")
         raise UsageError(f"{' '.join(map(str, exports))}: expected one export folder{advice}")
     if loose:
         name = next(iter(loose)).replace("_", "-")
         raise UsageError(f"--{name} beside an export folder: pass the folder or single models, not both{advice}")
+    if exports[0].is_file():
+        raise UsageError(file_in_place_of_export(exports[0]))
     return exports[0]
 
 
@@ -210,7 +223,9 @@ def _network(
         return network_for(arch, config, flags)
     from converter.folder.manifest import read_manifest
 
-    manifest = read_manifest(export)
+    files = models_in(export) if export.is_dir() else []
+    without = "for models without one pass --init and --update"
+    manifest = read_manifest(export, f"it holds {listed(files)}: {without}" if files else without)
     recorded = {"arch": manifest.arch, **manifest.config()}
     for template_size, search_size in reversed(manifest.sizes()):
         sizes = {"template_size": template_size, "search_size": search_size}
@@ -249,14 +264,21 @@ def _search_sizes(
     return (size,) if search_size else (size, *COMMON_SEARCH_SIZES)
 
 
-def _run(options: "VerifyOptions", session: Session, verbose: bool, quiet: bool) -> None:
+def _run(
+    options: "VerifyOptions",
+    checkpoint: "Checkpoint | None",
+    stages: StageLines,
+    session: Session,
+    verbose: bool,
+    quiet: bool,
+) -> None:
     from converter.cli.show import show_result
-    from converter.verifying.checkup import LAST_STAGE, check
+    from converter.verifying.checkup import check
 
     console = summary_console(session.as_json)
-    with StageLines(session.interruption, quiet, last=LAST_STAGE) as stages:
+    with stages:
         try:
-            result = check(options, stages)
+            result = check(options, stages, checkpoint)
         except VerificationError as error:
             stages.stop()
             if error.result is not None:

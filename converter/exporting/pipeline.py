@@ -21,15 +21,19 @@ from converter.spec.options import ExportOptions
 from converter.util.stages import Progress, Stages
 
 if TYPE_CHECKING:
+    from converter.network.checkpoint import Checkpoint
     from converter.network.load import LoadedNetwork
 
 
-def export(options: ExportOptions, progress: Progress | None = None) -> Exported:
+def export(
+    options: ExportOptions, progress: Progress | None = None, checkpoint: "Checkpoint | None" = None
+) -> Exported:
     """Convert a checkpoint, prove the result, publish it.
 
     Args:
         options: what to export; see :class:`converter.spec.options.ExportOptions`.
         progress: told when a stage begins and ends.
+        checkpoint: what its file holds, where it was read already.
 
     Raises:
         ConverterError: one of its kinds; nothing was published and the target is as before.
@@ -48,7 +52,7 @@ def export(options: ExportOptions, progress: Progress | None = None) -> Exported
             running.enter_context(one_thread())
             notes.append("torch")
         with stages("network") as notes:
-            network = load_network(options, plan.trackers[0].dimensions.stride)
+            network = load_network(options, plan.trackers[0].dimensions.stride, checkpoint)
             notes += [f"{options.arch}, {network.source}", f"{network.parameters:,} parameters"]
         with stages("trace") as notes:
             started = conversions.start(options, network, plan, workspace, running)

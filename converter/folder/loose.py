@@ -9,10 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from converter.errors import ConversionError, UsageError, VerificationError
+from converter.folder.manifest import MANIFEST
 from converter.formats.format import Shapes, format_names, format_of
 from converter.formats.isolated import IsolatedRunner
 from converter.spec.model import Model
+from converter.spec.naming import with_graphs
 from converter.spec.network import GraphSpec, TensorSpec
+from converter.util.names import did_you_mean
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +42,10 @@ def parse_rename(text: str, graphs: Iterable[str], meanings: Iterable[str]) -> R
     if not (equals and blob and meaning):
         raise UsageError(f"--rename {text}: expected BLOB=MEANING, for example output.1=cls")
     if meaning not in meanings:
-        raise UsageError(f"--rename {text}: unknown meaning {meaning!r}, expected one of {', '.join(meanings)}")
+        nearest = did_you_mean(meaning, meanings)
+        raise UsageError(
+            f"--rename {text}: unknown meaning {meaning!r}, expected one of {', '.join(meanings)}{nearest}"
+        )
     graph, colon, rest = blob.partition(":")
     return Rename(graph, rest, meaning) if colon and graph in graphs else Rename(None, blob, meaning)
 
@@ -61,6 +67,23 @@ def model_files(option: str, path: Path) -> tuple[str, tuple[Path, ...]]:
         if not file.is_file():
             raise UsageError(f"{option} {path}: no {'such file' if file == path else f'{file.name} beside it'}")
     return form.name, files
+
+
+def file_in_place_of_export(file: Path) -> str:
+    """What to say where an export folder is expected and somebody named a file."""
+    own = {suffix: form.suffixes[0] for form in map(format_of, format_names()) for suffix in form.suffixes}
+    if file.name == MANIFEST or (file.suffix in own and (file.parent / MANIFEST).is_file()):
+        return f"{file} is part of an export: pass its folder, {file.parent}"
+    if file.suffix in own:
+        model = file.with_suffix(own[file.suffix])
+        return f"{file} is a single model: say which graph it is, --init {model} or --update {model}, for example"
+    return f"{file} is a file, expected a folder that lt-export wrote; a checkpoint is passed as --resume {file}"
+
+
+def models_in(folder: Path) -> list[str]:
+    """The file to name of every model in a folder."""
+    suffixes = {format_of(name).suffixes[0] for name in format_names()}
+    return sorted(path.name for path in folder.iterdir() if path.suffix in suffixes)
 
 
 def loose_models(
@@ -116,9 +139,10 @@ def _check_renames(renames: Sequence[Rename], sides: Mapping[str, Sides]) -> Non
     blobs = {name: {*inputs, *outputs} for name, (inputs, outputs) in sides.items()}
     for rename in renames:
         if not any(rename.blob in names for graph, names in blobs.items() if rename.graph in (None, graph)):
-            found = ", ".join(sorted(set().union(*blobs.values())))
+            names = sorted(set().union(*blobs.values()))
             raise UsageError(
-                f"--rename {rename.blob}={rename.meaning}: no such input or output; the files have {found}"
+                f"--rename {rename.blob}={rename.meaning}: no such input or output; the files have "
+                f"{', '.join(names)}{did_you_mean(rename.blob, with_graphs(blobs))}"
             )
 
 

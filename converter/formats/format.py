@@ -21,6 +21,7 @@ from converter.proof.runner import Runner
 from converter.spec.network import GraphSpec
 from converter.spec.options import ExportOptions
 from converter.util.folders import packages_in
+from converter.util.names import did_you_mean
 
 Shapes = dict[str, tuple[int, ...] | None]
 
@@ -133,7 +134,7 @@ def format_of(name: str) -> Format:
     """
     known = format_names()
     if name not in known:
-        raise UsageError(f"--format {name}: expected one of {', '.join(known)}")
+        raise UsageError(f"--format {name}: expected one of {', '.join(known)}{did_you_mean(name, known)}")
     found: Format = import_module(f"{formats.__name__}.{name}").FORMAT
     return found
 

@@ -6,9 +6,11 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from converter.errors import ArchitectureError, DependencyError
-from converter.families.family import Family, Shapes, family_names, family_of
+from converter.errors import ArchitectureError, CheckpointError, DependencyError
+from converter.families.family import Family, family_of
 from converter.network.checkpoint import Checkpoint, load_strictly, read_checkpoint, shapes_of
+from converter.network.official import check_checkout
+from converter.network.recognise import fitting, size_options
 from converter.spec.network import NetworkSpec
 from converter.spec.options import NetworkOptions
 from official_patches.checkout import CheckoutError, UnknownArchError
@@ -41,33 +43,32 @@ class LoadedNetwork:
         return f"unpatched {self.methods}, {self.source}, torch on the CPU"
 
 
-def load_network(options: NetworkOptions, stride: int) -> LoadedNetwork:
+def load_network(options: NetworkOptions, stride: int, checkpoint: Checkpoint | None = None) -> LoadedNetwork:
     """Build the network and fill every weight of it from the checkpoint.
 
     Args:
         options: with a checkpoint.
         stride: of the network.
+        checkpoint: what its file holds, where it was read already.
 
     Raises:
-        CheckpointError, ArchitectureError, DependencyError
+        CheckpointError, ArchitectureError, UsageError, DependencyError
     """
     assert options.checkpoint is not None
     spec = options.network
     family = family_of(spec.family)
-    checkpoint = read_checkpoint(options.checkpoint, options.allow_pickle)
+    checkpoint = checkpoint or read_checkpoint(options.checkpoint, options.allow_pickle)
     used = {key: value for key, value in checkpoint.state.items() if not family.ignores(key)}
     checkpoint = replace(checkpoint, state=used)
+    _check_sizes(family, spec, checkpoint)
     path_name = family.settle(spec.path_name, shapes_of(checkpoint.state))
     module, source = family.build(path_name, *spec.sizes), "own definition"
     if options.official:
-        if not (options.official / "lib").is_dir():
-            raise DependencyError(
-                f"official checkout {options.official}: no folder 'lib' in it, expected the official tree"
-            )
+        check_checkout(options.official, spec.family)
         request = BuildRequest(options.official.absolute(), options.arch, path_name, *spec.sizes, stride)
         module, source = _official(spec.family, request, module)
     what = f"{options.arch} with {family.called} {path_name}"
-    load_strictly(module, checkpoint, what, lambda shapes: _fitting(family, spec, shapes))
+    load_strictly(module, checkpoint, what, lambda shapes: fitting(family, spec, shapes))
     return LoadedNetwork(
         module=module,
         checkpoint=checkpoint,
@@ -104,17 +105,17 @@ def _official(family: str, request: BuildRequest, own: torch.nn.Module) -> tuple
     return module, f"official checkout with our {' and '.join(ours.values())}" if ours else "official checkout"
 
 
-def _fitting(family: Family, spec: NetworkSpec, shapes: Shapes) -> str | None:
-    """The options that ask for the network of these weights, when it really has these keys and shapes."""
-    asked = spec.sizes
-    for other in (family, *(each for each in map(family_of, family_names()) if each is not family)):
-        used = {key: shape for key, shape in shapes.items() if not other.ignores(key)}
-        name = other.recognise(used)
-        if name is None:
-            continue
-        sizes = other.sizes(used) or asked
-        if shapes_of(other.build(name, *sizes).state_dict()) == used:
-            arch = "" if other is family else f"--arch {other.arch} "
-            crops = "" if sizes == asked else f" --template-size {sizes[0]} --search-size {sizes[1]}"
-            return f"{arch}{other.words(name)}{crops}"
-    return None
+def _check_sizes(family: Family, spec: NetworkSpec, checkpoint: Checkpoint) -> None:
+    """Refuse weights that are of crops of another size, before their keys are held against the network's.
+
+    Raises:
+        CheckpointError: with the options that fit.
+    """
+    sizes = family.sizes(shapes_of(checkpoint.state), spec.sizes)
+    if sizes == spec.sizes:
+        return
+    asked = size_options(spec.sizes, sizes)
+    raise CheckpointError(
+        f"checkpoint {checkpoint.file} does not fit {' '.join(asked)}; its weights fit "
+        f"{' '.join(size_options(sizes, spec.sizes))}"
+    )

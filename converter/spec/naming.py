@@ -8,6 +8,7 @@ from pydantic import Field
 
 from converter.errors import UsageError
 from converter.spec.network import Frozen, GraphSpec, NetworkSpec, TensorSpec
+from converter.util.names import did_you_mean
 
 
 class Naming(Frozen):
@@ -103,9 +104,17 @@ def _meant(rename: Rename, before: Mapping[str, Mapping[str, str]]) -> list[tupl
     by_name = [(graph, key) for graph, names in among.items() for key, name in names.items() if name == rename.old]
     by_meaning = [(graph, key) for graph, names in among.items() for key in names if key == rename.old]
     if not (by_name or by_meaning):
+        nearest = did_you_mean(rename.old, with_graphs({graph: names.values() for graph, names in among.items()}))
         expected = "; ".join(f"{graph}: {', '.join(names.values())}" for graph, names in among.items())
-        raise UsageError(f"--rename {rename.text}: no input or output is called {rename.old!r}, known are {expected}")
+        raise UsageError(
+            f"--rename {rename.text}: no input or output is called {rename.old!r}, known are {expected}{nearest}"
+        )
     return by_name or by_meaning
+
+
+def with_graphs(names: Mapping[str, Iterable[str]]) -> list[str]:
+    """What a rename can name: every name, and every one with the graph before it."""
+    return [way for graph, of_graph in names.items() for name in of_graph for way in (name, f"{graph}:{name}")]
 
 
 def check_names(format: str, legal: re.Pattern[str], rule: str, files: Iterable[tuple[str, GraphSpec]]) -> None:

@@ -13,6 +13,7 @@ from converter.spec.naming import Naming, parse_rename, renamed
 from converter.spec.network import LARGEST_OPSET, SMALLEST_OPSET, Frozen, NetworkSpec, Size
 from converter.spec.options import Chosen
 from converter.spec.releases import FLOOR, RELEASE
+from converter.util.names import did_you_mean
 
 FileName = Annotated[str, Field(pattern=r"^\w[\w.-]{0,99}$")]
 T = TypeVar("T")
@@ -112,6 +113,15 @@ def choose(wanted: Wanted) -> Chosen:
     )
 
 
+def default_folder(wanted: Wanted, chosen: Chosen, dynamic_search: bool) -> Path:
+    """Where an export goes that nobody gave a folder: each preset and each choice of sizes has one of its own."""
+    sizes: list[object] = []
+    if wanted.template_size or wanted.search_sizes or dynamic_search:
+        sizes = [chosen.network.template_size, *dict.fromkeys(chosen.search_sizes)]
+    parts = [chosen.arch, wanted.preset, *sizes, "dynamic" if dynamic_search else None]
+    return Path("exports") / "-".join(str(part) for part in parts if part)
+
+
 def _first(asked: T | None, preset: T | None) -> T | None:
     """What was asked for, or what the preset says."""
     return preset if asked is None else asked
@@ -155,7 +165,9 @@ def load_preset(name: str) -> Preset:
     """
     names = preset_names()
     if name not in names:
-        raise UsageError(f"--preset {name}: unknown, known are {', '.join(names)} (--list-presets)")
+        raise UsageError(
+            f"--preset {name}: unknown, known are {', '.join(names)} (--list-presets){did_you_mean(name, names)}"
+        )
     path = _folder() / f"{name}.yaml"
     try:
         return Preset.model_validate(read_yaml(path))

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from converter.checks.arm.modes import check_tolerances
 from converter.checks.arm.root import ArmRoot, arm_root
@@ -34,15 +35,21 @@ from converter.verifying.sections import OpenedClip, asked, opened_clip
 from converter.verifying.subject import Subject, subject_of
 from converter.verifying.vectors import write_vectors
 
+if TYPE_CHECKING:
+    from converter.network.checkpoint import Checkpoint
+
 LAST_STAGE = "report"
 
 
-def check(options: VerifyOptions, progress: Progress | None = None) -> VerifyResult:
+def check(
+    options: VerifyOptions, progress: Progress | None = None, checkpoint: "Checkpoint | None" = None
+) -> VerifyResult:
     """Verify models, and write what was asked for.
 
     Args:
         options: see :class:`converter.spec.options.VerifyOptions`.
         progress: told when a stage begins and ends.
+        checkpoint: what its file holds, where it was read already.
 
     Returns:
         The result, which has no problems.
@@ -61,7 +68,7 @@ def check(options: VerifyOptions, progress: Progress | None = None) -> VerifyRes
             problems = [*map(str, files), *_lacking(options, subject)]
             notes.append(", ".join(map(str, subject.tracker.models)))
         with stages("reference") as notes:
-            reference, comparisons = _compared(options, subject, clip, running)
+            reference, comparisons = _compared(options, subject, clip, running, checkpoint)
             runners = running.enter_context(isolated_runners(subject.folder, subject.tracker))
             run = Run(options, subject, reference, tuple(comparisons), runners)
             notes.append(f"{sum(len(comparison.feeds) for comparison in comparisons)} inputs")
@@ -151,7 +158,11 @@ def _lacking(options: VerifyOptions, subject: Subject) -> list[str]:
 
 
 def _compared(
-    options: VerifyOptions, subject: Subject, clip: OpenedClip | None, running: ExitStack
+    options: VerifyOptions,
+    subject: Subject,
+    clip: OpenedClip | None,
+    running: ExitStack,
+    checkpoint: "Checkpoint | None",
 ) -> tuple[Reference, list[Comparison]]:
     """The reference, and its outputs at every size; torch has one thread until the end of ``running``."""
     if options.checkpoint is None:
@@ -162,7 +173,7 @@ def _compared(
 
     running.enter_context(one_thread())
     feeds = [network_feeds(options, subject, tracker) for tracker in subject.trackers]
-    reference = network_reference(options, subject)
+    reference = network_reference(options, subject, checkpoint)
     crops = clip.feed(reference.network, subject.tracker) if clip else None
     if crops:
         feeds[0].append(crops)

@@ -20,6 +20,7 @@ from converter.verifying.golden import check_golden, golden_at, golden_of
 from converter.verifying.subject import Subject
 
 if TYPE_CHECKING:
+    from converter.network.checkpoint import Checkpoint
     from converter.network.load import LoadedNetwork
 
 log = logging.getLogger(__name__)
@@ -63,14 +64,22 @@ class GoldenReference:
 Reference = NetworkReference | GoldenReference
 
 
-def network_reference(options: VerifyOptions, subject: Subject) -> NetworkReference:
-    """Raises:
-    ConverterError: when the network cannot be built or loaded.
+def network_reference(
+    options: VerifyOptions, subject: Subject, checkpoint: "Checkpoint | None" = None
+) -> NetworkReference:
+    """The network with its trained weights.
+
+    Args:
+        checkpoint: what its file holds, where it was read already.
+
+    Raises:
+        ConverterError: when the network cannot be built or loaded.
     """
     from converter.network.load import load_network
 
     tracker = subject.tracker
-    network = load_network(options.model_copy(update={"network": tracker.network}), tracker.dimensions.stride)
+    sized = options.model_copy(update={"network": tracker.network})
+    network = load_network(sized, tracker.dimensions.stride, checkpoint)
     if subject.manifest and subject.manifest.checkpoint.sha256 != network.checkpoint.sha256:
         log.warning(
             "%s is not the file that was exported (%s): its sha256 differs",

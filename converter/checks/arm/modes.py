@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from converter.errors import UsageError
 from converter.spec.network import ArmTolerances, NetworkSpec, Tolerance
+from converter.util.names import did_you_mean
 
 DEFAULT_CPU = "max"
 
@@ -54,7 +55,7 @@ def mode_named(name: str) -> Mode:
     UsageError: when there is none of this name.
     """
     if name not in MODES:
-        raise UsageError(f"--arm-mode {name}: expected one of {', '.join(MODES)}")
+        raise UsageError(f"--arm-mode {name}: expected one of {', '.join(MODES)}{did_you_mean(name, MODES)}")
     return MODES[name]
 
 

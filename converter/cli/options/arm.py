@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 from converter.cli.command import finite
 from converter.cli.options.declare import option
 from converter.errors import UsageError
+from converter.util.names import did_you_mean
 
 if TYPE_CHECKING:
     from converter.spec.options import ArmOptions
@@ -124,7 +125,7 @@ def runtimes_of(names: Sequence[str] | None, accepted: Sequence[str], otherwise:
     for name in names or ():
         if name not in accepted:
             expected = accepted[0] if len(accepted) == 1 else f"one of {', '.join(accepted)}"
-            raise UsageError(f"--runtime {name}: expected {expected}{otherwise}")
+            raise UsageError(f"--runtime {name}: expected {expected}{otherwise}{did_you_mean(name, accepted)}")
     return tuple(names or ())
 
 
@@ -140,7 +141,8 @@ def golden_source(name: str, writes: bool, arm: "ArmOptions | None") -> Literal[
     if name == "torch":
         return "torch"
     if name != RUNTIME:
-        raise UsageError(f"--golden-from {name}: expected torch or {RUNTIME}")
+        nearest = did_you_mean(name, ("torch", RUNTIME))
+        raise UsageError(f"--golden-from {name}: expected torch or {RUNTIME}{nearest}")
     if not writes:
         raise UsageError(f"--golden-from {RUNTIME} is about --write-golden; pass that too")
     if arm is None or len(arm.modes) != 1:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from converter.errors import ArchitectureError, UsageError
 from converter.families.family import Shapes
 from converter.spec.dimensions import Dimensions
+from converter.util.names import did_you_mean
 
 REP_HEAD, DSCONV_HEAD = "rep_v2", "dsconv_v3"
 ANY_HEAD = "any"
@@ -53,7 +54,14 @@ def parse_variant(name: str) -> Variant:
     raise ArchitectureError(
         f"unknown corner head {name!r}, expected {REP_HEAD} or {DSCONV_HEAD}_{FEWEST_BLOCKS} to "
         f"{DSCONV_HEAD}_{MOST_BLOCKS}; {DSCONV_HEAD} or {ANY_HEAD} leave it to the checkpoint"
+        f"{did_you_mean(name, _names())}"
     )
+
+
+def _names() -> list[str]:
+    """Everything that can be asked for."""
+    numbered = (Variant(DSCONV_HEAD, blocks).name for blocks in range(FEWEST_BLOCKS, MOST_BLOCKS + 1))
+    return [REP_HEAD, *numbered, DSCONV_HEAD, ANY_HEAD]
 
 
 def with_blocks(name: str, blocks: int) -> str:
