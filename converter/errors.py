@@ -4,7 +4,11 @@ A message is one line: what failed, what was found, what was expected, what to d
 Anything that is not a :class:`ConverterError` is a defect of ours: the command lines say so and end with 70.
 """
 
+from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import Any
+
+ALIKE = 0.6  # of difflib's ratio
 
 
 class ConverterError(Exception):
@@ -56,3 +60,16 @@ class DependencyError(ConverterError):
     """Something that has to be installed or checked out is missing or unusable."""
 
     exit_code = 5
+
+
+def near_miss(name: str, names: Iterable[str]) -> str | None:
+    """The one of the names that is nearest to a mistyped one, whatever its case; None where none is near."""
+    by_lower = {each.lower(): each for each in names}
+    nearest = get_close_matches(name.lower(), by_lower, n=1, cutoff=ALIKE)
+    return by_lower[nearest[0]] if nearest else None
+
+
+def did_you_mean(name: str, names: Iterable[str]) -> str:
+    """``; did you mean 'fp16s'?`` behind the message that refuses a name; empty where no name is near."""
+    nearest = near_miss(name, names)
+    return f"; did you mean {nearest!r}?" if nearest else ""

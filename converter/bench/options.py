@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from converter.errors import UsageError
+from converter.errors import UsageError, did_you_mean
 from converter.spec.options import VerifyOptions
-from converter.util.names import did_you_mean
 
 PRECISIONS = ("fp32", "half")
 THREADS = (1, 2)

@@ -20,9 +20,8 @@ from typer.main import get_command
 
 from converter.cli.parsing import REPEATED, Words
 from converter.cli.progress import Interruption
-from converter.errors import ConverterError, UsageError
+from converter.errors import ConverterError, UsageError, did_you_mean
 from converter.util import process
-from converter.util.names import did_you_mean
 
 if TYPE_CHECKING:
     from converter.spec.network import NetworkSpec

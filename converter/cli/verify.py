@@ -178,20 +178,20 @@ def _set_up_arm(folder: Path | None, session: Session, quiet: bool) -> None:
 
 def _export(exports: list[Path] | None, loose: dict[str, Path], write_golden: bool) -> Path | None:
     """The export folder, of which there may be one."""
-    from converter.folder.loose import file_in_place_of_export
+    from converter.folder.mistaken import files_in_place_of_export
 
     if not exports:
         return None
     advice = f"; {WRITE_ADVICE}" if write_golden else ""
     if len(exports) > 1:
         files = [path for path in exports if path.is_file()]
-        advice = advice or (f"; {file_in_place_of_export(files[0])}" if files else "")
+        advice = advice or (f"; {files_in_place_of_export(files)}" if files else "")
         raise UsageError(f"{' '.join(map(str, exports))}: expected one export folder{advice}")
     if loose:
         name = next(iter(loose)).replace("_", "-")
         raise UsageError(f"--{name} beside an export folder: pass the folder or single models, not both{advice}")
     if exports[0].is_file():
-        raise UsageError(file_in_place_of_export(exports[0]))
+        raise UsageError(files_in_place_of_export(exports))
     return exports[0]
 
 
@@ -222,10 +222,9 @@ def _network(
     if export is None:
         return network_for(arch, config, flags)
     from converter.folder.manifest import read_manifest
+    from converter.folder.mistaken import without_manifest
 
-    files = models_in(export) if export.is_dir() else []
-    without = "for models without one pass --init and --update"
-    manifest = read_manifest(export, f"it holds {listed(files)}: {without}" if files else without)
+    manifest = read_manifest(export, without_manifest(export))
     recorded = {"arch": manifest.arch, **manifest.config()}
     for template_size, search_size in reversed(manifest.sizes()):
         sizes = {"template_size": template_size, "search_size": search_size}

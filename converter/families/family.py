@@ -14,14 +14,13 @@ import numpy as np
 from pydantic import BaseModel, ValidationError
 
 from converter import families
-from converter.errors import UsageError
+from converter.errors import UsageError, did_you_mean
 from converter.proof.boxes import Box
 from converter.proof.chain import Arrays, TrackedModel
 from converter.proof.comparison import ScoreMaps, as_they_are
 from converter.spec.dimensions import Dimensions
 from converter.spec.network import NetworkSpec
 from converter.util.folders import packages_in
-from converter.util.names import did_you_mean
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

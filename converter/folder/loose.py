@@ -8,19 +8,17 @@ from pathlib import Path
 
 import numpy as np
 
-from converter.errors import ConversionError, UsageError, VerificationError
-from converter.folder.manifest import MANIFEST
+from converter.errors import ConversionError, UsageError, VerificationError, did_you_mean
+from converter.folder.mistaken import Sides, exchanged, option
 from converter.formats.format import Shapes, format_names, format_of
 from converter.formats.isolated import IsolatedRunner
 from converter.spec.model import Model
 from converter.spec.naming import with_graphs
 from converter.spec.network import GraphSpec, TensorSpec
-from converter.util.names import did_you_mean
 
 log = logging.getLogger(__name__)
 
 TRIAL_SECONDS = 30.0
-Sides = tuple[Shapes, Shapes]  # a file's inputs and its outputs
 
 
 @dataclass(frozen=True)
@@ -42,7 +40,7 @@ def parse_rename(text: str, graphs: Iterable[str], meanings: Iterable[str]) -> R
     if not (equals and blob and meaning):
         raise UsageError(f"--rename {text}: expected BLOB=MEANING, for example output.1=cls")
     if meaning not in meanings:
-        nearest = did_you_mean(meaning, meanings)
+        nearest = f"; did you mean {meaning}={blob}?" if blob in meanings else did_you_mean(meaning, meanings)
         raise UsageError(
             f"--rename {text}: unknown meaning {meaning!r}, expected one of {', '.join(meanings)}{nearest}"
         )
@@ -69,23 +67,6 @@ def model_files(option: str, path: Path) -> tuple[str, tuple[Path, ...]]:
     return form.name, files
 
 
-def file_in_place_of_export(file: Path) -> str:
-    """What to say where an export folder is expected and somebody named a file."""
-    own = {suffix: form.suffixes[0] for form in map(format_of, format_names()) for suffix in form.suffixes}
-    if file.name == MANIFEST or (file.suffix in own and (file.parent / MANIFEST).is_file()):
-        return f"{file} is part of an export: pass its folder, {file.parent}"
-    if file.suffix in own:
-        model = file.with_suffix(own[file.suffix])
-        return f"{file} is a single model: say which graph it is, --init {model} or --update {model}, for example"
-    return f"{file} is a file, expected a folder that lt-export wrote; a checkpoint is passed as --resume {file}"
-
-
-def models_in(folder: Path) -> list[str]:
-    """The file to name of every model in a folder."""
-    suffixes = {format_of(name).suffixes[0] for name in format_names()}
-    return sorted(path.name for path in folder.iterdir() if path.suffix in suffixes)
-
-
 def loose_models(
     paths: Mapping[str, Path],
     specs_for: Callable[[int, int], Sequence[GraphSpec]],
@@ -109,11 +90,13 @@ def loose_models(
         UsageError: when the files are not there or no assignment of names gives what the config declares.
         VerificationError: when a file cannot be read.
     """
-    files = {name: model_files(f"--{name.replace('_', '-')}", path) for name, path in paths.items()}
+    files = {name: model_files(option(name), path) for name, path in paths.items()}
     if len({format for format, _ in files.values()}) > 1:
         raise UsageError("the models are of several formats; pass those of one, and the others in a run of their own")
     sides = {name: _interface(*model) for name, model in files.items()}
     _check_renames(renames, sides)
+    if reason := exchanged(paths, sides, specs_for(template_size, search_sizes[0])):
+        raise UsageError(reason)
     images = {
         name: {shape[-1] for shape in side[0].values() if shape and shape[-3] == 3} for name, side in sides.items()
     }

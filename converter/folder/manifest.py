@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, ValidationError
 
-from converter.errors import UsageError, VerificationError
+from converter.errors import UsageError, VerificationError, did_you_mean
 from converter.folder.listing import (
     CheckpointEntry,
     FileEntry,
@@ -18,7 +18,6 @@ from converter.folder.listing import (
     listed_files,
 )
 from converter.spec.network import TensorSpec, Tolerance
-from converter.util.names import did_you_mean
 
 MANIFEST = "manifest.json"
 

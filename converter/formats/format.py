@@ -15,13 +15,12 @@ from typing import Any, Protocol
 from pydantic import JsonValue
 
 from converter import formats
-from converter.errors import DependencyError, UsageError
+from converter.errors import DependencyError, UsageError, did_you_mean
 from converter.formats.source import Source
 from converter.proof.runner import Runner
 from converter.spec.network import GraphSpec
 from converter.spec.options import ExportOptions
 from converter.util.folders import packages_in
-from converter.util.names import did_you_mean
 
 Shapes = dict[str, tuple[int, ...] | None]
 

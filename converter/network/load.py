@@ -1,15 +1,16 @@
 """From a config and a checkpoint to the network in eval mode, official or our own."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import torch
 
-from converter.errors import ArchitectureError, CheckpointError, DependencyError
-from converter.families.family import Family, family_of
+from converter.errors import ArchitectureError, CheckpointError, DependencyError, UsageError
+from converter.families.family import Family, family_names, family_of
 from converter.network.checkpoint import Checkpoint, load_strictly, read_checkpoint, shapes_of
-from converter.network.official import check_checkout
 from converter.network.recognise import fitting, size_options
 from converter.spec.network import NetworkSpec
 from converter.spec.options import NetworkOptions
@@ -119,3 +120,44 @@ def _check_sizes(family: Family, spec: NetworkSpec, checkpoint: Checkpoint) -> N
         f"checkpoint {checkpoint.file} does not fit {' '.join(asked)}; its weights fit "
         f"{' '.join(size_options(sizes, spec.sizes))}"
     )
+
+
+def check_checkout(root: Path, family: str) -> None:
+    """Refuse a folder that is no checkout, or one of another family's repository, before anything of it is imported.
+
+    Raises:
+        UsageError: saying what it is, as far as that can be seen.
+    """
+    if _holds(root, family):
+        return
+    repository = patches_of(family).repository or "the official tree"
+    variable = family_of(family).root
+    from_variable = os.environ.get(variable) == str(root)
+    named = f" (from {variable})" if from_variable else ""
+    others = [name for name in family_names() if name != family and _holds(root, name)]
+    beside = [folder for folder in (root.parent, *_folders_in(root)) if _holds(folder, family)]
+    if not root.is_dir():
+        problem = "no such folder"
+    elif others:
+        problem = f"is one of {patches_of(others[0]).repository}"
+    elif not (root / "lib").is_dir():
+        problem = "no folder 'lib' in it"
+    else:
+        problem = f"no {_place(family)} in it"
+    leave = f"unset {variable}" if from_variable else "leave --official out"
+    advice = f"pass {beside[0]}" if beside else f"pass that, or {leave}: our own definition gives the same answers"
+    raise UsageError(f"official checkout {root}{named}: {problem}, expected one of {repository}; {advice}")
+
+
+def _holds(root: Path, family: str) -> bool:
+    place = root / _place(family)
+    return place.with_suffix("").is_dir() or place.is_file()
+
+
+def _place(family: str) -> Path:
+    """What a checkout of a family has, from its root."""
+    return Path(*patches_of(family).module.split(".")).with_suffix(".py")
+
+
+def _folders_in(root: Path) -> list[Path]:
+    return sorted(path for path in root.iterdir() if path.is_dir()) if root.is_dir() else []

@@ -10,9 +10,8 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 import converter
-from converter.errors import ArchitectureError, UsageError
+from converter.errors import ArchitectureError, UsageError, did_you_mean
 from converter.spec.network import NetworkSpec
-from converter.util.names import did_you_mean
 
 
 def config_folder() -> Path:

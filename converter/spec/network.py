@@ -5,9 +5,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from converter.errors import UsageError
+from converter.errors import UsageError, did_you_mean
 from converter.spec.dimensions import Dimensions
-from converter.util.names import did_you_mean
 
 SMALLEST_OPSET, LARGEST_OPSET = 11, 17
 SMALLEST_SIZE, LARGEST_SIZE = 16, 1024

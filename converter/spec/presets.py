@@ -7,13 +7,12 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field, ValidationError
 
-from converter.errors import UsageError
+from converter.errors import UsageError, did_you_mean
 from converter.spec.config import config_folder, network_for, read_yaml
 from converter.spec.naming import Naming, parse_rename, renamed
 from converter.spec.network import LARGEST_OPSET, SMALLEST_OPSET, Frozen, NetworkSpec, Size
 from converter.spec.options import Chosen
 from converter.spec.releases import FLOOR, RELEASE
-from converter.util.names import did_you_mean
 
 FileName = Annotated[str, Field(pattern=r"^\w[\w.-]{0,99}$")]
 T = TypeVar("T")

@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from converter.errors import UsageError
+from converter.errors import UsageError, did_you_mean
 from converter.spec.network import ArmTolerances, NetworkSpec, Tolerance
-from converter.util.names import did_you_mean
 
 DEFAULT_CPU = "max"
 

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from converter.cli.command import finite
 from converter.cli.options.declare import option
-from converter.errors import UsageError
-from converter.util.names import did_you_mean
+from converter.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from converter.spec.options import ArmOptions

@@ -3,10 +3,9 @@
 import re
 from dataclasses import dataclass
 
-from converter.errors import ArchitectureError, UsageError
+from converter.errors import ArchitectureError, UsageError, did_you_mean
 from converter.families.family import Shapes
 from converter.spec.dimensions import Dimensions
-from converter.util.names import did_you_mean
 
 REP_HEAD, DSCONV_HEAD = "rep_v2", "dsconv_v3"
 ANY_HEAD = "any"
