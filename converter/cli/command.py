@@ -35,10 +35,12 @@ class Session:
 
     Attributes:
         interruption: what a signal to the process becomes.
+        arguments: its words, without the program.
         as_json: whether ``--json`` was asked for.
     """
 
     interruption: Interruption
+    arguments: tuple[str, ...] = ()
     as_json: bool = False
 
 
@@ -131,7 +133,7 @@ class Command:
         Args:
             interruption: that of the process; None where nobody listens to signals.
         """
-        session = Session(interruption or Interruption())
+        session = Session(interruption or Interruption(), tuple(arguments))
         try:
             return self.app(list(arguments), prog_name=self.program, standalone_mode=False, obj=session) or 0
         except BaseException as error:

@@ -1,5 +1,6 @@
 """``lt-export``: parse, build ExportOptions, call, print."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -146,17 +147,19 @@ def export_command(
         ),
         pnnx_timeout=pnnx_timeout,
     )
-    _run(options, read, stages, context.obj, verbose, quiet)
+    _run(options, config, read, stages, context.obj, verbose, quiet)
 
 
 def _run(
     options: "ExportOptions",
+    config: Path | None,
     checkpoint: "Checkpoint | None",
     stages: StageLines,
     session: Session,
     verbose: bool,
     quiet: bool,
 ) -> None:
+    from converter.cli.next_steps import reason_of_export, verify_words
     from converter.cli.show import show_export
     from converter.exporting.pipeline import export
     from converter.proof.section import proof_section
@@ -170,13 +173,15 @@ def _run(
             stages.stop()
             if error.report is not None:
                 print_section(console, proof_section(error.report.checks), verbose)
+                if reason := reason_of_export(options, config, error.report, session.arguments):
+                    print_section(console, reason)
             if error.result is not None:
                 print_section(console, error.result.arm.section(), verbose)
             raise
     if session.as_json:
         print(exported.manifest.text(), end="")
     elif not quiet:
-        show_export(console, exported, options.output, verbose)
+        show_export(console, exported, options.output, verify_words(options, options.output, config), verbose)
     stages.close(process.age())
 
 

@@ -271,7 +271,9 @@ def _run(
     verbose: bool,
     quiet: bool,
 ) -> None:
+    from converter.cli.next_steps import reason_of_verify
     from converter.cli.show import show_result
+    from converter.report.terminal import print_section
     from converter.verifying.checkup import check
 
     console = summary_console(session.as_json)
@@ -282,6 +284,8 @@ def _run(
             stages.stop()
             if error.result is not None:
                 show_result(console, error.result, verbose)
+                if reason := reason_of_verify(error.result, options.checkpoint is not None, session.arguments):
+                    print_section(console, reason)
             raise
     if session.as_json:
         print(json.dumps(result.as_dict(), indent=2))

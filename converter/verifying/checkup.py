@@ -75,7 +75,7 @@ def check(
         _write_golden(run, stages)
         with stages("verify"):
             verification, failures = prove(run)
-        checks, others = _looked(asked(run, clip, root, verification.failed, stages), stages)
+        checks, others, undone = _looked(asked(run, clip, root, verification.failed, stages), stages)
         result = VerifyResult(
             arch=options.arch,
             export=options.folder,
@@ -88,6 +88,7 @@ def check(
             checks=checks,
             problems=(*problems, *failures, *others),
             tools=tool_versions(_packages(subject)),
+            undone=tuple(undone),
         )
         _write_reports(options, result, stages)
     if not result:
@@ -194,21 +195,23 @@ def _write_golden(run: Run, stages: Stages) -> None:
             notes.append(str(target))
 
 
-def _looked(looks: Mapping[str, Callable[[], CheckResult]], stages: Stages) -> tuple[dict[str, CheckResult], list[str]]:
-    """The results of what was asked for, and what failed; one that cannot be carried out has failed too."""
+def _looked(
+    looks: Mapping[str, Callable[[], CheckResult]], stages: Stages
+) -> tuple[dict[str, CheckResult], list[str], list[str]]:
+    """The results of what was asked for, what failed, and what of it could not be carried out."""
     checks: dict[str, CheckResult] = {}
-    problems = []
+    problems, undone = [], []
     for name, look in looks.items():
         # on the emulated cpu every run of a graph is a stage of its own, for each takes seconds
         with nullcontext() if name == "arm" else stages(name):
             try:
                 checks[name] = look()
             except ConversionError as error:
-                problems.append(f"{name}: {error}")
+                undone.append(f"{name}: {error}")
             else:
                 if not checks[name]:
                     problems.append(checks[name].failure())
-    return checks, problems
+    return checks, [*problems, *undone], undone
 
 
 def _packages(subject: Subject) -> list[str]:

@@ -77,6 +77,7 @@ class VerifyResult:
         reference: who computed the right outputs; ``weights`` are those behind it.
         checks: what was asked for besides, by the name of its JSON key.
         problems: what failed, a phrase each.
+        undone: those of them that are about something that could not be carried out.
         tools: versions.
     """
 
@@ -91,9 +92,15 @@ class VerifyResult:
     checks: Mapping[str, CheckResult]
     problems: tuple[str, ...]
     tools: Mapping[str, str]
+    undone: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         return not self.problems
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether nothing failed, but something that was asked for beside the proof could not be carried out."""
+        return bool(self.undone) and set(self.problems) == set(self.undone)
 
     @property
     def files_status(self) -> str:
