@@ -52,12 +52,9 @@ def reason_of_export(
     export = [program("lt-export"), *arguments, "--no-verify", "--output", folder]
     verify = [*verify_words(options, folder, config), "--layers", "--seed", options.seed]
     verify += [word for image in options.images for word in ("--image", image)]
-    verify += [
-        word
-        for name in ("atol", "rtol")
-        if (value := getattr(options, name)) is not None
-        for word in (f"--{name}", value)
-    ]
+    for name in ("atol", "rtol"):
+        value = getattr(options, name)
+        verify += [] if value is None else [f"--{name}", value]
     return _reason(f"{_line(export)} && {_line(verify)}")
 
 

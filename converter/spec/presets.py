@@ -182,22 +182,27 @@ def check_preset(name: str, preset: Preset, network: NetworkSpec) -> None:
     Raises:
         UsageError: naming the first.
     """
-    wants = f"--preset {name}: its consumer wants"
+    if reason := _does_not_fit(preset, network):
+        archs = " and ".join(network.archs)
+        raise UsageError(f"--preset {name}: its consumer wants {reason}; it is not for {archs}: leave --preset out")
+
+
+def _does_not_fit(preset: Preset, network: NetworkSpec) -> str | None:
+    """What a preset's consumer wants and the network has not."""
     if preset.split not in network.splits:
-        raise UsageError(f"{wants} the split {preset.split!r}, and this network has {', '.join(network.splits)}")
+        return f"the split {preset.split!r}, and this network has {', '.join(network.splits)}"
     for graph in (*preset.files, *preset.names):
         if graph not in network.graphs:
-            raise UsageError(f"{wants} a graph {graph!r}, and this network has {', '.join(network.graphs)}")
+            return f"a graph {graph!r}, and this network has {', '.join(network.graphs)}"
     for graph, names in preset.names.items():
         entry = network.graphs[graph]
         for tensor in names:
             if tensor not in (*entry.inputs, *entry.outputs):
-                raise UsageError(
-                    f"{wants} {tensor!r} of graph {graph}, which in this network has "
+                return (
+                    f"{tensor!r} of graph {graph}, which in this network has "
                     f"{', '.join(entry.inputs)} -> {', '.join(entry.outputs)}"
                 )
-    if preset.sigmoid and not network.logits:
-        raise UsageError(f"{wants} a probability, and this network has no logits")
+    return "a probability, and this network has no logits" if preset.sigmoid and not network.logits else None
 
 
 def _folder() -> Path:
