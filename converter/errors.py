@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Any
 
-ALIKE = 0.6  # of difflib's ratio
+ALIKE = 0.65  # of difflib's ratio
 
 
 class ConverterError(Exception):
@@ -63,9 +63,10 @@ class DependencyError(ConverterError):
 
 
 def near_miss(name: str, names: Iterable[str]) -> str | None:
-    """The one of the names that is nearest to a mistyped one, whatever its case; None where none is near."""
+    """The name that begins like a mistyped one, or is nearest to it, whatever its case; None where none is near."""
     by_lower = {each.lower(): each for each in names}
-    nearest = get_close_matches(name.lower(), by_lower, n=1, cutoff=ALIKE)
+    begun = [each for each in by_lower if len(name) > 1 and each.startswith(name.lower())]
+    nearest = begun or get_close_matches(name.lower(), by_lower, n=1, cutoff=ALIKE)
     return by_lower[nearest[0]] if nearest else None
 
 

@@ -30,7 +30,7 @@ EPILOG = (
 
 MEASURED = "lt-bench measures folders that lt-export wrote; lt-export CHECKPOINT makes one"
 
-command = Command("lt-bench", ABOUT, EPILOG)
+command = Command("lt-bench", ABOUT, EPILOG, {"EXPORT": MEASURED})
 
 
 @command.entry

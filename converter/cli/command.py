@@ -20,7 +20,7 @@ from typer.main import get_command
 
 from converter.cli.parsing import REPEATED, Words
 from converter.cli.progress import Interruption
-from converter.errors import ConverterError, UsageError, did_you_mean
+from converter.errors import ConverterError, UsageError, near_miss
 from converter.util import process
 
 if TYPE_CHECKING:
@@ -173,10 +173,12 @@ def _ending(
 
 def _refusal(program: str, error: TyperException, advice: Mapping[str, str]) -> str:
     """What is wrong with the words of a command line, and what to do."""
-    option = getattr(error, "option_name", "")
-    if nearest := did_you_mean(option, getattr(error, "possibilities", None) or ()):
-        return f"{error.message}{nearest}"
-    message = error.format_message().rstrip(".")
+    option = getattr(error, "option_name", "") or getattr(getattr(error, "param", None), "metavar", "")
+    possible = {each.lstrip("-"): each for each in getattr(error, "possibilities", None) or ()}
+    if nearest := near_miss(option.lstrip("-"), possible):
+        return f"{error.message}; did you mean {possible[nearest]}?"
+    message = error.message if possible else error.format_message().rstrip(".")
+    message = message.replace("Input should be ", "expected ").partition(", unable to")[0]
     several = message.startswith("Got unexpected extra argument")
     return f"{message}; {advice.get(option) or (REPEATED if several else f'see {program} --help')}"
 

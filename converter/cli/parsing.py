@@ -48,10 +48,11 @@ def pixels(option: str) -> Callable[[str], int]:
     def read(text: str) -> int:
         if sides := _TWO_SIDES.fullmatch(text):
             advice = f"pass {option} {sides[1]}" if sides[1] == sides[2] else "pass one of the two"
+            if "/" in text:
+                advice = f"pass --template-size {sides[1]} --search-size {sides[2]}"
             raise UsageError(f"{option} {text}: crops are square, expected the length of one edge in pixels; {advice}")
-        try:
-            return int(text)
-        except ValueError:
-            raise ValueError("expected a number of pixels") from None
+        if not text.lstrip("-").isdecimal():
+            raise UsageError(f"{option} {text}: expected a number of pixels")
+        return int(text)
 
     return read

@@ -40,7 +40,8 @@ def parse_rename(text: str, graphs: Iterable[str], meanings: Iterable[str]) -> R
     if not (equals and blob and meaning):
         raise UsageError(f"--rename {text}: expected BLOB=MEANING, for example output.1=cls")
     if meaning not in meanings:
-        nearest = f"; did you mean {meaning}={blob}?" if blob in meanings else did_you_mean(meaning, meanings)
+        nearest = did_you_mean(meaning, meanings)
+        nearest = nearest or (f"; did you mean {meaning}={blob}?" if blob in meanings else "")
         raise UsageError(
             f"--rename {text}: unknown meaning {meaning!r}, expected one of {', '.join(meanings)}{nearest}"
         )
@@ -175,7 +176,8 @@ def _tried_model(
     if len(inputs) != len(spec.inputs) or len(outputs) < len(spec.outputs):
         raise _DoesNotFit(
             f"{where} has inputs {', '.join(inputs) or 'none'} and outputs {', '.join(outputs) or 'none'}, expected "
-            f"{len(spec.inputs)} and {len(spec.outputs)}: {_names(spec.inputs)} -> {_names(spec.outputs)}"
+            f"{len(spec.inputs)} and {len(spec.outputs)} in a network of {spec.family}: "
+            f"{_names(spec.inputs)} -> {_names(spec.outputs)}"
         )
     given_inputs = _given(inputs, spec.inputs, spec.name, renames)
     given_outputs = named_outputs or _given(outputs, spec.outputs, spec.name, renames)

@@ -27,6 +27,15 @@ def files_in_place_of_export(files: Sequence[Path]) -> str:
     return f"{file} is a file, expected a folder that lt-export wrote; a checkpoint is passed as --resume {file}"
 
 
+def in_place_of_checkpoint(path: Path) -> str | None:
+    """What to say where a checkpoint is expected and somebody named what is made from one; None for anything else."""
+    expected = "expected the file that training wrote"
+    if (path / MANIFEST).is_file():
+        return f"{path} is an export, {expected}; lt-verify verifies exports, lt-bench measures them"
+    suffixes = {suffix for name in format_names() for suffix in format_of(name).suffixes if suffix != ".bin"}
+    return f"{path} is a converted model, {expected}; lt-verify verifies models" if path.suffix in suffixes else None
+
+
 def without_manifest(folder: Path) -> str:
     """What to do with a folder that is no export."""
     suffixes = {format_of(name).suffixes[0] for name in format_names()}

@@ -11,7 +11,7 @@ import torch
 from converter.errors import ArchitectureError, CheckpointError, DependencyError, UsageError
 from converter.families.family import Family, family_names, family_of
 from converter.network.checkpoint import Checkpoint, load_strictly, read_checkpoint, shapes_of
-from converter.network.recognise import fitting, size_options
+from converter.network.recognise import hint, size_options
 from converter.spec.network import NetworkSpec
 from converter.spec.options import NetworkOptions
 from official_patches.checkout import CheckoutError, UnknownArchError
@@ -69,7 +69,7 @@ def load_network(options: NetworkOptions, stride: int, checkpoint: Checkpoint | 
         request = BuildRequest(options.official.absolute(), options.arch, path_name, *spec.sizes, stride)
         module, source = _official(spec.family, request, module)
     what = f"{options.arch} with {family.called} {path_name}"
-    load_strictly(module, checkpoint, what, lambda shapes: fitting(family, spec, shapes))
+    load_strictly(module, checkpoint, what, lambda shapes: hint(family, spec, shapes))
     return LoadedNetwork(
         module=module,
         checkpoint=checkpoint,

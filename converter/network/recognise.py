@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from converter.families.family import Family, Shapes, family_names, family_of
 from converter.network.checkpoint import shapes_of
+from converter.spec.config import network_for
 from converter.spec.network import NetworkSpec
 
 
@@ -13,21 +14,28 @@ def arch_of(state: Mapping[str, object]) -> str | None:
     return archs.pop() if len(archs) == 1 else None
 
 
-def fitting(family: Family, spec: NetworkSpec, shapes: Shapes) -> str | None:
-    """The options that ask for the network of these weights, when it really has these keys and shapes.
+def hint(family: Family, spec: NetworkSpec, shapes: Shapes) -> str:
+    """Which options ask for the network that really has these keys and shapes, or that none is known; may be empty.
 
     Args:
         family, spec: what was asked for.
     """
-    for other, name, used in _families_of(shapes, family):
-        sizes = other.sizes(used, spec.sizes)
-        if shapes_of(other.build(name, *sizes).state_dict()) != used:
-            continue
-        same = other is family
-        words = [] if same else [f"--arch {other.arch}"]
-        words += [] if same and family.covers(spec.path_name, name) else [other.words(name)]
-        return " ".join([*words, *size_options(sizes, spec.sizes)])
-    return None
+    families = list(_families_of(shapes, family))
+    for other, name, used in families:
+        usual = spec if other is family else network_for(other.arch)[1]
+        sizes = other.sizes(used, usual.sizes)
+        if _shapes(other, name, sizes) == used:
+            words = [] if other is family else [f"--arch {other.arch}"]
+            as_usual = other.covers(usual.path_name, name) or _shapes(other, usual.path_name, sizes) == used
+            words += [] if as_usual else [other.words(name)]
+            return f"; the weights fit {' '.join([*words, *size_options(sizes, usual.sizes)])}"
+    archs = " or ".join(family_of(name).arch for name in family_names())
+    return "" if families else f"; these are no weights of {archs}"
+
+
+def _shapes(family: Family, path_name: str, sizes: tuple[int, int]) -> Shapes:
+    """Of the network that is built."""
+    return shapes_of(family.build(path_name, *sizes).state_dict())
 
 
 def size_options(sizes: tuple[int, int], asked: tuple[int, int]) -> list[str]:

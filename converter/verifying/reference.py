@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from converter.errors import UsageError
+from converter.errors import CheckpointError, UsageError
 from converter.families.family import family_of
 from converter.folder.golden import Golden
 from converter.folder.listing import CheckpointEntry, checkpoint_entry
@@ -79,7 +79,11 @@ def network_reference(
 
     tracker = subject.tracker
     sized = options.model_copy(update={"network": tracker.network})
-    network = load_network(sized, tracker.dimensions.stride, checkpoint)
+    try:
+        network = load_network(sized, tracker.dimensions.stride, checkpoint)
+    except CheckpointError as error:
+        made_from = f"; the export was made from {subject.manifest.checkpoint.file}" if subject.manifest else ""
+        raise CheckpointError(f"{error}{made_from}") from None
     if subject.manifest and subject.manifest.checkpoint.sha256 != network.checkpoint.sha256:
         log.warning(
             "%s is not the file that was exported (%s): its sha256 differs",

@@ -88,7 +88,7 @@ OPTIONS = {
     ("--template-size", "0"): (2, "--template-size 0: input should be greater than or equal to 16"),
     ("--search-size", "99999"): (2, "--search-size 99999: input should be less than or equal to 1024"),
     ("--search-size", "100"): (2, "smaller than the template, 127"),
-    ("--search-size", "big"): (2, "Invalid value for '--search-size'"),
+    ("--search-size", "big"): (2, "--search-size big: expected a number of pixels"),
     ("--stride", "16"): (2, "has stride 8; pass --stride 8 or leave it out"),
     ("--seed", "-1"): (2, "--seed"),
     ("--atol", "-1"): (2, "--atol"),

@@ -8,7 +8,7 @@ import typer
 
 from converter.cli.options.declare import option
 from converter.cli.parsing import REPEATED, pixels
-from converter.errors import UsageError
+from converter.errors import CheckpointError, UsageError
 
 _option = partial(option, panel="Which network")
 _SEARCH_SIZE = _option(
@@ -76,6 +76,7 @@ def checkpoint_of(argument: Path | None, resume: Path | None) -> Path:
 
     Raises:
         UsageError: for none, and for two.
+        CheckpointError: for an export, and for a converted model.
     """
     if argument and resume and argument != resume:
         more = "" if argument.is_file() else f"; {REPEATED}"
@@ -83,4 +84,8 @@ def checkpoint_of(argument: Path | None, resume: Path | None) -> Path:
     checkpoint = argument or resume
     if checkpoint is None:
         raise UsageError("no checkpoint: pass the file that training wrote, lt-export CHECKPOINT")
+    from converter.folder.mistaken import in_place_of_checkpoint
+
+    if reason := in_place_of_checkpoint(checkpoint):
+        raise CheckpointError(reason)
     return checkpoint
