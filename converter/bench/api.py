@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from converter.bench import MEASURED
 from converter.bench.options import PRECISIONS, ROUNDS, RUNS, SECONDS, THREADS, BenchOptions
+from converter.errors import UsageError
 from converter.families.choice import official_root
 from converter.folder.manifest import read_manifest
 from converter.formats.format import checked_formats
@@ -58,7 +60,9 @@ def bench(
     from converter.bench.run import bench as run
 
     formats, export = checked_formats(formats), Path(folder).expanduser()
-    manifest = read_manifest(export)
+    if export.is_file():
+        raise UsageError(f"{export} is a file, and {MEASURED}")
+    manifest = read_manifest(export, MEASURED)
     arch, network = network_for(manifest.arch, path_of(config), manifest.config())
     subject = VerifyOptions(
         arch=arch,

@@ -18,8 +18,9 @@ from typer.exceptions import TyperException
 from typer.main import get_command
 
 from converter.cli.ci import CiOutput
+from converter.cli.parsing import REPEATED, Words
 from converter.cli.progress import Interruption
-from converter.errors import ConverterError, UsageError
+from converter.errors import ConverterError, UsageError, near_miss
 from converter.util import process
 from converter.util.packages import importing
 
@@ -33,12 +34,14 @@ class Session:
     Attributes:
         interruption: what a signal to the process becomes.
         ci: what a CI service gets.
+        arguments: its words, without the program.
         as_json: whether ``--json`` was asked for.
         command_line: the call, as a shell reads it.
     """
 
     interruption: Interruption
     ci: CiOutput
+    arguments: tuple[str, ...] = ()
     as_json: bool = False
     command_line: str = ""
 
@@ -75,7 +78,7 @@ class Command:
         self.program, self.advice = program, advice or {}
         self.app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode="rich")
         self.entry = self.app.command(
-            help=about, epilog=epilog, context_settings={"help_option_names": ["-h", "--help"]}
+            cls=Words, help=about, epilog=epilog, context_settings={"help_option_names": ["-h", "--help"]}
         )
 
     def main(self) -> None:
@@ -92,7 +95,7 @@ class Command:
             interruption: that of the process; None where nobody listens to signals.
         """
         line = shlex.join([self.program, *arguments])
-        session = Session(interruption or Interruption(), CiOutput(self.program), command_line=line)
+        session = Session(interruption or Interruption(), CiOutput(self.program), tuple(arguments), command_line=line)
         try:
             with importing():
                 code = self.app(list(arguments), prog_name=self.program, standalone_mode=False, obj=session) or 0
@@ -133,8 +136,7 @@ def _ending(
     if isinstance(error, ConverterError):
         return f"error: {error}", error.exit_code
     if isinstance(error, TyperException):
-        more = advice.get(getattr(error, "option_name", ""), f"see {program} --help")
-        return f"error: {error.format_message().rstrip('.')}; {more}", 2
+        return f"error: {_refusal(program, error, advice)}", 2
     # typer and rich exit where nobody reads stdout any more, typer also at an end of file; both with 1
     cause = (error.__context__ if isinstance(error, SystemExit | typer.Abort) else None) or error
     if isinstance(cause, OSError) and cause.errno in (errno.EPIPE, errno.ENOSPC):  # stdout, mostly
@@ -142,6 +144,18 @@ def _ending(
     if not isinstance(error, Exception):
         raise error
     return f"error: bug: {type(cause).__name__}: {cause}; LT_DEBUG=1 shows where, please report it", BUG
+
+
+def _refusal(program: str, error: TyperException, advice: Mapping[str, str]) -> str:
+    """What is wrong with the words of a command line, and what to do."""
+    option = getattr(error, "option_name", "") or getattr(getattr(error, "param", None), "metavar", "")
+    possible = {each.lstrip("-"): each for each in getattr(error, "possibilities", None) or ()}
+    if nearest := near_miss(option.lstrip("-"), possible):
+        return f"{error.message}; did you mean {possible[nearest]}?"
+    message = error.message if possible else error.format_message().rstrip(".")
+    message = message.replace("Input should be ", "expected ").partition(", unable to")[0]
+    several = message.startswith("Got unexpected extra argument")
+    return f"{message}; {advice.get(option) or (REPEATED if several else f'see {program} --help')}"
 
 
 def _report(program: str, message: str, code: int, as_json: bool, error: BaseException) -> None:

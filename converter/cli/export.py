@@ -1,6 +1,7 @@
 """``lt-export``: parse, call converter.api.export, print."""
 
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -23,7 +24,7 @@ ABOUT = (
     "When anything fails, an earlier export in that folder stays as it was."
 )
 EPILOG = (
-    "Exit codes: 0 done and verified, 1 verification failed, 2 wrong usage, 3 checkpoint or architecture, "
+    "Exit codes: 0 done and verified, 1 verification failed, 2 wrong usage, 3 checkpoint, "
     "4 conversion failed, 5 missing or unusable dependency, 70 a bug of ours. "
     "LT_DEBUG=1 adds the traceback to an error."
 )
@@ -34,7 +35,8 @@ command = Command("lt-export", ABOUT, EPILOG)
 @command.entry
 def export_command(
     context: typer.Context,
-    resume: network.Resume,
+    checkpoint: network.CheckpointFile = None,
+    resume: network.Resume = None,
     arch: network.Arch = None,
     output: outputs.Output = None,
     official: network.Official = None,
@@ -82,14 +84,14 @@ def export_command(
 ) -> None:
     """Entry of the command; what it does is in ABOUT, what each option means beside it."""
     log_to_stderr(verbose, quiet)
-    context.obj.ci.file = resume
+    weights = context.obj.ci.file = network.checkpoint_of(checkpoint, resume)
     from converter.api import export
 
     arm_wanted = arm.ArmWanted(arm_mode, arm_cpu, arm_inputs, arm_blobs, arm_rtol, arm_timeout, arm_root)
     runtimes = arm.runtimes_of(runtime, [RUNTIME], "; what runs a --format on this machine always runs")
     work = partial(
         export,
-        resume,
+        weights,
         output,
         arch=arch,
         path_name=path_name,
@@ -122,10 +124,11 @@ def export_command(
         arm=arm.arm_of(runtimes, arm_wanted),
         pnnx_timeout=pnnx_timeout,
     )
-    _run(work, context.obj, verbose, quiet)
+    _run(work, config, context.obj, verbose, quiet)
 
 
-def _run(work: "partial[Exported]", session: Session, verbose: bool, quiet: bool) -> None:
+def _run(work: "partial[Exported]", config: Path | None, session: Session, verbose: bool, quiet: bool) -> None:
+    from converter.cli.next_steps import reason_of_export, verify_words
     from converter.cli.show import show_export
     from converter.proof.section import proof_section
     from converter.report.terminal import print_section
@@ -139,6 +142,8 @@ def _run(work: "partial[Exported]", session: Session, verbose: bool, quiet: bool
             stages.stop()
             if error.report is not None:
                 print_section(console, proof_section(error.report.checks), verbose)
+                if reason := reason_of_export(error.options, config, error.report, session.arguments):
+                    print_section(console, reason)
             if error.result is not None:
                 print_section(console, error.result.arm.section(), verbose)
             raise
@@ -146,7 +151,7 @@ def _run(work: "partial[Exported]", session: Session, verbose: bool, quiet: bool
     if session.as_json:
         print(exported.manifest.text(), end="")
     elif not quiet:
-        show_export(console, exported, verbose)
+        show_export(console, exported, verify_words(exported.options, exported.folder, config), verbose)
     stages.close(process.age())
 
 

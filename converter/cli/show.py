@@ -1,15 +1,16 @@
 """What the commands print at the end: sections, then the verdict."""
 
+from collections.abc import Sequence
+
 from rich.console import Console
 from rich.text import Text
 
 from converter.exporting.made import Exported
+from converter.exporting.next_steps import next_section
 from converter.exporting.page import verdict_line as export_verdict
-from converter.folder.manifest import GraphEntry
 from converter.proof.section import proof_section
 from converter.report.terminal import print_section
 from converter.report.text import listed
-from converter.spec.tensors import TensorSpec
 from converter.verifying.page import OPTIONAL, names_section, verdict_line
 from converter.verifying.result import VerifyResult
 
@@ -30,32 +31,22 @@ def show_result(console: Console, result: VerifyResult, verbose: bool = False) -
         if key in result.checks:
             print_section(console, result.checks[key].section(), verbose)
     _print_verdict(console, verdict_line(result), "" if not result else "yellow" if result.subject.missing else "green")
-    if not verification and "layers" not in result.checks:
-        console.print("--layers names the first layer that is wrong", style="dim")
 
 
-def show_export(console: Console, exported: Exported, verbose: bool = False) -> None:
-    """What an export holds, and the figures of its proof."""
+def show_export(console: Console, exported: Exported, verify: Sequence[object], verbose: bool = False) -> None:
+    """What an export holds, the figures of its proof, and what comes next.
+
+    Args:
+        verify: the words of the command that verifies it.
+    """
     manifest = exported.manifest
     if exported.report:
         print_section(console, proof_section(exported.report.checks), verbose)
         _print_inputs(console, manifest.verification.reference or "", manifest.verification.feeds)
     if exported.arm:
         print_section(console, exported.arm.section(), verbose)
-    for graph in manifest.graphs:
-        _print_graph(console, graph)
     _print_verdict(console, export_verdict(exported), "green" if exported else "yellow")
-
-
-def _print_graph(console: Console, graph: GraphEntry) -> None:
-    shapes = f"{_shapes(graph.inputs)} -> {_shapes(graph.outputs)}"
-    files = "  ".join(f"{file.name} {file.bytes / 1e6:.2f} MB" for file in graph.files)
-    console.print(f"{graph.format} {graph.name:<9} {shapes}", highlight=False, soft_wrap=True)
-    console.print(f"{'':<14} {files}", highlight=False, soft_wrap=True)
-
-
-def _shapes(tensors: tuple[TensorSpec, ...]) -> str:
-    return ", ".join(f"{tensor.name} {'x'.join(map(str, tensor.shape))}" for tensor in tensors)
+    print_section(console, next_section(manifest, exported.folder, verify), verbose)
 
 
 def _print_inputs(console: Console, reference: str, feeds: tuple[str, ...]) -> None:

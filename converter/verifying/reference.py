@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from converter.errors import UsageError
+from converter.errors import CheckpointError, UsageError
 from converter.families.family import family_of
 from converter.folder.golden import Golden
 from converter.folder.listing import CheckpointEntry, checkpoint_entry
@@ -20,6 +20,7 @@ from converter.verifying.golden import check_golden, golden_at, golden_of
 from converter.verifying.subject import Subject
 
 if TYPE_CHECKING:
+    from converter.network.checkpoint import Checkpoint
     from converter.network.load import LoadedNetwork
 
 log = logging.getLogger(__name__)
@@ -82,14 +83,26 @@ class GoldenReference:
 Reference = NetworkReference | GoldenReference
 
 
-def network_reference(options: VerifyOptions, subject: Subject) -> NetworkReference:
-    """Raises:
-    ConverterError: when the network cannot be built or loaded.
+def network_reference(
+    options: VerifyOptions, subject: Subject, checkpoint: "Checkpoint | None" = None
+) -> NetworkReference:
+    """The network with its trained weights.
+
+    Args:
+        checkpoint: what its file holds, where it was read already.
+
+    Raises:
+        ConverterError: when the network cannot be built or loaded.
     """
     from converter.network.load import load_network
 
     tracker = subject.tracker
-    network = load_network(options.model_copy(update={"network": tracker.network}), tracker.dimensions.stride)
+    sized = options.model_copy(update={"network": tracker.network})
+    try:
+        network = load_network(sized, tracker.dimensions.stride, checkpoint)
+    except CheckpointError as error:
+        made_from = f"; the export was made from {subject.manifest.checkpoint.file}" if subject.manifest else ""
+        raise CheckpointError(f"{error}{made_from}") from None
     return NetworkReference(network)
 
 
