@@ -16,10 +16,10 @@ import yaml
 
 from benchmarks import picture
 from benchmarks.measure import MEGABYTE
-from converter.bench.machine import this_machine
 from converter.checks.arm.setup import setup_arm
 from converter.checks.arm.wheels import platforms
 from converter.folder.listing import tool_versions
+from converter.util.machine import this_machine
 from converter.util.stages import Silent, Stages
 
 ROOT = Path(__file__).parent.parent

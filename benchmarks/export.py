@@ -19,10 +19,10 @@ from benchmarks.figures import Comparison, compare_runs, warnings_about
 from benchmarks.flows import COMPARED, Flow, FlowError, alternate, available, run, same_weights
 from benchmarks.measure import INTERVAL, MEMORY, PAUSE, Run
 from benchmarks.report import pair_line, sentence, table
-from converter.bench.machine import this_machine
 from converter.cli.command import summary_console
 from converter.folder.listing import tool_versions
 from converter.report.terminal import print_blocks
+from converter.util.machine import this_machine
 from converter.util.packages import is_installed
 
 

@@ -30,10 +30,10 @@ class VerificationError(ConverterError):
     """
 
     exit_code = 1
+    options: Any = None
 
     def __init__(self, message: str, report: Any = None, result: Any = None):
         super().__init__(message)
-        self.options: Any = None
         self.report = report
         self.result = result
 

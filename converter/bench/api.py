@@ -1,5 +1,6 @@
 """bench() of :mod:`converter.api`: from arguments to :class:`BenchOptions`, and the measuring."""
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,6 +36,7 @@ def bench(
     seed: int = 0,
     plot: AnyPath | None = None,
     progress: Listener | None = None,
+    spent: float = 0.0,
 ) -> "BenchResult":
     """Measure how fast an export is on this machine.
 
@@ -46,9 +48,10 @@ def bench(
         precisions: "fp32", "half" (default: both).
         official, config, allow_pickle, progress: as for :func:`export`.
         rounds, runs: how often everybody has a turn (default: 20); what is timed in one (default: 3).
-        seconds: begin no round that would end later (default: 120).
+        seconds: how long it may take from the call on, loading included (default: 120); one round is measured.
         seed: of the order of the turns, and of the input.
         plot: a picture to draw, .png or .svg.
+        spent: of the seconds before the call.
 
     Returns:
         true when all outputs were finite and all files those of the manifest; ``of("update")`` has the times.
@@ -56,6 +59,7 @@ def bench(
     Raises:
         ConverterError: one of its kinds when it could not be measured.
     """
+    began = time.monotonic() - spent
     from converter.bench.plot import check_plot, draw
     from converter.bench.run import bench as run
 
@@ -86,7 +90,7 @@ def bench(
     )
     if options.plot:
         check_plot(options.plot)
-    result = run(options, progress)
+    result = run(options, progress, time.monotonic() - began)
     if options.plot:
         draw(options.plot, result)
     return result

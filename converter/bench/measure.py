@@ -3,6 +3,7 @@
 A machine that becomes slower or faster on the way so does it to all, and nobody always runs after the same one.
 """
 
+import math
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -28,12 +29,33 @@ class Turn:
     graphs: Mapping[str, tuple[float, ...]]
 
 
-# of a loaded candidate: so many timed runs of every part, by the part's name
-TakeTurn = Callable[[int], Mapping[str, Turn]]
+# of a loaded candidate: so many timed runs of every part, by the part's name; after so many seconds fewer, but one
+TakeTurn = Callable[[int, float], Mapping[str, Turn]]
 
 
-def rounds_of(candidates: Sequence[TakeTurn], options: BenchOptions) -> Iterator[list[Mapping[str, Turn]]]:
-    """Let the candidates take turns; a round that would probably end too late is not begun, but the first one is.
+class Clock:
+    """The time that a run may take, from its beginning to its end.
+
+    Args:
+        seconds: None for no limit.
+        spent: of these before the clock was made.
+    """
+
+    def __init__(self, seconds: float | None, spent: float = 0.0) -> None:
+        self._end = math.inf if seconds is None else time.monotonic() + seconds - spent
+
+    @property
+    def left(self) -> float:
+        """Seconds, 0 where they are over."""
+        return max(0.0, self._end - time.monotonic())
+
+
+def rounds_of(
+    candidates: Sequence[TakeTurn], options: BenchOptions, clock: Clock
+) -> Iterator[list[Mapping[str, Turn]]]:
+    """Let the candidates take turns; a round that would probably end too late is not begun.
+
+    The first round is, and its turns share what time is left.
 
     Yields:
         of every round, when it is finished, a turn of every candidate in their order.
@@ -42,12 +64,13 @@ def rounds_of(candidates: Sequence[TakeTurn], options: BenchOptions) -> Iterator
     start = time.monotonic()
     for done in range(options.rounds):
         elapsed = time.monotonic() - start
-        if done and options.seconds is not None and elapsed + elapsed / done > options.seconds:
+        if done and elapsed / done > clock.left:
             return
         order = list(range(len(candidates)))
         shuffling.shuffle(order)
         turns = {}
-        for place in order:
+        for before, place in enumerate(order):
             time.sleep(PAUSE)
-            turns[place] = candidates[place](options.runs)
+            share = math.inf if done else clock.left / (len(order) - before)
+            turns[place] = candidates[place](options.runs, share)
         yield [turns[place] for place in range(len(candidates))]

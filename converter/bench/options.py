@@ -25,7 +25,7 @@ class BenchOptions:
         precisions: of PRECISIONS.
         rounds: in each, every candidate has one turn.
         runs: of init and of update that are timed in a turn.
-        seconds: no round is begun that would end later; None for no limit.
+        seconds: that the whole run may take, loading included; None for no limit.
         seed: of the order of the turns.
         plot: a picture to draw.
     """

@@ -9,7 +9,7 @@ from typing import Any
 
 from converter.bench.candidates import Candidate
 from converter.bench.measure import PARTS, Turn
-from converter.bench.notes import notes_of
+from converter.bench.notes import advice_of, remarks_of
 from converter.bench.options import WARM_UP, BenchOptions
 from converter.bench.section import bench_report, bench_section
 from converter.bench.statistics import Figures, Order, figures, order_of
@@ -121,6 +121,7 @@ class BenchResult:
         problems: files that are not as the manifest says.
         times: of every candidate for every part.
         left_out: who was asked for and has no such mode.
+        late: who was asked for and was not loaded when half of the time was over.
         not_finite: label -> outputs that were not finite.
     """
 
@@ -133,6 +134,7 @@ class BenchResult:
     problems: Sequence[FileProblem]
     times: Sequence[PartTimes]
     left_out: Sequence[Candidate]
+    late: Sequence[Candidate]
     not_finite: Mapping[str, Sequence[str]]
 
     def __bool__(self) -> bool:
@@ -205,7 +207,8 @@ class BenchResult:
             },
             "results": [times.as_dict() for times in self.times],
             "left_out": [candidate.as_dict() for candidate in self.left_out],
+            "late": [candidate.as_dict() for candidate in self.late],
             "ratios": [pair.as_dict() for pair in self.pairs],
             "doubts": [{**pair.names, **pair.counts, "text": pair.doubt} for pair in self.doubtful],
-            "notes": notes_of(self),
+            "notes": [*advice_of(self), *remarks_of(self)],
         }

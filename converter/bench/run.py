@@ -1,22 +1,24 @@
 """bench(options): load every candidate -> rounds of turns -> one result."""
 
 import logging
+from collections.abc import Mapping
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from converter.bench.candidates import Candidate, candidates_for
-from converter.bench.measure import PARTS, rounds_of
+from converter.bench.measure import PARTS, Clock, rounds_of
 from converter.bench.options import WARM_UP, BenchOptions
 from converter.bench.result import BenchResult, PartTimes
-from converter.errors import UsageError
+from converter.errors import ConversionError, UsageError
 from converter.folder.exported import FileProblem, file_problems
 from converter.folder.listing import tool_versions
 from converter.folder.manifest import Manifest
 from converter.formats.format import check_runtime
 from converter.formats.isolated import WorkerProcess
 from converter.proof.feeds import noise_feeds
+from converter.report.text import count
 from converter.util.atomic import sha256
 from converter.util.machine import load_average, this_machine
 from converter.util.stages import Listener, Stages
@@ -25,20 +27,22 @@ from converter.verifying.subject import Subject, subject_of
 log = logging.getLogger(__name__)
 
 WARM_UP_SECONDS = 1.0  # after which no further run of a part is begun
+LOADING = 0.5  # of the time; no further candidate is loaded when it is over
 TIMEOUT = 300.0  # seconds for one turn, or to load
 LAST_STAGE = "measure"
 
 
-def bench(options: BenchOptions, progress: Listener | None = None) -> BenchResult:
+def bench(options: BenchOptions, progress: Listener | None = None, spent: float = 0.0) -> BenchResult:
     """Measure an export.
 
     Args:
-        progress: told of every stage.
+        progress: told of every stage, and how far it is.
+        spent: seconds of the time asked for that went by before.
 
     Raises:
         ConverterError: when the export, the checkpoint or a runtime cannot be used.
     """
-    stages = Stages(progress)
+    stages, clock = Stages(progress), Clock(options.seconds, spent)
     load_before = load_average()
     with ExitStack() as running:
         with stages("models") as notes:
@@ -47,21 +51,20 @@ def bench(options: BenchOptions, progress: Listener | None = None) -> BenchResul
             problems = _look_at_files(subject, manifest)
             candidates, left_out = candidates_for(tracker.formats, options)
             notes.append(", ".join(map(str, tracker.models)))
-        processes = [_process(each, options, subject) for each in candidates]
-        for process in processes:
+        processes = {each: _process(each, options, subject) for each in candidates}
+        for process in processes.values():
             running.callback(process.stop)
         with stages("load") as notes:
-            not_finite = {
-                candidate.label: process.call("warm_up", WARM_UP, WARM_UP_SECONDS)
-                for candidate, process in zip(candidates, processes, strict=True)
-            }
-            notes.append(f"{len(candidates)} candidates, warmed up")
+            not_finite = _load(processes, options, clock, stages)
+            late = [each for each in candidates if each not in not_finite]
+            candidates = [each for each in candidates if each in not_finite]
+            notes.append(f"{count(len(candidates), 'candidate')}, warmed up")
         with stages(LAST_STAGE) as notes:
             rounds = []
-            for turns in rounds_of([partial(process.call, "turn") for process in processes], options):
+            for turns in rounds_of([partial(processes[each].call, "turn") for each in candidates], options, clock):
                 rounds.append(turns)
                 stages.progress.step(len(rounds), options.rounds)
-            notes.append(f"{len(rounds)} rounds of {options.runs} runs")
+            notes.append(f"{count(len(rounds), 'round')} of {count(options.runs, 'run')}")
     return BenchResult(
         options=options,
         manifest=manifest,
@@ -76,8 +79,37 @@ def bench(options: BenchOptions, progress: Listener | None = None) -> BenchResul
             for part in PARTS
         ],
         left_out=left_out,
-        not_finite=not_finite,
+        late=late,
+        not_finite={candidate.label: outputs for candidate, outputs in not_finite.items()},
     )
+
+
+def _load(
+    processes: Mapping[Candidate, WorkerProcess], options: BenchOptions, clock: Clock, stages: Stages
+) -> dict[Candidate, list[str]]:
+    """Load and warm up every candidate that there is time for, at least one; few threads first.
+
+    Returns:
+        of each that was loaded, the outputs that are not finite.
+    """
+    loaded: dict[Candidate, list[str]] = {}
+    order = sorted(processes, key=lambda each: each.threads)
+    enough = 0.0 if options.seconds is None else options.seconds * (1 - LOADING)
+    for index, candidate in enumerate(order):
+        left = clock.left
+        if loaded and left < enough:
+            break
+        process, share = processes[candidate], left / (2 * len(PARTS) * (len(order) - index))
+        process.timeout = min(TIMEOUT, left) if loaded else TIMEOUT
+        try:
+            loaded[candidate] = process.call("warm_up", WARM_UP, min(WARM_UP_SECONDS, share))
+        except ConversionError:
+            if clock.left or not loaded:
+                raise
+            break  # ended, for the time was over
+        process.timeout = TIMEOUT
+        stages.progress.step(index + 1, len(order))
+    return loaded
 
 
 def _export(options: BenchOptions) -> tuple[Subject, Manifest]:

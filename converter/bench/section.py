@@ -1,13 +1,12 @@
 """The figures for people: a row per candidate, what was measured on which CPU, and which orders are doubtful."""
 
 from collections.abc import Iterator
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from converter.bench.candidates import Candidate
 from converter.bench.measure import PARTS
-from converter.bench.notes import notes_of
-from converter.bench.statistics import FEWEST_ROUNDS, Figures, order_of
+from converter.bench.notes import SHOWN, advice_of, remarks_of
+from converter.bench.statistics import Figures, order_of
 from converter.report.blocks import (
     NOTE,
     OPEN,
@@ -41,18 +40,21 @@ GRAPH_COLUMNS = columns("Candidate", "Part", "Graph", ">Median, ms", ">p10", ">p
 
 
 def bench_section(result: "BenchResult", per_graph: bool = False) -> Section:
-    """One row per candidate, and the doubtful pairs; those that are not neighbours in the order are folded.
+    """One row per candidate, and the advice that matters most; what else there is to say is folded.
 
     Args:
         per_graph: the times of single graphs are not folded.
     """
     graphs = Table(GRAPH_COLUMNS, tuple(_graphs(result)))
+    advice, (how, machine, *more) = advice_of(result), _about(result)
+    more += [*advice[SHOWN:], *remarks_of(result), *(pair.doubt for pair in result.doubtful)]
     blocks: list[Block] = [
         Table(COLUMNS, tuple(_candidates(result))),
+        *_points(advice[:SHOWN], NOTE),
+        Text(how, OPEN),
+        Text(machine, OPEN),
         graphs if per_graph else Folded("Times of single graphs", (graphs,)),
-        *(Text(line, OPEN) for line in _about(result)),
-        *_points(notes_of(result)),
-        *_doubts(result),
+        Folded("What else there is to know", tuple(_points(more))),
     ]
     fastest = result.ranked("update")[0]
     summary = f"The fastest update is that of {fastest.candidate.label}: {_spread(fastest.whole)} ms."
@@ -88,7 +90,7 @@ def _candidates(result: "BenchResult") -> Iterator[Row]:
         times = (text for part in (init, update) for text in (_spread(part.whole), _short(part.whole.low)))
         rate = f"{1e3 / update.whole.median:.0f}"
         yield Row((*_named(update.candidate), *times, rate, _against(fastest, update)))
-    for candidate in result.left_out:
+    for candidate in (*result.left_out, *result.late):
         yield Row((*_named(candidate), *[NOTHING] * 6), OPEN)
 
 
@@ -122,28 +124,17 @@ def _graphs(result: "BenchResult") -> Iterator[Row]:
 def _about(result: "BenchResult") -> Iterator[str]:
     options, machine, dimensions = result.options, result.machine, result.dimensions
     yield (
-        f"median (p10–p90) of {result.rounds} rounds of {options.runs} runs, in turns, from arrays to arrays; "
+        f"median (p10–p90) of {count(result.rounds, 'round')} of {count(options.runs, 'run')}, in turns, "
+        f"? where an order is doubtful; from arrays to arrays, "
         f"template {dimensions.template_size}, search {dimensions.search_size}"
     )
-    graphs = {times.candidate.format: " + ".join(times.graphs) for times in result.of("update") if times.graphs}
-    in_torch = " and track() in torch" if options.with_torch else ""
-    yield f"update is {', '.join(f'{names} in {format}' for format, names in graphs.items())}{in_torch}"
     before, after = result.loads
     load = "" if before is None or after is None else f", load average {before:.1f} before and {after:.1f} after"
     yield f"on {machine.cpu}, {machine.cores} cores, {machine.system}{load}"
+    graphs = {times.candidate.format: " + ".join(times.graphs) for times in result.of("update") if times.graphs}
+    in_torch = " and track() in torch" if options.with_torch else ""
+    yield f"update is {', '.join(f'{names} in {format}' for format, names in graphs.items())}{in_torch}"
     yield ", ".join(f"{name} {version}" for name, version in result.versions.items())
-
-
-def _doubts(result: "BenchResult") -> list[Block]:
-    if result.doubtful and result.rounds < FEWEST_ROUNDS:
-        return _points([f"every order is doubtful: {FEWEST_ROUNDS} rounds or more can make one certain"], NOTE)
-    neighbours = [pair for part in PARTS for pair in pairwise(result.ranked(part))]
-    near = [pair.doubt for pair in result.doubtful if (pair.faster, pair.slower) in neighbours]
-    far = [pair.doubt for pair in result.doubtful if (pair.faster, pair.slower) not in neighbours]
-    if not far:
-        return _points(near, NOTE)
-    near.append(f"and {count(len(far), 'pair')} further apart; -v lists them")
-    return [*_points(near, NOTE), Folded("Doubtful pairs further apart", tuple(_points(far, NOTE)))]
 
 
 def _points(lines: list[str], state: str = "") -> list[Block]:

@@ -66,11 +66,16 @@ class TimedModel:
                     break
         return [name for name, array in (answer or {}).items() if not np.isfinite(array).all()]
 
-    def turn(self, runs: int) -> dict[str, Turn]:
-        """Every part ``runs`` times, after a run of it that does not count: others have had the caches since."""
-        return {part: self._timed(part, runs) for part in PARTS}
+    def turn(self, runs: int, seconds: float) -> dict[str, Turn]:
+        """Every part ``runs`` times, after a run of it that does not count: others have had the caches since.
 
-    def _timed(self, part: str, runs: int) -> Turn:
+        Args:
+            seconds: that the turn may take; of a part no run but the first is begun when its share is over.
+        """
+        return {part: self._timed(part, runs, seconds / len(PARTS)) for part in PARTS}
+
+    def _timed(self, part: str, runs: int, seconds: float) -> Turn:
+        end = time.perf_counter() + seconds
         self.calls[part]()
         for runner in self.runners.values():
             runner.seconds.clear()
@@ -79,6 +84,8 @@ class TimedModel:
             start = time.perf_counter()
             self.calls[part]()
             whole.append(time.perf_counter() - start)
+            if time.perf_counter() > end:
+                break
         graphs = {name: tuple(runner.seconds) for name, runner in self.runners.items() if runner.seconds}
         return Turn(tuple(whole), graphs)
 

@@ -1,16 +1,16 @@
 """``lt-bench``: parse, call converter.api.bench, print."""
 
-import json
 from functools import partial
 from typing import TYPE_CHECKING
 
 import typer
 
 from converter.bench import MEASURED
-from converter.cli.command import Command, Session, log_to_stderr, summary_console
+from converter.cli.command import Command, Session, log_to_stderr
 from converter.cli.options import checks, models, output
 from converter.cli.options import network as network_options
 from converter.cli.progress import StageLines
+from converter.cli.terminal import put_json, summary_console
 
 if TYPE_CHECKING:
     from converter.bench.result import BenchResult
@@ -26,7 +26,7 @@ EPILOG = (
     "LT_DEBUG=1 adds the traceback."
 )
 
-command = Command("lt-bench", ABOUT, EPILOG, {"EXPORT": MEASURED})
+command = Command("lt-bench", ABOUT, EPILOG, {"EXPORT": MEASURED}, undone="nothing was measured")
 
 
 @command.entry
@@ -79,9 +79,9 @@ def _run(work: "partial[BenchResult]", session: Session, per_graph: bool, verbos
     from converter.report.terminal import print_section
 
     with StageLines(session.interruption, quiet, last=LAST_STAGE) as progress:
-        result = work(progress=progress)
+        result = work(progress=progress, spent=session.seconds)
     if session.as_json:
-        print(json.dumps(result.as_dict(), indent=2))
+        put_json(result.as_dict())
     elif not quiet:
         print_section(summary_console(session.as_json), result.section(per_graph), verbose)
 

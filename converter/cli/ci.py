@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from converter.cli.github import annotates, annotation, append_summary, summary_file
+from converter.cli.terminal import put
 from converter.errors import VerificationError
 from converter.util import process
 from converter.util.atomic import obstacle
@@ -49,7 +50,7 @@ class CiOutput:
             return
         told = told_of(_carried(error) if isinstance(error, VerificationError) else self.result)
         if error is not None and annotates():
-            print(annotation(line, self.file), file=sys.stderr)
+            put(annotation(line, self.file), sys.stderr)
         if summary := summary_file():
             self._append(summary, told, error, line)
         if self.junit:

@@ -1,17 +1,17 @@
 """What the command lines have in common: logging, signals, and the one place that catches our errors."""
 
 import errno
-import json
 import logging
 import os
 import shlex
 import sys
+import threading
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
 import typer
-from rich.console import Console
 from rich.logging import RichHandler
 from typer.core import TyperCommand
 from typer.exceptions import TyperException
@@ -20,11 +20,14 @@ from typer.main import get_command
 from converter.cli.ci import CiOutput
 from converter.cli.parsing import REPEATED, Words
 from converter.cli.progress import Interruption
+from converter.cli.terminal import Stream, put, put_json, take_any_text
 from converter.errors import ConverterError, UsageError, near_miss
 from converter.util import process
+from converter.util.atomic import remove_unfinished
 from converter.util.packages import importing
 
 BUG = 70  # EX_SOFTWARE of sysexits.h
+CI_PATIENCE = 2.0  # seconds, with what a CI service gets of a run that does not unwind
 
 
 @dataclass
@@ -34,6 +37,7 @@ class Session:
     Attributes:
         interruption: what a signal to the process becomes.
         ci: what a CI service gets.
+        began: when, by ``time.monotonic``; of a process's own call when the process was started.
         arguments: its words, without the program.
         as_json: whether ``--json`` was asked for.
         command_line: the call, as a shell reads it.
@@ -41,29 +45,30 @@ class Session:
 
     interruption: Interruption
     ci: CiOutput
+    began: float
     arguments: tuple[str, ...] = ()
     as_json: bool = False
     command_line: str = ""
 
+    @property
+    def seconds(self) -> float:
+        """Since it began."""
+        return time.monotonic() - self.began
+
 
 def log_to_stderr(verbose: bool, quiet: bool) -> None:
-    """Warnings and worse; everything of ours with ``verbose``.
+    """Warnings and worse; everything of ours with ``verbose``, nothing but errors with ``quiet``.
 
     Raises:
         UsageError: for both at once.
     """
     if verbose and quiet:
         raise UsageError("--verbose and --quiet contradict each other; pass one of them")
-    level = logging.DEBUG if verbose else logging.WARNING
-    handler = RichHandler(console=Console(stderr=True), show_time=False, show_path=False)
-    logging.basicConfig(level=logging.WARNING, handlers=[handler], format="%(message)s", force=True)
+    level = logging.DEBUG if verbose else logging.ERROR if quiet else logging.WARNING
+    handler = RichHandler(console=Stream(stderr=True), show_time=False, show_path=False)
+    logging.basicConfig(level=max(level, logging.WARNING), handlers=[handler], format="%(message)s", force=True)
     for name in ("converter", "official_patches"):
         logging.getLogger(name).setLevel(level)
-
-
-def summary_console(as_json: bool) -> Console:
-    """Where tables go: stdout, or stderr where stdout carries JSON."""
-    return Console(stderr=as_json, width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else 120)
 
 
 class Command:
@@ -71,11 +76,19 @@ class Command:
 
     Args:
         program: its name.
+        undone: what a call leaves behind that a signal has ended, in words.
         advice: option to what to say where the words with it are no command line.
     """
 
-    def __init__(self, program: str, about: str, epilog: str, advice: Mapping[str, str] | None = None) -> None:
-        self.program, self.advice = program, advice or {}
+    def __init__(
+        self,
+        program: str,
+        about: str,
+        epilog: str,
+        advice: Mapping[str, str] | None = None,
+        undone: str = "nothing was published",
+    ) -> None:
+        self.program, self.advice, self.undone = program, advice or {}, undone
         self.app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode="rich")
         self.entry = self.app.command(
             cls=Words, help=about, epilog=epilog, context_settings={"help_option_names": ["-h", "--help"]}
@@ -83,19 +96,39 @@ class Command:
 
     def main(self) -> None:
         """Run it with the words of this process, and end the process with its code."""
-        interruption = Interruption()
-        interruption.listen()
+        take_any_text()
+        session = self._session(began=time.monotonic() - process.age())
+        session.interruption.listen(lambda: self._end(session))
         process.keep_garbage()
-        process.leave(self.call(sys.argv[1:], interruption))
+        process.leave(self.call(sys.argv[1:], session))
 
-    def call(self, arguments: Sequence[str], interruption: Interruption | None = None) -> int:
+    def _session(self, began: float) -> Session:
+        return Session(Interruption(self.undone), CiOutput(self.program), began)
+
+    def _end(self, session: Session) -> None:
+        """End the process where the main thread does not: after a signal, in the middle of what it does."""
+        try:
+            remove_unfinished()
+            if session.interruption.stages:
+                session.interruption.stages.stop_at_once()
+            error = Interruption.Interrupted()
+            line, code = _ending(self.program, error, session.interruption, {})
+            _report(self.program, line, code, session.as_json, error)
+            leaving = threading.Thread(target=self._left_for_ci, args=(code, session, error, line), daemon=True)
+            leaving.start()
+            leaving.join(CI_PATIENCE)  # the main thread may hold what it waits for
+        finally:
+            os._exit(128 + (session.interruption.number or 0))
+
+    def call(self, arguments: Sequence[str], session: Session | None = None) -> int:
         """Its exit code; whatever ends it early becomes one line on stderr.
 
         Args:
-            interruption: that of the process; None where nobody listens to signals.
+            session: that of the process; None where nobody listens to signals.
         """
-        line = shlex.join([self.program, *arguments])
-        session = Session(interruption or Interruption(), CiOutput(self.program), tuple(arguments), command_line=line)
+        session = session or self._session(began=time.monotonic())
+        session.command_line = shlex.join([self.program, *arguments])
+        session.arguments = tuple(arguments)
         try:
             with importing():
                 code = self.app(list(arguments), prog_name=self.program, standalone_mode=False, obj=session) or 0
@@ -103,9 +136,11 @@ class Command:
         except BaseException as error:
             if isinstance(error, TyperException):
                 _read_output_alone(self.app, arguments, session)
+            if session.interruption.number is not None and not session.interruption.ends():
+                threading.Event().wait()  # the other thread ends the process
             line, code = _ending(self.program, error, session.interruption, self.advice)
             _report(self.program, line, code, session.as_json, error)
-            return self._left_for_ci(code, session, error, line)
+            return self._left_for_ci(code, session, error if code else None, line)
 
     def _left_for_ci(self, code: int, session: Session, error: BaseException | None = None, line: str = "") -> int:
         """The exit code once a CI service has its files; one that cannot be written fails a run that did not."""
@@ -114,7 +149,7 @@ class Command:
             return code
         except BaseException as failure:
             text, own = _ending(self.program, failure, session.interruption, self.advice)
-            print(f"{self.program}: {text.replace('error', 'warning', 1) if code else text}", file=sys.stderr)
+            put(f"{self.program}: {text.replace('error', 'warning', 1) if code else text}", sys.stderr)
             return code or own
 
 
@@ -139,6 +174,8 @@ def _ending(
         return f"error: {_refusal(program, error, advice)}", 2
     # typer and rich exit where nobody reads stdout any more, typer also at an end of file; both with 1
     cause = (error.__context__ if isinstance(error, SystemExit | typer.Abort) else None) or error
+    if isinstance(cause, BrokenPipeError) and interruption.stages is None:  # of --help, which is typer's
+        return "", 0
     if isinstance(cause, OSError) and cause.errno in (errno.EPIPE, errno.ENOSPC):  # stdout, mostly
         return f"error: cannot write: {cause.strerror}", 4
     if not isinstance(error, Exception):
@@ -160,7 +197,7 @@ def _refusal(program: str, error: TyperException, advice: Mapping[str, str]) -> 
 
 def _report(program: str, message: str, code: int, as_json: bool, error: BaseException) -> None:
     """The one line on stderr; on stdout, where JSON was asked for, the same as JSON."""
-    if os.environ.get("LT_DEBUG"):
+    if os.environ.get("LT_DEBUG") and error.__traceback__:
         import traceback
 
         traceback.print_exc()
@@ -172,5 +209,6 @@ def _report(program: str, message: str, code: int, as_json: bool, error: BaseExc
         found = result.as_dict() if result is not None else {}
         whole = {**found, "error": answer} if found else {"error": {**answer, "checks": checks}}
         with suppress(OSError):  # where stdout cannot be written, stderr says so
-            print(json.dumps(whole, indent=2 if found else None))
-    print(f"{program}: {line}", file=sys.stderr)
+            put_json(whole)
+    if line:
+        put(f"{program}: {line}", sys.stderr)

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import typer
 
 from converter.checks.arm import RUNTIME
-from converter.cli.command import Command, Session, log_to_stderr, summary_console
+from converter.cli.command import Command, Session, log_to_stderr
 from converter.cli.options import arm, checks, models, network
 from converter.cli.options import output as outputs
 from converter.cli.progress import StageLines
+from converter.cli.terminal import put_json, summary_console
 from converter.errors import VerificationError
 from converter.util import process
 
@@ -129,9 +130,7 @@ def export_command(
 
 def _run(work: "partial[Exported]", config: Path | None, session: Session, verbose: bool, quiet: bool) -> None:
     from converter.cli.next_steps import reason_of_export, verify_words
-    from converter.cli.show import show_export
-    from converter.proof.section import proof_section
-    from converter.report.terminal import print_section
+    from converter.cli.show import show_export, show_refused
 
     console = summary_console(session.as_json)
     with StageLines(session.interruption, quiet, detailed=verbose) as stages:
@@ -140,16 +139,12 @@ def _run(work: "partial[Exported]", config: Path | None, session: Session, verbo
             exported = work(progress=stages)
         except VerificationError as error:
             stages.stop()
-            if error.report is not None:
-                print_section(console, proof_section(error.report.checks), verbose)
-                if reason := reason_of_export(error.options, config, error.report, session.arguments):
-                    print_section(console, reason)
-            if error.result is not None:
-                print_section(console, error.result.arm.section(), verbose)
+            if not quiet:
+                show_refused(console, error, reason_of_export(error, config, session.arguments), verbose)
             raise
     session.ci.result = exported
     if session.as_json:
-        print(exported.manifest.text(), end="")
+        put_json(exported.manifest.model_dump(mode="json"))
     elif not quiet:
         show_export(console, exported, verify_words(exported.options, exported.folder, config), verbose)
     stages.close(process.age())

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from converter.checks.layers.walk import reader_of
-from converter.errors import UsageError
+from converter.errors import UsageError, VerificationError
 from converter.folder.workspace import check_target
-from converter.proof.verify import Report
 from converter.report.blocks import NOTE, Section, Text
 
 if TYPE_CHECKING:
@@ -34,16 +33,16 @@ def verify_words(options: "ExportOptions", folder: Path, config: Path | None) ->
     return [*words, *(["--allow-pickle"] if options.allow_pickle else [])]
 
 
-def reason_of_export(
-    options: "ExportOptions", config: Path | None, report: Report, arguments: Sequence[str]
-) -> Section | None:
+def reason_of_export(error: VerificationError, config: Path | None, arguments: Sequence[str]) -> Section | None:
     """The command that finds the first wrong layer of models that were not published; None where none does.
 
     Args:
-        arguments: of the run that failed.
+        error: that ended the run.
+        arguments: of the run.
     """
+    options: ExportOptions = error.options
     folder = options.output.with_name(f"{options.output.name}-unverified")
-    if report or options.golden or options.protect_fp16 or options.arm or not _readable(options.formats):
+    if error.report is None or options.golden or options.protect_fp16 or options.arm or not _readable(options.formats):
         return None
     try:
         check_target(folder)

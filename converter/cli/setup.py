@@ -1,16 +1,17 @@
 """``lt-setup``: say what is there and what is missing, set something up, take it away."""
 
-import json
 import os
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from converter.cli.command import Command, Session, log_to_stderr, summary_console
+from converter.cli.command import Command, Session, log_to_stderr
 from converter.cli.options import output
 from converter.cli.options.declare import option
 from converter.cli.progress import StageLines
+from converter.cli.terminal import put, put_json, summary_console
 from converter.errors import DependencyError, UsageError
 
 ABOUT = (
@@ -35,7 +36,7 @@ Folder = Annotated[
     option("--folder DIR", "Where it is or is to be (default: for arm, LT_ARM_ROOT or a folder in your cache).", PANEL),
 ]
 
-command = Command("lt-setup", ABOUT, EPILOG)
+command = Command("lt-setup", ABOUT, EPILOG, undone="nothing was set up")
 
 
 @command.entry
@@ -75,10 +76,11 @@ def set_up(name: str, folder: Path | None, session: Session, quiet: bool) -> Non
     from converter.util.stages import Stages
 
     setup = setup_named(name)
+    session.interruption.undone = "nothing was set up"  # whichever command does it
     with StageLines(session.interruption, quiet, last=LAST_STAGE) as progress:
         tool, built = setup.build(folder or setup.folder(), Stages(progress))
     if session.as_json:
-        print(json.dumps({"folder": str(tool.folder), "built": built, **tool.figures}, indent=2))
+        put_json({"folder": str(tool.folder), "built": built, **tool.figures})
     elif not quiet:
         console = summary_console(False)
         state = Text("ready" if built else "is there already", "bold green")
@@ -91,11 +93,12 @@ def _remove(name: str, folder: Path | None, session: Session, quiet: bool) -> No
 
     setup = setup_named(name)
     place = Path(os.path.abspath(folder or setup.folder()))
+    session.interruption.undone = f"lt-setup --remove {name} removes what is left"
     removed = setup.remove(place)
     if session.as_json:
-        print(json.dumps({"folder": str(place), "removed": removed}, indent=2))
+        put_json({"folder": str(place), "removed": removed})
     elif not quiet:
-        print(f"removed {place}" if removed else f"nothing to remove: {place} does not exist")
+        put(f"removed {place}" if removed else f"nothing to remove: {place} does not exist", sys.stdout)
 
 
 def _look(session: Session, verbose: bool, quiet: bool) -> None:
@@ -109,7 +112,7 @@ def _look(session: Session, verbose: bool, quiet: bool) -> None:
     if not installation:
         raise DependencyError(installation.failure(), installation)
     if session.as_json:
-        print(json.dumps(installation.as_dict(), indent=2))
+        put_json(installation.as_dict())
 
 
 call, main = command.call, command.main

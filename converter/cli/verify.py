@@ -1,7 +1,6 @@
 """``lt-verify``: parse, call converter.api.verify, print."""
 
 import functools
-import json
 import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,9 +8,10 @@ from typing import TYPE_CHECKING
 import typer
 
 from converter.checks.arm import RUNTIME
-from converter.cli.command import Command, Session, log_to_stderr, summary_console
+from converter.cli.command import Command, Session, log_to_stderr
 from converter.cli.options import arm, checks, models, network, output
 from converter.cli.progress import StageLines
+from converter.cli.terminal import put_json, summary_console
 from converter.errors import UsageError
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ WRITE_ADVICE = "--write-golden is a flag: --golden DIR names the folder to write
 SETUP_ADVICE = "--setup-arm is a flag: --arm-root DIR names the folder to build"
 ADVICE = {"--write-golden": WRITE_ADVICE, "--setup-arm": SETUP_ADVICE}
 
-command = Command("lt-verify", ABOUT, EPILOG, ADVICE)
+command = Command("lt-verify", ABOUT, EPILOG, ADVICE, "nothing was verified")
 
 
 @command.entry
@@ -176,20 +176,17 @@ def _run(
 ) -> None:
     from converter.cli.next_steps import reason_of_verify
     from converter.cli.show import show_result
-    from converter.report.terminal import print_section
     from converter.verifying.checkup import LAST_STAGE
 
     console = summary_console(session.as_json)
     with StageLines(session.interruption, quiet, last=LAST_STAGE) as stages:
         result = work(progress=stages)
-    if not result or not (session.as_json or quiet):
-        show_result(console, result, verbose)
-    if not result and (reason := reason_of_verify(result, with_network, session.arguments)):
-        print_section(console, reason)
+    if not (quiet or (result and session.as_json)):
+        show_result(console, result, reason_of_verify(result, with_network, session.arguments), verbose)
     result.raise_if_failed()
     session.ci.result = result
     if session.as_json:
-        print(json.dumps(result.as_dict(), indent=2))
+        put_json(result.as_dict())
 
 
 call, main = command.call, command.main

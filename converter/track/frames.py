@@ -34,12 +34,14 @@ class Clip:
         size: (width, height) in pixels, of every frame.
         fps: frames per second; None when unknown.
         frames: reads the clip from its beginning: (H, W, 3) uint8 RGB, a new array each.
+        length: how many there are, as far as the file says; 0 when unknown.
     """
 
     path: Path
     size: tuple[int, int]
     fps: float | None
     frames: Callable[[], Frames]
+    length: int = 0
 
     @property
     def name(self) -> str:
@@ -71,7 +73,7 @@ def natural(path: Path) -> tuple[list[int | str], str]:
 
 
 def _of_pictures(path: Path, files: Sequence[Path]) -> Clip:
-    return _checked(path, lambda: ((file.name, _picture(path, file)) for file in files), None)
+    return _checked(path, lambda: ((file.name, _picture(path, file)) for file in files), None, len(files))
 
 
 def _pictures_in(folder: Path) -> list[Path]:
@@ -128,7 +130,7 @@ def _of_video(path: Path) -> Clip:
         capture.release()
     declared = int(declared) if math.isfinite(declared) and declared >= 1 else 0
     fps = float(fps) if math.isfinite(fps) and 0 < fps <= LARGEST_FPS else None
-    return _checked(path, lambda: _video_frames(path, declared), fps)
+    return _checked(path, lambda: _video_frames(path, declared), fps, declared)
 
 
 def _video_frames(path: Path, declared: int) -> Named:
@@ -156,7 +158,7 @@ def _video_frames(path: Path, declared: int) -> Named:
         log.warning("--clip %s: %d frames could be read, the file says it holds %d", path, read, declared)
 
 
-def _checked(path: Path, read: Callable[[], Named], fps: float | None) -> Clip:
+def _checked(path: Path, read: Callable[[], Named], fps: float | None, length: int) -> Clip:
     """A clip of at least two frames; every frame is compared with the first's size."""
     with closing(read()) as beginning:
         shapes = [frame.shape for _, frame in islice(beginning, 2)]
@@ -176,4 +178,4 @@ def _checked(path: Path, read: Callable[[], Named], fps: float | None) -> Clip:
                 )
             yield frame
 
-    return Clip(path=path, size=(width, height), fps=fps, frames=frames)
+    return Clip(path=path, size=(width, height), fps=fps, frames=frames, length=length)

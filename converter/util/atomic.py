@@ -8,6 +8,7 @@ import os
 import secrets
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from pathlib import Path
 from converter.errors import ConversionError
 
 ATTEMPTS = 10
+_unfinished: set[Path] = set()
 
 
 def write(path: Path, data: bytes) -> None:
@@ -86,13 +88,38 @@ def replacing(target: Path) -> Iterator[Path]:
     """
     place = target.resolve()
     draft = place.with_name(f".{place.stem[:80]}.{secrets.token_hex(4)}{place.suffix}")
+    with unfinished(draft):
+        try:
+            yield draft
+            if draft.exists():
+                put_in_place(draft, place)
+        finally:
+            with contextlib.suppress(OSError):
+                remove(draft)
+
+
+@contextmanager
+def unfinished(path: Path) -> Iterator[Path]:
+    """What is at a path while the block runs is nothing that anybody wants, should the process have to end there."""
+    _unfinished.add(path)
     try:
-        yield draft
-        if draft.exists():
-            put_in_place(draft, place)
+        yield path
     finally:
+        _unfinished.discard(path)
+
+
+@contextmanager
+def scratch(prefix: str) -> Iterator[Path]:
+    """A temporary folder, gone when the block ends."""
+    with tempfile.TemporaryDirectory(prefix=prefix) as folder, unfinished(Path(folder)) as path:
+        yield path
+
+
+def remove_unfinished() -> None:
+    """Remove what is unfinished, for a process that ends in the middle of it."""
+    for path in list(_unfinished):
         with contextlib.suppress(OSError):
-            remove(draft)
+            remove(path)
 
 
 def remove(path: Path) -> None:

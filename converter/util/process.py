@@ -1,5 +1,6 @@
 """The life of this process: since when it runs, how it starts others, and how it ends without delay."""
 
+import contextlib
 import gc
 import logging
 import os
@@ -68,7 +69,8 @@ def leave(code: int) -> None:
         logging.shutdown()
         for stream in (sys.stdout, sys.stderr):
             if stream is not None:
-                stream.flush()
+                with contextlib.suppress(BrokenPipeError):  # whoever read it has read enough
+                    stream.flush()
     except (OSError, ValueError):
         sys.exit(code)
     os._exit(code)

@@ -5,6 +5,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
+BYTES = "bytes"
+Step = Callable[[int, int], None]  # told how many parts are done, of how many; 0 where nobody knows
+
+
+def no_step(done: int, total: int) -> None:
+    """A Step that nobody looks at."""
+
 
 class Progress(Protocol):
     """Who is told how far a run is."""
@@ -12,8 +19,8 @@ class Progress(Protocol):
     def begin(self, stage: str) -> None:
         """A stage begins."""
 
-    def step(self, done: int, total: int) -> None:
-        """So many of the parts of the stage under way are done."""
+    def step(self, done: int, total: int, unit: str = "") -> None:
+        """So many of the parts of the stage under way are done; 0 where nobody knows; unit: BYTES or empty."""
 
     def end(self, stage: str, seconds: float, note: str) -> None:
         """A stage is done."""
@@ -25,7 +32,7 @@ class Silent:
     def begin(self, stage: str) -> None:
         pass
 
-    def step(self, done: int, total: int) -> None:
+    def step(self, done: int, total: int, unit: str = "") -> None:
         pass
 
     def end(self, stage: str, seconds: float, note: str) -> None:

@@ -204,7 +204,7 @@ def _looked(
     checks: dict[str, CheckResult] = {}
     problems, undone = [], []
     for name, look in looks.items():
-        # on the emulated cpu every run of a graph is a stage of its own, for each takes seconds
+        # on the emulated cpu every mode is a stage of its own, for each takes long
         with nullcontext() if name == "arm" else stages(name):
             try:
                 checks[name] = look()

@@ -18,7 +18,7 @@ from converter.checks.clip.tracks import check_tracks, write_tracks
 from converter.checks.dumps.diagnose import diagnose_dumps
 from converter.checks.dumps.report import DumpsReport
 from converter.checks.half.report import HalfReport
-from converter.checks.layers.walk import walk_layers
+from converter.checks.layers.walk import layers_in, walk_layers
 from converter.checks.layers.walks import Walks
 from converter.errors import UsageError
 from converter.formats.format import format_of
@@ -30,7 +30,7 @@ from converter.spec.model import TrackerModels
 from converter.spec.options import ArmOptions, VerifyOptions
 from converter.track.annotate import check_annotate
 from converter.track.frames import Clip, open_clip
-from converter.util.stages import Stages
+from converter.util.stages import Stages, Step
 from converter.verifying.golden import check_golden, golden_at, golden_of
 from converter.verifying.reference import GoldenReference, NetworkReference
 from converter.verifying.result import CheckResult
@@ -55,11 +55,11 @@ def asked(
     looks: dict[str, Callable[[], CheckResult]] = {}
     formats = [format for format in run.subject.whole if format not in failed]
     if options.layers:
-        looks["layers"] = partial(layers, run)
+        looks["layers"] = partial(layers, run, stages.progress.step)
     if options.dumps:
         looks["dumps"] = partial(dumps, run, options.dumps)
     if clip and formats:
-        looks["clip"] = partial(track, run, clip, formats)
+        looks["clip"] = partial(track, run, clip, formats, stages.progress.step)
     if options.fp16:
         looks["fp16"] = partial(half, run)
     if options.arm and root:
@@ -67,20 +67,26 @@ def asked(
     return looks
 
 
-def layers(run: Run) -> Walks:
+def layers(run: Run, step: Step) -> Walks:
     """Every graph beside the network, layer by layer, on the last of the inputs (a real crop where there is one)."""
     comparison, module = run.comparison, run.network.module
     arrays = {**comparison.outputs[-1], **comparison.feeds[-1].tensors}
     walks = []
-    for model in comparison.tracker.models:
-        paths = model.paths(run.subject.folder)
-        if any(not path.is_file() for path in paths):
-            continue
+    files = {model: model.paths(run.subject.folder) for model in comparison.tracker.models}
+    there = {model: paths for model, paths in files.items() if all(path.is_file() for path in paths)}
+    sizes = [layers_in(model.format, paths, model.graph) for model, paths in there.items()]
+    for index, (model, paths) in enumerate(there.items()):
+        before = sum(sizes[:index])
         feed = {tensor.meaning: arrays[tensor.meaning] for tensor in model.graph.inputs}
         tolerance = comparison.tolerances[model.graph.outputs[0].meaning]
         runner = IsolatedRunner(model.format, paths, model.graph, inner=True)
         try:
-            walks.append(walk_layers(module, model.graph, model.format, paths, runner, feed, tolerance))
+            walks.append(
+                walk_layers(
+                    *(module, model.graph, model.format, paths, runner, feed, tolerance),
+                    lambda done, _, before=before: step(before + done, sum(sizes)),  # type: ignore[misc]
+                )
+            )
         finally:
             runner.stop()
     return Walks(tuple(walks))
@@ -93,7 +99,7 @@ def torch_model(network: "LoadedNetwork", tracker: TrackerModels) -> "TorchModel
     return TorchModel.of(network.module, tracker)
 
 
-def track(run: Run, opened: "OpenedClip", formats: Sequence[str]) -> ClipReport:
+def track(run: Run, opened: "OpenedClip", formats: Sequence[str], step: Step) -> ClipReport:
     """The clip tracked with the network and with the models of some formats, in this process for a fair speed.
 
     Raises:
@@ -108,6 +114,7 @@ def track(run: Run, opened: "OpenedClip", formats: Sequence[str]) -> ClipReport:
     result = run_clip(
         *(opened.clip, opened.box, torch_model(run.network, tracker), candidates),
         *(tracker.network, tracker.dimensions, options.min_iou, options.annotate),
+        step=step,
     )
     if options.tracks:
         write_tracks(options.tracks, result)

@@ -1,6 +1,5 @@
 """Golden vectors, written on request."""
 
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -9,6 +8,7 @@ from converter.checks.arm.section import ArmSection
 from converter.folder.golden_index import GoldenHeader, GoldenIndex
 from converter.folder.golden_writer import GoldenCase, golden_header, write_golden
 from converter.folder.vectors import make_vectors, publish_vectors
+from converter.util.atomic import scratch
 from converter.verifying.run import Run
 
 
@@ -36,5 +36,5 @@ def _header(run: Run, reference: str) -> GoldenHeader:
 
 
 def _write(target: Path, make: Callable[[Path], GoldenIndex]) -> None:
-    with tempfile.TemporaryDirectory(prefix="lt-verify-") as folder:
-        publish_vectors(target, Path(folder), make(Path(folder)))
+    with scratch("lt-verify-") as folder:
+        publish_vectors(target, folder, make(folder))

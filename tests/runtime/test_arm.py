@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from comparisons import models_of
 from half_models import Model, reported, scalable_pair, specs
+from junit import read_junit
 
 from commands import SUPPORT, Finished, command, environment, lt_export, lt_setup, lt_verify
 from conftest import TINY
@@ -269,6 +270,14 @@ def test_export_that_fails_on_arm_is_not_published(root, tiny, tmp_path):
     failed = result_of(lt_export(*words, "--json"))
     assert failed["error"]["exit_code"] == 1
     assert failed["arm"]["passed"] is False
+
+
+def test_export_that_fails_on_arm_has_passed_its_other_test_cases(root, tiny, tmp_path):
+    words = ("--resume", tiny, *SIZES, "-o", tmp_path / "out", *ARM, "--arm-rtol", "1e-9")
+    assert lt_export(*words, "--junit", tmp_path / "a.xml").code == 1
+    read = read_junit(tmp_path / "a.xml")
+    assert list(read.bad()) == [("lt-export.checks", "arm")]
+    assert sum(group == "lt-export.proof" for group, _ in read.cases) >= 6
 
 
 def test_verification_fails_with_the_emulated_kernels(small, tiny):

@@ -92,13 +92,13 @@ def _apart(module, arguments, cwd, extra):
 
 def _inside(module, arguments, cwd, extra):
     call, out, err = import_module(module).call, io.StringIO(), io.StringIO()
-    with _surroundings(cwd, extra), redirect_stdout(out), redirect_stderr(err):
+    with surroundings(cwd, extra), redirect_stdout(out), redirect_stderr(err):
         code = call([str(word) for word in arguments])
     return Finished(code, out.getvalue(), err.getvalue())
 
 
 @contextmanager
-def _surroundings(cwd: Path | None, extra: dict[str, str]) -> Iterator[None]:
+def surroundings(cwd: Path | None, extra: dict[str, str]) -> Iterator[None]:
     """Working folder, environment and logging as a process of its own has them; afterwards as before."""
     folder, variables, loggers = Path.cwd(), dict(os.environ), [logging.getLogger(name) for name in LOGGERS]
     before = [(logger, logger.level, list(logger.handlers)) for logger in loggers]

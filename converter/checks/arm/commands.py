@@ -1,9 +1,11 @@
 """Running apt, dpkg and pip: what they print, or one line that says what failed."""
 
+import contextlib
 import errno
 import re
 import subprocess
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from converter.errors import DependencyError
@@ -27,6 +29,7 @@ _NO_NETWORK = (
 _ERROR = ("E:", "ERROR:", "dpkg-deb: error:")
 _MARK = re.compile(r"(E|W|ERROR|WARNING|dpkg-deb: error): ")
 TIMEOUT = 900.0  # seconds
+TICK = 0.3  # seconds
 
 
 def run(command: Sequence[str], what: str) -> str:
@@ -44,26 +47,58 @@ def run(command: Sequence[str], what: str) -> str:
     return out
 
 
-def attempt(command: Sequence[str], what: str, folder: Path | None = None) -> tuple[int, str, str]:
-    """Exit code, stdout and stderr; raises as :func:`run`, but for a code other than 0."""
+def attempt(
+    command: Sequence[str], what: str, folder: Path | None = None, tick: Callable[[], None] = lambda: None, **extra: str
+) -> tuple[int, str, str]:
+    """Exit code, stdout and stderr; raises as :func:`run`, but for a code other than 0.
+
+    Args:
+        tick: called a few times a second while the command runs.
+        extra: of its environment.
+    """
+    # in English, for the messages are read here
+    spoken = {"LC_ALL": "C", "LANGUAGE": "C", "DEBIAN_FRONTEND": "noninteractive"}
     try:
-        done = subprocess.run(
+        with subprocess.Popen(
             command,
             cwd=folder,
-            # in English, for the messages are read here
-            env={**python_environment(), "LC_ALL": "C", "LANGUAGE": "C", "DEBIAN_FRONTEND": "noninteractive"},
+            env={**python_environment(), **spoken, **extra},
             stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=TIMEOUT,
-            check=False,
-        )
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as process:
+            try:
+                out, err = _awaited(process, tick)
+            except BaseException:
+                process.kill()
+                raise
     except FileNotFoundError:
         raise DependencyError(f"{what}: {command[0]} is not installed here") from None
     except subprocess.TimeoutExpired:
         raise DependencyError(f"{what}: {command[0]} took longer than {TIMEOUT:g} s and was ended") from None
     except OSError as error:
         raise DependencyError(f"{what}: {command[0]}: {error.strerror}") from None
-    return done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
+    return process.returncode, out.decode(errors="replace"), err.decode(errors="replace")
+
+
+def _awaited(process: "subprocess.Popen[bytes]", tick: Callable[[], None]) -> tuple[bytes, bytes]:
+    end = time.monotonic() + TIMEOUT
+    while True:
+        try:
+            return process.communicate(timeout=TICK)
+        except subprocess.TimeoutExpired:
+            if time.monotonic() > end:
+                raise
+            tick()
+
+
+def bytes_in(folder: Path, pattern: str = "*") -> int:
+    """Of all files there, also of those that are just coming."""
+    total = 0
+    for path in folder.rglob(pattern):
+        with contextlib.suppress(OSError):  # gone meanwhile
+            total += path.stat().st_size if path.is_file() else 0
+    return total
 
 
 def reason(text: str) -> str:

@@ -9,12 +9,13 @@ import shlex
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from converter.checks.arm.commands import attempt, cannot_write, reason, run
+from converter.checks.arm.commands import attempt, bytes_in, cannot_write, reason, run
 from converter.checks.arm.sources import GUEST, derived_sources
 from converter.errors import DependencyError
+from converter.util.stages import Step, no_step
 
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 LIBRARIES = ("libc6", "libgcc-s1", "libstdc++6", "zlib1g", "libexpat1", "libffi8")
@@ -92,22 +93,33 @@ class PrivateApt:
         _, out, _ = self._apt("apt-cache", "policy", *names)
         return candidates(out, names)
 
-    def download(self, names: Sequence[str]) -> list[Path]:
-        """Raises:
-        DependencyError: naming what cannot be had.
+    def download(self, names: Sequence[str], step: Step = no_step) -> list[Path]:
+        """Fetch packages.
+
+        Args:
+            step: told of the bytes.
+
+        Raises:
+            DependencyError: naming what cannot be had.
         """
         there = self.available(names)
         if missing := [name for name in names if name not in there]:
             raise self.lacks(", ".join(missing))
         folder = Path(tempfile.mkdtemp(dir=self.folder))
-        code, out, err = self._apt("apt-get", "download", *names, folder=folder)
+        _, listed, _ = self._apt("apt-get", "download", "--print-uris", *names)
+        total = sum(int(size) for size in re.findall(r"^'\S+' \S+ (\d+)", listed, re.MULTILINE))
+        code, out, err = self._apt(
+            *("apt-get", "download", *names), folder=folder, tick=lambda: step(bytes_in(folder), total)
+        )
         files = sorted(folder.iterdir())
         if code or len(files) < len(names):
             raise DependencyError(f"{WHAT}: {reason(out + err) or f'{len(files)} of {len(names)} files came'}")
         return files
 
-    def _apt(self, program: str, *words: str, folder: Path | None = None) -> tuple[int, str, str]:
-        return attempt([program, "-c", str(self.config), "-q", *words], WHAT, folder)
+    def _apt(
+        self, program: str, *words: str, folder: Path | None = None, tick: Callable[[], None] = lambda: None
+    ) -> tuple[int, str, str]:
+        return attempt([program, "-c", str(self.config), "-q", *words], WHAT, folder, tick)
 
 
 def candidates(policy: str, names: Sequence[str]) -> list[str]:
@@ -159,7 +171,7 @@ def unpack(debs: Sequence[Path], folder: Path) -> None:
         lib.symlink_to("usr/lib")
 
 
-def fetch_qemu(apt: PrivateApt, target: Path) -> str:
+def fetch_qemu(apt: PrivateApt, target: Path, step: Step = no_step) -> str:
     """The emulator out of its package, for this machine.
 
     Returns:
@@ -171,7 +183,7 @@ def fetch_qemu(apt: PrivateApt, target: Path) -> str:
     for package, program in QEMUS:
         name = f"{package}:{apt.host}"
         if apt.available([name]):
-            (deb,) = apt.download([name])
+            (deb,) = apt.download([name], step)
             if _copy_member(deb, f"./usr/bin/{program}", target):
                 return deb.name
     raise apt.lacks(f"qemu-user-static for {apt.host}")

@@ -5,15 +5,13 @@ passes 257 and 2049 on: bfloat16 has 8 significant bits and can hold neither, ha
 """
 
 import struct
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from converter.checks.arm.modes import Mode
 from converter.checks.arm.process import ArmProcess
-from converter.util.atomic import write
+from converter.util.atomic import scratch, write
 
 CHANNELS, SIDE, PLACES = 1024, 4, 8
 FACTOR = 16.0
@@ -62,8 +60,8 @@ def probe(process: ArmProcess, half_cpu: bool) -> Proof:
     """
     signs = np.repeat([FACTOR, -FACTOR], CHANNELS // 2)
     kernels = (np.tile(signs, (PLACES, 1)), np.eye(PLACES))
-    with tempfile.TemporaryDirectory(prefix="lt-probe-") as folder:
-        param, weights = Path(folder) / "probe.param", Path(folder) / "probe.bin"
+    with scratch("lt-probe-") as folder:
+        param, weights = folder / "probe.param", folder / "probe.bin"
         write(param, PARAM.encode())
         write(weights, b"".join(struct.pack("<I", 0) + kernel.astype("<f4").tobytes() for kernel in kernels))
         process.call("load", name="probe", param=str(param), weights=str(weights))

@@ -1,7 +1,7 @@
 """Models on the emulated ARM cpu against the reference's answers: each graph alone, and chained as on a device."""
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from converter.checks.arm.modes import MODES, Mode, allowed_in, check_tolerances
 from converter.checks.arm.probe import Proof, probe
 from converter.checks.arm.process import ArmProcess
 from converter.checks.arm.root import ArmRoot
-from converter.checks.arm.runner import STAGE, ArmRunner
+from converter.checks.arm.runner import ArmRunner
 from converter.checks.arm.section import ArmCheck, ArmSection, BlobCounts, Counts, ModeResult
 from converter.checks.half.masks import DangerousMask, dangerous_masks
 from converter.errors import ConversionError, UsageError
@@ -26,6 +26,7 @@ from converter.spec.model import Model
 from converter.spec.options import ArmOptions
 from converter.util.stages import Stages
 
+STAGE = "arm64"
 # an input, and with it every output by meaning, of graphs that were chained as on a device
 Answered = tuple[Feed, dict[str, np.ndarray]]
 
@@ -70,7 +71,7 @@ def check_arm(run: ArmRun, stages: Stages, keep: Callable[[Answered], None] | No
     """Run everything, one process per mode.
 
     Args:
-        stages: told of every run of a graph.
+        stages: told of every mode and every input.
         keep: given what the chained graphs answered, mode by mode.
 
     Raises:
@@ -142,22 +143,26 @@ class _ModeRun:
     def _compare(self, index: int, comparison: Comparison) -> None:
         models = comparison.tracker.of("ncnn")
         with self.stages(STAGE) as notes:
-            runners = {
-                model: ArmRunner(self.process, self.mode.name, model.paths(self.run.folder), model.graph, self.stages)
-                for model in models
-            }
-            notes.append(f"{self.mode.name} {', '.join(model.graph.name for model in models)} loaded")
-        for feed, reference in zip(comparison.feeds, comparison.outputs, strict=True):
-            for runner in runners.values():
-                runner.feed_name = feed.name
-            tensors = dict(feed.tensors)
-            for run in chain(models, runners, feed, reference):
-                self.checks.append(self._check(comparison, run, feed.name, reference))
-                if run.how == "chained" or all(tensor.meaning in feed.tensors for tensor in run.model.graph.inputs):
-                    tensors |= run.outputs
-                    self._count(index, run, runners[run.model])
-            if self.keep:
-                self.keep((feed, tensors))
+            notes.append(f"{self.mode.name} {', '.join(model.graph.name for model in models)}")
+            notes.append(f"{len(comparison.feeds)} inputs")
+            runners = {model: ArmRunner(self.process, model.paths(self.run.folder), model.graph) for model in models}
+            for done, feed in enumerate(comparison.feeds):
+                self.stages.progress.step(done, len(comparison.feeds))
+                self._compare_on(index, comparison, feed, comparison.outputs[done], runners)
+
+    def _compare_on(
+        self, index: int, comparison: Comparison, feed: Feed, reference: Arrays, runners: Mapping[Model, ArmRunner]
+    ) -> None:
+        for runner in runners.values():
+            runner.feed_name = feed.name
+        tensors = dict(feed.tensors)
+        for run in chain(comparison.tracker.of("ncnn"), runners, feed, reference):
+            self.checks.append(self._check(comparison, run, feed.name, reference))
+            if run.how == "chained" or all(tensor.meaning in feed.tensors for tensor in run.model.graph.inputs):
+                tensors |= run.outputs
+                self._count(index, run, runners[run.model])
+        if self.keep:
+            self.keep((feed, tensors))
 
     def _check(self, comparison: Comparison, run: Run, feed: str, reference: Arrays) -> ArmCheck:
         return ArmCheck(

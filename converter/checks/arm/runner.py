@@ -1,4 +1,4 @@
-"""An ncnn graph on the emulated cpu, behind the interface of the other runners; every run is a stage."""
+"""An ncnn graph on the emulated cpu, behind the interface of the other runners."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,9 +12,6 @@ from converter.formats.ncnn.layer import Layer
 from converter.formats.ncnn.param import load_param
 from converter.proof.runner import check_feed
 from converter.spec.tensors import GraphSpec
-from converter.util.stages import Stages
-
-STAGE = "arm64"
 
 
 class ArmRunner:
@@ -22,21 +19,18 @@ class ArmRunner:
 
     Args:
         process: started already.
-        mode: its mode, for the stages' notes.
         files: ``.param`` and ``.bin``.
         graph: which of the files' blobs are fed and asked for.
 
     Attributes:
-        feed_name: of what is run next, likewise.
+        feed_name: of what is run next.
 
     Raises:
         ConversionError: when ncnn does not load the files, or has no such blobs.
     """
 
-    def __init__(
-        self, process: ArmProcess, mode: str, files: tuple[Path, ...], graph: GraphSpec, stages: Stages
-    ) -> None:
-        self.process, self.mode, self.graph, self.stages, self.feed_name = process, mode, graph, stages, ""
+    def __init__(self, process: ArmProcess, files: tuple[Path, ...], graph: GraphSpec) -> None:
+        self.process, self.graph, self.feed_name = process, graph, ""
         self.name = str(files[0].absolute())
         answer, _ = process.call("load", name=self.name, param=self.name, weights=str(files[1].absolute()))
         inputs, outputs = answer.get("inputs"), answer.get("outputs")
@@ -58,9 +52,7 @@ class ArmRunner:
             ConversionError: on a wrong feed, or when the emulated process refuses, crashes or hangs.
         """
         names = [tensor.name for tensor in self.graph.outputs]
-        with self.stages(STAGE) as notes:
-            _, outputs = self.process.call("infer", self._fed(feed), name=self.name, blobs=names)
-            notes.append(f"{self.mode} {self.graph.name}, {self.feed_name}")
+        _, outputs = self.process.call("infer", self._fed(feed), name=self.name, blobs=names)
         if missing := [name for name in names if name not in outputs]:
             raise ConversionError(f"{self.process.what}: no output {missing[0]!r} came back")
         return {name: outputs[name][np.newaxis] for name in names}
@@ -72,9 +64,7 @@ class ArmRunner:
             ConversionError: as :meth:`infer`.
         """
         places = [(layer, blob) for layer in self._run_layers() for blob in layer.outputs]
-        with self.stages(STAGE) as notes:
-            answer, _ = self.process.call("count", self._fed(feed), name=self.name, blobs=[blob for _, blob in places])
-            notes.append(f"{self.mode} {self.graph.name}, {len(places)} blobs")
+        answer, _ = self.process.call("count", self._fed(feed), name=self.name, blobs=[blob for _, blob in places])
         counts = []
         for layer, blob in places:
             try:

@@ -6,6 +6,7 @@ import re
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +29,9 @@ from converter.checks.arm.root import (
 from converter.checks.arm.sources import GUEST
 from converter.checks.arm.wheels import install_wheels, wheel_versions
 from converter.errors import ConversionError, DependencyError, UsageError
-from converter.util.atomic import put_in_place, sha256
+from converter.util.atomic import put_in_place, sha256, unfinished
 from converter.util.setups import Setup, Tool
-from converter.util.stages import Stages
+from converter.util.stages import BYTES, Stages
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +68,8 @@ def setup_arm(folder: Path, stages: Stages) -> tuple[ArmRoot, bool]:
         log.warning("%s", why.replace("rebuilds it", "is doing so"))
     part = _make_part(folder)
     try:
-        _build(part, versions, stages)
+        with unfinished(part):
+            _build(part, versions, stages)
         put_in_place(part, folder)
     except OSError as error:
         raise cannot_write(folder, error) from None
@@ -108,18 +110,19 @@ def _make_part(folder: Path) -> Path:
 
 def _build(part: Path, versions: Mapping[str, str], stages: Stages) -> None:
     system, packages, work = part / SYSTEM, part / PACKAGES, part / "work"
+    fetched = partial(stages.progress.step, unit=BYTES)
     with stages("packages") as notes:
         apt = PrivateApt(work)
         apt.update()
         python = chosen_python(apt)
-        debs = apt.download([f"{name}:{GUEST}" for name in (*LIBRARIES, *python_packages(python))])
+        debs = apt.download([f"{name}:{GUEST}" for name in (*LIBRARIES, *python_packages(python))], fetched)
         notes.append(f"{len(debs)} for {GUEST}, Python {python}")
     with stages("emulator") as notes:
         there = qemu_on_path()
-        names = [deb.name for deb in debs] + ([] if there else [fetch_qemu(apt, part / QEMU)])
+        names = [deb.name for deb in debs] + ([] if there else [fetch_qemu(apt, part / QEMU, fetched)])
         notes.append(str(there or names[-1]))
     with stages("wheels") as notes:
-        install_wheels(versions, python, _glibc(debs), packages)
+        install_wheels(versions, python, _glibc(debs), packages, fetched)
         notes += [f"{name} {version}" for name, version in versions.items()]
     with stages("unpack"):
         system.mkdir()

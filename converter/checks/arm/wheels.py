@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 
-from converter.checks.arm.commands import attempt, reason
+from converter.checks.arm.commands import attempt, bytes_in, reason
 from converter.errors import DependencyError
+from converter.util.atomic import scratch
 from converter.util.packages import tested_versions
 from converter.util.process import python_module
+from converter.util.stages import Step, no_step
 
 PACKAGES = ("ncnn", "numpy")
 OLDEST_GLIBC = 17  # manylinux_2_17, which manylinux2014 is another name of
@@ -28,13 +30,14 @@ def platforms(glibc: int) -> list[str]:
     return ["manylinux2014_aarch64", *newer]
 
 
-def install_wheels(versions: Mapping[str, str], python: str, glibc: int, folder: Path) -> None:
+def install_wheels(versions: Mapping[str, str], python: str, glibc: int, folder: Path, step: Step = no_step) -> None:
     """Unpack wheels for aarch64, of which nothing is run.
 
     Args:
         python: as "3.11".
         glibc: minor version of the one that they will run on.
         folder: for what is in them; made here.
+        step: told of the bytes.
 
     Raises:
         DependencyError: when pip is missing or cannot get one.
@@ -45,7 +48,13 @@ def install_wheels(versions: Mapping[str, str], python: str, glibc: int, folder:
     for platform in platforms(glibc):
         words += ["--platform", platform]
     wanted = [f"{name}=={version}" for name, version in versions.items()]
-    code, out, err = attempt(python_module("pip", "install", *words, *wanted), wheels)
+    with scratch("lt-wheels-") as work:  # pip keeps there what is just coming
+        code, out, err = attempt(
+            python_module("pip", "install", *words, *wanted),
+            wheels,
+            tick=lambda: step(bytes_in(work, "*.whl"), 0),
+            TMPDIR=str(work),
+        )
     if code:
         if "No module named pip" in err:
             raise DependencyError(f"{wheels}: pip is not installed beside this Python; python -m ensurepip installs it")

@@ -20,6 +20,7 @@ from converter.spec.network import NetworkSpec
 from converter.track.annotate import annotation
 from converter.track.frames import Clip
 from converter.util.machine import this_machine
+from converter.util.stages import Step, no_step
 
 
 def run_clip(
@@ -31,6 +32,7 @@ def run_clip(
     dimensions: Dimensions,
     min_iou: float,
     annotate: Path | None = None,
+    step: Step = no_step,
 ) -> ClipReport:
     """Track a clip with the reference and with every candidate, frame by frame.
 
@@ -44,6 +46,7 @@ def run_clip(
         spec, dimensions: of the network.
         min_iou: the least mean overlap that passes.
         annotate: a video file or a folder to draw all boxes into.
+        step: told of every frame.
 
     Raises:
         UsageError: for a box, a config or an ``annotate`` that cannot be used.
@@ -56,6 +59,7 @@ def run_clip(
     with annotation(annotate, clip) if annotate else nullcontext() as write:
         for frame, row in _followed(clip, box, runs):
             rows.append(row)
+            step(len(rows), clip.length)
             worst.offer(row, frame)
             if write:
                 write(painted(frame, row))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from converter.checks.layers.expect import Expectation, Expected
 from converter.checks.layers.kinds import LAYOUT, sizes, skip_cost
+from converter.util.stages import Step, no_step
 
 # A sound layer differs by no more than this from what the network makes of the same inputs, in any channel's
 # range: fp32 sums in another order. Twice the largest seen in fourteen sound networks.
@@ -28,12 +29,13 @@ class Finding:
     reason: str
 
 
-def first_bad(sides: Expectation, failed: Mapping[str, str]) -> tuple[Finding | None, list[int]]:
+def first_bad(sides: Expectation, failed: Mapping[str, str], step: Step = no_step) -> tuple[Finding | None, list[int]]:
     """Walk the layers in file order up to the first that is to blame.
 
     Args:
         sides: both graphs.
         failed: blobs that the runtime could not compute, with its words.
+        step: told of every layer.
 
     Returns:
         the finding, and layers beyond the tolerance for which nothing but rounding can be blamed.
@@ -42,7 +44,8 @@ def first_bad(sides: Expectation, failed: Mapping[str, str]) -> tuple[Finding | 
     computing = sides.converted.computing
     if all(sides.blob(index) is None for index in computing):
         return _by_structure(sides, next(iter(failed.values()), "no layer gives an output")), rounding
-    for index in computing:
+    for place, index in enumerate(computing):
+        step(place, len(computing))
         blob = sides.layer(index).outputs[0]
         if blob in failed:
             return Finding(index, sides.own(index), f"gives no output: {failed[blob]}"), rounding

@@ -16,11 +16,12 @@ from converter.checks.layers.blobs import fetch
 from converter.checks.layers.expect import Expectation
 from converter.checks.layers.figures import NO_FIGURES, Figures, figures, same_numbers
 from converter.checks.layers.graphs import ConvertedGraph
-from converter.errors import UsageError
+from converter.errors import ConversionError, UsageError
 from converter.formats.format import format_names
 from converter.proof.runner import BlobRunner
 from converter.report.text import listed
 from converter.spec.tensors import GraphSpec, Tolerance
+from converter.util.stages import Step, no_step
 
 if TYPE_CHECKING:
     import torch
@@ -146,6 +147,7 @@ def walk_layers(
     runner: BlobRunner,
     feed: Mapping[str, np.ndarray],
     tolerance: Tolerance,
+    step: Step = no_step,
 ) -> LayerWalk:
     """Find the first layer of a converted graph that does not do what the network does.
 
@@ -157,6 +159,7 @@ def walk_layers(
         runner: gives inner blobs; a ConversionError from it is a result.
         feed: meaning to (1, C, H, W) float32.
         tolerance: of every layer, on its reference's range.
+        step: told of every layer.
 
     Raises:
         ConversionError: when the files cannot be read.
@@ -178,13 +181,21 @@ def walk_layers(
     pairs = align(recording, converted, outputs, same)
     places = {name: index for index, name in enumerate(inputs)}
     sides = Expectation(recording, converted, pairs, places, outputs, values, tolerance)
-    finding, rounding = first_bad(sides, failed)
+    finding, rounding = first_bad(sides, failed, step)
     passed = _outputs_passed(sides)
     if finding is None and not passed:
         finding = _last_resort(sides, rounding)
     rows = {index: _row(sides, index, finding is not None) for index in converted.computing}
     first = _named(sides, finding, rows.get(finding.layer)) if finding else None
     return LayerWalk(graph.name, format, tuple(rows.values()), len(rounding), first, passed)
+
+
+def layers_in(format: str, files: tuple[Path, ...], graph: GraphSpec) -> int:
+    """How many layers will be walked, 0 where the files cannot be read."""
+    try:
+        return len(reader_of(format)(files, graph).computing)
+    except ConversionError:
+        return 0
 
 
 def reader_of(format: str) -> Reader:

@@ -54,6 +54,7 @@ Precisions = Annotated[list[str] | None, _measure("--precision NAME", "fp32 or h
 Rounds = Annotated[int | None, _measure("--rounds N", "In each, everybody has one turn (default: 20).")]
 Runs = Annotated[int | None, _measure("--runs N", "Of init and of update that are timed in a turn (default: 3).")]
 Seconds = Annotated[
-    float | None, _measure("--seconds X", "Begin no round that would end later than this (default: 120).")
+    float | None,
+    _measure("--seconds X", "How long the whole run may take, loading included (default: 120); one round is measured."),
 ]
 OrderSeed = Annotated[int, _measure("--seed N", "Of the order of the turns, and the input (default: 0).", min=0)]

@@ -88,5 +88,5 @@ Json = Annotated[
 Verbose = Annotated[
     bool, _option("--verbose -v", "Figures for every input, layer and graph, where the time went, and debug messages.")
 ]
-Quiet = Annotated[bool, _option("--quiet -q", "Print errors and warnings only.")]
+Quiet = Annotated[bool, _option("--quiet -q", "Print nothing on success, and one line on failure.")]
 Version = Annotated[bool, _option("--version", "Print the version and exit.", callback=_print_version, is_eager=True)]

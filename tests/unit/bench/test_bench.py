@@ -15,7 +15,8 @@ from rich.console import Console
 
 from converter.bench import measure, plot, timed
 from converter.bench.candidates import candidates_for
-from converter.bench.measure import PARTS, Turn, rounds_of
+from converter.bench.measure import PARTS, Clock, Turn, rounds_of
+from converter.bench.notes import advice_of
 from converter.bench.options import BenchOptions
 from converter.bench.result import BenchResult, PartTimes
 from converter.bench.statistics import FEWEST_ROUNDS, LEVEL, figures, order_of, sign_test
@@ -97,8 +98,10 @@ class Fake:
     time: list
     seconds: float = 1.0
     asked: list = field(default_factory=list)
+    shares: list = field(default_factory=list)
 
-    def turn(self, runs):
+    def turn(self, runs, seconds):
+        self.shares.append(seconds)
         self.log.append(self.name)
         self.asked.append(runs)
         self.time[0] += self.seconds
@@ -114,11 +117,12 @@ def rounds_in(log, size):
     return ["".join(log[start : start + size]) for start in range(0, len(log), size)]
 
 
-def taken(monkeypatch, entrants, pauses=None, **options):
+def taken(monkeypatch, entrants, pauses=None, spent=0.0, **options):
     """All their rounds, by the clock that they let go on."""
     clock = SimpleNamespace(monotonic=lambda: entrants[0].time[0], sleep=[].append if pauses is None else pauses.append)
     monkeypatch.setattr(measure, "time", clock)
-    return list(rounds_of([each.turn for each in entrants], BenchOptions(subject=None, **options)))
+    asked = BenchOptions(subject=None, **options)
+    return list(rounds_of([each.turn for each in entrants], asked, Clock(asked.seconds, spent)))
 
 
 def test_everybody_has_one_turn_in_every_round_in_an_order_of_its_own(monkeypatch):
@@ -158,6 +162,19 @@ def test_no_round_begins_that_would_end_too_late(monkeypatch, seconds, rounds):
     assert len(turns) == rounds == len(log) / 4
 
 
+def test_what_went_by_before_the_first_round_counts(monkeypatch):
+    entrants, _ = fakes()
+    assert len(taken(monkeypatch, entrants, rounds=10, runs=1, seconds=13, spent=4.5)) == 2
+
+
+def test_turns_of_the_first_round_share_the_time(monkeypatch):
+    entrants, log = fakes()  # a turn takes 1 s
+    taken(monkeypatch, entrants, rounds=2, runs=1, seconds=20)
+    first = {each.name: each.shares[0] for each in entrants}
+    assert [first[name] for name in log[:4]] == [5, 19 / 3, 9, 17]
+    assert {each.shares[1] for each in entrants} == {np.inf}
+
+
 def test_stopwatch_leaves_out_the_first_run_of_a_turn_and_sees_graphs_and_whole(monkeypatch):
     time = [0.0]
     monkeypatch.setattr(timed, "time", SimpleNamespace(perf_counter=lambda: time[0]))
@@ -186,10 +203,11 @@ def test_stopwatch_leaves_out_the_first_run_of_a_turn_and_sees_graphs_and_whole(
     model = TimedModel(Model(), runners, (None,), (None,))
     for _ in range(2):
         calls.clear()
-        turns = model.turn(3)
+        turns = model.turn(3, np.inf)
         assert calls == ["a"] * 4 + ["b", "c"] * 4
         assert turns["init"] == Turn((1, 1, 1), {"a": (1, 1, 1)})
         assert turns["update"] == Turn((6.5,) * 3, {"b": (2, 2, 2), "c": (4, 4, 4)})
+    assert [len(turn.whole) for turn in model.turn(3, 5.5).values()] == [2, 1]  # 2.75 s each, the first run too
 
 
 @pytest.mark.parametrize(("value", "named"), [(1.0, []), (np.nan, ["cls"]), (np.inf, ["cls"])])
@@ -264,6 +282,7 @@ def a_result(rounds=12, factor=lambda candidate, number: 1.0, loads=(0.1, 0.2), 
         problems=[],
         times=[PartTimes(each, part, [turn[part] for turn in turns[each]]) for each in there for part in PARTS],
         left_out=left_out,
+        late=[each for each in there if each.format == "onnx"] if more.get("late") else [],
         not_finite=more.get("not_finite", {}),
     )
 
@@ -313,9 +332,10 @@ def test_equal_candidates_are_doubtful_and_others_are_not():
     doubts = result.as_dict()["doubts"]
     assert {(each["faster"], each["slower"]) for each in doubts} == {("ncnn fp32, 1 thread", "ncnn half, 1 thread")}
     assert {each["part"] for each in doubts} == {"init", "update"}
-    text = printed(result)
-    assert text.count("is doubtful") == 2
+    text = printed(result, verbose=True)
+    assert text.count("1 thread is doubtful") == 2
     assert "update: the order of ncnn fp32, 1 thread and ncnn half, 1 thread is doubtful" in text
+    assert "pairs is doubtful" not in text  # of one runtime
 
 
 def test_noise_larger_than_the_difference_is_called_a_doubt():
@@ -325,22 +345,30 @@ def test_noise_larger_than_the_difference_is_called_a_doubt():
     assert "spread widely" in printed(noisy)
 
 
-def test_pairs_that_are_no_neighbours_are_for_verbose():
+def test_doubtful_pairs_are_for_verbose():
     result = a_result(factor=lambda candidate, number: 0.01 / BASE[candidate.format])
     assert len(result.doubtful) == 12
-    text = printed(result)
-    assert text.count("is doubtful") == 6
-    assert "and 6 pairs further apart; -v lists them" in text
-    assert printed(result, verbose=True).count("is doubtful") == 12
+    assert "1 thread is doubtful" not in printed(result)
+    assert "of 12 pairs is doubtful (-v lists them): pass more --rounds and --seconds" in printed(result)
+    assert printed(result, verbose=True).count("1 thread is doubtful") == 12
 
 
-def test_fewer_rounds_than_can_be_certain_are_one_doubt_in_the_table():
+def test_no_more_than_two_pieces_of_advice_are_shown():
+    noise = random.Random(1)
+    worst = a_result(rounds=3, factor=lambda *_: noise.uniform(0.2, 5.0), loads=(5.0, 5.0), torch=False, threads=(1, 4))
+    assert len(advice_of(worst)) > 3
+    assert [line[2:] for line in printed(worst).splitlines() if line.startswith("- ")] == advice_of(worst)[:2]
+    for line in advice_of(worst):
+        assert line in printed(worst, verbose=True)
+        assert re.search(r"(?:: |pass )(?:pass|end|measure|lt-verify)", line), line  # what to do
+
+
+def test_fewer_rounds_than_can_be_certain_are_one_doubt():
     result = a_result(rounds=3)
     assert len(result.as_dict()["doubts"]) == 12
-    text = printed(result, verbose=True)
-    assert text.count("doubtful") == 1
-    assert "6 rounds or more" in text
-    assert "only 3 rounds" in text
+    text = printed(result)
+    assert "3 rounds of 20 fitted into 120 s" in text
+    assert "pairs is doubtful" not in text
 
 
 def test_table_has_a_row_for_everybody_and_marks_doubts():
@@ -354,10 +382,12 @@ def test_table_has_a_row_for_everybody_and_marks_doubts():
     ):
         assert row.split() in rows
     assert any(row[-6:] == ["neck_head", "10.00", "10.00", "10.00", "10.00", "36"] for row in rows)
-    assert "update is update in ncnn, backbone + neck_head in onnx and track() in torch" in text
+    assert "update is update in ncnn, backbone + neck_head in onnx and track() in torch" in printed(
+        a_result(), verbose=True
+    )
     assert "on A CPU, 2 cores, Linux 6.1, x86_64, load average 0.1 before and 0.2 after" in text
     assert "The fastest update is that of ncnn fp32, 1 thread: 10.0 (10.0–10.0) ms." in text
-    assert "neck_head" not in printed(a_result()).partition("update is")[0]
+    assert "neck_head" not in printed(a_result()).partition("median (p10")[0]
 
 
 def test_a_page_and_markdown_have_the_same_figures():
@@ -393,7 +423,8 @@ def test_the_most_important_columns_are_there_at_any_width(width, missing):
             "ncnn half, 1 thread answers with values that are not finite",
         ),
         ({"rounds": 12}, "12 of 20 rounds fitted into 120 s"),
-        ({"rounds": 5}, "only 5 rounds"),
+        ({"rounds": 5}, "5 rounds of 20 fitted into 120 s, a hint and no measurement: pass more --seconds"),
+        ({"late": True}, "120 s were too short to load onnxruntime fp32, 1 thread: pass more --seconds"),
         ({}, "onnxruntime half is not measured"),
         ({}, "torch half is not measured"),
     ],
@@ -401,7 +432,7 @@ def test_the_most_important_columns_are_there_at_any_width(width, missing):
 def test_notes_say_what_a_reader_has_to_know(more, words):
     result = a_result(**more)
     assert words in " | ".join(result.as_dict()["notes"])
-    assert words in printed(result)
+    assert words in printed(result, verbose=True)
 
 
 def test_a_quiet_machine_and_enough_rounds_need_no_excuse():

@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from commands import lt_verify
+from commands import lt_verify, surroundings
 from converter.cli.command import log_to_stderr
 
 WRITE = "--write-golden is a flag: --golden DIR names the folder to write to"
@@ -41,6 +41,10 @@ def test_a_value_called_json_asks_for_none(tmp_path):
     assert lt_verify("--init", "--json", "--update", "b.param", cwd=tmp_path).out == ""
 
 
-def test_quiet_keeps_warnings():
-    log_to_stderr(verbose=False, quiet=True)
-    assert logging.getLogger("converter").isEnabledFor(logging.WARNING)
+@pytest.mark.parametrize(("quiet", "warns"), [(True, False), (False, True)])
+def test_quiet_keeps_nothing_but_errors(quiet, warns):
+    with surroundings(None, {}):
+        log_to_stderr(verbose=False, quiet=quiet)
+        for name in ("converter", "official_patches", "somebody.else"):
+            assert logging.getLogger(name).isEnabledFor(logging.WARNING) == warns
+            assert logging.getLogger(name).isEnabledFor(logging.ERROR)

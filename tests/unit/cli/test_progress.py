@@ -1,4 +1,4 @@
-"""A signal that arrives where it cannot unwind the run is remembered until the next stage."""
+"""A signal that arrives where it cannot unwind the run is remembered until the next stage, and ends the run at last."""
 
 import signal
 
@@ -19,6 +19,16 @@ def test_a_signal_that_was_swallowed_ends_the_run_at_the_next_stage(interruption
     with pytest.raises(Interruption.Interrupted):
         interruption.raise_if_asked()
     assert interruption.line() == "interrupted by SIGTERM; nothing was published"
+
+
+def test_a_signal_that_was_swallowed_ends_a_long_stage_at_its_next_part(interruption):
+    lines = StageLines(interruption, quiet=True)
+    with pytest.raises(Interruption.Interrupted):
+        lines.step(1, 2)
+
+
+def test_of_two_threads_that_would_end_the_process_one_does(interruption):
+    assert [interruption.ends(), interruption.ends()] == [True, False]
 
 
 def test_without_a_signal_a_run_goes_on():

@@ -31,7 +31,7 @@ def test_only_what_was_asked_for_is_looked_at_in_this_order():
 
 
 def test_the_clip_is_tracked_with_whole_trackers_that_run(monkeypatch):
-    monkeypatch.setattr(sections, "track", lambda run, clip, formats: formats)
+    monkeypatch.setattr(sections, "track", lambda run, clip, formats, step: formats)
     (look,) = asked(run_of(), CLIP, None, frozenset({"onnx"}), Stages()).values()
     assert look() == ["ncnn"]
     assert asked(run_of(), CLIP, None, frozenset({"ncnn"}), Stages()) == {}
