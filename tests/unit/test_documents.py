@@ -30,8 +30,8 @@ def test_readme_is_short_and_shows_the_main_job_first_and_then_its_two_commands(
     text = README.read_text(encoding="utf-8")
     assert len(text.splitlines()) <= 120
     first = [str(line) for line in shell_lines(README)][:3]
-    assert first == ["lt-export --arch LightTrackM_Subnet --resume LightTrackM.pth", "make demo", "make test"]
-    assert text.partition("lt-export --arch")[0].count("\n") < 10
+    assert first == ["lt-export LightTrackM.pth", "make demo", "make test"]
+    assert text.partition("lt-export LightTrackM.pth")[0].count("\n") < 10
 
 
 def parse(program, words):
