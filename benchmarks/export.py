@@ -19,7 +19,7 @@ from benchmarks.figures import Comparison, compare_runs, warnings_about
 from benchmarks.flows import COMPARED, Flow, FlowError, alternate, available, run, same_weights
 from benchmarks.measure import INTERVAL, MEMORY, PAUSE, Run
 from benchmarks.report import pair_line, sentence, table
-from converter.cli.command import summary_console
+from converter.cli.terminal import summary_console
 from converter.folder.listing import tool_versions
 from converter.report.terminal import print_blocks
 from converter.util.machine import this_machine
@@ -45,7 +45,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     if parsed.resume and not parsed.resume.is_file():
         parser.error(f"--resume {parsed.resume}: no such file")
     if parsed.plot and not is_installed("matplotlib"):
-        parser.error("--plot needs matplotlib, which is not installed: pip install matplotlib")
+        parser.error("--plot needs matplotlib, not installed here: make bench installs it")
     return parsed
 
 

@@ -13,7 +13,7 @@ from commands import ROOT
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-MODULES = {name: entry.partition(":")[0] for name, entry in PROJECT["scripts"].items()}
+MODULES = {name: f"converter.cli.{name.removeprefix('lt-')}" for name in PROJECT["scripts"]}
 OTHER_PROGRAMS = {"make", "pip", "python"}
 RUN = "<!-- run -->"  # in front of the block whose first line is run in place of the page's first
 IN_OTHER_LANGUAGES = {"python", "py", "cpp", "c++", "json", "html", "diff"}

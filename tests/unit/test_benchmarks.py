@@ -137,7 +137,7 @@ def test_defaults_are_five_runs_after_one_of_warm_up():
 
 
 def test_asking_for_a_plot_without_matplotlib_is_an_error(monkeypatch, capsys):
-    monkeypatch.setattr(export, "matplotlib_is_there", lambda: False)
+    monkeypatch.setattr(export, "is_installed", lambda name: False)
     with pytest.raises(SystemExit) as ended:
         parse(["--plot", "a.png"])
     assert ended.value.code == 2
@@ -231,7 +231,7 @@ def test_weights_are_compared(update, words):
 
 @pytest.mark.parametrize(("with_matplotlib", "letters"), [(True, "ABC"), (False, "AB")])
 def test_all_figures_are_written(quick_flows, checkpoint, monkeypatch, tmp_path, capsys, with_matplotlib, letters):
-    monkeypatch.setattr(export, "matplotlib_is_there", lambda: with_matplotlib)
+    monkeypatch.setattr(export, "is_installed", lambda name: with_matplotlib)
     if "C" not in letters:
         monkeypatch.setitem(FLOWS, "C", replace(FLOWS["C"], packages=("no_such_package",)))
     file = tmp_path / "results" / "figures.json"

@@ -15,6 +15,7 @@ from benchmarks import document_figures, marks
 from benchmarks import documents as written
 from benchmarks import export as benchmark
 from commands import ROOT
+from converter.cli.ci import CiOutput
 from converter.cli.command import Session
 from converter.cli.progress import Interruption
 from documents import MODULES, PAGES, PROJECT, inline_code, lines_of, names_of, option_names, shell_lines, typer_command
@@ -37,7 +38,7 @@ def test_readme_is_short_and_shows_the_main_job_first_and_then_its_two_commands(
 def parse(program, words):
     """What the command itself would make of the words; nothing is run and nothing is printed."""
     command = typer_command(program)
-    session = Session(Interruption())
+    session = Session(Interruption(""), CiOutput(program), 0.0)
     name, words, parent = program, [word for word in words if word not in ("-h", "--help")], None
     while True:
         ends = {name for option in command.params if option.is_eager for name in names_of(option)} - {"--json"}

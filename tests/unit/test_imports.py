@@ -190,7 +190,7 @@ def test_light_module_does_not_import_torch(name):
     assert modules & {"torch", "ncnn", "pnnx"} == set()
 
 
-@pytest.mark.parametrize("name", ["converter.cli.export", "converter.cli.bench"])
+@pytest.mark.parametrize("name", ["converter.cli.export", "converter.cli.bench", "converter.cli.setup"])
 def test_command_line_imports_nothing_heavy(name):
     modules = modules_after(f"import {name}")
     assert name in modules
