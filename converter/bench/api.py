@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from converter.bench import MEASURED
@@ -11,7 +10,7 @@ from converter.errors import UsageError
 from converter.families.choice import official_root
 from converter.folder.manifest import read_manifest
 from converter.formats.format import checked_formats
-from converter.spec.arguments import AnyPath, names_of, path_of
+from converter.spec.arguments import AnyPath, expanded, names_of, path_of
 from converter.spec.config import network_for
 from converter.spec.options import VerifyOptions
 from converter.util.stages import Listener
@@ -63,7 +62,7 @@ def bench(
     from converter.bench.plot import check_plot, draw
     from converter.bench.run import bench as run
 
-    formats, export = checked_formats(formats), Path(folder).expanduser()
+    formats, export = checked_formats(formats), expanded(folder)
     if export.is_file():
         raise UsageError(f"{export} is a file, and {MEASURED}")
     manifest = read_manifest(export, MEASURED)
