@@ -26,7 +26,8 @@ def hint(family: Family, spec: NetworkSpec, shapes: Shapes) -> str:
         sizes = other.sizes(used, usual.sizes)
         if _shapes(other, name, sizes) == used:
             words = [] if other is family else [f"--arch {other.arch}"]
-            as_usual = other.covers(usual.path_name, name) or _shapes(other, usual.path_name, sizes) == used
+            settled = other.settle(usual.path_name, used)
+            as_usual = other.covers(usual.path_name, name) or _shapes(other, settled, sizes) == used
             words += [] if as_usual else [other.words(name)]
             return f"; the weights fit {' '.join([*words, *size_options(sizes, usual.sizes)])}"
     archs = " or ".join(family_of(name).arch for name in family_names())

@@ -94,14 +94,17 @@ def network_reference(
     Raises:
         ConverterError: when the network cannot be built or loaded.
     """
+    from converter.network.checkpoint import read_checkpoint
     from converter.network.load import load_network
 
     tracker = subject.tracker
     sized = options.model_copy(update={"network": tracker.network})
+    if checkpoint is None and isinstance(options.checkpoint, Path):
+        checkpoint = read_checkpoint(options.checkpoint, options.allow_pickle)
     try:
         network = load_network(sized, tracker.dimensions.stride, checkpoint)
     except CheckpointError as error:
-        made_from = f"; the export was made from {subject.manifest.checkpoint.file}" if subject.manifest else ""
+        made_from = f"; the export was made from {subject.manifest.checkpoint.called}" if subject.manifest else ""
         raise CheckpointError(f"{error}{made_from}") from None
     return NetworkReference(network)
 

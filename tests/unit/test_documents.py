@@ -3,6 +3,7 @@
 import ast
 import html
 import json
+import os
 import re
 from importlib.util import find_spec
 
@@ -39,7 +40,8 @@ def parse(program, words):
     """What the command itself would make of the words; nothing is run and nothing is printed."""
     command = typer_command(program)
     session = Session(Interruption(""), CiOutput(program), 0.0)
-    name, words, parent = program, [word for word in words if word not in ("-h", "--help")], None
+    words = [os.path.expanduser(word) for word in words if word not in ("-h", "--help")]  # as a shell does
+    name, parent = program, None
     while True:
         ends = {name for option in command.params if option.is_eager for name in names_of(option)} - {"--json"}
         for option in command.params:
@@ -104,7 +106,9 @@ def test_lines_are_found_in_every_kind_of_block():
     assert found == [*lines, ("lt-export -q", True)]
 
 
-@pytest.mark.parametrize("words", [("--resume", "a.pth", "--fromat", "onnx"), ("--resume", "a.pth", "--seed", "x"), ()])
+@pytest.mark.parametrize(
+    "words", [("--resume", "a.pth", "--fromat", "onnx"), ("--resume", "a.pth", "--seed", "x"), ("a", "b")]
+)
 def test_a_line_that_the_command_refuses_is_noticed(words):
     with pytest.raises(TyperException):
         parse("lt-export", words)
