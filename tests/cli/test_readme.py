@@ -25,6 +25,7 @@ MAKE = ("make", "--no-print-directory", "-f", ROOT / "Makefile")
 
 def make(*words, cwd):
     variables = {name: value for name, value in environment().items() if not name.startswith(("MAKE", "MFLAGS"))}
+    variables["COLUMNS"] = COLUMNS  # as the figures were measured
     return subprocess.run([*MAKE, *words], cwd=cwd, env=variables, capture_output=True, text=True, timeout=300)
 
 
