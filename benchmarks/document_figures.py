@@ -30,7 +30,7 @@ COLUMNS = "120"
 HALF_LARGEST = 65504
 NEWEST_GLIBC = 40
 ARM_MODES = ("fp32", "fp16s", "fp16", "bf16")
-ARM_UPDATE = r"^arm64 +([\d.]+) s  \w+ update, "  # on stderr, the run of an input
+ARM_UPDATE = r": update on .+ took ([\d.]+) s"  # on stderr, with -v
 BENCH_SIZE, BENCH_ROUNDS, BENCH_SECONDS = 256, 20, 900
 
 
@@ -143,6 +143,7 @@ def arm(setting: Setting) -> dict[str, Any]:
         *modes,
         *setting.clip_options(),
         "--json",
+        "-v",
     )
     done = setting.run(*_command("verify"), *words)
     return _arm_figures(json.loads(done.stdout), done.stderr)
@@ -186,7 +187,7 @@ def bench(setting: Setting) -> dict[str, Any]:
     words = (*_trained_export(setting), "--rounds", str(BENCH_ROUNDS), "--seconds", str(BENCH_SECONDS))
     shown = setting.lt("bench", *words).splitlines()
     first = next(number for number, line in enumerate(shown) if line.startswith("Runtime "))
-    last = next(number for number, line in enumerate(shown) if line.startswith("median "))
+    last = next(number for number, line in enumerate(shown) if line.startswith(("- ", "median ")))
     return {"lines": [line.rstrip() for line in shown[first:last]], **_versions()}
 
 
@@ -230,9 +231,9 @@ def _largest(checks: Iterable[Mapping[str, Any]], figure: str) -> dict[str, floa
     return largest
 
 
-def _arm_figures(result: Mapping[str, Any], stages: str) -> dict[str, Any]:
-    """What ``lt-verify --json`` says of the modes, and its stages of the seconds that an update took."""
-    seconds = [float(number) for number in re.findall(ARM_UPDATE, stages, re.MULTILINE)]
+def _arm_figures(result: Mapping[str, Any], messages: str) -> dict[str, Any]:
+    """What ``lt-verify --json`` says of the modes, and its messages of the seconds that an update took."""
+    seconds = [float(number) for number in re.findall(ARM_UPDATE, messages)]
     measured = {mode["name"]: _arm_mode(mode["checks"]) for mode in result["arm"]["modes"]}
     ranges = _largest(result["verification"]["checks"], "range")
     form = "{:<6}  {:>14}  {:>14}  {:>14}  {:>11}"

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import typer
 from rich.logging import RichHandler
@@ -45,7 +45,7 @@ class Session:
 
     interruption: Interruption
     ci: CiOutput
-    began: float
+    began: float = field(default_factory=time.monotonic)
     arguments: tuple[str, ...] = ()
     as_json: bool = False
     command_line: str = ""
@@ -97,13 +97,10 @@ class Command:
     def main(self) -> None:
         """Run it with the words of this process, and end the process with its code."""
         take_any_text()
-        session = self._session(began=time.monotonic() - process.age())
+        session = Session(Interruption(self.undone), CiOutput(self.program), time.monotonic() - process.age())
         session.interruption.listen(lambda: self._end(session))
         process.keep_garbage()
         process.leave(self.call(sys.argv[1:], session))
-
-    def _session(self, began: float) -> Session:
-        return Session(Interruption(self.undone), CiOutput(self.program), began)
 
     def _end(self, session: Session) -> None:
         """End the process where the main thread does not: after a signal, in the middle of what it does."""
@@ -126,7 +123,7 @@ class Command:
         Args:
             session: that of the process; None where nobody listens to signals.
         """
-        session = session or self._session(began=time.monotonic())
+        session = session or Session(Interruption(self.undone), CiOutput(self.program))
         session.command_line = shlex.join([self.program, *arguments])
         session.arguments = tuple(arguments)
         try:

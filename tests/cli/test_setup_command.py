@@ -173,5 +173,5 @@ def test_the_earlier_name_says_what_it_is_called_now(tmp_path):
 
 def test_the_commands_of_the_project_are_installed():
     scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
-    assert scripts["lt-setup"] == "converter.cli.setup:main"
+    assert scripts["lt-setup"] == "converter.cli.start:lt_setup"
     assert "2 wrong usage" in " ".join(lt_setup("--help").out.split())

@@ -39,7 +39,7 @@ def test_readme_is_short_and_shows_the_main_job_first_and_then_its_two_commands(
 def parse(program, words):
     """What the command itself would make of the words; nothing is run and nothing is printed."""
     command = typer_command(program)
-    session = Session(Interruption(""), CiOutput(program), 0.0)
+    session = Session(Interruption(), CiOutput(program))
     words = [os.path.expanduser(word) for word in words if word not in ("-h", "--help")]  # as a shell does
     name, parent = program, None
     while True:

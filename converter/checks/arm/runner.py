@@ -1,5 +1,7 @@
 """An ncnn graph on the emulated cpu, behind the interface of the other runners."""
 
+import logging
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,6 +14,8 @@ from converter.formats.ncnn.layer import Layer
 from converter.formats.ncnn.param import load_param
 from converter.proof.runner import check_feed
 from converter.spec.tensors import GraphSpec
+
+log = logging.getLogger(__name__)
 
 
 class ArmRunner:
@@ -52,7 +56,10 @@ class ArmRunner:
             ConversionError: on a wrong feed, or when the emulated process refuses, crashes or hangs.
         """
         names = [tensor.name for tensor in self.graph.outputs]
+        start = time.perf_counter()
         _, outputs = self.process.call("infer", self._fed(feed), name=self.name, blobs=names)
+        seconds = time.perf_counter() - start
+        log.debug("%s: %s on %s took %.1f s", self.process.what, self.graph.name, self.feed_name, seconds)
         if missing := [name for name in names if name not in outputs]:
             raise ConversionError(f"{self.process.what}: no output {missing[0]!r} came back")
         return {name: outputs[name][np.newaxis] for name in names}

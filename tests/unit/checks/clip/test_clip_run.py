@@ -194,3 +194,9 @@ def test_memory_does_not_grow_with_the_clip():
 
     short, long = peak(100), peak(300)
     assert long - short < 20 * 120 * 90 * 3  # rows of numbers; keeping the frames would be ten times that
+
+
+def test_every_frame_is_told(video):
+    told = []
+    assert run(video, {"ncnn": BrightModel()}, step=lambda *parts: told.append(parts))
+    assert told == [(frame + 1, 30) for frame in range(30)]
