@@ -105,7 +105,7 @@ def failed(setting: Setting) -> dict[str, Any]:
 
 def run(setting: Setting) -> dict[str, Any]:
     """The picture of a run."""
-    words = ("lt-export", "--resume", setting.demo_checkpoint(), "-o", DEMO_EXPORT)
+    words = ("lt-export", setting.demo_checkpoint(), "-o", DEMO_EXPORT)
     lines = picture.screen_of((*_command("export"), *words[1:]), setting.folder)
     picture.draw(PICTURE, words[0], [(" ".join(words), lines)])
     return {"command": " ".join(words), "lines": [line.plain for line in lines]}

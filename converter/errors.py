@@ -4,7 +4,11 @@ A message is one line: what failed, what was found, what was expected, what to d
 Anything that is not a :class:`ConverterError` is a defect of ours: the command lines say so and end with 70.
 """
 
+from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import Any
+
+ALIKE = 0.65  # of difflib's ratio
 
 
 class ConverterError(Exception):
@@ -22,11 +26,11 @@ class VerificationError(ConverterError):
         result: everything that was found; ``as_dict()`` is its JSON object.
 
     Attributes:
-        arch: of an export that was refused.
+        options: of the export that failed, a :class:`converter.spec.options.ExportOptions`; None of anything else.
     """
 
     exit_code = 1
-    arch = ""
+    options: Any = None
 
     def __init__(self, message: str, report: Any = None, result: Any = None):
         super().__init__(message)
@@ -35,7 +39,7 @@ class VerificationError(ConverterError):
 
 
 class UsageError(ConverterError):
-    """An option, a configuration file or a target folder that cannot be used."""
+    """An option, a name, a configuration file or a folder that cannot be used."""
 
     exit_code = 2
 
@@ -46,10 +50,8 @@ class CheckpointError(ConverterError):
     exit_code = 3
 
 
-class ArchitectureError(ConverterError):
+class ArchitectureError(UsageError):
     """An unknown architecture or a path name that describes no network."""
-
-    exit_code = 3
 
 
 class ConversionError(ConverterError):
@@ -71,3 +73,17 @@ class DependencyError(ConverterError):
     def __init__(self, message: str, result: Any = None):
         super().__init__(message)
         self.result = result
+
+
+def near_miss(name: str, names: Iterable[str]) -> str | None:
+    """The name that begins like a mistyped one, or is nearest to it, whatever its case; None where none is near."""
+    by_lower = {each.lower(): each for each in names}
+    begun = [each for each in by_lower if len(name) > 1 and each.startswith(name.lower())]
+    nearest = begun or get_close_matches(name.lower(), by_lower, n=1, cutoff=ALIKE)
+    return by_lower[nearest[0]] if nearest else None
+
+
+def did_you_mean(name: str, names: Iterable[str]) -> str:
+    """``; did you mean 'fp16s'?`` behind the message that refuses a name; empty where no name is near."""
+    nearest = near_miss(name, names)
+    return f"; did you mean {nearest!r}?" if nearest else ""

@@ -109,6 +109,8 @@ class Patches:
         build: a network from a checkout, with its initial weights, on the CPU. Raises CheckoutError when the checkout
             cannot be imported or the network cannot be built, UnknownArchError when it has no such class.
         own_parts: (path name) -> parts of such a network that no checkout has, each with what it is called in words.
+        module: of a checkout, that a checkout of no other family has.
+        repository: owner and name of the one that checkouts are of.
     """
 
     modes: Mapping[str, Mode]
@@ -117,6 +119,8 @@ class Patches:
     also_for_trace: Callable[[nn.Module, str], tuple[PatchSpec, ...]]
     build: Callable[[BuildRequest], nn.Module]
     own_parts: Callable[[str], Mapping[str, str]]
+    module: str = "lib"
+    repository: str = ""
 
     def forward_mode(self, network: nn.Module, mode: str, activations: Sequence[str | None] = ()) -> PatchSpec:
         """The patch that makes ``network`` answer as a mode when it is called; for :func:`patched`.

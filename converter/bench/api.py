@@ -2,14 +2,15 @@
 
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from converter.bench import MEASURED
 from converter.bench.options import PRECISIONS, ROUNDS, RUNS, SECONDS, THREADS, BenchOptions
+from converter.errors import UsageError
 from converter.families.choice import official_root
 from converter.folder.manifest import read_manifest
 from converter.formats.format import checked_formats
-from converter.spec.arguments import AnyPath, names_of, path_of
+from converter.spec.arguments import AnyPath, expanded, names_of, path_of
 from converter.spec.config import network_for
 from converter.spec.options import VerifyOptions
 from converter.util.stages import Listener
@@ -61,8 +62,10 @@ def bench(
     from converter.bench.plot import check_plot, draw
     from converter.bench.run import bench as run
 
-    formats, export = checked_formats(formats), Path(folder).expanduser()
-    manifest = read_manifest(export)
+    formats, export = checked_formats(formats), expanded(folder)
+    if export.is_file():
+        raise UsageError(f"{export} is a file, and {MEASURED}")
+    manifest = read_manifest(export, MEASURED)
     arch, network = network_for(manifest.arch, path_of(config), manifest.config())
     subject = VerifyOptions(
         arch=arch,

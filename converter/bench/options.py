@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from converter.errors import UsageError
+from converter.errors import UsageError, did_you_mean
 from converter.spec.options import VerifyOptions
 
 PRECISIONS = ("fp32", "half")
@@ -49,7 +49,8 @@ class BenchOptions:
                 raise UsageError(f"--threads {threads}: expected 1 to {MOST_THREADS}")
         for precision in self.precisions:
             if precision not in PRECISIONS:
-                raise UsageError(f"--precision {precision}: expected one of {', '.join(PRECISIONS)}")
+                nearest = did_you_mean(precision, PRECISIONS)
+                raise UsageError(f"--precision {precision}: expected one of {', '.join(PRECISIONS)}{nearest}")
         for option, value in (("--rounds", self.rounds), ("--runs", self.runs)):
             if value < 1:
                 raise UsageError(f"{option} {value}: expected 1 or more")

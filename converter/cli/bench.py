@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from converter.bench import MEASURED
 from converter.cli.command import Command, Session, log_to_stderr
 from converter.cli.options import checks, models, output
 from converter.cli.options import network as network_options
@@ -20,19 +21,19 @@ ABOUT = (
     "each in a process of its own and in turns, so that a machine that becomes slower does so for all."
 )
 EPILOG = (
-    "Exit codes: 0 measured, 1 the export's manifest is damaged, 2 wrong usage, 3 checkpoint or architecture, "
+    "Exit codes: 0 measured, 1 the export's manifest is damaged, 2 wrong usage, 3 checkpoint, "
     "4 something could not be run or written, 5 missing or unusable dependency, 70 a bug of ours. "
     "LT_DEBUG=1 adds the traceback."
 )
 
-command = Command("lt-bench", ABOUT, EPILOG, undone="nothing was measured")
+command = Command("lt-bench", ABOUT, EPILOG, {"EXPORT": MEASURED}, undone="nothing was measured")
 
 
 @command.entry
 def bench_command(
     context: typer.Context,
     export: models.Export,
-    resume: network_options.ResumeIfAny = None,
+    resume: network_options.Resume = None,
     format: models.Formats = None,
     threads: checks.Threads = None,
     precision: checks.Precisions = None,

@@ -18,9 +18,10 @@ from typer.exceptions import TyperException
 from typer.main import get_command
 
 from converter.cli.ci import CiOutput
+from converter.cli.parsing import REPEATED, Words
 from converter.cli.progress import Interruption
 from converter.cli.terminal import Stream, put, put_json, take_any_text
-from converter.errors import ConverterError, UsageError
+from converter.errors import ConverterError, UsageError, near_miss
 from converter.util import process
 from converter.util.atomic import remove_unfinished
 from converter.util.packages import importing
@@ -37,6 +38,7 @@ class Session:
         interruption: what a signal to the process becomes.
         ci: what a CI service gets.
         began: when, by ``time.monotonic``; of a process's own call when the process was started.
+        arguments: its words, without the program.
         as_json: whether ``--json`` was asked for.
         command_line: the call, as a shell reads it.
     """
@@ -44,6 +46,7 @@ class Session:
     interruption: Interruption
     ci: CiOutput
     began: float = field(default_factory=time.monotonic)
+    arguments: tuple[str, ...] = ()
     as_json: bool = False
     command_line: str = ""
 
@@ -88,7 +91,7 @@ class Command:
         self.program, self.advice, self.undone = program, advice or {}, undone
         self.app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode="rich")
         self.entry = self.app.command(
-            help=about, epilog=epilog, context_settings={"help_option_names": ["-h", "--help"]}
+            cls=Words, help=about, epilog=epilog, context_settings={"help_option_names": ["-h", "--help"]}
         )
 
     def main(self) -> None:
@@ -122,6 +125,7 @@ class Command:
         """
         session = session or Session(Interruption(self.undone), CiOutput(self.program))
         session.command_line = shlex.join([self.program, *arguments])
+        session.arguments = tuple(arguments)
         try:
             with importing():
                 code = self.app(list(arguments), prog_name=self.program, standalone_mode=False, obj=session) or 0
@@ -164,8 +168,7 @@ def _ending(
     if isinstance(error, ConverterError):
         return f"error: {error}", error.exit_code
     if isinstance(error, TyperException):
-        more = advice.get(getattr(error, "option_name", ""), f"see {program} --help")
-        return f"error: {error.format_message().rstrip('.')}; {more}", 2
+        return f"error: {_refusal(program, error, advice)}", 2
     # typer and rich exit where nobody reads stdout any more, typer also at an end of file; both with 1
     cause = (error.__context__ if isinstance(error, SystemExit | typer.Abort) else None) or error
     if isinstance(cause, BrokenPipeError) and interruption.stages is None:  # of --help, which is typer's
@@ -175,6 +178,18 @@ def _ending(
     if not isinstance(error, Exception):
         raise error
     return f"error: bug: {type(cause).__name__}: {cause}; LT_DEBUG=1 shows where, please report it", BUG
+
+
+def _refusal(program: str, error: TyperException, advice: Mapping[str, str]) -> str:
+    """What is wrong with the words of a command line, and what to do."""
+    option = getattr(error, "option_name", "") or getattr(getattr(error, "param", None), "metavar", "")
+    possible = {each.lstrip("-"): each for each in getattr(error, "possibilities", None) or ()}
+    if nearest := near_miss(option.lstrip("-"), possible):
+        return f"{error.message}; did you mean {possible[nearest]}?"
+    message = error.message if possible else error.format_message().rstrip(".")
+    message = message.replace("Input should be ", "expected ").partition(", unable to")[0]
+    several = message.startswith("Got unexpected extra argument")
+    return f"{message}; {advice.get(option) or (REPEATED if several else f'see {program} --help')}"
 
 
 def _report(program: str, message: str, code: int, as_json: bool, error: BaseException) -> None:

@@ -1,6 +1,7 @@
 """``lt-export``: parse, call converter.api.export, print."""
 
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -24,7 +25,7 @@ ABOUT = (
     "When anything fails, an earlier export in that folder stays as it was."
 )
 EPILOG = (
-    "Exit codes: 0 done and verified, 1 verification failed, 2 wrong usage, 3 checkpoint or architecture, "
+    "Exit codes: 0 done and verified, 1 verification failed, 2 wrong usage, 3 checkpoint, "
     "4 conversion failed, 5 missing or unusable dependency, 70 a bug of ours. "
     "LT_DEBUG=1 adds the traceback to an error."
 )
@@ -35,7 +36,8 @@ command = Command("lt-export", ABOUT, EPILOG)
 @command.entry
 def export_command(
     context: typer.Context,
-    resume: network.Resume,
+    checkpoint: network.CheckpointFile = None,
+    resume: network.Resume = None,
     arch: network.Arch = None,
     output: outputs.Output = None,
     official: network.Official = None,
@@ -83,14 +85,14 @@ def export_command(
 ) -> None:
     """Entry of the command; what it does is in ABOUT, what each option means beside it."""
     log_to_stderr(verbose, quiet)
-    context.obj.ci.file = resume
+    weights = context.obj.ci.file = network.checkpoint_of(checkpoint, resume)
     from converter.api import export
 
     arm_wanted = arm.ArmWanted(arm_mode, arm_cpu, arm_inputs, arm_blobs, arm_rtol, arm_timeout, arm_root)
     runtimes = arm.runtimes_of(runtime, [RUNTIME], "; what runs a --format on this machine always runs")
     work = partial(
         export,
-        resume,
+        weights,
         output,
         arch=arch,
         path_name=path_name,
@@ -123,10 +125,11 @@ def export_command(
         arm=arm.arm_of(runtimes, arm_wanted),
         pnnx_timeout=pnnx_timeout,
     )
-    _run(work, context.obj, verbose, quiet)
+    _run(work, config, context.obj, verbose, quiet)
 
 
-def _run(work: "partial[Exported]", session: Session, verbose: bool, quiet: bool) -> None:
+def _run(work: "partial[Exported]", config: Path | None, session: Session, verbose: bool, quiet: bool) -> None:
+    from converter.cli.next_steps import reason_of_export, verify_words
     from converter.cli.show import show_export, show_refused
 
     console = summary_console(session.as_json)
@@ -137,13 +140,13 @@ def _run(work: "partial[Exported]", session: Session, verbose: bool, quiet: bool
         except VerificationError as error:
             stages.stop()
             if not quiet:
-                show_refused(console, error, verbose)
+                show_refused(console, error, reason_of_export(error, config, session.arguments), verbose)
             raise
     session.ci.result = exported
     if session.as_json:
         put_json(exported.manifest.model_dump(mode="json"))
     elif not quiet:
-        show_export(console, exported, verbose)
+        show_export(console, exported, verify_words(exported.options, exported.folder, config), verbose)
     stages.close(process.age())
 
 

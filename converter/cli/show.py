@@ -1,24 +1,30 @@
 """What the commands print at the end: the verdict, then sections."""
 
+from collections.abc import Sequence
+
 from rich.console import Console
 from rich.text import Text
 
 from converter.errors import VerificationError
 from converter.exporting.made import Exported
+from converter.exporting.next_steps import next_section
 from converter.exporting.page import verdict_line as export_verdict
-from converter.folder.manifest import GraphEntry
 from converter.proof.section import proof_section
+from converter.report.blocks import Section
 from converter.report.terminal import print_section
 from converter.report.text import listed
-from converter.spec.tensors import TensorSpec
 from converter.verifying.page import OPTIONAL, names_section, verdict_line
 from converter.verifying.result import VerifyResult
 
 LISTED = 6  # inputs, by name
 
 
-def show_result(console: Console, result: VerifyResult, verbose: bool = False) -> None:
-    """The result of lt-verify."""
+def show_result(console: Console, result: VerifyResult, after: Section | None, verbose: bool = False) -> None:
+    """The result of lt-verify.
+
+    Args:
+        after: what comes next, where there is something.
+    """
     _print_verdict(console, verdict_line(result), "" if not result else "yellow" if result.subject.missing else "green")
     for problem in result.files:
         console.print(Text(str(problem), "bold red"), soft_wrap=True)
@@ -31,12 +37,16 @@ def show_result(console: Console, result: VerifyResult, verbose: bool = False) -
     for key in OPTIONAL:
         if key in result.checks:
             print_section(console, result.checks[key].section(), verbose)
-    if not verification and "layers" not in result.checks:
-        console.print("--layers names the first layer that is wrong", style="dim")
+    if after:
+        print_section(console, after)
 
 
-def show_export(console: Console, exported: Exported, verbose: bool = False) -> None:
-    """What an export holds, and the figures of its proof."""
+def show_export(console: Console, exported: Exported, verify: Sequence[object], verbose: bool = False) -> None:
+    """What an export holds, the figures of its proof, and what comes next.
+
+    Args:
+        verify: the words of the command that verifies it.
+    """
     manifest = exported.manifest
     _print_verdict(console, export_verdict(exported), "green" if exported else "yellow")
     if exported.report:
@@ -44,28 +54,18 @@ def show_export(console: Console, exported: Exported, verbose: bool = False) -> 
         _print_inputs(console, manifest.verification.reference or "", manifest.verification.feeds)
     if exported.arm:
         print_section(console, exported.arm.section(), verbose)
-    for graph in manifest.graphs:
-        _print_graph(console, graph)
+    print_section(console, next_section(manifest, exported.folder, verify), verbose)
 
 
-def show_refused(console: Console, error: VerificationError, verbose: bool = False) -> None:
-    """The figures of models that did not pass, and so were not published."""
-    _print_verdict(console, f"NOT VERIFIED {error.arch}: nothing was published", "")
+def show_refused(console: Console, error: VerificationError, after: Section | None, verbose: bool = False) -> None:
+    """The figures of models that did not pass, and so were not published; arguments as :func:`show_result`."""
+    _print_verdict(console, f"NOT VERIFIED {error.options.arch}: nothing was published", "")
     if error.report is not None:
         print_section(console, proof_section(error.report.checks), verbose)
     if error.result is not None:
         print_section(console, error.result.arm.section(), verbose)
-
-
-def _print_graph(console: Console, graph: GraphEntry) -> None:
-    shapes = f"{_shapes(graph.inputs)} -> {_shapes(graph.outputs)}"
-    files = "  ".join(f"{file.name} {file.bytes / 1e6:.2f} MB" for file in graph.files)
-    console.print(f"{graph.format} {graph.name:<9} {shapes}", highlight=False, soft_wrap=True)
-    console.print(f"{'':<14} {files}", highlight=False, soft_wrap=True)
-
-
-def _shapes(tensors: tuple[TensorSpec, ...]) -> str:
-    return ", ".join(f"{tensor.name} {'x'.join(map(str, tensor.shape))}" for tensor in tensors)
+    if after:
+        print_section(console, after)
 
 
 def _print_inputs(console: Console, reference: str, feeds: tuple[str, ...]) -> None:

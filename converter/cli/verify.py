@@ -25,7 +25,7 @@ ABOUT = (
     "the unpatched PyTorch network (--resume) or against golden vectors, and says where they differ."
 )
 EPILOG = (
-    "Exit codes: 0 verified, 1 verification failed, 2 wrong usage, 3 checkpoint or architecture, 4 something could not "
+    "Exit codes: 0 verified, 1 verification failed, 2 wrong usage, 3 checkpoint, 4 something could not "
     "be run or written, 5 missing or unusable dependency, 70 a bug of ours. LT_DEBUG=1 adds the traceback to an error."
 )
 WRITE_ADVICE = "--write-golden is a flag: --golden DIR names the folder to write to"
@@ -39,7 +39,7 @@ command = Command("lt-verify", ABOUT, EPILOG, ADVICE, "nothing was verified")
 def verify_command(
     context: typer.Context,
     exports: models.Exports = None,
-    resume: network.ResumeIfAny = None,
+    resume: network.Resume = None,
     init: models.Init = None,
     update: models.Update = None,
     backbone: models.Backbone = None,
@@ -146,17 +146,20 @@ def verify_command(
         reports=report or (),
         command_line=context.obj.command_line,
     )
-    _run(work, context.obj, verbose, quiet)
+    _run(work, resume is not None, context.obj, verbose, quiet)
 
 
 def _folder(exports: list[Path] | None, loose: dict[str, Path], write_golden: bool) -> Path | None:
     """The export folder, of which there may be one."""
+    from converter.folder.mistaken import files_in_place_of_export
+
     if not exports:
         return None
     if write_golden and loose:
         raise UsageError(f"{exports[0]} beside single models; {WRITE_ADVICE}")
     if len(exports) > 1:
-        advice = f"; {WRITE_ADVICE}" if write_golden else ""
+        files = [path for path in exports if path.is_file()]
+        advice = f"; {WRITE_ADVICE}" if write_golden else f"; {files_in_place_of_export(files)}" if files else ""
         raise UsageError(f"{' '.join(map(str, exports))}: expected one export folder{advice}")
     return exports[0]
 
@@ -168,7 +171,10 @@ def _golden_target(export: Path | None, golden: Path | None) -> Path:
     return golden or Path(export or "", "golden")
 
 
-def _run(work: "functools.partial[VerifyResult]", session: Session, verbose: bool, quiet: bool) -> None:
+def _run(
+    work: "functools.partial[VerifyResult]", with_network: bool, session: Session, verbose: bool, quiet: bool
+) -> None:
+    from converter.cli.next_steps import reason_of_verify
     from converter.cli.show import show_result
     from converter.verifying.checkup import LAST_STAGE
 
@@ -176,7 +182,7 @@ def _run(work: "functools.partial[VerifyResult]", session: Session, verbose: boo
     with StageLines(session.interruption, quiet, last=LAST_STAGE) as stages:
         result = work(progress=stages)
     if not (quiet or (result and session.as_json)):
-        show_result(console, result, verbose)
+        show_result(console, result, reason_of_verify(result, with_network, session.arguments), verbose)
     result.raise_if_failed()
     session.ci.result = result
     if session.as_json:

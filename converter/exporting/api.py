@@ -1,15 +1,15 @@
 """export() of :mod:`converter.api`: from arguments to :class:`ExportOptions`, and the pipeline."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from converter.errors import UsageError, VerificationError
 from converter.families.choice import official_root, path_name_of
 from converter.formats.format import checked_formats, default_splits
+from converter.network.settled import settled
 from converter.spec.arguments import AnyPath, finite, path_of, paths_of, refused_values, texts_of, weights_of
 from converter.spec.options import ArmOptions, ExportOptions
-from converter.spec.presets import Wanted, choose
+from converter.spec.presets import Wanted, choose, default_folder, load_preset
 from converter.util.stages import Listener
 
 if TYPE_CHECKING:
@@ -59,8 +59,10 @@ def export(
     Args:
         checkpoint: a file, or the network in memory, official or our own definition. A network is copied and stays as
             it is, train mode and all.
-        output: folder to publish (default: ``exports/<arch>``).
-        arch, path_name, head_blocks, template_size, stride, masks, official, config: which network.
+        output: folder to publish (default: ``exports/<arch>``, and ``-<preset>-<sizes>`` behind it where those were
+            asked for).
+        arch: of the network (default: that of the weights in the file).
+        path_name, head_blocks, template_size, stride, masks, official, config: which network.
         search_size: pixels; several give models for each.
         dynamic_search: one model for every search size.
         allow_pickle: read checkpoints that run code while they load.
@@ -94,32 +96,35 @@ def export(
     if precision not in (None, "fp32", "half"):
         raise UsageError(f"precision {precision!r}: expected fp32 or half")
     weights, yaml = weights_of(checkpoint), path_of(config)
-    chosen = choose(
-        Wanted(
-            preset=preset,
-            arch=arch,
-            config=yaml,
-            path_name=path_name_of(arch, yaml, path_name, head_blocks),
-            template_size=template_size,
-            search_sizes=(search_size,) if isinstance(search_size, int) else tuple(search_size),
-            formats=checked_formats(formats),
-            split=split,
-            opset=opset,
-            sigmoid=sigmoid,
-            half=None if precision is None else precision == "half",
-            oldest_ncnn=oldest_ncnn,
-            masks=masks,
-            renames=texts_of(rename),
-            default_splits=default_splits(),
-        )
+    formats = checked_formats(formats)
+    if preset is not None:
+        load_preset(preset)
+    arch, read = settled(arch, yaml, weights, allow_pickle, progress)
+    wanted = Wanted(
+        preset=preset,
+        arch=arch,
+        config=yaml,
+        path_name=path_name_of(arch, yaml, path_name, head_blocks),
+        template_size=template_size,
+        search_sizes=(search_size,) if isinstance(search_size, int) else tuple(search_size),
+        formats=formats,
+        split=split,
+        opset=opset,
+        sigmoid=sigmoid,
+        half=None if precision is None else precision == "half",
+        oldest_ncnn=oldest_ncnn,
+        masks=masks,
+        renames=texts_of(rename),
+        default_splits=default_splits(),
     )
+    chosen = choose(wanted)
     if "onnx" not in chosen.formats and (opset is not None or not simplify):
         raise UsageError(f"{'--no-simplify' if opset is None else '--opset'} is about ONNX models; add --format onnx")
     with refused_values():
         options = ExportOptions(
             **dict(chosen),
             checkpoint=weights,
-            output=path_of(output) or Path("exports") / chosen.arch,
+            output=path_of(output) or default_folder(wanted, chosen, dynamic_search),
             official=official_root(path_of(official), chosen.network, weights),
             dynamic_search=dynamic_search,
             simplify=simplify,
@@ -137,7 +142,7 @@ def export(
             pnnx_timeout=pnnx_timeout,
         )
     try:
-        return run(options, progress)
+        return run(options, progress, read)
     except VerificationError as error:
-        error.arch = options.arch
+        error.options = options
         raise

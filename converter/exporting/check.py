@@ -16,7 +16,7 @@ def checked_plan(options: ExportOptions) -> Plan:
     Raises:
         ConverterError: one of its kinds, for whatever can be refused already.
     """
-    plan = plan_export(options)
+    plan = _planned(options)
     check_target(options.output)
     if options.golden:
         place_for(options.golden, options.output)
@@ -35,3 +35,14 @@ def checked_plan(options: ExportOptions) -> Plan:
     check_dependencies(options)
     options.check_checkpoint()
     return plan
+
+
+def _planned(options: ExportOptions) -> Plan:
+    """The plan; a size that cannot be may be one that nobody typed."""
+    try:
+        return plan_export(options)
+    except UsageError as error:
+        sized = str(error).startswith(("--template-size", "--search-size"))
+        if options.preset is None or not sized:
+            raise
+        raise UsageError(f"{error}; --preset {options.preset} sets the sizes, and an option beside it wins") from None

@@ -13,6 +13,7 @@ from converter.proof.comparison import Comparison
 from converter.proof.verify import Report
 from converter.report.text import now
 from converter.spec.model import TrackerModels
+from converter.spec.options import ExportOptions
 from converter.spec.tensors import GraphSpec
 
 if TYPE_CHECKING:
@@ -58,12 +59,14 @@ class Exported:
         manifest: of the folder.
         report: every comparison; None without proof.
         arm: what the emulated ARM cpu computed; None where nobody asked for it.
+        options: what it was made from.
     """
 
     folder: Path
     manifest: Manifest
     report: Report | None
     arm: ArmSection | None
+    options: ExportOptions
 
     def __bool__(self) -> bool:
         return bool(self.report)

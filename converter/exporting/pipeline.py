@@ -21,15 +21,19 @@ from converter.spec.options import ExportOptions
 from converter.util.stages import Listener, Stages
 
 if TYPE_CHECKING:
+    from converter.network.checkpoint import Checkpoint
     from converter.network.load import LoadedNetwork
 
 
-def export(options: ExportOptions, progress: Listener | None = None) -> Exported:
+def export(
+    options: ExportOptions, progress: Listener | None = None, checkpoint: "Checkpoint | None" = None
+) -> Exported:
     """Convert a checkpoint, prove the result, publish it.
 
     Args:
         options: what to export; see :class:`converter.spec.options.ExportOptions`.
         progress: told of every stage.
+        checkpoint: what its file holds, where it was read already.
 
     Raises:
         ConverterError: one of its kinds; nothing was published and the target is as before.
@@ -48,7 +52,7 @@ def export(options: ExportOptions, progress: Listener | None = None) -> Exported
             running.enter_context(one_thread())
             notes.append("torch")
         with stages("network") as notes:
-            network = load_network(options, plan.trackers[0].dimensions.stride)
+            network = load_network(options, plan.trackers[0].dimensions.stride, checkpoint)
             notes += [f"{options.arch}, {network.source}", f"{network.parameters:,} parameters"]
         with stages("trace") as notes:
             started = conversions.start(options, network, plan, workspace, running)
@@ -73,7 +77,7 @@ def export(options: ExportOptions, progress: Listener | None = None) -> Exported
             results = (verification, report, protected, arm, golden)
             manifest = _publish(options, Made(comparisons, network, workspace.folder, counts, *results), workspace)
             notes.append(str(options.output))
-    return Exported(options.output, manifest, report, arm)
+    return Exported(options.output, manifest, report, arm, options)
 
 
 def _feeds(options: ExportOptions, tracker: TrackerModels, several_sizes: bool) -> list[Feed]:

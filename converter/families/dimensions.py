@@ -18,8 +18,8 @@ def dimensions_of(spec: NetworkSpec, stride: int | None = None) -> Dimensions:
     family = family_of(spec.family)
     if spec.search_size < spec.template_size:
         raise UsageError(
-            f"--search-size {spec.search_size}: smaller than the template, {spec.template_size}; "
-            "expected the larger crop, for example 288 beside 127"
+            f"--template-size {spec.template_size}, --search-size {spec.search_size}: the search crop is smaller than "
+            f"the template, {spec.template_size}; expected the larger crop, for example 288 beside 127"
         )
     dimensions = family.dimensions(spec.path_name, spec.template_size, spec.search_size)
     if stride not in (None, dimensions.stride):

@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import BaseModel, ValidationError
 
 from converter import families
-from converter.errors import UsageError
+from converter.errors import UsageError, did_you_mean
 from converter.proof.boxes import Box
 from converter.proof.chain import Arrays, TrackedModel
 from converter.proof.comparison import ScoreMaps, as_they_are
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 Constants = TypeVar("Constants", bound=BaseModel)
 Shapes = Mapping[str, tuple[int, ...]]
+Sizes = tuple[int, int]
 Tensors = Mapping[str, "Tensor"]
 
 
@@ -83,7 +84,7 @@ class Family:
         settle: (path_name asked for, shapes) -> the path name to build, where the asked one leaves it to the weights.
         ignores: (state-dict key) -> whether weights may have it although the network has not.
         covers: (path_name asked for, path_name that weights have) -> whether they are what was asked for.
-        sizes: (shapes) -> template and search size that weights are of; None where they are of any.
+        sizes: (shapes, template and search size asked for) -> those that weights are of: the same where they fit.
         words: (path_name) -> the option that asks for it.
         with_blocks: (path_name, blocks of the head) -> the path name with so many; None where there is no choice.
         called: what a path name is.
@@ -106,7 +107,7 @@ class Family:
     settle: Callable[[str, Shapes], str] = lambda asked, shapes: asked
     ignores: Callable[[str], bool] = lambda key: False
     covers: Callable[[str, str], bool] = lambda asked, found: asked == found
-    sizes: Callable[[Shapes], tuple[int, int] | None] = lambda shapes: None
+    sizes: Callable[[Shapes, Sizes], Sizes] = lambda shapes, asked: asked
     words: Callable[[str], str] = lambda name: f"--path-name {name}"
     with_blocks: Callable[[str, int], str] | None = None
     called: str = "path name"
@@ -128,7 +129,7 @@ def family_of(name: str) -> Family:
     """
     names = family_names()
     if name not in names:
-        raise UsageError(f"config: unknown family {name!r}, known are {', '.join(names)}")
+        raise UsageError(f"config: unknown family {name!r}, known are {', '.join(names)}{did_you_mean(name, names)}")
     family: Family = import_module(f"{families.__name__}.{name}").FAMILY
     return family
 

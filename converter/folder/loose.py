@@ -8,16 +8,17 @@ from pathlib import Path
 
 import numpy as np
 
-from converter.errors import ConversionError, UsageError, VerificationError
+from converter.errors import ConversionError, UsageError, VerificationError, did_you_mean
+from converter.folder.mistaken import Sides, exchanged, option
 from converter.formats.format import Shapes, format_names, format_of
 from converter.formats.isolated import IsolatedRunner
 from converter.spec.model import Model
+from converter.spec.naming import with_graphs
 from converter.spec.tensors import GraphSpec, TensorSpec
 
 log = logging.getLogger(__name__)
 
 TRIAL_SECONDS = 30.0
-Sides = tuple[Shapes, Shapes]  # a file's inputs and its outputs
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,11 @@ def parse_rename(text: str, graphs: Iterable[str], meanings: Iterable[str]) -> R
     if not (equals and blob and meaning):
         raise UsageError(f"--rename {text}: expected BLOB=MEANING, for example output.1=cls")
     if meaning not in meanings:
-        raise UsageError(f"--rename {text}: unknown meaning {meaning!r}, expected one of {', '.join(meanings)}")
+        nearest = did_you_mean(meaning, meanings)
+        nearest = nearest or (f"; did you mean {meaning}={blob}?" if blob in meanings else "")
+        raise UsageError(
+            f"--rename {text}: unknown meaning {meaning!r}, expected one of {', '.join(meanings)}{nearest}"
+        )
     graph, colon, rest = blob.partition(":")
     return Rename(graph, rest, meaning) if colon and graph in graphs else Rename(None, blob, meaning)
 
@@ -86,11 +91,13 @@ def loose_models(
         UsageError: when the files are not there or no assignment of names gives what the config declares.
         VerificationError: when a file cannot be read.
     """
-    files = {name: model_files(f"--{name.replace('_', '-')}", path) for name, path in paths.items()}
+    files = {name: model_files(option(name), path) for name, path in paths.items()}
     if len({format for format, _ in files.values()}) > 1:
         raise UsageError("the models are of several formats; pass those of one, and the others in a run of their own")
     sides = {name: _interface(*model) for name, model in files.items()}
     _check_renames(renames, sides)
+    if reason := exchanged(paths, sides, specs_for(template_size, search_sizes[0])):
+        raise UsageError(reason)
     images = {
         name: {shape[-1] for shape in side[0].values() if shape and shape[-3] == 3} for name, side in sides.items()
     }
@@ -116,9 +123,10 @@ def _check_renames(renames: Sequence[Rename], sides: Mapping[str, Sides]) -> Non
     blobs = {name: {*inputs, *outputs} for name, (inputs, outputs) in sides.items()}
     for rename in renames:
         if not any(rename.blob in names for graph, names in blobs.items() if rename.graph in (None, graph)):
-            blobs_there = ", ".join(sorted(set().union(*blobs.values())))
+            names = sorted(set().union(*blobs.values()))
             raise UsageError(
-                f"--rename {rename.blob}={rename.meaning}: no such input or output; the files have {blobs_there}"
+                f"--rename {rename.blob}={rename.meaning}: no such input or output; the files have "
+                f"{', '.join(names)}{did_you_mean(rename.blob, with_graphs(blobs))}"
             )
 
 
@@ -168,7 +176,8 @@ def _tried_model(
     if len(inputs) != len(spec.inputs) or len(outputs) < len(spec.outputs):
         raise _DoesNotFit(
             f"{where} has inputs {', '.join(inputs) or 'none'} and outputs {', '.join(outputs) or 'none'}, expected "
-            f"{len(spec.inputs)} and {len(spec.outputs)}: {_names(spec.inputs)} -> {_names(spec.outputs)}"
+            f"{len(spec.inputs)} and {len(spec.outputs)} in a network of {spec.family}: "
+            f"{_names(spec.inputs)} -> {_names(spec.outputs)}"
         )
     given_inputs = _given(inputs, spec.inputs, spec.name, renames)
     given_outputs = named_outputs or _given(outputs, spec.outputs, spec.name, renames)

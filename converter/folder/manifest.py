@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, ValidationError
 
-from converter.errors import UsageError, VerificationError
+from converter.errors import UsageError, VerificationError, did_you_mean
 from converter.folder.listing import (
     CheckpointEntry,
     FileEntry,
@@ -112,8 +112,11 @@ class Manifest(Listing):
         return list(dict.fromkeys([self.tracker.pair, *(each.pair for each in self.tracker.sizes)]))
 
 
-def read_manifest(folder: Path) -> Manifest:
+def read_manifest(folder: Path, without: str = "for models without one pass --init and --update") -> Manifest:
     """The manifest of an export folder.
+
+    Args:
+        without: what to do with a folder that has none.
 
     Raises:
         UsageError: when the folder is none of ours.
@@ -125,10 +128,11 @@ def read_manifest(folder: Path) -> Manifest:
     except OSError as error:
         if not folder.is_dir():
             reason = "is a file" if folder.is_file() else "no such folder"
-            raise UsageError(f"export {folder}: {reason}, expected a folder that lt-export wrote") from None
-        raise UsageError(
-            f"export {folder}: {MANIFEST}: {error.strerror}; for models without one pass --init and --update"
-        ) from None
+            nearest = did_you_mean(folder.name, _names_in(folder.parent))
+            raise UsageError(f"export {folder}: {reason}, expected a folder that lt-export wrote{nearest}") from None
+        inside = [name for name in _names_in(folder) if (folder / name / MANIFEST).is_file()]
+        advice = f"pass {' or '.join(str(folder / name) for name in inside)}" if inside else without
+        raise UsageError(f"export {folder}: {MANIFEST}: {error.strerror}; {advice}") from None
     try:
         data = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -141,3 +145,7 @@ def read_manifest(folder: Path) -> Manifest:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise VerificationError(f"{path} is damaged: {where}: {first['msg']}") from None
+
+
+def _names_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []

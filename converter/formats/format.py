@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from pydantic import JsonValue
 
 from converter import formats
-from converter.errors import UsageError
+from converter.errors import UsageError, did_you_mean
 from converter.formats.source import Source
 from converter.proof.runner import Runner
 from converter.spec.arguments import names_of
@@ -134,7 +134,7 @@ def format_of(name: str) -> Format:
     """
     names = format_names()
     if name not in names:
-        raise UsageError(f"--format {name}: expected one of {', '.join(names)}")
+        raise UsageError(f"--format {name}: expected one of {', '.join(names)}{did_you_mean(name, names)}")
     form: Format = import_module(f"{formats.__name__}.{name}").FORMAT
     return form
 

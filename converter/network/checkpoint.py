@@ -229,7 +229,7 @@ def compare_keys(state: Mapping[str, object], network: Mapping[str, torch.Tensor
 
 
 def check_keys(
-    network: Mapping[str, torch.Tensor], checkpoint: Checkpoint, what: str, recognise: Callable[[Shapes], str | None]
+    network: Mapping[str, torch.Tensor], checkpoint: Checkpoint, what: str, hint: Callable[[Shapes], str]
 ) -> None:
     """Whether a checkpoint has every key of a network and no other; arguments and errors as :func:`load_strictly`.
 
@@ -238,26 +238,23 @@ def check_keys(
     """
     report = compare_keys(checkpoint.state, network)
     if not report:
-        fitting = recognise(shapes_of(checkpoint.state))
-        hint = f"; the weights fit {fitting}" if fitting else ""
-        raise CheckpointError(f"{checkpoint.called} does not fit {what}: {report}{hint}")
+        advice = hint(shapes_of(checkpoint.state))
+        raise CheckpointError(f"{checkpoint.called} does not fit {what}: {report}{advice}")
 
 
-def load_strictly(
-    network: torch.nn.Module, checkpoint: Checkpoint, what: str, recognise: Callable[[Shapes], str | None]
-) -> None:
+def load_strictly(network: torch.nn.Module, checkpoint: Checkpoint, what: str, hint: Callable[[Shapes], str]) -> None:
     """Put a checkpoint's weights into a network, all of them or none.
 
     Args:
         network: its parameters may be on the meta device; they are replaced, as float32.
         what: the network in words, for the message.
-        recognise: {key: shape} -> the options that name a network which they fit, or None.
+        hint: {key: shape} -> what to add to the message: the options that name a network which they fit.
 
     Raises:
         CheckpointError: naming the first keys that do not fit and, when there are any, the options that do.
     """
     own = network.state_dict()
-    check_keys(own, checkpoint, what, recognise)
+    check_keys(own, checkpoint, what, hint)
     state = {key: checkpoint.state[key].detach().to(own[key].dtype).contiguous() for key in own}
     network.load_state_dict(state, strict=True, assign=True)
     network.eval().requires_grad_(False)

@@ -1,15 +1,18 @@
 """From a config and a checkpoint to the network in eval mode, official or our own."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import torch
 
-from converter.errors import ArchitectureError, DependencyError
+from converter.errors import ArchitectureError, CheckpointError, DependencyError, UsageError
 from converter.families.family import Family, Shapes, family_names, family_of
 from converter.network.checkpoint import Checkpoint, check_keys, load_strictly, read_checkpoint, shapes_of
 from converter.network.memory import copied
+from converter.network.recognise import hint, size_options
 from converter.spec.network import NetworkSpec
 from converter.spec.options import NetworkInMemory, NetworkOptions
 from official_patches.checkout import CheckoutError, UnknownArchError
@@ -43,15 +46,16 @@ class LoadedNetwork:
         return f"unpatched {self.methods}, {self.source}, torch on the CPU"
 
 
-def load_network(options: NetworkOptions, stride: int) -> LoadedNetwork:
+def load_network(options: NetworkOptions, stride: int, checkpoint: Checkpoint | None = None) -> LoadedNetwork:
     """Build the network and fill every weight of it from the checkpoint.
 
     Args:
         options: with a checkpoint.
         stride: of the network.
+        checkpoint: what its file holds, where it was read already.
 
     Raises:
-        CheckpointError, ArchitectureError, DependencyError
+        CheckpointError, ArchitectureError, UsageError, DependencyError
     """
     assert options.checkpoint is not None
     spec = options.network
@@ -60,27 +64,25 @@ def load_network(options: NetworkOptions, stride: int) -> LoadedNetwork:
     if isinstance(options.checkpoint, NetworkInMemory):
         given, checkpoint = copied(options.checkpoint.module)
     else:
-        checkpoint = read_checkpoint(options.checkpoint, options.allow_pickle)
+        checkpoint = checkpoint or read_checkpoint(options.checkpoint, options.allow_pickle)
     used = replace(checkpoint, state={key: value for key, value in checkpoint.state.items() if not family.ignores(key)})
+    _check_sizes(family, spec, used)
     path_name = family.settle(spec.path_name, shapes_of(used.state))
     module, source = family.build(path_name, *spec.sizes), "own definition"
     what = f"{options.arch} with {family.called} {path_name}"
 
-    def recognise(shapes: Shapes) -> str | None:
-        return _fitting(family, spec, shapes)
+    def advice(shapes: Shapes) -> str:
+        return hint(family, spec, shapes)
 
     if given is not None:
-        check_keys(module.state_dict(), used, what, recognise)
+        check_keys(module.state_dict(), used, what, advice)
         _check_parts(spec.family, given)
         return _loaded(given, checkpoint, path_name, family, "network in memory")
     if options.official:
-        if not (options.official / "lib").is_dir():
-            raise DependencyError(
-                f"official checkout {options.official}: no folder 'lib' in it, expected the official tree"
-            )
+        check_checkout(options.official, spec.family)
         request = BuildRequest(options.official.absolute(), options.arch, path_name, *spec.sizes, stride)
         module, source = _official(spec.family, request, module)
-    load_strictly(module, used, what, recognise)
+    load_strictly(module, used, what, advice)
     return _loaded(module, checkpoint, path_name, family, source)
 
 
@@ -130,17 +132,58 @@ def _official(family: str, request: BuildRequest, own: torch.nn.Module) -> tuple
     return module, f"official checkout with our {' and '.join(ours.values())}" if ours else "official checkout"
 
 
-def _fitting(family: Family, spec: NetworkSpec, shapes: Shapes) -> str | None:
-    """The options that ask for the network of these weights, when it really has these keys and shapes."""
-    asked = spec.sizes
-    for other in (family, *(each for each in map(family_of, family_names()) if each is not family)):
-        used = {key: shape for key, shape in shapes.items() if not other.ignores(key)}
-        name = other.recognise(used)
-        if name is None:
-            continue
-        sizes = other.sizes(used) or asked
-        if shapes_of(other.build(name, *sizes).state_dict()) == used:
-            arch = "" if other is family else f"--arch {other.arch} "
-            crops = "" if sizes == asked else f" --template-size {sizes[0]} --search-size {sizes[1]}"
-            return f"{arch}{other.words(name)}{crops}"
-    return None
+def _check_sizes(family: Family, spec: NetworkSpec, checkpoint: Checkpoint) -> None:
+    """Refuse weights that are of crops of another size, before their keys are held against the network's.
+
+    Raises:
+        CheckpointError: with the options that fit.
+    """
+    sizes = family.sizes(shapes_of(checkpoint.state), spec.sizes)
+    if sizes == spec.sizes:
+        return
+    asked = size_options(spec.sizes, sizes)
+    raise CheckpointError(
+        f"{checkpoint.called} does not fit {' '.join(asked)}; its weights fit "
+        f"{' '.join(size_options(sizes, spec.sizes))}"
+    )
+
+
+def check_checkout(root: Path, family: str) -> None:
+    """Refuse a folder that is no checkout, or one of another family's repository, before anything of it is imported.
+
+    Raises:
+        UsageError: saying what it is, as far as that can be seen.
+    """
+    if _holds(root, family):
+        return
+    repository = patches_of(family).repository or "the official tree"
+    variable = family_of(family).root
+    from_variable = os.environ.get(variable) == str(root)
+    named = f" (from {variable})" if from_variable else ""
+    others = [name for name in family_names() if name != family and _holds(root, name)]
+    beside = [folder for folder in (root.parent, *_folders_in(root)) if _holds(folder, family)]
+    if not root.is_dir():
+        problem = "no such folder"
+    elif others:
+        problem = f"is one of {patches_of(others[0]).repository}"
+    elif not (root / "lib").is_dir():
+        problem = "no folder 'lib' in it"
+    else:
+        problem = f"no {_place(family)} in it"
+    leave = f"unset {variable}" if from_variable else "leave --official out"
+    advice = f"pass {beside[0]}" if beside else f"pass that, or {leave}: our own definition gives the same answers"
+    raise UsageError(f"official checkout {root}{named}: {problem}, expected one of {repository}; {advice}")
+
+
+def _holds(root: Path, family: str) -> bool:
+    place = root / _place(family)
+    return place.with_suffix("").is_dir() or place.is_file()
+
+
+def _place(family: str) -> Path:
+    """What a checkout of a family has, from its root."""
+    return Path(*patches_of(family).module.split(".")).with_suffix(".py")
+
+
+def _folders_in(root: Path) -> list[Path]:
+    return sorted(path for path in root.iterdir() if path.is_dir()) if root.is_dir() else []

@@ -1,5 +1,6 @@
 """Arguments of the Python API as the options take them."""
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from os import PathLike
@@ -19,7 +20,7 @@ AnyPath = str | PathLike[str]
 
 def weights_of(given: "AnyPath | nn.Module") -> Path | NetworkInMemory:
     """The file with a network's weights, or the network itself."""
-    return Path(given).expanduser() if isinstance(given, str | PathLike) else NetworkInMemory(given)
+    return expanded(given) if isinstance(given, str | PathLike) else NetworkInMemory(given)
 
 
 def texts_of(rename: Mapping[str, str] | Sequence[str]) -> tuple[str, ...]:
@@ -31,13 +32,19 @@ def texts_of(rename: Mapping[str, str] | Sequence[str]) -> tuple[str, ...]:
 
 def path_of(given: AnyPath | None) -> Path | None:
     """A path as Path; ``~`` is the user's home."""
-    return None if given is None else Path(given).expanduser()
+    return None if given is None else expanded(given)
 
 
 def paths_of(given: AnyPath | Sequence[AnyPath]) -> tuple[Path, ...]:
     """Likewise of several; a single one needs no list."""
     several = [given] if isinstance(given, str | PathLike) else given
-    return tuple(Path(each).expanduser() for each in several)
+    return tuple(map(expanded, several))
+
+
+def expanded(given: AnyPath) -> Path:
+    """A path that exists is taken as it is, and so is one that begins with the name of no user."""
+    path = Path(given)
+    return path if path.exists() else Path(os.path.expanduser(path))
 
 
 def names_of(given: str | Sequence[str] | None) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 import converter
-from converter.errors import ArchitectureError, UsageError
+from converter.errors import ArchitectureError, UsageError, did_you_mean
 from converter.spec.network import NetworkSpec
 
 
@@ -50,7 +50,7 @@ def network_for(
         raise UsageError(f"{config}: archs is {archs!r}, expected a list of names")
     arch = arch or archs[0]
     if arch not in archs:
-        raise ArchitectureError(f"unknown arch {arch!r}, known are {', '.join(archs)}")
+        raise ArchitectureError(f"unknown arch {arch!r}, known are {', '.join(archs)}{did_you_mean(arch, archs)}")
     flags = {key: value for key, value in (overrides or {}).items() if value is not None}
     merged = _merged(_merged(configs.get(arch, {}), user), flags)
     for key, value in merged.pop("unasked", {}).items():
@@ -59,7 +59,7 @@ def network_for(
     try:
         return arch, NetworkSpec.model_validate(merged)
     except ValidationError as error:
-        raise UsageError(_explained(error.errors()[0], config, flags)) from None
+        raise UsageError(_explained(error.errors()[0], config, flags, merged)) from None
 
 
 @cache
@@ -68,19 +68,29 @@ def _read_folder(folder: Path) -> list[dict[str, Any]]:
     return [read_yaml(path) for path in sorted(folder.glob("*.yaml"))]
 
 
-def _explained(error: ErrorDetails, config: Path | None, flags: Mapping[str, Any]) -> str:
+def _explained(error: ErrorDetails, config: Path | None, flags: Mapping[str, Any], merged: Mapping[str, Any]) -> str:
     """A pydantic error in one line, under the name by which the user gave the value."""
     key = ".".join(str(part) for part in error["loc"])
     if key in flags:
         return f"--{key.replace('_', '-')} {flags[key]}: {_decapitalised(error['msg'])}"
     where = f"config {config}" if config else "config"
     if error["type"] == "extra_forbidden":
-        return f"{where}: unknown key {key!r}; configs/lighttrack_mobile.yaml shows the known ones"
+        nearest = did_you_mean(str(error["loc"][-1]), _keys_beside(error["loc"], merged))
+        return f"{where}: unknown key {key!r}; configs/lighttrack_mobile.yaml shows the known ones{nearest}"
     if error["type"] == "missing":
         return f"{where}: key {key!r} is missing"
     if error["type"] == "value_error":
         return f"{where}: {error['msg'].removeprefix('Value error, ')}"
     return f"{where}: {key}: {_decapitalised(error['msg'])}, found {error['input']!r}"
+
+
+def _keys_beside(place: tuple[str | int, ...], merged: Any) -> list[str]:
+    """The keys that could stand where an unknown one does: those of a network, or deeper down those beside it."""
+    if len(place) == 1:
+        return list(NetworkSpec.model_fields)
+    for key in place[:-1]:
+        merged = merged[key]
+    return [key for key in merged if key != place[-1]]
 
 
 def _decapitalised(text: str) -> str:

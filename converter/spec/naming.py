@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pydantic import Field
 
-from converter.errors import UsageError
+from converter.errors import UsageError, did_you_mean
 from converter.spec.network import NetworkSpec
 from converter.spec.tensors import Frozen, GraphSpec, TensorSpec
 
@@ -104,9 +104,22 @@ def _meant(rename: Rename, before: Mapping[str, Mapping[str, str]]) -> list[tupl
     by_name = [(graph, key) for graph, names in among.items() for key, name in names.items() if name == rename.old]
     by_meaning = [(graph, key) for graph, names in among.items() for key in names if key == rename.old]
     if not (by_name or by_meaning):
-        expected = "; ".join(f"{graph}: {', '.join(names.values())}" for graph, names in among.items())
-        raise UsageError(f"--rename {rename.text}: no input or output is called {rename.old!r}, known are {expected}")
+        raise UsageError(_no_such_name(rename, {graph: list(names.values()) for graph, names in among.items()}))
     return by_name or by_meaning
+
+
+def _no_such_name(rename: Rename, names: Mapping[str, list[str]]) -> str:
+    """That nothing is called so, and what probably was meant."""
+    nearest = did_you_mean(rename.old, with_graphs(names))
+    if not nearest and any(rename.new in of_graph for of_graph in names.values()):
+        nearest = f"; did you mean {rename.new}={rename.old}?"
+    expected = "; ".join(f"{graph}: {', '.join(of_graph)}" for graph, of_graph in names.items())
+    return f"--rename {rename.text}: no input or output is called {rename.old!r}, known are {expected}{nearest}"
+
+
+def with_graphs(names: Mapping[str, Iterable[str]]) -> list[str]:
+    """What a rename can name: every name, and every one with the graph before it."""
+    return [way for graph, of_graph in names.items() for name in of_graph for way in (name, f"{graph}:{name}")]
 
 
 def check_names(format: str, legal: re.Pattern[str], rule: str, files: Iterable[tuple[str, GraphSpec]]) -> None:

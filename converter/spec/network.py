@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from converter.errors import UsageError
+from converter.errors import UsageError, did_you_mean
 from converter.spec.dimensions import Dimensions
 from converter.spec.tensors import Activation, Finite, Frozen, GraphSpec, NonNegative, Size, TensorSpec, Tolerance
 
@@ -136,7 +136,8 @@ class NetworkSpec(Frozen):
             ("arm", [name for mode in self.arm.values() for name in mode.tolerances], tensors),
         ):
             if unknown := [name for name in names if name not in among]:
-                raise ValueError(f"{where} names {unknown[0]!r}, known are {', '.join(among) or 'none'}")
+                nearest = did_you_mean(unknown[0], among)
+                raise ValueError(f"{where} names {unknown[0]!r}, known are {', '.join(among) or 'none'}{nearest}")
         if "fp32" not in self.tolerances:
             raise ValueError("tolerances has no 'fp32', which an export needs")
         for precision, table in self.tolerances.items():
@@ -173,7 +174,8 @@ class NetworkSpec(Frozen):
             UsageError: when there is no such split.
         """
         if split not in self.splits:
-            raise UsageError(f"--split {split}: expected one of {', '.join(self.splits)}")
+            nearest = did_you_mean(split, self.splits)
+            raise UsageError(f"--split {split}: expected one of {', '.join(self.splits)}{nearest}")
         return [self.one_file[split].graph] if split in self.one_file else self.splits[split]
 
     def missing_graphs(self, modes: Collection[str], split: str | None = None) -> tuple[str, ...]:

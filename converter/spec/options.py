@@ -44,6 +44,15 @@ class ArmOptions(Frozen):
     timeout: Annotated[float, Field(gt=0)]
 
 
+def check_checkpoint(file: Path) -> None:
+    """Raises:
+    CheckpointError: when it is no file.
+    """
+    if not file.is_file():
+        reason = "is a folder" if file.is_dir() else "no such file"
+        raise CheckpointError(f"checkpoint {file}: {reason}, expected a file written by torch.save")
+
+
 class NetworkOptions(Frozen):
     """Which network, and where its weights are.
 
@@ -69,9 +78,8 @@ class NetworkOptions(Frozen):
         """Raises:
         CheckpointError: when the checkpoint is no file.
         """
-        if isinstance(self.checkpoint, Path) and not self.checkpoint.is_file():
-            reason = "is a folder" if self.checkpoint.is_dir() else "no such file"
-            raise CheckpointError(f"checkpoint {self.checkpoint}: {reason}, expected a file written by torch.save")
+        if isinstance(self.checkpoint, Path):
+            check_checkpoint(self.checkpoint)
 
 
 class Chosen(Frozen):

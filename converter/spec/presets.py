@@ -7,7 +7,7 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field, ValidationError
 
-from converter.errors import UsageError
+from converter.errors import UsageError, did_you_mean
 from converter.spec.config import config_folder, network_for, read_yaml
 from converter.spec.naming import Naming, parse_rename, renamed
 from converter.spec.network import LARGEST_OPSET, SMALLEST_OPSET, NetworkSpec
@@ -113,6 +113,15 @@ def choose(wanted: Wanted) -> Chosen:
     )
 
 
+def default_folder(wanted: Wanted, chosen: Chosen, dynamic_search: bool) -> Path:
+    """Where an export goes that nobody gave a folder: each preset and each choice of sizes has one of its own."""
+    sizes: list[object] = []
+    if wanted.template_size or wanted.search_sizes or dynamic_search:
+        sizes = [chosen.network.template_size, *dict.fromkeys(chosen.search_sizes)]
+    parts = [chosen.arch, wanted.preset, *sizes, "dynamic" if dynamic_search else None]
+    return Path("exports") / "-".join(str(part) for part in parts if part)
+
+
 def _first(asked: T | None, preset: T | None) -> T | None:
     """What was asked for, or what the preset says."""
     return preset if asked is None else asked
@@ -156,7 +165,9 @@ def load_preset(name: str) -> Preset:
     """
     names = preset_names()
     if name not in names:
-        raise UsageError(f"--preset {name}: unknown, known are {', '.join(names)} (--list-presets)")
+        raise UsageError(
+            f"--preset {name}: unknown, known are {', '.join(names)} (--list-presets){did_you_mean(name, names)}"
+        )
     path = _folder() / f"{name}.yaml"
     try:
         return Preset.model_validate(read_yaml(path))
@@ -172,22 +183,27 @@ def check_preset(name: str, preset: Preset, network: NetworkSpec) -> None:
     Raises:
         UsageError: naming the first.
     """
-    wants = f"--preset {name}: its consumer wants"
+    if reason := _does_not_fit(preset, network):
+        archs = " and ".join(network.archs)
+        raise UsageError(f"--preset {name}: its consumer wants {reason}; it is not for {archs}: leave --preset out")
+
+
+def _does_not_fit(preset: Preset, network: NetworkSpec) -> str | None:
+    """What a preset's consumer wants and the network has not."""
     if preset.split not in network.splits:
-        raise UsageError(f"{wants} the split {preset.split!r}, and this network has {', '.join(network.splits)}")
+        return f"the split {preset.split!r}, and this network has {', '.join(network.splits)}"
     for graph in (*preset.files, *preset.names):
         if graph not in network.graphs:
-            raise UsageError(f"{wants} a graph {graph!r}, and this network has {', '.join(network.graphs)}")
+            return f"a graph {graph!r}, and this network has {', '.join(network.graphs)}"
     for graph, names in preset.names.items():
         entry = network.graphs[graph]
         for tensor in names:
             if tensor not in (*entry.inputs, *entry.outputs):
-                raise UsageError(
-                    f"{wants} {tensor!r} of graph {graph}, which in this network has "
+                return (
+                    f"{tensor!r} of graph {graph}, which in this network has "
                     f"{', '.join(entry.inputs)} -> {', '.join(entry.outputs)}"
                 )
-    if preset.sigmoid and not network.logits:
-        raise UsageError(f"{wants} a probability, and this network has no logits")
+    return "a probability, and this network has no logits" if preset.sigmoid and not network.logits else None
 
 
 def _folder() -> Path:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from converter.checks.arm.asked import golden_source
 from converter.families.choice import official_root
 from converter.formats.format import checked_formats
+from converter.network.settled import settled
 from converter.spec.arguments import AnyPath, finite, path_of, paths_of, refused_values, texts_of, weights_of
 from converter.spec.options import ArmOptions, VerifyOptions
 from converter.util.stages import Listener
@@ -91,6 +92,9 @@ def verify(
     loose = {graph: path for graph, file in (models or {}).items() if (path := path_of(file))}
     named, wanted = texts_of(rename), checked_formats(formats)
     check_models(export, loose, named, wanted)
+    read = None
+    if export is None:
+        arch, read = settled(arch, path_of(config), weights, allow_pickle, progress)
     flags = {"path_name": path_name, "template_size": template_size, "search_size": search_size}
     arch, network = network_of(export, arch, path_of(config), flags, sigmoid, masks)
     with refused_values():
@@ -125,4 +129,4 @@ def verify(
             atol=finite("--atol", atol),
             rtol=finite("--rtol", rtol),
         )
-    return check(options, progress)
+    return check(options, progress, read)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from converter.errors import UsageError
 from converter.folder.manifest import read_manifest
+from converter.folder.mistaken import files_in_place_of_export, without_manifest
 from converter.spec.config import network_for
 from converter.spec.network import NetworkSpec
 
@@ -19,6 +20,8 @@ def check_models(folder: Path | None, loose: Mapping[str, Path], rename: tuple[s
     if folder and loose:
         name = next(iter(loose)).replace("_", "-")
         raise UsageError(f"--{name} beside an export folder: pass the folder or single models, not both")
+    if folder and folder.is_file():
+        raise UsageError(files_in_place_of_export([folder]))
     if not folder and not loose:
         raise UsageError("nothing to verify: pass an export folder, or --init and --update")
     if folder and rename:
@@ -45,7 +48,7 @@ def network_of(
 
 
 def _network_of_export(folder: Path, arch: str | None, config: Path | None, flags: Flags) -> tuple[str, NetworkSpec]:
-    manifest = read_manifest(folder)
+    manifest = read_manifest(folder, without_manifest(folder))
     recorded = {"arch": manifest.arch, **manifest.config()}
     for template_size, search_size in reversed(manifest.sizes()):
         sizes = {"template_size": template_size, "search_size": search_size}

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from converter.checks.arm.modes import check_tolerances
 from converter.checks.arm.root import ArmRoot, arm_root
@@ -35,16 +36,21 @@ from converter.verifying.subject import Subject, subject_of
 from converter.verifying.vectors import write_vectors
 
 log = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from converter.network.checkpoint import Checkpoint
 
 LAST_STAGE = "report"
 
 
-def check(options: VerifyOptions, progress: Listener | None = None) -> VerifyResult:
+def check(
+    options: VerifyOptions, progress: Listener | None = None, checkpoint: "Checkpoint | None" = None
+) -> VerifyResult:
     """Verify models, and write what was asked for.
 
     Args:
         options: see :class:`converter.spec.options.VerifyOptions`.
         progress: told of every stage.
+        checkpoint: what its file holds, where it was read already.
 
     Returns:
         The result, false when anything that was asked for failed.
@@ -63,14 +69,14 @@ def check(options: VerifyOptions, progress: Listener | None = None) -> VerifyRes
             problems = [*map(str, files), *_lacking(options, subject)]
             notes.append(", ".join(map(str, subject.tracker.models)))
         with stages("reference") as notes:
-            reference, comparisons = _compared(options, subject, clip, running)
+            reference, comparisons = _compared(options, subject, clip, running, checkpoint)
             runners = running.enter_context(isolated_runners(subject.folder, subject.tracker))
             run = Run(options, subject, reference, tuple(comparisons), runners)
             notes.append(f"{sum(len(comparison.feeds) for comparison in comparisons)} inputs")
         _write_golden(run, stages)
         with stages("verify"):
             verification, failures = prove(run)
-        checks, others = _looked(asked(run, clip, root, verification.failed, stages), stages)
+        checks, others, undone = _looked(asked(run, clip, root, verification.failed, stages), stages)
         result = VerifyResult(
             arch=options.arch,
             export=options.folder,
@@ -84,6 +90,7 @@ def check(options: VerifyOptions, progress: Listener | None = None) -> VerifyRes
             problems=(*problems, *failures, *others),
             warnings=tuple(filter(None, [reference.warning(subject)])),
             tools=tool_versions(_packages(subject)),
+            undone=tuple(undone),
         )
         _write_reports(options, result, stages)
     return result
@@ -152,7 +159,11 @@ def _lacking(options: VerifyOptions, subject: Subject) -> list[str]:
 
 
 def _compared(
-    options: VerifyOptions, subject: Subject, clip: OpenedClip | None, running: ExitStack
+    options: VerifyOptions,
+    subject: Subject,
+    clip: OpenedClip | None,
+    running: ExitStack,
+    checkpoint: "Checkpoint | None",
 ) -> tuple[Reference, list[Comparison]]:
     """The reference, and its outputs at every size; torch has one thread until the end of ``running``."""
     if options.checkpoint is None:
@@ -163,7 +174,7 @@ def _compared(
 
     running.enter_context(one_thread())
     feeds = [network_feeds(options, subject, tracker) for tracker in subject.trackers]
-    reference = network_reference(options, subject)
+    reference = network_reference(options, subject, checkpoint)
     if warning := reference.warning(subject):
         log.warning(warning)
     crops = clip.feed(reference.network, subject.tracker) if clip else None
@@ -186,21 +197,23 @@ def _write_golden(run: Run, stages: Stages) -> None:
             notes.append(str(target))
 
 
-def _looked(looks: Mapping[str, Callable[[], CheckResult]], stages: Stages) -> tuple[dict[str, CheckResult], list[str]]:
-    """The results of what was asked for, and what failed; one that cannot be carried out has failed too."""
+def _looked(
+    looks: Mapping[str, Callable[[], CheckResult]], stages: Stages
+) -> tuple[dict[str, CheckResult], list[str], list[str]]:
+    """The results of what was asked for, what failed, and what of it could not be carried out."""
     checks: dict[str, CheckResult] = {}
-    problems = []
+    problems, undone = [], []
     for name, look in looks.items():
         # on the emulated cpu every mode is a stage of its own, for each takes long
         with nullcontext() if name == "arm" else stages(name):
             try:
                 checks[name] = look()
             except ConversionError as error:
-                problems.append(f"{name}: {error}")
+                undone.append(f"{name}: {error}")
             else:
                 if not checks[name]:
                     problems.append(checks[name].failure())
-    return checks, problems
+    return checks, [*problems, *undone], undone
 
 
 def _packages(subject: Subject) -> list[str]:

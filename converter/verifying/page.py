@@ -69,9 +69,12 @@ def report_of(result: "VerifyResult", written: str, command_line: str = "") -> R
 
 
 def verdict_of(result: "VerifyResult") -> str:
-    """In one to three words: of a proof that failed, of models without some, of a device that differs from them."""
+    """In one to three words: of a proof that failed, of models without some, of a device that differs from them, of a
+    check that could not be carried out."""
     if result:
         return "Verified in part" if result.subject.missing else "Verified"
+    if result.unfinished:
+        return "Not finished"
     return "Device differs" if _only_device(result) else "Not verified"
 
 
@@ -84,6 +87,10 @@ def verdict_line(result: "VerifyResult") -> str:
         return f"verified {subject}"
     if _only_device(result):
         return f"DEVICE DIFFERS: the models of {subject} are verified, what the device wrote is not what they compute"
+    if result.unfinished:
+        return (
+            f"NOT FINISHED: the models of {subject} are verified; something asked for besides could not be carried out"
+        )
     return f"NOT VERIFIED {subject}"
 
 
@@ -156,6 +163,8 @@ def _passed(result: "VerifyResult") -> str:
 def _failed(result: "VerifyResult") -> str:
     if _only_device(result):
         return "The models answer as the reference does, and the device does not answer as they do."
+    if result.unfinished:
+        return "The models answer as the reference does; what was asked for besides could not be carried out."
     subject = "this model" if len(_graphs(result)) == 1 else "these models"
     return f"Do not deploy {subject}: {count(len(result.problems), 'problem')} found."
 

@@ -3,11 +3,12 @@
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from converter.errors import UsageError
+from converter.errors import CheckpointError, UsageError
 from converter.families.family import family_of
 from converter.folder.golden import Golden
 from converter.folder.listing import CheckpointEntry, checkpoint_entry
@@ -20,6 +21,7 @@ from converter.verifying.golden import check_golden, golden_at, golden_of
 from converter.verifying.subject import Subject
 
 if TYPE_CHECKING:
+    from converter.network.checkpoint import Checkpoint
     from converter.network.load import LoadedNetwork
 
 log = logging.getLogger(__name__)
@@ -82,14 +84,29 @@ class GoldenReference:
 Reference = NetworkReference | GoldenReference
 
 
-def network_reference(options: VerifyOptions, subject: Subject) -> NetworkReference:
-    """Raises:
-    ConverterError: when the network cannot be built or loaded.
+def network_reference(
+    options: VerifyOptions, subject: Subject, checkpoint: "Checkpoint | None" = None
+) -> NetworkReference:
+    """The network with its trained weights.
+
+    Args:
+        checkpoint: what its file holds, where it was read already.
+
+    Raises:
+        ConverterError: when the network cannot be built or loaded.
     """
+    from converter.network.checkpoint import read_checkpoint
     from converter.network.load import load_network
 
     tracker = subject.tracker
-    network = load_network(options.model_copy(update={"network": tracker.network}), tracker.dimensions.stride)
+    sized = options.model_copy(update={"network": tracker.network})
+    if checkpoint is None and isinstance(options.checkpoint, Path):
+        checkpoint = read_checkpoint(options.checkpoint, options.allow_pickle)
+    try:
+        network = load_network(sized, tracker.dimensions.stride, checkpoint)
+    except CheckpointError as error:
+        made_from = f"; the export was made from {subject.manifest.checkpoint.called}" if subject.manifest else ""
+        raise CheckpointError(f"{error}{made_from}") from None
     return NetworkReference(network)
 
 

@@ -81,6 +81,7 @@ class VerifyResult:
         checks: what was asked for besides, by the name of its JSON key.
         problems: what failed, a phrase each.
         warnings: what is to be known before anything of it is relied on.
+        undone: those of them that are about something that could not be carried out.
         tools: versions.
     """
 
@@ -96,6 +97,7 @@ class VerifyResult:
     problems: tuple[str, ...]
     warnings: tuple[str, ...]
     tools: Mapping[str, str]
+    undone: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         return not self.problems
@@ -120,6 +122,11 @@ class VerifyResult:
         """
         if not self:
             raise VerificationError("; ".join(self.problems), result=self)
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether nothing failed, but something that was asked for beside the proof could not be carried out."""
+        return bool(self.undone) and set(self.problems) == set(self.undone)
 
     @property
     def files_status(self) -> str:

@@ -1,6 +1,6 @@
 """LightTrack: forward modes, what a trace of them needs, and networks from an official checkout."""
 
-from official_patches.lighttrack.checkout import build_official
+from official_patches.lighttrack.checkout import MODELS, build_official
 from official_patches.lighttrack.folding import folded_norms
 from official_patches.lighttrack.modes import MODES, check_parts
 from official_patches.patching import Patches
@@ -12,4 +12,6 @@ PATCHES = Patches(
     also_for_trace=folded_norms,
     build=build_official,
     own_parts=lambda path_name: {},
+    module=MODELS,
+    repository="researchmm/LightTrack",
 )

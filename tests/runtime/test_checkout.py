@@ -144,5 +144,6 @@ def test_export_from_a_checkout(checkout, tiny, tmp_path):
 def test_the_environment_names_a_checkout(checkout, tiny, tmp_path):
     arguments = ("--resume", tiny, "--path-name", TINY, "-o", tmp_path / "out")
     done = lt_export(*arguments, LIGHTTRACK_ROOT=str(tmp_path), apart=True)
-    assert done.code == 5
-    assert "no folder 'lib'" in done.error_line
+    assert done.code == 2
+    assert f"official checkout {tmp_path} (from LIGHTTRACK_ROOT): no folder 'lib' in it" in done.error_line
+    assert done.error_line.endswith(f"; pass {checkout}")

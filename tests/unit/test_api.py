@@ -16,6 +16,8 @@ from converter.errors import CheckpointError, ConverterError, UsageError
 from converter.exporting.made import Exported
 from converter.report.html import html_of
 from converter.spec.arguments import names_of, path_of, paths_of, texts_of
+from converter.spec.config import network_for
+from converter.spec.options import ExportOptions
 from converter.util.stages import Stages
 from converter.verifying.page import report_of
 
@@ -89,7 +91,7 @@ def test_an_error_has_the_text_of_the_command(call, command, tmp_path, monkeypat
 def test_a_value_of_the_wrong_kind_is_a_usage_error(more, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UsageError, match=message):
-        api.export("no.pth", **more)
+        api.export("no.pth", arch="LightTrackM_Subnet", **more)
 
 
 def test_options_of_the_emulated_cpu(tmp_path):
@@ -146,7 +148,9 @@ def test_what_a_result_says_in_a_line():
 
 def test_an_export_without_proof_is_false_and_says_so():
     manifest = report_results.subject().manifest
-    exported = Exported(Path("out"), manifest, None, None)
+    arch, network = network_for(None)
+    options = ExportOptions(arch=arch, network=network, checkpoint=Path("a.pth"), output=Path("out"))
+    exported = Exported(Path("out"), manifest, None, None, options)
     assert not exported
     assert exported.max_of_range is None
     assert "NOT VERIFIED" in repr(exported)

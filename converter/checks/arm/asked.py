@@ -8,7 +8,7 @@ from converter.checks.arm import DEFAULT_INPUTS, RUNTIME
 from converter.checks.arm.modes import DEFAULT_CPU, DEFAULT_MODE, mode_named
 from converter.checks.arm.process import TIMEOUT
 from converter.checks.arm.root import default_folder
-from converter.errors import UsageError
+from converter.errors import UsageError, did_you_mean
 from converter.spec.arguments import finite, names_of, path_of, refused_values
 from converter.spec.options import ArmOptions
 
@@ -61,7 +61,8 @@ def golden_source(name: str, writes: bool, arm: ArmOptions | None) -> Literal["t
     if name == "torch":
         return "torch"
     if name != RUNTIME:
-        raise UsageError(f"--golden-from {name}: expected torch or {RUNTIME}")
+        nearest = did_you_mean(name, ("torch", RUNTIME))
+        raise UsageError(f"--golden-from {name}: expected torch or {RUNTIME}{nearest}")
     if not writes:
         raise UsageError(f"--golden-from {RUNTIME} is about --write-golden; pass that too")
     if arm is None or len(arm.modes) != 1:

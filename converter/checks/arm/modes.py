@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from converter.errors import UsageError
+from converter.errors import UsageError, did_you_mean
 from converter.spec.network import ArmTolerances, NetworkSpec
 from converter.spec.tensors import Tolerance
 
@@ -55,7 +55,7 @@ def mode_named(name: str) -> Mode:
     UsageError: when there is none of this name.
     """
     if name not in MODES:
-        raise UsageError(f"--arm-mode {name}: expected one of {', '.join(MODES)}")
+        raise UsageError(f"--arm-mode {name}: expected one of {', '.join(MODES)}{did_you_mean(name, MODES)}")
     return MODES[name]
 
 

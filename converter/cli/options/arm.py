@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from converter.checks.arm import DEFAULT_INPUTS, RUNTIME
 from converter.cli.options.declare import option
-from converter.errors import UsageError
+from converter.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from converter.spec.options import ArmOptions
@@ -118,5 +118,5 @@ def runtimes_of(names: Sequence[str] | None, accepted: Sequence[str], otherwise:
     for name in names or ():
         if name not in accepted:
             expected = accepted[0] if len(accepted) == 1 else f"one of {', '.join(accepted)}"
-            raise UsageError(f"--runtime {name}: expected {expected}{otherwise}")
+            raise UsageError(f"--runtime {name}: expected {expected}{otherwise}{did_you_mean(name, accepted)}")
     return tuple(names or ())

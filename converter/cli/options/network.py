@@ -4,28 +4,38 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated
 
+import typer
+
 from converter.cli.options.declare import option
+from converter.cli.parsing import REPEATED, pixels
+from converter.errors import CheckpointError, UsageError
 
 _option = partial(option, panel="Which network")
-_RESUME = _option(
-    "--resume -r FILE",
-    "Checkpoint with the trained weights; without it, golden vectors are lt-verify's reference, and lt-bench "
-    "leaves torch out.",
-)
 _SEARCH_SIZE = _option(
     "--search-size PIXELS",
     "Search crop (default: the config's, 288 for LightTrack, or the export's). For lt-export repeatable: a model "
     "for each size, init for all; for lt-verify, the one size of an export to look at.",
+    parser=pixels("--search-size"),
 )
 
-Resume = Annotated[Path, _RESUME]
-ResumeIfAny = Annotated[Path | None, _RESUME]
+CheckpointFile = Annotated[
+    Path | None,
+    typer.Argument(metavar="CHECKPOINT", help="File with the trained weights.", show_default=False),
+]
+Resume = Annotated[
+    Path | None,
+    _option(
+        "--resume -r FILE",
+        "Checkpoint with the trained weights; for lt-export the same as CHECKPOINT. Without it, golden vectors are "
+        "lt-verify's reference, and lt-bench leaves torch out.",
+    ),
+]
 Arch = Annotated[
     str | None,
     _option(
         "--arch NAME",
-        "LightTrackM_Subnet (default) or LightTrackM_Speed, the same network; STARK_Lightning. An export says it "
-        "itself.",
+        "LightTrackM_Subnet or LightTrackM_Speed, the same network; STARK_Lightning (default: as the weights say). An "
+        "export says it itself.",
     ),
 ]
 Official = Annotated[
@@ -48,10 +58,34 @@ HeadBlocks = Annotated[
 ]
 TemplateSize = Annotated[
     int | None,
-    _option("--template-size PIXELS", "Template crop (default: the config's, 127 for LightTrack, or the export's)."),
+    _option(
+        "--template-size PIXELS",
+        "Template crop (default: the config's, 127 for LightTrack, or the export's).",
+        parser=pixels("--template-size"),
+    ),
 ]
 SearchSize = Annotated[int | None, _SEARCH_SIZE]
 SearchSizes = Annotated[list[int] | None, _SEARCH_SIZE]
 Stride = Annotated[int | None, _option("--stride PIXELS", "Checked against the network (default: the network's).")]
 Config = Annotated[Path | None, _option("--config FILE", "YAML whose keys replace those of the arch's own config.")]
 AllowPickle = Annotated[bool, _option("--allow-pickle", "Read checkpoints that run code while they load.")]
+
+
+def checkpoint_of(argument: Path | None, resume: Path | None) -> Path:
+    """The checkpoint, which lt-export takes with or without an option before it.
+
+    Raises:
+        UsageError: for none, and for two.
+        CheckpointError: for an export, and for a converted model.
+    """
+    if argument and resume and argument != resume:
+        more = "" if argument.is_file() else f"; {REPEATED}"
+        raise UsageError(f"two checkpoints, {argument} and --resume {resume}: expected one of them{more}")
+    checkpoint = argument or resume
+    if checkpoint is None:
+        raise UsageError("no checkpoint: pass the file that training wrote, lt-export CHECKPOINT")
+    from converter.folder.mistaken import in_place_of_checkpoint
+
+    if reason := in_place_of_checkpoint(checkpoint):
+        raise CheckpointError(reason)
+    return checkpoint

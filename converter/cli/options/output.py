@@ -34,7 +34,13 @@ def _note_junit(context: typer.Context, path: Path | None) -> Path | None:
     return path
 
 
-Output = Annotated[Path | None, _option("--output -o DIR", "Folder to publish (default: exports/<arch>).")]
+Output = Annotated[
+    Path | None,
+    _option(
+        "--output -o DIR",
+        "Folder to publish (default: exports/<arch>, and -<preset>-<sizes> behind it where those were asked for).",
+    ),
+]
 KeepTorchscript = Annotated[bool, _option("--keep-torchscript", "Publish the traced .pt files too.")]
 Golden = Annotated[
     Path | None,

@@ -49,6 +49,7 @@ FAMILY = Family(
     template=calls.template,
     track=calls.track,
     recognise=path_name.recognise,
+    sizes=path_name.sizes,
     procedure=LightTrackProcedure,
     arch="LightTrackM_Subnet",
     root="LIGHTTRACK_ROOT",

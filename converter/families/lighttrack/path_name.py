@@ -12,6 +12,7 @@ Source: ``lib/utils/transform.py`` and ``lib/models/models.py`` of researchmm/Li
 No torch here: a bad name is refused before anything slow is imported.
 """
 
+import math
 import re
 from dataclasses import dataclass
 
@@ -154,6 +155,19 @@ def recognise(shapes: Shapes) -> str | None:
     except (KeyError, ValueError, IndexError, ZeroDivisionError):
         return None
     return f"back_0{back}0+cls_{cls}+reg_{reg}_ops_{max(depth) - 1}{depth[max(depth)]}"
+
+
+def sizes(shapes: Shapes, asked: tuple[int, int]) -> tuple[int, int]:
+    """The sizes of template and search crop that weights are of: the correlation has a channel per template cell.
+
+    Args:
+        asked: taken where they fit; of the search crop any does.
+    """
+    channels, name = shapes.get("feature_fusor.pw_corr.CA_layer.fc1.weight"), recognise(shapes)
+    if not channels or name is None:
+        return asked
+    stride, cells = parse_path_name(name).stride, math.isqrt(channels[0])
+    return asked if -(-asked[0] // stride) == cells else (cells * stride - 1, asked[1])
 
 
 def _block_choice(shapes: Shapes, stage: int, block: int) -> int:

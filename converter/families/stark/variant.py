@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from converter.errors import ArchitectureError, UsageError
+from converter.errors import ArchitectureError, UsageError, did_you_mean
 from converter.families.family import Shapes
 from converter.spec.dimensions import Dimensions
 
@@ -53,7 +53,14 @@ def parse_variant(name: str) -> Variant:
     raise ArchitectureError(
         f"unknown corner head {name!r}, expected {REP_HEAD} or {DSCONV_HEAD}_{FEWEST_BLOCKS} to "
         f"{DSCONV_HEAD}_{MOST_BLOCKS}; {DSCONV_HEAD} or {ANY_HEAD} leave it to the checkpoint"
+        f"{did_you_mean(name, _names())}"
     )
+
+
+def _names() -> list[str]:
+    """Everything that can be asked for."""
+    numbered = (Variant(DSCONV_HEAD, blocks).name for blocks in range(FEWEST_BLOCKS, MOST_BLOCKS + 1))
+    return [REP_HEAD, *numbered, DSCONV_HEAD, ANY_HEAD]
 
 
 def with_blocks(name: str, blocks: int) -> str:

@@ -254,6 +254,16 @@ def test_verdicts_say_what_they_are_about():
     assert verdict_line(result()) == "verified LightTrackM_Subnet in /exports/e1"
 
 
+def test_what_could_not_be_carried_out_is_no_failed_proof():
+    undone = result(problems=("clip: the disk is full",), undone=("clip: the disk is full",))
+    assert verdict_line(undone).startswith("NOT FINISHED: the models of LightTrackM_Subnet in /exports/e1 are verified")
+    assert "Not finished" in markdown(undone)
+    assert "Do not deploy" not in markdown(undone)
+    assert not undone
+    both = result(problems=("zf is off", "clip: the disk is full"), undone=("clip: the disk is full",))
+    assert verdict_line(both).startswith("NOT VERIFIED")
+
+
 def nasty(found):
     """The same with every free text replaced."""
     walks = tuple(

@@ -209,3 +209,22 @@ def test_dimensions_refuse_a_bad_path_name():
         ArchitectureError, match=r"^path name 'back_0': found without '\+cls_' and '\+reg_' and '_ops_'"
     ):
         LIGHTTRACK.dimensions("back_0", 127, 288)
+
+
+@pytest.mark.parametrize(
+    ("asked", "sizes"),
+    [
+        ((127, 288), (127, 288)),
+        ((128, 256), (128, 256)),
+        ((113, 288), (113, 288)),
+        ((112, 288), (127, 288)),
+        ((255, 288), (127, 288)),
+    ],
+)
+def test_weights_tell_the_cells_of_their_template(asked, sizes):
+    shapes = {key: tuple(value.shape) for key, value in LIGHTTRACK.build(MOBILE, 127, 288).state_dict().items()}
+    assert LIGHTTRACK.sizes(shapes, asked) == sizes
+
+
+def test_weights_without_a_correlation_are_of_any_size():
+    assert LIGHTTRACK.sizes({"features.conv_stem.weight": (16, 3, 3, 3)}, (255, 288)) == (255, 288)

@@ -78,8 +78,8 @@ def test_a_name_left_open_covers_several_networks(asked, found, covered):
 
 def test_weights_tell_their_sizes():
     of = {key: tuple(value.shape) for key, value in FAMILY.build("rep_v2", 112, 272).state_dict().items()}
-    assert FAMILY.sizes(of) == (112, 272)
-    assert FAMILY.sizes({}) is None
+    assert FAMILY.sizes(of, (128, 320)) == (112, 272)
+    assert FAMILY.sizes({}, (128, 320)) == (128, 320)
 
 
 @pytest.mark.parametrize("size", range(256, 321, 16))

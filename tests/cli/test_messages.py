@@ -1,0 +1,171 @@
+"""A wrong call says what the mistake is and what to do about it, in one line."""
+
+import shutil
+
+import pytest
+import stark
+import torch
+
+from commands import lt_bench, lt_export, lt_verify
+from conftest import TINY
+
+COMMANDS = {"lt-export": lt_export, "lt-verify": lt_verify, "lt-bench": lt_bench}
+
+
+@pytest.fixture(scope="module")
+def place(tiny, tiny_both, stark_weights, tmp_path_factory):
+    """Checkpoints, an export, its models without a manifest, and folders that are checkouts or none."""
+    folder = tmp_path_factory.mktemp("messages")
+    shutil.copy(tiny, folder / "tiny.pth")
+    shutil.copy(stark_weights["rep_v2"], folder / "stark.pth")
+    torch.save({"state_dict": {"backbone.weight": torch.zeros(1)}}, folder / "other.pth")
+    shutil.copytree(tiny_both, folder / "exports/tiny")
+    shutil.copytree(tiny_both, folder / "loose")
+    (folder / "loose/manifest.json").unlink()
+    for file in ("stark/lib/models/stark/stark_lightning_x_trt.py", "light/LightTrack/lib/models/models.py"):
+        path = folder / file
+        path.parent.mkdir(parents=True)
+        path.touch()
+    (folder / "nothing").mkdir()
+    (folder / "key.yaml").write_text("tolerances: {fp32: {cls: {rtoll: 1.0e-3}}}\n")
+    (folder / "family.yaml").write_text("family: lightrack\n")
+    (folder / "split.yaml").write_text("splits: {two: [init, updat]}\n")
+    return folder
+
+
+EXPORT = f"lt-export tiny.pth --path-name {TINY} -o out"
+LOOSE = f"lt-verify -r tiny.pth --path-name {TINY}"
+NAMES = "--init loose/lighttrack_init.param --update loose/lighttrack_update.param"
+ONNX = [f"loose/lighttrack_{graph}.onnx" for graph in ("init", "backbone", "neck_head")]
+
+# the call, its exit code, what the line ends with
+CALLS = [
+    # near misses of names
+    (f"{EXPORT} --arch LightTrackM_subnet", 2, "; did you mean 'LightTrackM_Subnet'?"),
+    (f"{EXPORT} --arch stark", 2, "; did you mean 'STARK_Lightning'?"),
+    (f"{EXPORT} --preset lighttrack-nccn", 2, "; did you mean 'lighttrack-ncnn'?"),
+    (f"{EXPORT} --format onxn", 2, "; did you mean 'onnx'?"),
+    (f"{EXPORT} --split tree", 2, "; did you mean 'three'?"),
+    (f"{EXPORT} --runtime ncnn-arm", 2, "; did you mean 'ncnn-arm64'?"),
+    (f"{EXPORT} --runtime ncnn-arm64 --arm-mode fp16x", 2, "; did you mean 'fp16'?"),
+    (f"{EXPORT} --rename csl=score", 2, "; did you mean 'cls'?"),
+    (f"{EXPORT} --rename updat:cls=score", 2, "; did you mean 'update:cls'?"),
+    (f"{EXPORT} --rename output.1=cls", 2, "; did you mean cls=output.1?"),
+    (f"{EXPORT} --config key.yaml", 2, "; did you mean 'rtol'?"),
+    (f"{EXPORT} --config family.yaml", 2, "; did you mean 'lighttrack'?"),
+    (f"{EXPORT} --config split.yaml", 2, "; did you mean 'update'?"),
+    (f"{EXPORT} --resmue x", 2, "No such option: --resmue; did you mean --resume?"),
+    (f"{EXPORT} --int8", 2, "No such option: --int8; see lt-export --help"),
+    ("lt-export stark.pth --path-name rep_v3", 2, "; did you mean 'rep_v2'?"),
+    (f"{LOOSE} {NAMES} --rename clss=cls", 2, "; did you mean 'cls'?"),
+    (f"{LOOSE} {NAMES} --rename cls=clss", 2, "; did you mean 'cls'?"),
+    (f"{LOOSE} {NAMES} --rename cls=output.1", 2, "; did you mean output.1=cls?"),
+    ("lt-verify exports/tiny -r tiny.pth --runtime onnxruntim", 2, "; did you mean 'onnxruntime'?"),
+    ("lt-verify exports/tiny -r tiny.pth --golden-from tourch", 2, "; did you mean 'torch'?"),
+    ("lt-verify exports/tinny -r tiny.pth", 2, "; did you mean 'tiny'?"),
+    ("lt-bench exports/tiny --precision fp23", 2, "; did you mean 'fp32'?"),
+    # which checkpoint
+    ("lt-export", 2, "no checkpoint: pass the file that training wrote, lt-export CHECKPOINT"),
+    ("lt-export tiny.pth -r stark.pth", 2, "tiny.pth and --resume stark.pth: expected one of them"),
+    ("lt-export 288 -r tiny.pth --search-size 256", 2, "repeated, as in --search-size 256 --search-size 288"),
+    ("lt-export tiny.pth --search-size 256 288", 2, "repeated, as in --search-size 256 --search-size 288"),
+    ("lt-export exports/tiny", 3, "lt-verify verifies exports, lt-bench measures them"),
+    ("lt-export loose/lighttrack_init.param", 3, "expected the file that training wrote; lt-verify verifies models"),
+    ("lt-export other.pth", 3, "; these are no weights of LightTrackM_Subnet or STARK_Lightning"),
+    ("lt-verify exports/tiny -r other.pth", 3, "; the export was made from tiny.pth"),
+    # sizes
+    (f"{EXPORT} --template-size 255", 3, "does not fit --template-size 255; its weights fit --template-size 127"),
+    (f"{EXPORT} --search-size 288x288", 2, "crops are square, expected the length of one edge in pixels; pass "
+        "--search-size 288"),
+    (f"{EXPORT} --search-size 288x256", 2, "; pass one of the two"),
+    (f"{EXPORT} --template-size 127/288", 2, "; pass --template-size 127 --search-size 288"),
+    (f"{LOOSE} {NAMES} --search-size 288X288", 2, "; pass --search-size 288"),
+    # presets of the other family
+    ("lt-export stark.pth --preset lighttrack-ncnn", 2, "; it is not for STARK_Lightning: leave --preset out"),
+    ("lt-export stark.pth --preset android-single", 2, "; it is not for STARK_Lightning: leave --preset out"),
+    ("lt-export stark.pth --preset rknn", 2, "; --preset rknn sets the sizes, and an option beside it wins"),
+    # checkouts
+    (f"{EXPORT} --official stark", 2, "stark: is one of researchmm/Stark, expected one of researchmm/LightTrack; pass "
+        "that, or leave --official out: our own definition gives the same answers"),
+    (f"{EXPORT} --official light", 2, "; pass light/LightTrack"),
+    (f"{EXPORT} --official light/LightTrack/lib", 2, "; pass light/LightTrack"),
+    (f"{EXPORT} --official nothing", 2, "our own definition gives the same answers"),
+    ("lt-verify exports/tiny -r tiny.pth --official nowhere", 2, "our own definition gives the same answers"),
+    # ~ that no shell has seen
+    (f"{EXPORT} --output=~/x", 2, "; write --output /home/me/x"),
+    ("lt-export --resume=~/x.pth", 2, "; write --resume /home/me/x.pth"),
+    ("lt-verify exports/tiny --report=~/x.md -r tiny.pth", 2, "; write --report /home/me/x.md"),
+    ("lt-bench ~/x", 2, "; write /home/me/x"),
+    # models and folders in each other's place
+    ("lt-verify loose/lighttrack_init.onnx", 2, "loose/lighttrack_init.onnx is a single model: say which graph it is, "
+        "--init loose/lighttrack_init.onnx or --update loose/lighttrack_init.onnx"),
+    ("lt-verify loose/lighttrack_update.param loose/lighttrack_init.bin", 2, f"; these are single models: say which "
+        f"graph each is, {NAMES}"),
+    ("lt-verify exports/tiny/lighttrack_init.onnx", 2, "is part of an export: pass its folder, exports/tiny"),
+    ("lt-verify tiny.pth", 2, "; a checkpoint is passed as --resume tiny.pth"),
+    ("lt-verify loose -r tiny.pth", 2, "lighttrack_update.param: for models without one pass --init and --update"),
+    ("lt-verify exports -r tiny.pth", 2, "; pass exports/tiny"),
+    ("lt-bench loose", 2, "; lt-bench measures folders that lt-export wrote; lt-export CHECKPOINT makes one"),
+    ("lt-bench loose/lighttrack_init.onnx", 2, "measures folders that lt-export wrote; lt-export CHECKPOINT makes one"),
+    ("lt-bench", 2, "; lt-bench measures folders that lt-export wrote; lt-export CHECKPOINT makes one"),
+    (f"{LOOSE} --init loose/lighttrack_update.param --update loose/lighttrack_init.param", 2, "has inputs zf, x and "
+        f"outputs cls, reg, which init has not; the files fit {NAMES}"),
+    (f"{LOOSE} --update loose/lighttrack_init.param", 2, "; the files fit --init loose/lighttrack_init.param"),
+    (f"{LOOSE} --init {ONNX[1]} --backbone {ONNX[0]} --neck-head {ONNX[2]}", 2, f"; the files fit --init {ONNX[0]} "
+        f"--backbone {ONNX[1]} --neck-head {ONNX[2]}"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("call", "code", "ending"), CALLS, ids=[call[:70] for call, _, _ in CALLS])
+def test_a_wrong_call_names_the_way_out(place, call, code, ending):
+    program, *words = call.split()
+    done = COMMANDS[program](*words, cwd=place, HOME="/home/me")
+    assert (done.code, done.out) == (code, ""), done.err
+    assert done.error_line.endswith(ending)
+    assert not (place / "out").exists()
+
+
+def test_a_variable_that_names_another_checkout_is_named(place):
+    done = lt_export("tiny.pth", "--path-name", TINY, cwd=place, LIGHTTRACK_ROOT=str(place / "stark"))
+    assert done.code == 2
+    assert f"official checkout {place / 'stark'} (from LIGHTTRACK_ROOT): is one of researchmm/Stark" in done.error_line
+    assert "or unset LIGHTTRACK_ROOT:" in done.error_line
+
+
+def test_a_folder_that_is_called_so_is_taken(tiny, tmp_path):
+    (tmp_path / "~odd").mkdir()
+    shutil.copy(tiny, tmp_path / "~odd/tiny.pth")
+    done = lt_export("--resume=~odd/tiny.pth", "--path-name", TINY, "-o", "out", "-q", cwd=tmp_path)
+    assert done.code == 0, done.err
+
+
+@pytest.mark.parametrize("words", [("{}",), ("--resume", "{}"), ("-r", "{}"), ("{}", "--resume", "{}")], ids=" ".join)
+def test_the_checkpoint_is_named_with_or_without_an_option(tiny, tmp_path, words):
+    done = lt_export(*(word.format(tiny) for word in words), "--path-name", TINY, "-o", tmp_path / "out", "--no-verify")
+    assert done.code == 0, done.err
+
+
+def test_the_weights_say_which_family_they_are_of(place, stark_weights, tmp_path, monkeypatch):
+    from converter.network import checkpoint
+
+    reads, load = [], checkpoint._load
+    monkeypatch.setattr(checkpoint, "_load", lambda path, *more: reads.append(path) or load(path, *more))
+    sizes = ("--template-size", stark.SMALL["template_size"], "--search-size", stark.SMALL["search_size"])
+    done = lt_export("stark.pth", *sizes, "-o", tmp_path / "out", cwd=place)
+    assert done.code == 0, done.err
+    assert "verified STARK_Lightning in " in done.out
+    assert len(reads) == 1
+    files = [word for name in ("init", "update") for word in (f"--{name}", tmp_path / f"out/stark_{name}.param")]
+    done = lt_verify(*files, "--resume", place / "stark.pth", *sizes)
+    assert done.code == 0, done.err
+    assert "verified STARK_Lightning" in done.out
+    assert len(reads) == 2
+
+
+def test_weights_do_not_overrule_what_was_asked_for(place, tmp_path):
+    for words in (("--arch", "LightTrackM_Subnet"), ("--config", tmp_path / "mine.yaml")):
+        (tmp_path / "mine.yaml").write_text("archs: [LightTrackM_Subnet]\n")
+        done = lt_export("stark.pth", *words, "-o", "out", cwd=place)
+        assert done.code == 3
+        assert "does not fit LightTrackM_Subnet" in done.error_line
+        assert "the weights fit --arch STARK_Lightning --template-size 64 --search-size 128" in done.error_line
