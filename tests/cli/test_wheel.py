@@ -78,7 +78,7 @@ def test_the_wheel_does_the_main_job(bare):
     assert json.loads(export.stdout)["verification"]["status"] == "passed"
     verify = bare("lt-verify", "exports/LightTrackM_Subnet", "--resume", "LightTrackM.pth")
     assert verify.returncode == 0, verify.stderr
-    assert "\nverified LightTrackM_Subnet in exports/LightTrackM_Subnet\n" in verify.stdout
+    assert verify.stdout.startswith("verified LightTrackM_Subnet in exports/LightTrackM_Subnet\n")
 
 
 def test_the_wheel_has_the_presets_and_every_command(bare):
