@@ -19,6 +19,9 @@ class Bar:
             *columns, TimeElapsedColumn(), console=console, transient=True, redirect_stdout=False, refresh_per_second=5
         )
         self._task = self._progress.add_task(stage, total=None, parts="")
+
+    def start(self) -> None:
+        """Show it; a signal that arrives meanwhile finds something to stop."""
         self._progress.start()
 
     def step(self, done: int, total: int, unit: str) -> None:

@@ -136,6 +136,7 @@ class StageLines:
             from converter.cli.bar import Bar  # nobody else needs what it imports
 
             self.bar = Bar(self.console, stage)
+            self.bar.start()
 
     def step(self, done: int, total: int, unit: str = "") -> None:
         self.interruption.raise_if_asked()

@@ -3,6 +3,7 @@
 import json
 import re
 import time
+from collections import Counter
 
 import ncnn
 import numpy as np
@@ -194,7 +195,7 @@ def test_other_sizes(tiny, tmp_path, template, search):
 def test_a_template_that_the_weights_are_not_for(tiny, tmp_path):
     done = export_at(tiny, tmp_path / "out", 120, 272)
     assert done.code == 3
-    assert "CA_layer.fc1.weight: (256, 256, 1, 1) in the file, (225, 225, 1, 1) in the network" in done.error_line
+    assert done.error_line.endswith("does not fit --template-size 120; its weights fit --template-size 127")
     assert not (tmp_path / "out").exists()
 
 
@@ -217,12 +218,14 @@ def test_the_detailed_account_adds_up_to_the_whole_process(tiny, tmp_path):
     wall = time.perf_counter() - start
     assert done.code == 0, done.err
     lines = [re.match(r"(\w+) +(\d+\.\d\d) s", line) for line in done.err.splitlines()]
-    seconds = {line[1]: float(line[2]) for line in lines if line}
+    seconds = Counter()  # torch is imported for the weights, and what converts after them
+    for line in filter(None, lines):
+        seconds[line[1]] += float(line[2])
     total = seconds.pop("total")
     assert list(seconds) == [
-        *("start", "check", "import", "network", "trace", "reference", "convert", "verify", "publish", "finish")
+        *("start", "import", "check", "network", "trace", "reference", "convert", "verify", "publish", "finish")
     ]
-    assert sum(seconds.values()) == pytest.approx(total, abs=0.005 * len(seconds) + 0.005)
+    assert sum(seconds.values()) == pytest.approx(total, abs=0.005 * (len(seconds) + 2))
     assert 0.9 * wall - 0.2 < total < wall + 0.02
     for name in formats:
         assert f"{name} init: " in done.err

@@ -100,7 +100,7 @@ def test_a_measurement(tiny, tiny_both):
 
 @pytest.mark.parametrize("program", PROGRAMS)
 @pytest.mark.parametrize(
-    ("words", "code"), [(("--nope",), 2), (("nowhere",), 2), (("--resume", "nowhere.pth", "{export}"), (2, 3))]
+    ("words", "code"), [(("--nope",), 2), (("nowhere",), (2, 3)), (("--resume", "nowhere.pth", "{export}"), (2, 3))]
 )
 def test_what_is_refused(program, words, code, tiny_export, tmp_path):
     done = PROGRAMS[program](*(word.format(export=tiny_export) for word in words), "--json", cwd=tmp_path)

@@ -54,7 +54,11 @@ def one_line(done, program):
 @pytest.mark.parametrize(
     ("call", "package", "said"),
     [
-        ("export", "torch", f"--format ncnn needs torch, not installed here: {INSTALL} lighttrack-export"),
+        (
+            "export",
+            "torch",
+            f"torch, which builds and runs the network, is not installed here: {INSTALL} lighttrack-export",
+        ),
         ("export", "yaml", f"pyyaml (yaml), which reads configs, is not installed here: {INSTALL} lighttrack-export"),
         (
             "export picture",

@@ -277,8 +277,10 @@ def test_unknown_split_is_refused(split):
 
 
 def test_search_crop_smaller_than_the_template_is_refused():
-    assert refused(template=256, search=192).startswith("--search-size 192: smaller than the template, 256")
-    assert refused(template=256, search_sizes=(288, 192)).startswith("--search-size 192: smaller than the template")
+    assert refused(template=256, search=192).startswith(
+        "--template-size 256, --search-size 192: the search crop is smaller than the template, 256"
+    )
+    assert "the search crop is smaller than the template, 256" in refused(template=256, search_sizes=(288, 192))
 
 
 def test_what_the_network_cannot_be_is_refused():
