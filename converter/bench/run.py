@@ -13,7 +13,7 @@ from converter.bench.options import WARM_UP, BenchOptions
 from converter.bench.result import BenchResult, PartTimes
 from converter.errors import ConversionError, UsageError
 from converter.folder.exported import FileProblem, file_problems
-from converter.folder.listing import tool_versions
+from converter.folder.listing import CheckpointEntry, tool_versions
 from converter.folder.manifest import Manifest
 from converter.formats.format import check_runtime
 from converter.formats.isolated import WorkerProcess
@@ -120,9 +120,10 @@ def _export(options: BenchOptions) -> tuple[Subject, Manifest]:
     for format in subject.tracker.formats:
         check_runtime(format)
     options.subject.check_checkpoint()
-    checkpoint, exported = options.subject.checkpoint, subject.manifest.checkpoint
-    if isinstance(checkpoint, Path) and exported.file and sha256(checkpoint) != exported.sha256:
-        log.warning("%s is not the file that was exported (%s): its sha256 differs", checkpoint, exported.file)
+    if isinstance(checkpoint := options.subject.checkpoint, Path):
+        weights = CheckpointEntry(file=str(checkpoint), sha256=sha256(checkpoint))
+        if warning := subject.other_checkpoint(weights):
+            log.warning(warning)
     return subject, subject.manifest
 
 

@@ -88,7 +88,7 @@ def check(
             verification=verification,
             checks=checks,
             problems=(*problems, *failures, *others),
-            warnings=tuple(filter(None, [reference.warning(subject)])),
+            warnings=tuple(filter(None, [reference.warning])),
             tools=tool_versions(_packages(subject)),
             undone=tuple(undone),
         )
@@ -175,8 +175,8 @@ def _compared(
     running.enter_context(one_thread())
     feeds = [network_feeds(options, subject, tracker) for tracker in subject.trackers]
     reference = network_reference(options, subject, checkpoint)
-    if warning := reference.warning(subject):
-        log.warning(warning)
+    if reference.warning:
+        log.warning(reference.warning)
     crops = clip.feed(reference.network, subject.tracker) if clip else None
     if crops:
         feeds[0].append(crops)

@@ -31,9 +31,14 @@ SEED = 0
 
 @dataclass(frozen=True)
 class NetworkReference:
-    """The network with the trained weights."""
+    """The network with the trained weights.
+
+    Attributes:
+        warning: that the weights are not those that were exported, in a line; None where nothing says so.
+    """
 
     network: "LoadedNetwork"
+    warning: str | None
 
     @property
     def about(self) -> str:
@@ -45,26 +50,13 @@ class NetworkReference:
     def checkpoint(self) -> CheckpointEntry:
         return checkpoint_entry(self.network.checkpoint)
 
-    def warning(self, subject: Subject) -> str | None:
-        """That the weights are not those that were exported, in a line.
-
-        A network in memory does not say which file it came from; the comparison itself has to tell.
-        """
-        from converter.network.memory import state_sha256
-
-        exported, checkpoint = subject.manifest.checkpoint if subject.manifest else None, self.network.checkpoint
-        if exported is None or exported.file is not None:
-            return subject.other_checkpoint(self.checkpoint)
-        if state_sha256(checkpoint.state) == exported.sha256:
-            return None
-        return f"{checkpoint.called} is not the network that was exported from memory: its sha256 differs"
-
 
 @dataclass(frozen=True)
 class GoldenReference:
-    """Golden vectors of all sizes."""
+    """Golden vectors of all sizes; ``warning`` as of the network."""
 
     golden: Golden
+    warning: str | None
 
     @property
     def about(self) -> str:
@@ -75,10 +67,6 @@ class GoldenReference:
     def checkpoint(self) -> CheckpointEntry:
         """Of the weights behind them."""
         return self.golden.index.checkpoint
-
-    def warning(self, subject: Subject) -> str | None:
-        """That they are of other weights than those that were exported, in a line."""
-        return subject.other_checkpoint(self.checkpoint)
 
 
 Reference = NetworkReference | GoldenReference
@@ -107,7 +95,22 @@ def network_reference(
     except CheckpointError as error:
         made_from = f"; the export was made from {subject.manifest.checkpoint.called}" if subject.manifest else ""
         raise CheckpointError(f"{error}{made_from}") from None
-    return NetworkReference(network)
+    return NetworkReference(network, _of_other_weights(network.checkpoint, subject))
+
+
+def _of_other_weights(checkpoint: "Checkpoint", subject: Subject) -> str | None:
+    """That a network's weights are not those that were exported.
+
+    A network in memory does not say which file it came from; the comparison itself has to tell.
+    """
+    from converter.network.memory import state_sha256
+
+    exported = subject.manifest.checkpoint if subject.manifest else None
+    if exported is None or exported.file is not None:
+        return subject.other_checkpoint(checkpoint_entry(checkpoint))
+    if state_sha256(checkpoint.state) == exported.sha256:
+        return None
+    return f"{checkpoint.called} is not the network that was exported from memory: its sha256 differs"
 
 
 def golden_reference(options: VerifyOptions, subject: Subject) -> GoldenReference:
@@ -123,7 +126,7 @@ def golden_reference(options: VerifyOptions, subject: Subject) -> GoldenReferenc
         raise UsageError(
             "nothing to compare with: pass --resume CHECKPOINT, or --golden DIR (lt-export --golden writes it)"
         )
-    return GoldenReference(golden)
+    return GoldenReference(golden, subject.other_checkpoint(golden.index.checkpoint))
 
 
 def network_feeds(options: VerifyOptions, subject: Subject, tracker: TrackerModels) -> list[Feed]:

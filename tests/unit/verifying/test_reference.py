@@ -157,7 +157,7 @@ def test_golden_vectors_are_the_reference_at_the_sizes_that_they_are_of(golden, 
     assert [feed.name for feed in large.feeds] == ["noise 0 at 10/24"]
     assert large.outputs[0]["reg"].shape == (1, 4, 12, 12)
     assert "not verified at 127/288: there are no golden vectors of it" in caplog.text
-    reference = GoldenReference(golden)
+    reference = GoldenReference(golden, None)
     assert reference.checkpoint.file == "a.pth"
     assert "a made-up tracker" in reference.about
 
