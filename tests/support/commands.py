@@ -16,7 +16,8 @@ SUPPORT = Path(__file__).parent
 ROOT = SUPPORT.parents[1]
 EXPORT, VERIFY, BENCH = "converter.cli.export", "converter.cli.verify", "converter.cli.bench"
 SETUP = "converter.cli.setup"
-LEFT_OUT = ("LIGHTTRACK_ROOT", "STARK_ROOT", "LT_DEBUG", "GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "GITHUB_WORKSPACE")
+LEFT_OUT = ("LIGHTTRACK_ROOT", "STARK_ROOT", "LT_DEBUG", "CI", "NO_COLOR", "FORCE_COLOR")
+LEFT_OUT += ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "GITHUB_WORKSPACE")
 READ_AT_START = {"PYTHONPATH", "TMPDIR", "HOME", "XDG_CACHE_HOME"}  # by Python or a runtime, once for the process
 LOGGERS = (None, "converter", "official_patches")
 
