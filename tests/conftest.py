@@ -1,9 +1,11 @@
 """What several tests need: checkpoints, exports and marks."""
 
+import fcntl
 import json
 import os
 import shlex
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pnnx
@@ -70,14 +72,37 @@ def save_seeded(path: Path, path_name: str, **sizes: int) -> Path:
     return path
 
 
-@pytest.fixture(scope="session", autouse=True)
-def conversions_are_kept(tmp_path_factory):
-    """What pnnx makes of a graph is made once for all tests that convert it in this process; see ``pnnx_once.py``."""
+@pytest.fixture(scope="session")
+def kept(tmp_path_factory) -> Path:
+    """A folder that all processes of this test run share."""
     folder = tmp_path_factory.getbasetemp()
     kept = (folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "kept"
     kept.mkdir(exist_ok=True)
-    script = folder / "pnnx_once"
-    words = (sys.executable, "-I", "-S", str(ROOT / "tests/support/pnnx_once.py"), pnnx.EXEC_PATH, str(kept))
+    return kept
+
+
+@pytest.fixture(scope="session")
+def once(kept) -> Callable[[str, Callable[[Path], object]], Path]:
+    """(name, what makes a file or folder) -> its path: the process that asks first makes it, the others wait for it."""
+
+    def made_once(name: str, make: Callable[[Path], object]) -> Path:
+        path, made = kept / name, kept / f".{name}.made"
+        with (kept / f".{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not made.exists():
+                make(path)
+                made.touch()
+        return path
+
+    return made_once
+
+
+@pytest.fixture(scope="session", autouse=True)
+def conversions_are_kept(kept, tmp_path_factory):
+    """What pnnx makes of a graph is made once for all tests that convert it; see ``pnnx_once.py``."""
+    (kept / "pnnx").mkdir(exist_ok=True)
+    script = tmp_path_factory.getbasetemp() / "pnnx_once"
+    words = (sys.executable, "-I", "-S", str(ROOT / "tests/support/pnnx_once.py"), pnnx.EXEC_PATH, str(kept / "pnnx"))
     script.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n')
     script.chmod(0o755)
     with pytest.MonkeyPatch.context() as patch:
@@ -93,15 +118,15 @@ def pnnx_runs(conversions_are_kept, monkeypatch):
 
 
 @pytest.fixture(scope="session")
-def seeded(tmp_path_factory) -> Path:
+def seeded(once) -> Path:
     """A LightTrack-Mobile checkpoint with seeded weights."""
-    return save_seeded(tmp_path_factory.mktemp("checkpoints") / "mobile.pth", MOBILE)
+    return once("mobile.pth", lambda path: save_seeded(path, MOBILE))
 
 
 @pytest.fixture(scope="session")
-def tiny(tmp_path_factory) -> Path:
+def tiny(once) -> Path:
     """A checkpoint of the smallest network, for tests that run many exports."""
-    return save_seeded(tmp_path_factory.mktemp("checkpoints") / "tiny.pth", TINY)
+    return once("tiny.pth", lambda path: save_seeded(path, TINY))
 
 
 @pytest.fixture(scope="session")
@@ -118,36 +143,38 @@ def loud_picture(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def stark_weights(tmp_path_factory) -> dict[str, Path]:
+def stark_weights(once) -> dict[str, Path]:
     """Corner head -> checkpoint of a STARK-Lightning with it, for small crops."""
     import stark
 
-    folder = tmp_path_factory.mktemp("stark")
-    return {head: stark.save(folder / f"{head}.pth.tar", head, **stark.SMALL) for head in stark.HEADS}
+    return {
+        head: once(f"{head}.pth.tar", lambda path, head=head: stark.save(path, head, **stark.SMALL))
+        for head in stark.HEADS
+    }
+
+
+def export_into(folder: Path, *words: object) -> None:
+    """An export in a folder, and beside the folder, as .json, what the command printed."""
+    done = lt_export(*words, "--output", folder, "--json")
+    assert done.code == 0, done.err
+    folder.with_suffix(".json").write_text(done.out)
 
 
 @pytest.fixture(scope="session")
-def exported(seeded, tmp_path_factory) -> tuple[Path, dict]:
+def exported(seeded, once) -> tuple[Path, dict]:
     """An export of the seeded checkpoint and the manifest that the command printed; not to be changed."""
-    folder = tmp_path_factory.mktemp("exports") / "mobile"
-    done = lt_export("--resume", seeded, "--output", folder, "--json")
-    assert done.code == 0, done.err
-    return folder, json.loads(done.out)
+    folder = once("mobile", lambda folder: export_into(folder, "--resume", seeded))
+    return folder, json.loads(folder.with_suffix(".json").read_text())
 
 
 @pytest.fixture(scope="session")
-def tiny_export(tiny, tmp_path_factory) -> Path:
+def tiny_export(tiny, once) -> Path:
     """An export of the smallest network; copy it before changing it."""
-    folder = tmp_path_factory.mktemp("exports") / "tiny"
-    done = lt_export("--resume", tiny, "--path-name", TINY, "--output", folder)
-    assert done.code == 0, done.err
-    return folder
+    return once("tiny", lambda folder: export_into(folder, "--resume", tiny, "--path-name", TINY))
 
 
 @pytest.fixture(scope="session")
-def tiny_both(tiny, tmp_path_factory) -> Path:
+def tiny_both(tiny, once) -> Path:
     """An export of the smallest network in both formats; copy it before changing it."""
-    folder = tmp_path_factory.mktemp("exports") / "both"
-    done = lt_export("--resume", tiny, "--path-name", TINY, "--output", folder, "--format", "ncnn", "--format", "onnx")
-    assert done.code == 0, done.err
-    return folder
+    formats = ("--format", "ncnn", "--format", "onnx")
+    return once("both", lambda folder: export_into(folder, "--resume", tiny, "--path-name", TINY, *formats))

@@ -117,9 +117,10 @@ CALLS = [
 
 
 @pytest.mark.parametrize(("call", "code", "ending"), CALLS, ids=[call[:70] for call, _, _ in CALLS])
-def test_a_wrong_call_names_the_way_out(place, call, code, ending):
+def test_a_wrong_call_names_the_way_out(place, call, code, ending, monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
     program, *words = call.split()
-    done = COMMANDS[program](*words, cwd=place, HOME="/home/me")
+    done = COMMANDS[program](*words, cwd=place)
     assert (done.code, done.out) == (code, ""), done.err
     assert done.error_line.endswith(ending)
     assert not (place / "out").exists()

@@ -1,6 +1,7 @@
 """Golden vectors for tests: a made-up tracker that is quick, and colourful enough for every cause to show."""
 
 import numpy as np
+from comparisons import Drawn
 
 from converter.folder.golden import read_golden
 from converter.folder.golden_index import GoldenHeader
@@ -8,7 +9,7 @@ from converter.folder.golden_writer import GoldenCase, write_golden
 from converter.folder.listing import CheckpointEntry, TrackerEntry, preprocess_entry
 from converter.proof.feeds import Feed
 from converter.spec.config import network_for
-from converter.spec.tensors import GraphSpec, TensorSpec, Tolerance
+from converter.spec.tensors import Tolerance
 
 SHAPES = {
     "z": (1, 3, 10, 10),
@@ -33,20 +34,8 @@ HEADER = GoldenHeader(
 )
 
 
-def tensor(meaning, name=None):
-    return TensorSpec(name=name or meaning, meaning=meaning, about=f"the {meaning}", shape=SHAPES[meaning])
-
-
-def graph(name, inputs, outputs, **names):
-    return GraphSpec(
-        name=name,
-        family="lighttrack",
-        mode=name,
-        inputs=tuple(tensor(meaning, names.get(meaning)) for meaning in inputs),
-        outputs=tuple(tensor(meaning, names.get(meaning)) for meaning in outputs),
-    )
-
-
+_drawn = Drawn(SHAPES)
+tensor, graph = _drawn.tensor, _drawn.graph
 INIT, UPDATE = graph("init", ["z"], ["zf"]), graph("update", ["zf", "x"], ["cls", "reg"])
 BACKBONE, NECK_HEAD = graph("backbone", ["x"], ["xf"]), graph("neck_head", ["zf", "xf"], ["cls", "reg"])
 TWO, THREE = (INIT, UPDATE), (INIT, BACKBONE, NECK_HEAD)

@@ -4,32 +4,19 @@ import re
 
 import numpy as np
 import pytest
-from comparisons import comparison_of
+from comparisons import Drawn, comparison_of
 
 from converter.errors import VerificationError
 from converter.proof.compare import compare
 from converter.proof.feeds import Feed
 from converter.proof.verify import Check, Report, verify
-from converter.spec.tensors import GraphSpec, TensorSpec, Tolerance
+from converter.spec.tensors import Tolerance
 
 SHAPES = {"z": (1, 1, 2, 2), "x": (1, 1, 4, 4), "zf": (1, 2, 2, 2), "cls": (1, 1, 4, 4), "reg": (1, 4, 4, 4)}
 TOLERANCES = dict.fromkeys(("zf", "cls", "reg"), Tolerance(rtol=1e-6))
 
 
-def tensor(meaning, name=None):
-    return TensorSpec(name=name or meaning, meaning=meaning, about=meaning, shape=SHAPES[meaning])
-
-
-def graph(name, inputs, outputs, **names):
-    return GraphSpec(
-        name=name,
-        family="lighttrack",
-        mode=name,
-        inputs=tuple(tensor(meaning, names.get(meaning)) for meaning in inputs),
-        outputs=tuple(tensor(meaning, names.get(meaning)) for meaning in outputs),
-    )
-
-
+graph = Drawn(SHAPES).graph
 INIT, UPDATE = graph("init", ["z"], ["zf"]), graph("update", ["zf", "x"], ["cls", "reg"])
 
 
