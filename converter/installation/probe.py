@@ -1,4 +1,5 @@
-"""``python -m converter.installation.probe MODULE``: import it as the commands do, and say in a line how that ended.
+"""``python -m converter.installation.probe MODULE ...``: import one after the other as the commands do, up to the first
+that cannot be imported, and say of each in a line how that ended.
 
 A process of its own, for an extension of another ABI can end the process that imports it.
 """
@@ -9,22 +10,29 @@ import sys
 from importlib import import_module
 from types import ModuleType
 
-from converter.util.packages import PACKAGES, reason, remedy
+from converter.util.packages import PACKAGES, Package, reason, remedy
 from converter.util.process import send_nothing
 
 PATIENCE = 20.0  # seconds for pnnx to say how it is used
 
 
+def answer(package: Package, reason: str = "", remedy: str = "") -> str:
+    """The line about a package; without a reason it can be imported."""
+    return json.dumps({"module": package.module, "reason": reason, "remedy": remedy})
+
+
 def main() -> None:
-    (package,) = (package for package in PACKAGES if package.module == sys.argv[1])
+    packages = {package.module: package for package in PACKAGES}
     send_nothing()
-    try:
-        import_module(package.module)
-        _try_binary(sys.modules[package.name])
-        answer = {"reason": "", "remedy": ""}
-    except Exception as error:  # packages raise many types where a library is missing or too old
-        answer = {"reason": reason(error) or type(error).__name__, "remedy": remedy(package, error)}
-    print("\n" + json.dumps(answer))
+    for module in sys.argv[1:]:
+        package = packages[module]
+        try:
+            import_module(module)
+            _try_binary(sys.modules[package.name])
+        except Exception as error:  # packages raise many types where a library is missing or too old
+            print("\n" + answer(package, reason(error) or type(error).__name__, remedy(package, error)))
+            return
+        print("\n" + answer(package), flush=True)
 
 
 def _try_binary(module: ModuleType) -> None:

@@ -1,4 +1,4 @@
-"""Packages are imported in processes of their own, and compared with what is required and tested."""
+"""Packages are imported in other processes, and compared with what is required and tested."""
 
 from pathlib import Path
 
@@ -54,6 +54,28 @@ def test_a_package_that_cannot_be_imported(state, source, reason):
     assert (result.state, result.reason) == ("broken", reason)
     assert result.remedy.startswith("pip install --force-reinstall --no-deps psutil==")
     assert result.failure() == f"psutil cannot be imported ({reason})"
+
+
+@pytest.mark.parametrize(("harm", "reason"), [("os.abort()", "signal 6"), ("raise ImportError('harm')", "harm")])
+def test_what_lies_behind_a_package_that_fails_is_imported_alone(tmp_path, monkeypatch, harm, reason):
+    imports = tmp_path / "imports"
+    said = f"import os\nprint(os.getpid(), __name__, file=open({str(imports)!r}, 'a'))\n"
+    sources = {"typer": said, "jinja2": said, "cv2": f"{said}{harm}\n", "psutil": said}
+    for name, source in sources.items():
+        monkeypatch.setenv("PYTHONPATH", damage(tmp_path, name, source))
+    chosen = [next(package for package in PACKAGES if package.name == name) for name in sources]
+    steps = []
+    states = package_states(lambda *step: steps.append(step), chosen)
+    assert [(state.package.name, bool(state)) for state in states] == [
+        *(("typer", True), ("jinja2", True), ("cv2", False), ("psutil", True))
+    ]
+    assert reason in states[2].reason
+    assert steps == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    processes = [line.split() for line in imports.read_text().splitlines()]
+    together = [name for number, name in processes if number == processes[0][0]]
+    assert together == ["typer", "jinja2", "cv2"]
+    alone = dict(processes[len(together) :])
+    assert sorted(alone.values()) == ["cv2", "psutil"]
 
 
 def test_an_import_that_hangs_is_ended(state, monkeypatch):
