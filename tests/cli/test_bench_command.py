@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from commands import command, environment, lt_bench
+import warm
+from commands import BENCH, command, environment, lt_bench
 from conftest import hide
 from converter.formats.ncnn.runner import NcnnRunner
 from converter.formats.onnx.runner import OnnxRunner
@@ -214,7 +215,7 @@ def test_a_model_that_does_not_load_is_an_error(copied):
     ],
 )
 def test_a_missing_package_is_named_before_anything_is_measured(tiny_both, tmp_path, package, arguments, words):
-    done = lt_bench(tiny_both, *SHORT, *arguments, PYTHONPATH=hide(tmp_path, package))
+    done = warm.run_behind(hide(tmp_path, package), BENCH, tiny_both, *SHORT, *arguments)
     assert done.code == 5
     assert words in done.error_line
     assert "load  " not in done.err

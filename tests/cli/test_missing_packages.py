@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from commands import ROOT, lt_bench, lt_export, lt_verify
+import warm
+from commands import BENCH, EXPORT, ROOT, VERIFY, lt
 from conftest import TINY, damage, hide
 
 INSTALL = f"pip install -c {ROOT}/constraints.txt"
@@ -30,17 +31,25 @@ def calls(tiny, tiny_both, loud_picture, tmp_path):
     clip = ("--clip", tmp_path, "--box", "1,1,9,9")
     new = ("--resume", tiny, "--path-name", TINY, "-o", tmp_path / "out")
     return {
-        "export": (lt_export, new),
-        "export onnx": (lt_export, (*new, "--format", "onnx")),
-        "export picture": (lt_export, (*new, "--image", loud_picture)),
-        "verify": (lt_verify, (tiny_both, "--resume", tiny)),
-        "verify onnx": (lt_verify, (tiny_both, "--resume", tiny, "--format", "onnx")),
-        "verify clip": (lt_verify, (tiny_both, "--resume", tiny, *clip)),
-        "bench": (lt_bench, (*bench, "--format", "ncnn")),
-        "bench onnx": (lt_bench, (*bench, "--format", "onnx")),
-        "bench torch": (lt_bench, (*bench, "--format", "ncnn", "--resume", tiny)),
-        "bench plot": (lt_bench, (*bench, "--format", "ncnn", "--plot", tmp_path / "a.svg")),
+        "export": (EXPORT, new),
+        "export onnx": (EXPORT, (*new, "--format", "onnx")),
+        "export picture": (EXPORT, (*new, "--image", loud_picture)),
+        "verify": (VERIFY, (tiny_both, "--resume", tiny)),
+        "verify onnx": (VERIFY, (tiny_both, "--resume", tiny, "--format", "onnx")),
+        "verify clip": (VERIFY, (tiny_both, "--resume", tiny, *clip)),
+        "bench": (BENCH, (*bench, "--format", "ncnn")),
+        "bench onnx": (BENCH, (*bench, "--format", "onnx")),
+        "bench torch": (BENCH, (*bench, "--format", "ncnn", "--resume", tiny)),
+        "bench plot": (BENCH, (*bench, "--format", "ncnn", "--plot", tmp_path / "a.svg")),
     }
+
+
+def run(call, package, folder):
+    """A command behind a folder that hides or damages a package; torch is there already where it does not need that."""
+    module, words = call
+    if package in ("torch", "numpy"):
+        return lt(module, *words, "-q", PYTHONPATH=folder)
+    return warm.run_behind(folder, module, *words, "-q")
 
 
 def one_line(done, program):
@@ -94,8 +103,7 @@ def one_line(done, program):
     ],
 )
 def test_a_missing_package_is_one_line_with_what_installs_it(calls, tmp_path, call, package, said):
-    command, words = calls[call]
-    done = command(*words, "-q", PYTHONPATH=hide(tmp_path, package))
+    done = run(calls[call], package, hide(tmp_path, package))
     assert one_line(done, f"lt-{call.split()[0]}") == said
 
 
@@ -120,9 +128,9 @@ def test_a_missing_package_is_one_line_with_what_installs_it(calls, tmp_path, ca
     ],
 )
 def test_a_package_that_cannot_be_imported_is_one_line_with_the_reason(calls, tmp_path, call, package, harm):
-    command, words = calls[call]
     source, said = HARMS[harm]
-    line = one_line(command(*words, "-q", PYTHONPATH=damage(tmp_path, package, source)), f"lt-{call.split()[0]}")
+    done = run(calls[call], package, damage(tmp_path, package, source))
+    line = one_line(done, f"lt-{call.split()[0]}")
     assert re.search(rf"(^| |\(){package}\)?, which ", line)
     assert f"cannot be imported here ({said}" in line
     command = INSTALL if harm == "requirement" else "pip install --force-reinstall --no-deps "

@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from commands import ROOT
+from commands import ROOT, SUPPORT, Finished
 
 ADDED = ROOT / "tests/support/toy"
 BOX = "60,50,24,20"
@@ -33,19 +33,41 @@ def tree(tmp_path_factory):
     return copy
 
 
+# calls in one process, which imports torch once: a line of JSON each, and one for the answer
+CALLS = """
+import json, os, sys
+from dataclasses import asdict
+from commands import lt, surroundings
+
+answers = os.fdopen(os.dup(1), "w")
+os.dup2(2, 1)  # what a runtime prints cannot get between the answers
+for line in sys.stdin:
+    module, variables, *words = json.loads(line)
+    with surroundings(None, variables):
+        print(json.dumps(asdict(lt(module, *words))), file=answers, flush=True)
+"""
+
+
 @pytest.fixture(scope="module")
 def command(tree):
-    def command(name, *words):
-        return subprocess.run(
-            [sys.executable, "-P", "-m", f"converter.cli.{name}", *map(str, words)],
-            env={**os.environ, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"},
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
+    """(name, words, variables of the environment) -> how that command of the tree ended."""
+    path = os.pathsep.join(map(str, (tree, SUPPORT)))
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-c", CALLS],
+        env={**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
 
-    return command
+    def command(name, *words, **variables):
+        print(json.dumps([f"converter.cli.{name}", variables, *map(str, words)]), file=process.stdin, flush=True)
+        return Finished(**json.loads(process.stdout.readline()))
+
+    yield command
+    process.stdin.close()
+    process.stdout.close()
+    assert process.wait(60) == 0
 
 
 @pytest.fixture(scope="module")
@@ -68,8 +90,8 @@ def exported(command, checkpoint):
     folder = checkpoint.parent / "export"
     formats = [word for name in ("ncnn", "onnx", "onnxref") for word in ("--format", name)]
     done = command("export", "--arch", "ToyNet", "--resume", checkpoint, "--output", folder, *formats)
-    assert done.returncode == 0, done.stderr
-    return folder, done.stdout
+    assert done.code == 0, done.err
+    return folder, done.out
 
 
 def test_the_toy_is_exported_in_every_format(exported):
@@ -95,14 +117,14 @@ def test_the_toy_is_verified_tracked_and_measured(command, exported, checkpoint,
     page = folder.parent / "page.html"
     clip = ("--clip", tmp_path, "--box", BOX)
     verified = command("verify", folder, "--resume", checkpoint, *clip, "--report", page, "--json")
-    assert verified.returncode == 0, verified.stderr
-    verdict = json.loads(verified.stdout)
+    assert verified.code == 0, verified.err
+    verdict = json.loads(verified.out)
     assert verdict["verification"]["status"] == "passed"
     assert "onnxref" in page.read_text()
     measured = command("bench", folder, "--resume", checkpoint, "--rounds", 1, "--runs", 1, "--threads", 1, "--json")
-    assert measured.returncode == 0, measured.stderr
+    assert measured.code == 0, measured.err
     assert {"torch", "ncnn", "onnxruntime", "onnx"} == {
-        entry["runtime"] for entry in json.loads(measured.stdout)["results"]
+        entry["runtime"] for entry in json.loads(measured.out)["results"]
     }
 
 
@@ -111,7 +133,7 @@ def test_models_of_the_toy_format_are_verified_without_a_manifest(command, expor
     files = {"init": "toy_init", "backbone": "toy_backbone", "neck-head": "toy_neck_head"}
     words = [word for graph, stem in files.items() for word in (f"--{graph}", folder / f"{stem}.onnxref")]
     done = command("verify", "--arch", "ToyNet", "--resume", checkpoint, *words)
-    assert done.returncode == 0, done.stderr
+    assert done.code == 0, done.err
 
 
 def test_a_wrong_model_of_the_toy_format_is_caught(command, exported, checkpoint, tmp_path):
@@ -123,24 +145,24 @@ def test_a_wrong_model_of_the_toy_format_is_caught(command, exported, checkpoint
     assert data.count(weight) == 1
     path.write_bytes(data.replace(weight, (np.frombuffer(weight, np.float32) * 1.1).astype(np.float32).tobytes()))
     done = command("verify", wrong, "--resume", checkpoint)
-    assert done.returncode == 1
-    assert "onnxref neck_head" in done.stderr
+    assert done.code == 1
+    assert "onnxref neck_head" in done.err
 
 
 def test_layers_that_nobody_can_read_are_refused_before_anything_is_run(command, exported, checkpoint):
     folder, _ = exported
     done = command("verify", folder, "--resume", checkpoint, "--layers")
-    assert done.returncode == 2
-    assert "layers of format 'onnxref' cannot be read, known are ncnn and onnx" in " ".join(done.stderr.split())
+    assert done.code == 2
+    assert "layers of format 'onnxref' cannot be read, known are ncnn and onnx" in " ".join(done.err.split())
 
 
 def test_the_toys_own_options_are_refused_as_everybodys(command, checkpoint):
     done = command("export", "--arch", "ToyNet", "--resume", checkpoint, "--format", "onnxref", "--rename", "cls=a.b")
-    assert done.returncode == 2
-    assert "is no name for cls in onnxref, expected letters, digits and underscores" in done.stderr
+    assert done.code == 2
+    assert "is no name for cls in onnxref, expected letters, digits and underscores" in done.err
     done = command("export", "--arch", "ToyNet", "--resume", checkpoint, "--format", "tflite")
-    assert done.returncode == 2
-    assert "--format tflite: expected one of ncnn, onnx, onnxref" in " ".join(done.stderr.split())
+    assert done.code == 2
+    assert "--format tflite: expected one of ncnn, onnx, onnxref" in " ".join(done.err.split())
 
 
 def test_the_tree_with_the_toy_keeps_the_import_rule(tree):
@@ -149,18 +171,17 @@ def test_the_tree_with_the_toy_keeps_the_import_rule(tree):
     assert done.returncode == 0, done.stdout
 
 
-def test_something_to_set_up_is_found_by_its_file(command, tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    folder = tmp_path / "lighttrack-export/toy"
-    wrong = command("setup", "train")
-    assert wrong.returncode == 2
-    assert "train: expected arm or toy, or nothing" in wrong.stderr
-    built = command("setup", "toy", "--json")
-    assert built.returncode == 0, built.stderr
-    assert json.loads(built.stdout) == {"folder": str(folder), "built": True, "pieces": 1}
+def test_something_to_set_up_is_found_by_its_file(command, tmp_path):
+    folder, cache = tmp_path / "lighttrack-export/toy", {"XDG_CACHE_HOME": str(tmp_path)}
+    wrong = command("setup", "train", **cache)
+    assert wrong.code == 2
+    assert "train: expected arm or toy, or nothing" in wrong.err
+    built = command("setup", "toy", "--json", **cache)
+    assert built.code == 0, built.err
+    assert json.loads(built.out) == {"folder": str(folder), "built": True, "pieces": 1}
     assert (folder / "toy").read_bytes() == b"toy"
-    listed = json.loads(command("setup", "--json").stdout)
+    listed = json.loads(command("setup", "--json", **cache).out)
     toy = next(setup for setup in listed["setups"] if setup["name"] == "toy")
     assert (toy["state"], toy["summary"], toy["folder"], toy["pieces"]) == ("ok", "a toy", str(folder), 1)
-    assert command("setup", "--remove", "toy").stdout == f"removed {folder}\n"
+    assert command("setup", "--remove", "toy", **cache).out == f"removed {folder}\n"
     assert not folder.exists()

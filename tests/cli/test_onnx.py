@@ -11,17 +11,20 @@ import onnxsim
 import pytest
 import torch
 
-from commands import ROOT, lt_export
+import warm
+from commands import EXPORT, ROOT, lt_export
 from conftest import MOBILE, TINY, contents, hide, save_seeded
 from converter.families.family import family_of
 
 SPLITS = {"three": ["backbone", "init", "neck_head"], "two": ["init", "update"]}
 
 
+def words_of(checkpoint, path_name, target):
+    return "--resume", checkpoint, "--path-name", path_name, "-o", target, "--format", "onnx"
+
+
 def export(checkpoint, path_name, target, *options, **extra):
-    return lt_export(
-        "--resume", checkpoint, "--path-name", path_name, "-o", target, "--format", "onnx", *options, **extra
-    )
+    return lt_export(*words_of(checkpoint, path_name, target), *options, **extra)
 
 
 def run(folder, name, feed):
@@ -202,7 +205,7 @@ def test_options_of_onnx_without_onnx_are_refused(tiny, tmp_path, option):
 
 @pytest.mark.parametrize("package", ["onnx", "onnxsim", "onnxruntime"])
 def test_missing_packages_are_named_before_any_work(tiny, tmp_path, package):
-    done = export(tiny, TINY, tmp_path / "out", PYTHONPATH=hide(tmp_path, package))
+    done = warm.run_behind(hide(tmp_path, package), EXPORT, *words_of(tiny, TINY, tmp_path / "out"))
     assert done.code == 5
     remedy = f"pip install -c {ROOT}/constraints.txt 'lighttrack-export[onnx]'"
     expected = f"--format onnx needs {package}, not installed here: {remedy}"
@@ -210,7 +213,8 @@ def test_missing_packages_are_named_before_any_work(tiny, tmp_path, package):
 
 
 def test_onnxsim_is_not_needed_when_it_is_left_out(tiny, tmp_path):
-    done = export(tiny, TINY, tmp_path / "out", "--no-simplify", "--json", PYTHONPATH=hide(tmp_path, "onnxsim"))
+    words = words_of(tiny, TINY, tmp_path / "out")
+    done = warm.run_behind(hide(tmp_path, "onnxsim"), EXPORT, *words, "--no-simplify", "--json")
     assert done.code == 0, done.err
     manifest = json.loads(done.out)
     assert manifest["verification"]["status"] == "passed"

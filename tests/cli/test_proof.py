@@ -7,7 +7,8 @@ import textwrap
 
 import pytest
 
-from commands import ROOT, lt_export
+import warm
+from commands import EXPORT, ROOT, lt_export
 from conftest import TINY, contents, hide
 
 RUN_REAL = """
@@ -241,9 +242,8 @@ def test_a_disk_that_is_full_is_a_failed_conversion(tiny, tmp_path):
 
 
 def test_missing_packages_are_named_before_any_work(tiny, tmp_path):
-    done = lt_export(
-        *("--resume", tiny, "--path-name", TINY, "-o", tmp_path / "out"), PYTHONPATH=hide(tmp_path, "pnnx")
-    )
+    words = ("--resume", tiny, "--path-name", TINY, "-o", tmp_path / "out")
+    done = warm.run_behind(hide(tmp_path, "pnnx"), EXPORT, *words)
     assert done.code == 5
     remedy = f"pip install -c {ROOT}/constraints.txt lighttrack-export"
     expected = f"--format ncnn needs pnnx, not installed here: {remedy}"

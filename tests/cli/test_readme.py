@@ -106,12 +106,12 @@ def test_most_pages_have_a_line_to_run():
 
 
 @pytest.mark.parametrize("line", RUN)
-def test_a_line_of_each_page_is_run(line, seeded, exported, tmp_path):
+def test_a_line_of_each_page_is_run(line, tiny, tiny_export, tmp_path):
     (tmp_path / "checkpoints").mkdir()
     for place in (".", "checkpoints"):
-        shutil.copy(seeded, tmp_path / place / "LightTrackM.pth")
+        shutil.copy(tiny, tmp_path / place / "LightTrackM.pth")
     for export in ("exports/LightTrackM_Subnet", "export"):
-        shutil.copytree(exported[0], tmp_path / export)
+        shutil.copytree(tiny_export, tmp_path / export)
     done = lt(MODULES[line.program], *line.words, cwd=tmp_path)
     assert done.code == 0, done.err
 

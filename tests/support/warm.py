@@ -1,4 +1,5 @@
-"""Commands in processes of their own that have imported torch already: forks, for tests of what a signal does.
+"""Commands in processes of their own that have imported torch already: forks, for tests of what a signal does or of
+what cannot be imported.
 
 Forked before torch has computed anything, so that no thread of it is lost.
 """
@@ -9,16 +10,19 @@ import pickle
 import signal
 import socket
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 
 import pytest
 
+from commands import SUPPORT, Finished, environment
 from converter.formats.forks import Fork, ForkServer, Server
 
+TORCH = ("torch",)  # and with it numpy
 IMPORTS = (
-    "torch",
+    *TORCH,
     "numpy",
     "ncnn",
     "onnx",
@@ -45,29 +49,53 @@ class Started:
         self._fork.kill()
 
 
-def start(module: str, arguments: Sequence[object], environment: Mapping[str, str]) -> Started:
+def start(module: str, arguments: Sequence[object], surroundings: Mapping[str, str]) -> Started:
     """Begin ``python -m module arguments``, in a session of its own."""
     stderr, theirs = os.pipe()
     with os.fdopen(theirs, "wb") as log:
-        fork = _server().start(log)
-    with fork.stdin:
-        pickle.dump((module, [str(word) for word in arguments], dict(environment)), fork.stdin)
+        fork = _begun(IMPORTS, log, module, arguments, surroundings)
     return Started(fork, stderr)
 
 
+def run_behind(folder: str, module: str, *arguments: object) -> Finished:
+    """``python -m module arguments`` with a folder at the beginning of its search path, as PYTHONPATH has it there.
+
+    Its ``sitecustomize`` is run and its packages go before those that are installed, but for what torch needs.
+    """
+    with tempfile.TemporaryFile() as log:
+        fork = _begun(TORCH, log, module, arguments, environment(PYTHONPATH=folder))
+        with fork.stdout:
+            out = fork.stdout.read().decode()
+        code = fork.wait()
+        log.seek(0)
+        return Finished(code, out, log.read().decode())
+
+
+def _begun(imports, log, module, arguments, surroundings):
+    fork = _server(imports).start(log)
+    with fork.stdin:
+        pickle.dump((module, [str(word) for word in arguments], dict(surroundings)), fork.stdin)
+    return fork
+
+
 @functools.cache
-def _server() -> ForkServer:
+def _server(imports: tuple[str, ...]) -> ForkServer:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", str(Path(__file__).parent))
-        return ForkServer("warm")
+        patch.setenv("PYTHONPATH", os.pathsep.join(map(str, (SUPPORT, SUPPORT.parent))))
+        return ForkServer("warm", *imports)
 
 
 def _work():
-    module, arguments, environment = pickle.load(sys.stdin.buffer)
+    module, arguments, surroundings = pickle.load(sys.stdin.buffer)
     os.setsid()
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ.clear()
-    os.environ.update(environment)
+    os.environ.update(surroundings)
+    folders = surroundings["PYTHONPATH"].split(os.pathsep)
+    sys.path[:0] = folders
+    if (Path(folders[0]) / "sitecustomize.py").exists():
+        sys.modules.pop("sitecustomize", None)
+        import_module("sitecustomize")
     # those of before the fork remember what kind of file they were opened on
     sys.stdout, sys.stderr = (os.fdopen(number, "w", closefd=False) for number in (1, 2))
     sys.argv = [module, *arguments]
@@ -75,7 +103,7 @@ def _work():
 
 
 if __name__ == "__main__":
-    for name in IMPORTS:
+    for name in sys.argv[1:]:
         import_module(name)
     with socket.socket(fileno=os.dup(0)) as client:
         Server(client, _work).serve()
