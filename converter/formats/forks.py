@@ -41,10 +41,10 @@ class Fork:
                 os.kill(self.pid, signal.SIGKILL)
 
     def wait(self) -> int:
-        """Its exit code, negative for a signal; that of a kill where the server was killed, too."""
+        """Its exit code, negative for a signal; the server's where that has ended, for it takes its workers along."""
         if self._code is None:
             code = self._read()
-            self._code = -signal.SIGKILL if code is None else code
+            self._code = (self._server.process.wait() or -signal.SIGKILL) if code is None else code
             self._status.close()
         return self._code
 

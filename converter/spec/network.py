@@ -246,7 +246,7 @@ class NetworkSpec(Frozen):
             UsageError: when it has none.
         """
         if not any(graph.masks for graph in self.graphs.values()):
-            raise UsageError(f"--masks: {', '.join(self.archs)}: no graph of it takes a mask")
+            raise UsageError(f"--masks: no graph of {self.archs[0]} takes a mask; leave it out")
         return self.model_copy(update={"masks": True})
 
     def with_default_splits(self, of_formats: Mapping[str, str]) -> "NetworkSpec":

@@ -10,6 +10,7 @@ from typing import IO, Protocol, TypeVar
 
 GRACE = 5.0  # seconds to end, for a process that has closed its pipe
 LOG_TAIL = 8192  # bytes
+CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGTRAP)
 
 Answer = TypeVar("Answer")
 
@@ -33,7 +34,7 @@ class ChildEnded(Exception):
 
     Attributes:
         late: whether it was ended because its time was over.
-        how: it ended otherwise, with its last words: "was ended by SIGSEGV; it said: ...".
+        how: it ended otherwise, with its last words: "crashed with SIGSEGV; it said: ...".
     """
 
     def __init__(self, late: bool, how: str) -> None:
@@ -103,10 +104,19 @@ class Child:
             code = self.process.wait()
         if late.is_set():
             return "stopped answering"
-        ended = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
+        ended = _by_signal(signal.Signals(-code)) if code < 0 else f"ended with code {code}"
         self._log.seek(0)
         said = last_words(self._log.read()[-LOG_TAIL:].decode(errors="replace"), 2)
         return f"{ended}; it said: {said}" if said else ended
+
+
+def _by_signal(number: signal.Signals) -> str:
+    """What has happened to a process that a signal ended which we did not send."""
+    if number in CRASHES:
+        return f"crashed with {number.name}"
+    if number == signal.SIGKILL:
+        return "was ended by SIGKILL, as the system does where memory runs out"
+    return f"was ended by {number.name}"
 
 
 def last_words(text: str, lines: int) -> str:
