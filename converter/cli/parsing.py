@@ -16,6 +16,7 @@ from converter.errors import UsageError
 
 REPEATED = "an option with several values is repeated, as in --search-size 256 --search-size 288"
 _TWO_SIDES = re.compile(r"(\d+) ?[xX×*,/] ?(\d+)")
+_NUMBERS = ("N", "X", "X,Y,W,H", "PIXELS", "SECONDS")  # of a path or a name the last counts, as scripts append it
 _ON_OFF = ("on", "off", "yes", "no", "true", "false", "0", "1")
 _NO_HYPHENS = "‐‑‒–—―−"  # what word processors and web pages make of - and --
 
@@ -41,7 +42,7 @@ class Given:
 class Words(TyperCommand):
     """A command that refuses what typer takes without a word, and almost never is meant.
 
-    That is: an empty value, one option with two values, a word in the wrong place, and a path whose ``~`` nobody
+    That is: an empty value, one option with two numbers, a word in the wrong place, and a path whose ``~`` nobody
     expanded, for a shell does so at the beginning of a word only.
 
     Attributes:
@@ -106,7 +107,7 @@ def elsewhere(program: str, option: str) -> str | None:
 
 
 def _check_values(given: Sequence[Given]) -> None:
-    """Refuse empty values, and two where there is one place."""
+    """Refuse empty values, and two numbers where there is one place."""
     before: dict[str, Given] = {}
     for each in given:
         if each.parameter is None:
@@ -119,7 +120,7 @@ def _check_values(given: Sequence[Given]) -> None:
         other = before.setdefault(each.parameter.name, each)
         if each.value is None and (each.name in each.parameter.opts) != (other.name in each.parameter.opts):
             raise UsageError(f"{other} and {each} contradict each other; pass one of them")
-        if each.value != other.value:
+        if each.value != other.value and each.parameter.metavar in _NUMBERS:
             raise UsageError(f"{other} and {each}: expected one value, as {each.name} is not repeatable")
 
 
@@ -190,10 +191,10 @@ def pixels(option: str) -> Callable[[str], int]:
             if "/" in text:
                 advice = f"pass --template-size {sides[1]} --search-size {sides[2]}"
             raise UsageError(f"{option} {text}: crops are square, expected the length of one edge in pixels; {advice}")
-        number = text.strip().removesuffix("px").rstrip()
         if not text.lstrip("-").isdecimal():
+            number = text.strip().removesuffix("px").rstrip()
             advice = f"; pass {option} {number}" if number.isdecimal() else ""
-            raise UsageError(f"{option} {text!r}: expected a whole number of pixels{advice}")
+            raise UsageError(f"{option} {text}: expected a number of pixels{advice}")
         return int(text)
 
     return read

@@ -77,7 +77,6 @@ CALLS = [
     (f"{EXPORT} --template-size 127 --template-size 128", 2, "and --template-size 128: expected one value, as "
         "--template-size is not repeatable"),
     (f"{EXPORT} --half --no-half", 2, "--half and --no-half contradict each other; pass one of them"),
-    (f"{EXPORT} --output other", 2, "-o out and --output other: expected one value, as --output is not repeatable"),
     (f"{EXPORT} --preset=", 2, "--preset is empty, expected a value (was a variable not set?)"),
     (f"{EXPORT} --search-size 256px", 2, "; pass --search-size 256"),
     (f"{EXPORT} --atol -1", 2, "--atol -1: expected at least 0; see lt-export --help"),
