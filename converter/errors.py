@@ -9,6 +9,20 @@ from difflib import get_close_matches
 from typing import Any
 
 ALIKE = 0.65  # of difflib's ratio
+_THEIR_WORDS = (
+    ("Input should be a valid integer", "expected a whole number"),
+    ("Input should be a valid number", "expected a number"),
+    ("Input should be a valid string", "expected a text"),
+    ("Input should be a valid boolean", "expected true or false"),
+    ("Input should be a valid list", "expected a list"),
+    ("Input should be a valid tuple", "expected a list"),
+    ("Input should be a valid dictionary", "expected keys and values"),
+    ("Input should be greater than or equal to", "expected at least"),
+    ("Input should be less than or equal to", "expected at most"),
+    ("Input should be greater than", "expected more than"),
+    ("Input should be less than", "expected less than"),
+    ("Input should be", "expected"),
+)
 
 
 class ConverterError(Exception):
@@ -87,3 +101,11 @@ def did_you_mean(name: str, names: Iterable[str]) -> str:
     """``; did you mean 'fp16s'?`` behind the message that refuses a name; empty where no name is near."""
     nearest = near_miss(name, names)
     return f"; did you mean {nearest!r}?" if nearest else ""
+
+
+def in_words(message: str) -> str:
+    """What a value should have been, from pydantic's words for it."""
+    message = message.removeprefix("Value error, ").partition(", unable to")[0]
+    for theirs, ours in _THEIR_WORDS:
+        message = message.replace(theirs, ours)
+    return message[:1].lower() + message[1:]

@@ -55,6 +55,7 @@ def bench_command(
     log_to_stderr(verbose, quiet)
     from converter.api import bench
 
+    network_options.check_checkpoint(resume)
     work = partial(
         bench,
         export,

@@ -18,10 +18,10 @@ from typer.exceptions import TyperException
 from typer.main import get_command
 
 from converter.cli.ci import CiOutput
-from converter.cli.parsing import REPEATED, Words
+from converter.cli.parsing import Words, elsewhere, words_of
 from converter.cli.progress import Interruption
 from converter.cli.terminal import Stream, put, put_json, take_any_text
-from converter.errors import ConverterError, UsageError, near_miss
+from converter.errors import ConverterError, UsageError, in_words, near_miss
 from converter.util import process
 from converter.util.atomic import remove_unfinished
 from converter.util.packages import importing
@@ -89,9 +89,13 @@ class Command:
         undone: str = "nothing was published",
     ) -> None:
         self.program, self.advice, self.undone = program, advice or {}, undone
+
+        class Advised(Words):
+            advice = self.advice
+
         self.app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode="rich")
         self.entry = self.app.command(
-            cls=Words, help=about, epilog=epilog, context_settings={"help_option_names": ["-h", "--help"]}
+            cls=Advised, help=about, epilog=epilog, context_settings={"help_option_names": ["-h", "--help"]}
         )
 
     def main(self) -> None:
@@ -135,7 +139,7 @@ class Command:
                 _read_output_alone(self.app, arguments, session)
             if session.interruption.number is not None and not session.interruption.ends():
                 threading.Event().wait()  # the other thread ends the process
-            line, code = _ending(self.program, error, session.interruption, self.advice)
+            line, code = _ending(self.program, error, session.interruption, self.advice, arguments)
             _report(self.program, line, code, session.as_json, error)
             return self._left_for_ci(code, session, error if code else None, line)
 
@@ -160,7 +164,11 @@ def _read_output_alone(app: typer.Typer, arguments: Sequence[str], session: Sess
 
 
 def _ending(
-    program: str, error: BaseException, interruption: Interruption, advice: Mapping[str, str]
+    program: str,
+    error: BaseException,
+    interruption: Interruption,
+    advice: Mapping[str, str],
+    words: Sequence[str] = (),
 ) -> tuple[str, int]:
     """(line, exit code) of what ended a command early; raises what is no failure."""
     if interruption.number is not None:
@@ -168,7 +176,7 @@ def _ending(
     if isinstance(error, ConverterError):
         return f"error: {error}", error.exit_code
     if isinstance(error, TyperException):
-        return f"error: {_refusal(program, error, advice)}", 2
+        return f"error: {_refusal(program, error, words, advice)}", 2
     # typer and rich exit where nobody reads stdout any more, typer also at an end of file; both with 1
     cause = (error.__context__ if isinstance(error, SystemExit | typer.Abort) else None) or error
     if isinstance(cause, BrokenPipeError) and interruption.stages is None:  # of --help, which is typer's
@@ -180,16 +188,22 @@ def _ending(
     return f"error: bug: {type(cause).__name__}: {cause}; LT_DEBUG=1 shows where, please report it", BUG
 
 
-def _refusal(program: str, error: TyperException, advice: Mapping[str, str]) -> str:
+def _refusal(program: str, error: TyperException, words: Sequence[str], advice: Mapping[str, str]) -> str:
     """What is wrong with the words of a command line, and what to do."""
-    option = getattr(error, "option_name", "") or getattr(getattr(error, "param", None), "metavar", "")
+    parameter = getattr(error, "param", None)
+    option = getattr(error, "option_name", "") or getattr(parameter, "metavar", "")
     possible = {each.lstrip("-"): each for each in getattr(error, "possibilities", None) or ()}
-    if nearest := near_miss(option.lstrip("-"), possible):
+    known = advice.get(option)
+    if error.message.startswith("No such option"):
+        known = known or elsewhere(program, option)
+    nearest = near_miss(option.lstrip("-"), possible)
+    if nearest and not known:
         return f"{error.message}; did you mean {possible[nearest]}?"
     message = error.message if possible else error.format_message().rstrip(".")
-    message = message.replace("Input should be ", "expected ").partition(", unable to")[0]
-    several = message.startswith("Got unexpected extra argument")
-    return f"{message}; {advice.get(option) or (REPEATED if several else f'see {program} --help')}"
+    given = [each for each in words_of(error, words) if each.value is not None and each.parameter is parameter]
+    if parameter is not None and given and message.startswith("Invalid value"):
+        message = f"{given[-1]}: {in_words(error.message.rstrip('.'))}"
+    return f"{message}; {known or f'see {program} --help'}"
 
 
 def _report(program: str, message: str, code: int, as_json: bool, error: BaseException) -> None:

@@ -30,7 +30,9 @@ EPILOG = (
     "LT_DEBUG=1 adds the traceback to an error."
 )
 
-command = Command("lt-export", ABOUT, EPILOG)
+ADVICE = dict.fromkeys(("--precision", "--fp16"), "--half stores the weights as halves")
+
+command = Command("lt-export", ABOUT, EPILOG, ADVICE)
 
 
 @command.entry

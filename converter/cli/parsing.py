@@ -1,29 +1,169 @@
 """How the words of a command line are read, where typer's own way would leave a mistake unexplained."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from typer.core import TyperCommand
+from typer.exceptions import TyperException
+from typer.main import get_command
 
 from converter.errors import UsageError
 
 REPEATED = "an option with several values is repeated, as in --search-size 256 --search-size 288"
 _TWO_SIDES = re.compile(r"(\d+) ?[xX×*,/] ?(\d+)")
+_NUMBERS = ("N", "X", "X,Y,W,H", "PIXELS", "SECONDS")  # of a path or a name the last counts, as scripts append it
+_ON_OFF = ("on", "off", "yes", "no", "true", "false", "0", "1")
+_NO_HYPHENS = "‐‑‒–—―−"  # what word processors and web pages make of - and --
+
+
+@dataclass(frozen=True)
+class Given:
+    """One thing on a command line.
+
+    Attributes:
+        parameter: typer's; None for an option that there is not.
+        name: as it was typed; empty for an argument.
+        value: None of a flag.
+    """
+
+    parameter: Any
+    name: str
+    value: str | None
+
+    def __str__(self) -> str:
+        return " ".join(word if word else "''" for word in (self.name or None, self.value) if word is not None)
 
 
 class Words(TyperCommand):
-    """A command that refuses a path whose ``~`` nobody expanded: a shell does so at the beginning of a word only."""
+    """A command that refuses what typer takes without a word, and almost never is meant.
+
+    That is: an empty value, one option with two numbers, a word in the wrong place, and a path whose ``~`` nobody
+    expanded, for a shell does so at the beginning of a word only.
+
+    Attributes:
+        advice: option to what to say where the words with it are no command line.
+    """
+
+    advice: Mapping[str, str] = MappingProxyType({})
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        given = list(self.given(args))
+        ctx.allow_extra_args = True
         rest = super().parse_args(ctx, args)
+        if not ctx.resilient_parsing:
+            _check_places(given, rest, self.advice)
+            _check_values(given)
+            self._check_home(ctx)
+        return rest
+
+    def given(self, args: Sequence[str]) -> Iterator[Given]:
+        """What is on a command line, in its order."""
+        by_name = {name: each for each in self.params for name in (*each.opts, *each.secondary_opts)}
+        argument = next((each for each in self.params if each.param_type_name == "argument"), None)
+        words = iter(args)
+        for word in words:
+            name, equals, value = word.partition("=")
+            if word == "--":
+                yield from (Given(argument, "", rest) for rest in words)
+            elif not word.startswith("-") or word == "-":
+                yield Given(argument, "", word)
+            elif (parameter := by_name.get(name)) is not None:
+                is_flag = getattr(parameter, "is_flag", False)
+                yield Given(parameter, name, None if is_flag else value if equals else next(words, ""))
+            elif (parameter := by_name.get(word[:2])) is not None and not getattr(parameter, "is_flag", False):
+                yield Given(parameter, word[:2], word[2:])
+            else:
+                yield Given(None, word, None)
+
+    def _check_home(self, ctx: Any) -> None:
         for parameter in self.params:
             value: Any = ctx.params.get(parameter.name or "")
             for path in value if isinstance(value, list | tuple) else (value,):
                 if isinstance(path, Path) and path.parts[:1] and path.parts[0].startswith("~") and not path.exists():
                     _refuse(parameter.opts[0] if parameter.opts[0].startswith("-") else "", path)
-        return rest
+
+
+def words_of(error: TyperException, words: Sequence[str]) -> list[Given]:
+    """What was given to a command that has refused its command line."""
+    command = getattr(getattr(error, "ctx", None), "command", None)
+    return list(command.given(words)) if isinstance(command, Words) else []
+
+
+def elsewhere(program: str, option: str) -> str | None:
+    """Which other command of ours has an option, in words; None where none has."""
+    from converter.cli import bench, export, setup, verify  # they import this module
+
+    for other in (export, verify, bench, setup):
+        command = other.command
+        names = {name for each in get_command(command.app).params for name in each.opts}
+        if command.program != program and option in names:
+            return f"it is an option of {command.program}, not of {program}"
+    return None
+
+
+def _check_values(given: Sequence[Given]) -> None:
+    """Refuse empty values, and two numbers where there is one place."""
+    before: dict[str, Given] = {}
+    for each in given:
+        if each.parameter is None:
+            continue
+        if each.value == "":
+            place = each.name or each.parameter.metavar.strip("[]")
+            raise UsageError(f"{place} is empty, expected a value (was a variable not set?)")
+        if not each.name or each.parameter.multiple:
+            continue
+        other = before.setdefault(each.parameter.name, each)
+        if each.value is None and (each.name in each.parameter.opts) != (other.name in each.parameter.opts):
+            raise UsageError(f"{other} and {each} contradict each other; pass one of them")
+        if each.value != other.value and each.parameter.metavar in _NUMBERS:
+            raise UsageError(f"{other} and {each}: expected one value, as {each.name} is not repeatable")
+
+
+def _check_places(given: Sequence[Given], rest: Sequence[str], advice: Mapping[str, str]) -> None:
+    """Refuse words that stand where none is expected, and say to which option they probably belong."""
+    words = [each for each in given if not each.name and each.value]
+    for each in words:
+        if str(each)[0] in _NO_HYPHENS and not Path(str(each)).exists():
+            meant = str(each).lstrip("-" + _NO_HYPHENS)
+            raise UsageError(f"{each} begins with {str(each)[0]!r}, which is no hyphen; did you mean --{meant}?")
+    if not rest and len(words) < 2:
+        return
+    for before, each in pairwise(given):
+        if not each.name and before.name and not Path(str(each)).exists() and (said := _behind(before, each, advice)):
+            raise UsageError(said)
+    if rest:
+        place = words[0].parameter.metavar.strip("[]") if words[0].parameter else ""
+        expected = f"expected one {place}, and {words[0]} is it already" if place else "expected only options"
+        quotes = "" if Path(rest[0]).exists() else "; a value with blanks in it needs quotes"
+        raise UsageError(f"unexpected {' '.join(rest)}: {expected}{quotes}")
+
+
+def _behind(option: Given, word: Given, advice: Mapping[str, str]) -> str | None:
+    """What to say of a word that stands behind an option that has its value already; None where they seem apart."""
+    value, text = option.value, str(word)
+    if value is None:
+        flag = f"{option.name} takes no value; leave {text} out" if text.lower() in _ON_OFF else None
+        return f"unexpected {text}: {advice[option.name]}" if option.name in advice else flag
+    if option.parameter.multiple and Path(text).suffix == Path(value).suffix:
+        return f"{option} {text}: an option with several values is repeated, as in {option} {option.name} {text}"
+    if not (_is_number(value) and _is_number(text)):
+        return None
+    form = option.parameter.metavar or ""
+    if "," in form:
+        return f"{option} {text}: expected one word without blanks, {form}"
+    return f"{option} {text}: {option.name} takes one value"
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return bool(float(text.rstrip(",")) + 1)
+    except ValueError:
+        return False
 
 
 def _refuse(option: str, path: Path) -> None:
@@ -52,7 +192,9 @@ def pixels(option: str) -> Callable[[str], int]:
                 advice = f"pass --template-size {sides[1]} --search-size {sides[2]}"
             raise UsageError(f"{option} {text}: crops are square, expected the length of one edge in pixels; {advice}")
         if not text.lstrip("-").isdecimal():
-            raise UsageError(f"{option} {text}: expected a number of pixels")
+            number = text.strip().removesuffix("px").rstrip()
+            advice = f"; pass {option} {number}" if number.isdecimal() else ""
+            raise UsageError(f"{option} {text}: expected a number of pixels{advice}")
         return int(text)
 
     return read

@@ -107,6 +107,7 @@ def verify_command(
     loose = {name: path for name, path in files.items() if path is not None}
     context.obj.ci.file = Path(exports[0], "manifest.json") if exports else next(iter(loose.values()), None)
     folder = _folder(exports, loose, write_golden)
+    network.check_checkpoint(resume)
     runtimes = arm.runtimes_of(runtime, (*host_runtimes(), RUNTIME))
     arm_wanted = arm.ArmWanted(arm_mode, arm_cpu, arm_inputs, arm_blobs, arm_rtol, arm_timeout, arm_root)
     hosts = [format for name, format in host_runtimes().items() if name in runtimes]

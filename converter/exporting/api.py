@@ -8,8 +8,9 @@ from converter.families.choice import official_root, path_name_of
 from converter.formats.format import checked_formats, default_splits
 from converter.network.settled import settled
 from converter.spec.arguments import AnyPath, finite, path_of, paths_of, refused_values, texts_of, weights_of
+from converter.spec.default_folder import Asked, default_folder
 from converter.spec.options import ArmOptions, ExportOptions
-from converter.spec.presets import Wanted, choose, default_folder, load_preset
+from converter.spec.presets import Wanted, choose, load_preset
 from converter.util.stages import Listener
 
 if TYPE_CHECKING:
@@ -59,8 +60,8 @@ def export(
     Args:
         checkpoint: a file, or the network in memory, official or our own definition. A network is copied and stays as
             it is, train mode and all.
-        output: folder to publish (default: ``exports/<arch>``, and ``-<preset>-<sizes>`` behind it where those were
-            asked for).
+        output: folder to publish (default: ``exports/<arch>``, and behind it whatever was asked for that makes other
+            models, as docs/messages.md says).
         arch: of the network (default: that of the weights in the file).
         path_name, head_blocks, template_size, stride, masks, official, config: which network.
         search_size: pixels; several give models for each.
@@ -91,6 +92,7 @@ def export(
         VerificationError: when the models do not answer as the network does; ``report`` has the figures.
         ConverterError: another of its kinds when something failed. An earlier export stays as it was.
     """
+    from converter.exporting.check import checked_plan
     from converter.exporting.pipeline import export as run
 
     if precision not in (None, "fp32", "half"):
@@ -99,48 +101,57 @@ def export(
     formats = checked_formats(formats)
     if preset is not None:
         load_preset(preset)
-    arch, read = settled(arch, yaml, weights, allow_pickle, progress)
-    wanted = Wanted(
-        preset=preset,
-        arch=arch,
-        config=yaml,
-        path_name=path_name_of(arch, yaml, path_name, head_blocks),
-        template_size=template_size,
-        search_sizes=(search_size,) if isinstance(search_size, int) else tuple(search_size),
-        formats=formats,
-        split=split,
-        opset=opset,
-        sigmoid=sigmoid,
-        half=None if precision is None else precision == "half",
-        oldest_ncnn=oldest_ncnn,
-        masks=masks,
-        renames=texts_of(rename),
-        default_splits=default_splits(),
-    )
-    chosen = choose(wanted)
-    if "onnx" not in chosen.formats and (opset is not None or not simplify):
-        raise UsageError(f"{'--no-simplify' if opset is None else '--opset'} is about ONNX models; add --format onnx")
-    with refused_values():
-        options = ExportOptions(
-            **dict(chosen),
-            checkpoint=weights,
-            output=path_of(output) or default_folder(wanted, chosen, dynamic_search),
-            official=official_root(path_of(official), chosen.network, weights),
-            dynamic_search=dynamic_search,
-            simplify=simplify,
-            stride=stride,
-            atol=finite("--atol", atol),
-            rtol=finite("--rtol", rtol),
-            seed=seed,
-            images=paths_of(images),
-            verify=verify,
-            allow_pickle=allow_pickle,
-            keep_torchscript=keep_torchscript,
-            golden=path_of(golden),
-            protect_fp16=protect_fp16,
-            arm=arm,
-            pnnx_timeout=pnnx_timeout,
+
+    def asked(arch: str | None) -> ExportOptions:
+        wanted = Wanted(
+            preset=preset,
+            arch=arch,
+            config=yaml,
+            path_name=path_name_of(arch, yaml, path_name, head_blocks),
+            template_size=template_size,
+            search_sizes=(search_size,) if isinstance(search_size, int) else tuple(search_size),
+            formats=formats,
+            split=split,
+            opset=opset,
+            sigmoid=sigmoid,
+            half=None if precision is None else precision == "half",
+            oldest_ncnn=oldest_ncnn,
+            masks=masks,
+            renames=texts_of(rename),
+            default_splits=default_splits(),
         )
+        chosen = choose(wanted)
+        if "onnx" not in chosen.formats and (opset is not None or not simplify):
+            raise UsageError(
+                f"{'--no-simplify' if opset is None else '--opset'} is about ONNX models; add --format onnx"
+            )
+        if "ncnn" not in chosen.formats and oldest_ncnn is not None:
+            raise UsageError("--oldest-ncnn is about ncnn models; add --format ncnn")
+        more = Asked(dynamic_search=dynamic_search, simplify=simplify, protect_fp16=protect_fp16)
+        with refused_values():
+            return ExportOptions(
+                **dict(chosen),
+                checkpoint=weights,
+                output=path_of(output) or default_folder(wanted, chosen, more),
+                official=official_root(path_of(official), chosen.network, weights),
+                dynamic_search=dynamic_search,
+                simplify=simplify,
+                stride=stride,
+                atol=finite("--atol", atol),
+                rtol=finite("--rtol", rtol),
+                seed=seed,
+                images=paths_of(images),
+                verify=verify,
+                allow_pickle=allow_pickle,
+                keep_torchscript=keep_torchscript,
+                golden=path_of(golden),
+                protect_fp16=protect_fp16,
+                arm=arm,
+                pnnx_timeout=pnnx_timeout,
+            )
+
+    arch, read = settled(arch, yaml, weights, allow_pickle, progress, lambda arch: checked_plan(asked(arch)))
+    options = asked(arch)
     try:
         return run(options, progress, read)
     except VerificationError as error:

@@ -17,6 +17,9 @@ def checked_plan(options: ExportOptions) -> Plan:
         ConverterError: one of its kinds, for whatever can be refused already.
     """
     plan = _planned(options)
+    for picture in options.images:
+        if not picture.exists():
+            raise UsageError(f"--image {picture}: no such file")
     check_target(options.output)
     if options.golden:
         place_for(options.golden, options.output)

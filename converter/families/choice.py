@@ -16,12 +16,18 @@ def official_root(
     """The official checkout to build a network from: what was given, or what the family's variable names.
 
     Raises:
-        UsageError: for one beside a network in memory, which is built already.
+        UsageError: for one beside a network in memory, which is built already, and for one that is no folder.
     """
     if isinstance(checkpoint, NetworkInMemory):
         if given:
             raise UsageError(f"--official {given}: the network in memory is built already; leave it out")
         return None
+    if given and not given.is_dir():
+        reason = "is a file" if given.exists() else "no such folder"
+        raise UsageError(
+            f"--official {given}: {reason}, expected a checkout; leave --official out: our own definition gives the "
+            "same answers"
+        )
     named = os.environ.get(family_of(network.family).root) if network.family in family_names() else None
     return given or (Path(named) if named else None)
 

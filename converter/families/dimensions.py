@@ -24,7 +24,7 @@ def dimensions_of(spec: NetworkSpec, stride: int | None = None) -> Dimensions:
     dimensions = family.dimensions(spec.path_name, spec.template_size, spec.search_size)
     if stride not in (None, dimensions.stride):
         raise UsageError(
-            f"--stride {stride}: the output of path name {spec.path_name} has stride {dimensions.stride}; "
+            f"--stride {stride}: the output of {family.called} {spec.path_name} has stride {dimensions.stride}; "
             f"pass --stride {dimensions.stride} or leave it out"
         )
     return dimensions

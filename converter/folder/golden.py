@@ -120,7 +120,9 @@ def read_golden(folder: Path) -> Golden:
     try:
         text = path.read_bytes()
     except OSError as error:
-        missing = f"no {INDEX} in it" if folder.is_dir() else "no such folder"
+        missing = f"no {INDEX} in it" if folder.is_dir() else "is a file" if folder.exists() else "no such folder"
+        if (folder / KIND / INDEX).is_file():
+            advice = f"pass {folder / KIND}"
         reason = missing if isinstance(error, FileNotFoundError | NotADirectoryError) else error.strerror
         raise UsageError(f"golden vectors {folder}: {reason}; {advice}") from None
     try:

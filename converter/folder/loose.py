@@ -114,9 +114,12 @@ def loose_models(
         named = [_named_model(spec, *files[spec.name], sides[spec.name], renames) for spec in specs]
         by_name = by_name or [model for model in named if model]
     if len(by_name) == len(files):
-        log.warning("%s: the names are known, so the models themselves must be wrong", reason)
+        log.warning("%s: the names are known, so these are models of another network or size, or wrong", reason)
         return by_name
-    raise UsageError(f"{reason}; name them with --rename BLOB=MEANING, or pass --search-size")
+    raise UsageError(
+        f"{reason}; of another network? pass its --arch, --path-name or --search-size, or name inputs and outputs with "
+        "--rename BLOB=MEANING"
+    )
 
 
 def _check_renames(renames: Sequence[Rename], sides: Mapping[str, Sides]) -> None:
@@ -187,8 +190,8 @@ def _tried_model(
             certain = named_inputs and named_outputs
             return Model(graph, format, _names_of(files), source if certain else "trial")
     raise _DoesNotFit(
-        f"{where}: with no assignment of {', '.join(inputs)} to {_names(spec.inputs)} do "
-        f"{', '.join(outputs)} come out as {_names(spec.outputs)}"
+        f"{where}: fed with {_names(spec.inputs)} as {', '.join(inputs)}, in any order, {', '.join(outputs)} are not "
+        f"{_names(spec.outputs)}"
     )
 
 

@@ -36,16 +36,20 @@ class Fork:
         self._code: int | None = None
 
     def kill(self) -> None:
-        if self._code is None and self.pid is not None and not self._server.send(b"k", self.pid):
+        if not self._status.closed and self.pid is not None and not self._server.send(b"k", self.pid):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, signal.SIGKILL)
 
-    def wait(self) -> int:
-        """Its exit code, negative for a signal; that of a kill where the server was killed, too."""
-        if self._code is None:
-            code = self._read()
-            self._code = -signal.SIGKILL if code is None else code
+    def wait(self) -> int | None:
+        """Its exit code, negative for a signal; the server's where that has ended before there was a worker.
+
+        None where nobody knows, for the server has ended since.
+        """
+        if not self._status.closed:
+            self._code = self._read()
             self._status.close()
+            if self.pid is None:
+                self._code = self._server.process.wait()
         return self._code
 
     def _read(self) -> int | None:

@@ -143,8 +143,12 @@ def checked_formats(given: str | Sequence[str] | None) -> tuple[str, ...]:
     """Formats that were asked for, each once; empty where none was.
 
     Raises:
-        UsageError: for an unknown one.
+        UsageError: for an unknown one, and for several in one word.
     """
+    names = format_names()
+    for name in names_of(given):
+        if (several := name.split(","))[1:] and {*several} <= {*names}:
+            raise UsageError(f"--format {name}: pass {' '.join(f'--format {each}' for each in several)}")
     return tuple(format_of(name).name for name in names_of(given))
 
 

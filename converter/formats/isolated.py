@@ -82,7 +82,7 @@ class WorkerProcess:
             if ended.late:
                 how = f"{doing} took longer than {self.timeout:g} s and was ended"
             else:
-                how = f"the process {doing} {ended.how}"
+                how = f"{doing}, the runtime {ended.how}"
             raise ConversionError(f"{self.what}: {how}") from None
         if isinstance(answer, Exception):
             if call == self.opening[0]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from packaging.specifiers import SpecifierSet
 
 import converter
-from converter.errors import DependencyError, UsageError
+from converter.errors import DependencyError, UsageError, did_you_mean
 from converter.installation.packages import BROKEN, MISSING, OK, PackageState, package_states
 from converter.installation.result import Installation, SetupState
 from converter.util.folders import cache_folder
@@ -34,7 +34,8 @@ def setup_named(name: str) -> Setup:
     with importing(f"lt-setup {name}"):
         there = setups()
     if name not in there:
-        raise UsageError(f"{name}: expected {' or '.join(there)}, or nothing, for a list of what is there and missing")
+        expected = f"expected {' or '.join(there)}, or nothing, for a list of what is there and missing"
+        raise UsageError(f"{name}: {expected}{did_you_mean(name, there)}")
     return there[name]
 
 

@@ -189,6 +189,13 @@ class KeyReport:
         return not (self.missing or self.unexpected or self.misshaped or self.unusable)
 
     def __str__(self) -> str:
+        return self._named(NAMED)
+
+    def in_brief(self) -> str:
+        """With the first key of each kind only."""
+        return self._named(1)
+
+    def _named(self, number: int) -> str:
         shapes = [f"{key}: {found} in the file, {wanted} in the network" for key, found, wanted in self.misshaped]
         values = [f"{key}: {what}" for key, what in self.unusable]
         parts = (
@@ -197,11 +204,11 @@ class KeyReport:
             ("mis-shaped", shapes),
             ("unusable", values),
         )
-        return ", ".join(f"{len(keys)} {what} ({_first(keys)})" for what, keys in parts if keys)
+        return ", ".join(f"{len(keys)} {what} ({_first(keys, number)})" for what, keys in parts if keys)
 
 
-def _first(keys: Sequence[str]) -> str:
-    return ", ".join(keys[:NAMED]) + (", ..." if len(keys) > NAMED else "")
+def _first(keys: Sequence[str], number: int) -> str:
+    return ", ".join(keys[:number]) + (", ..." if len(keys) > number else "")
 
 
 def compare_keys(state: Mapping[str, object], network: Mapping[str, torch.Tensor]) -> KeyReport:
@@ -239,7 +246,8 @@ def check_keys(
     report = compare_keys(checkpoint.state, network)
     if not report:
         advice = hint(shapes_of(checkpoint.state))
-        raise CheckpointError(f"{checkpoint.called} does not fit {what}: {report}{advice}")
+        found = report.in_brief() if advice else report
+        raise CheckpointError(f"{checkpoint.called} does not fit {what}: {found}{advice}")
 
 
 def load_strictly(network: torch.nn.Module, checkpoint: Checkpoint, what: str, hint: Callable[[Shapes], str]) -> None:

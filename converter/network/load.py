@@ -163,7 +163,7 @@ def check_checkout(root: Path, family: str) -> None:
     others = [name for name in family_names() if name != family and _holds(root, name)]
     beside = [folder for folder in (root.parent, *_folders_in(root)) if _holds(folder, family)]
     if not root.is_dir():
-        problem = "no such folder"
+        problem = "is a file" if root.exists() else "no such folder"
     elif others:
         problem = f"is one of {patches_of(others[0]).repository}"
     elif not (root / "lib").is_dir():

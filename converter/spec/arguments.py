@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from converter.errors import UsageError
+from converter.errors import UsageError, in_words
 from converter.spec.options import NetworkInMemory
 
 if TYPE_CHECKING:
@@ -71,5 +71,4 @@ def refused_values() -> Iterator[None]:
     except ValidationError as problem:
         error = problem.errors()[0]
         name = ".".join(map(str, error["loc"]))
-        message = error["msg"][0].lower() + error["msg"][1:]
-        raise UsageError(f"{name} {error['input']!r}: {message}") from None
+        raise UsageError(f"{name} {error['input']!r}: {in_words(error['msg'])}") from None

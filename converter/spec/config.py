@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 import converter
-from converter.errors import ArchitectureError, UsageError, did_you_mean
+from converter.errors import ArchitectureError, UsageError, did_you_mean, in_words
 from converter.spec.network import NetworkSpec
 
 
@@ -72,7 +72,7 @@ def _explained(error: ErrorDetails, config: Path | None, flags: Mapping[str, Any
     """A pydantic error in one line, under the name by which the user gave the value."""
     key = ".".join(str(part) for part in error["loc"])
     if key in flags:
-        return f"--{key.replace('_', '-')} {flags[key]}: {_decapitalised(error['msg'])}"
+        return f"--{key.replace('_', '-')} {flags[key]}: {in_words(error['msg'])}"
     where = f"config {config}" if config else "config"
     if error["type"] == "extra_forbidden":
         nearest = did_you_mean(str(error["loc"][-1]), _keys_beside(error["loc"], merged))
@@ -81,7 +81,7 @@ def _explained(error: ErrorDetails, config: Path | None, flags: Mapping[str, Any
         return f"{where}: key {key!r} is missing"
     if error["type"] == "value_error":
         return f"{where}: {error['msg'].removeprefix('Value error, ')}"
-    return f"{where}: {key}: {_decapitalised(error['msg'])}, found {error['input']!r}"
+    return f"{where}: {key}: {in_words(error['msg'])}, found {error['input']!r}"
 
 
 def _keys_beside(place: tuple[str | int, ...], merged: Any) -> list[str]:
@@ -91,10 +91,6 @@ def _keys_beside(place: tuple[str | int, ...], merged: Any) -> list[str]:
     for key in place[:-1]:
         merged = merged[key]
     return [key for key in merged if key != place[-1]]
-
-
-def _decapitalised(text: str) -> str:
-    return text[0].lower() + text[1:]
 
 
 def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

@@ -78,13 +78,13 @@ class UsualMistake(Frozen):
     Attributes:
         cause, text: its short name and what to do; ``{factor}`` in the text stands for the factor.
         change: what it makes of the right numbers: divides or multiplies them by the factor, leaves out the ReLU
-            behind them, or has factor * exp(number / factor) in its place.
+            behind them, has factor * exp(number / factor) in its place, or a softmax over the cells of every map.
         factors: numbers, or names in the tracker's section; with each of them it is a mistake of its own.
     """
 
     cause: str
     text: str
-    change: Literal["divided", "multiplied", "no_relu", "exp_for_relu"]
+    change: Literal["divided", "multiplied", "no_relu", "exp_for_relu", "softmax"]
     factors: Annotated[list[Annotated[Finite, Field(gt=0)] | str], Field(min_length=1)]
 
 
@@ -246,7 +246,7 @@ class NetworkSpec(Frozen):
             UsageError: when it has none.
         """
         if not any(graph.masks for graph in self.graphs.values()):
-            raise UsageError(f"--masks: {', '.join(self.archs)}: no graph of it takes a mask")
+            raise UsageError(f"--masks: no graph of {self.archs[0]} takes a mask; leave it out")
         return self.model_copy(update={"masks": True})
 
     def with_default_splits(self, of_formats: Mapping[str, str]) -> "NetworkSpec":

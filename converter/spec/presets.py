@@ -7,7 +7,7 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field, ValidationError
 
-from converter.errors import UsageError, did_you_mean
+from converter.errors import UsageError, did_you_mean, in_words
 from converter.spec.config import config_folder, network_for, read_yaml
 from converter.spec.naming import Naming, parse_rename, renamed
 from converter.spec.network import LARGEST_OPSET, SMALLEST_OPSET, NetworkSpec
@@ -113,15 +113,6 @@ def choose(wanted: Wanted) -> Chosen:
     )
 
 
-def default_folder(wanted: Wanted, chosen: Chosen, dynamic_search: bool) -> Path:
-    """Where an export goes that nobody gave a folder: each preset and each choice of sizes has one of its own."""
-    sizes: list[object] = []
-    if wanted.template_size or wanted.search_sizes or dynamic_search:
-        sizes = [chosen.network.template_size, *dict.fromkeys(chosen.search_sizes)]
-    parts = [chosen.arch, wanted.preset, *sizes, "dynamic" if dynamic_search else None]
-    return Path("exports") / "-".join(str(part) for part in parts if part)
-
-
 def _first(asked: T | None, preset: T | None) -> T | None:
     """What was asked for, or what the preset says."""
     return preset if asked is None else asked
@@ -174,7 +165,7 @@ def load_preset(name: str) -> Preset:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise UsageError(f"preset {path}: {where}: {first['msg'].lower()}") from None
+        raise UsageError(f"preset {path}: {where}: {in_words(first['msg'])}") from None
 
 
 def check_preset(name: str, preset: Preset, network: NetworkSpec) -> None:

@@ -10,6 +10,7 @@ from typing import IO, Protocol, TypeVar
 
 GRACE = 5.0  # seconds to end, for a process that has closed its pipe
 LOG_TAIL = 8192  # bytes
+CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGTRAP)
 
 Answer = TypeVar("Answer")
 
@@ -25,7 +26,7 @@ class Process(Protocol):
 
     def kill(self) -> None: ...
 
-    def wait(self) -> int: ...
+    def wait(self) -> int | None: ...
 
 
 class ChildEnded(Exception):
@@ -33,7 +34,7 @@ class ChildEnded(Exception):
 
     Attributes:
         late: whether it was ended because its time was over.
-        how: it ended otherwise, with its last words: "was ended by SIGSEGV; it said: ...".
+        how: it ended otherwise, with its last words: "crashed with SIGSEGV; it said: ...".
     """
 
     def __init__(self, late: bool, how: str) -> None:
@@ -70,7 +71,7 @@ class Child:
         assert self.process.stdout is not None
         with self._killed_after(seconds) as late, contextlib.suppress(OSError, EOFError):
             return exchange(self.process.stdin, self.process.stdout)
-        raise ChildEnded(late.is_set(), self._end())
+        raise ChildEnded(late.is_set(), self._end(late.is_set()))
 
     def stop(self) -> None:
         """End the process."""
@@ -98,15 +99,28 @@ class Child:
         finally:
             timer.cancel()
 
-    def _end(self) -> str:
+    def _end(self, killed: bool) -> str:
+        """How it ended; ``killed`` says that we did that."""
         with self._killed_after(GRACE) as late:
             code = self.process.wait()
         if late.is_set():
             return "stopped answering"
-        ended = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
+        if code is None:
+            ended = "ended, and so has the process that could say how"
+        else:
+            ended = _by_signal(signal.Signals(-code), killed) if code < 0 else f"ended with code {code}"
         self._log.seek(0)
         said = last_words(self._log.read()[-LOG_TAIL:].decode(errors="replace"), 2)
         return f"{ended}; it said: {said}" if said else ended
+
+
+def _by_signal(number: signal.Signals, killed: bool) -> str:
+    """What has happened to a process that a signal ended."""
+    if number in CRASHES:
+        return f"crashed with {number.name}"
+    if number == signal.SIGKILL and not killed:
+        return "was ended by SIGKILL, as the system does where memory runs out"
+    return f"was ended by {number.name}"
 
 
 def last_words(text: str, lines: int) -> str:

@@ -86,47 +86,52 @@ def verify(
         VerificationError: for a manifest or golden vectors that are damaged or of another network.
         ConverterError: another of its kinds when it could not be verified.
     """
-    from converter.verifying.checkup import check
+    from converter.verifying.checkup import check, check_options
 
     export, weights = path_of(folder), None if checkpoint is None else weights_of(checkpoint)
     loose = {graph: path for graph, file in (models or {}).items() if (path := path_of(file))}
     named, wanted = texts_of(rename), checked_formats(formats)
     check_models(export, loose, named, wanted)
+    flags = {"path_name": path_name, "template_size": template_size, "search_size": search_size}
+
+    def asked(arch: str | None) -> VerifyOptions:
+        name, network = network_of(export, arch, path_of(config), flags, sigmoid, masks)
+        with refused_values():
+            return VerifyOptions(
+                arch=name,
+                network=network,
+                checkpoint=weights,
+                official=official_root(path_of(official), network, weights),
+                allow_pickle=allow_pickle,
+                arm=arm,
+                folder=export,
+                loose=loose,
+                search_sizes=search_sizes(export, network, template_size, search_size),
+                rename=named,
+                formats=wanted,
+                partial=partial,
+                command_line=command_line,
+                golden=path_of(golden),
+                write_golden=path_of(write_golden),
+                golden_from=golden_source(golden_from, write_golden is not None, arm),
+                dumps=path_of(dumps),
+                layers=layers,
+                clip=path_of(clip),
+                box=box if box is None or isinstance(box, str) else ",".join(map(str, box)),
+                min_iou=min_iou,
+                annotate=path_of(annotate),
+                tracks=path_of(tracks),
+                fp16=fp16_report,
+                reports=paths_of(reports),
+                images=paths_of(images),
+                seed=seed,
+                atol=finite("--atol", atol),
+                rtol=finite("--rtol", rtol),
+            )
+
     read = None
     if export is None:
-        arch, read = settled(arch, path_of(config), weights, allow_pickle, progress)
-    flags = {"path_name": path_name, "template_size": template_size, "search_size": search_size}
-    arch, network = network_of(export, arch, path_of(config), flags, sigmoid, masks)
-    with refused_values():
-        options = VerifyOptions(
-            arch=arch,
-            network=network,
-            checkpoint=weights,
-            official=official_root(path_of(official), network, weights),
-            allow_pickle=allow_pickle,
-            arm=arm,
-            folder=export,
-            loose=loose,
-            search_sizes=search_sizes(export, network, template_size, search_size),
-            rename=named,
-            formats=wanted,
-            partial=partial,
-            command_line=command_line,
-            golden=path_of(golden),
-            write_golden=path_of(write_golden),
-            golden_from=golden_source(golden_from, write_golden is not None, arm),
-            dumps=path_of(dumps),
-            layers=layers,
-            clip=path_of(clip),
-            box=box if box is None or isinstance(box, str) else ",".join(map(str, box)),
-            min_iou=min_iou,
-            annotate=path_of(annotate),
-            tracks=path_of(tracks),
-            fp16=fp16_report,
-            reports=paths_of(reports),
-            images=paths_of(images),
-            seed=seed,
-            atol=finite("--atol", atol),
-            rtol=finite("--rtol", rtol),
+        arch, read = settled(
+            arch, path_of(config), weights, allow_pickle, progress, lambda arch: check_options(asked(arch))
         )
-    return check(options, progress, read)
+    return check(asked(arch), progress, read)

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from converter.errors import UsageError
+from converter.folder.loose import model_files
 from converter.folder.manifest import read_manifest
-from converter.folder.mistaken import files_in_place_of_export, without_manifest
+from converter.folder.mistaken import files_in_place_of_export, option, without_manifest
 from converter.spec.config import network_for
 from converter.spec.network import NetworkSpec
 
@@ -15,7 +16,7 @@ Flags = Mapping[str, str | int | None]
 
 def check_models(folder: Path | None, loose: Mapping[str, Path], rename: tuple[str, ...], formats: object) -> None:
     """Raises:
-    UsageError: when there is nothing to verify, or something is asked that is about other models.
+    UsageError: when there is nothing to verify, a file is not there, or something is asked that is about other models.
     """
     if folder and loose:
         name = next(iter(loose)).replace("_", "-")
@@ -24,6 +25,8 @@ def check_models(folder: Path | None, loose: Mapping[str, Path], rename: tuple[s
         raise UsageError(files_in_place_of_export([folder]))
     if not folder and not loose:
         raise UsageError("nothing to verify: pass an export folder, or --init and --update")
+    for graph, path in loose.items():
+        model_files(option(graph), path)
     if folder and rename:
         raise UsageError("--rename is for models without a manifest; an export's own says what its blobs are")
     if loose and formats:

@@ -44,7 +44,10 @@ def check_golden(golden: Golden, subject: Subject, tracker: TrackerModels) -> No
         )
     family = family_of(network.family)
     if not family.covers(network.path_name, index.path_name):
-        raise UsageError(f"{where} are of {family.called} {index.path_name}, the models of {network.path_name}")
+        raise UsageError(
+            f"{where} are of {family.called} {index.path_name}, the models of {network.path_name}; "
+            "pass vectors of the same network, or --resume CHECKPOINT"
+        )
     if manifest and index.checkpoint.sha256 != manifest.checkpoint.sha256:
         raise VerificationError(
             f"{where} are of checkpoint {index.checkpoint.called}, the export is of {manifest.checkpoint.called} "

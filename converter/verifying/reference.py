@@ -93,7 +93,7 @@ def network_reference(
     try:
         network = load_network(sized, tracker.dimensions.stride, checkpoint)
     except CheckpointError as error:
-        made_from = f"; the export was made from {subject.manifest.checkpoint.called}" if subject.manifest else ""
+        made_from = f"; pass {subject.manifest.checkpoint.called}, which was exported" if subject.manifest else ""
         raise CheckpointError(f"{error}{made_from}") from None
     return NetworkReference(network, _of_other_weights(network.checkpoint, subject))
 

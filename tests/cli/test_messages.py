@@ -1,15 +1,16 @@
 """A wrong call says what the mistake is and what to do about it, in one line."""
 
+import json
 import shutil
 
 import pytest
 import stark
 import torch
 
-from commands import lt_bench, lt_export, lt_verify
+from commands import lt_bench, lt_export, lt_setup, lt_verify
 from conftest import TINY
 
-COMMANDS = {"lt-export": lt_export, "lt-verify": lt_verify, "lt-bench": lt_bench}
+COMMANDS = {"lt-export": lt_export, "lt-verify": lt_verify, "lt-bench": lt_bench, "lt-setup": lt_setup}
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +65,42 @@ CALLS = [
     ("lt-verify exports/tiny -r tiny.pth --golden-from tourch", 2, "; did you mean 'torch'?"),
     ("lt-verify exports/tinny -r tiny.pth", 2, "; did you mean 'tiny'?"),
     ("lt-bench exports/tiny --precision fp23", 2, "; did you mean 'fp32'?"),
+    # values and words in the wrong form or place
+    (f"{EXPORT} --format onnx,ncnn", 2, "--format onnx,ncnn: pass --format onnx --format ncnn"),
+    (f"{EXPORT} --format onnx ncnn", 2, "is repeated, as in --format onnx --format ncnn"),
+    (f"{EXPORT} --half yes", 2, "error: --half takes no value; leave yes out"),
+    (f"{EXPORT} –-half", 2, "–-half begins with '–', which is no hyphen; did you mean --half?"),
+    (f"{EXPORT} -- --half", 2, "unexpected --half: expected one CHECKPOINT, and tiny.pth is it already; a value with "
+        "blanks in it needs quotes"),
+    ("lt-export tiny.pth stark.pth", 2, "unexpected stark.pth: expected one CHECKPOINT, and tiny.pth is it already"),
+    ("lt-bench exports/tiny loose", 2, "unexpected loose: expected one EXPORT, and exports/tiny is it already"),
+    (f"{EXPORT} --template-size 127 --template-size 128", 2, "and --template-size 128: expected one value, as "
+        "--template-size is not repeatable"),
+    (f"{EXPORT} --half --no-half", 2, "--half and --no-half contradict each other; pass one of them"),
+    (f"{EXPORT} --preset=", 2, "--preset is empty, expected a value (was a variable not set?)"),
+    (f"{EXPORT} --search-size 256px", 2, "; pass --search-size 256"),
+    (f"{EXPORT} --atol -1", 2, "--atol -1: expected at least 0; see lt-export --help"),
+    (f"{EXPORT} --rtol 1%", 2, "--rtol 1%: expected a number; see lt-export --help"),
+    (f"{EXPORT} --opset eleven", 2, "--opset eleven: expected a whole number; see lt-export --help"),
+    (f"{EXPORT} --clip x.mp4", 2, "No such option: --clip; it is an option of lt-verify, not of lt-export"),
+    (f"{EXPORT} --precision half", 2, "No such option: --precision; --half stores the weights as halves"),
+    (f"{EXPORT} --format onnx --oldest-ncnn 20210720", 2, "--oldest-ncnn is about ncnn models; add --format ncnn"),
+    (f"{EXPORT} --masks", 2, "--masks: no graph of LightTrackM_Subnet takes a mask; leave it out"),
+    ("lt-verify exports/tiny -r tiny.pth --preset rknn", 2, "--preset; it is an option of lt-export, not of lt-verify"),
+    ("lt-verify exports/tiny -r tiny.pth --search-size 256 288", 2, "--search-size 256 288: --search-size takes one "
+        "value"),
+    ("lt-verify exports/tiny -r tiny.pth --box 1 2 3 4", 2, "--box 1 2: expected one word without blanks, X,Y,W,H"),
+    ("lt-verify exports/tiny --golden exports", 2, "a folder that --golden or --write-golden wrote"),
+    ("lt-setup arm x", 2, "; a value with blanks in it needs quotes"),
     # which checkpoint
+    ("lt-export tyni.pth", 3, "checkpoint tyni.pth: no such file, expected the file that training wrote; did you mean "
+        "tiny.pth?"),
+    ("lt-verify exports/tiny -r tyni.pth", 3, "; did you mean tiny.pth?"),
+    ("lt-bench exports/tiny -r exports/tiny", 3, "lt-verify verifies exports, lt-bench measures them"),
+    ("lt-export https://example.org/x.pth", 3, "expected the file that training wrote; download it first"),
+    ("lt-export exports/tiny/manifest.json", 3, " is part of an export, expected the file that "
+        "training wrote; lt-verify verifies exports, lt-bench measures them"),
+    ("lt-export loose/lighttrack_init.bin", 3, "expected the file that training wrote; lt-verify verifies models"),
     ("lt-export", 2, "no checkpoint: pass the file that training wrote, lt-export CHECKPOINT"),
     ("lt-export tiny.pth -r stark.pth", 2, "tiny.pth and --resume stark.pth: expected one of them"),
     ("lt-export 288 -r tiny.pth --search-size 256", 2, "repeated, as in --search-size 256 --search-size 288"),
@@ -72,7 +108,7 @@ CALLS = [
     ("lt-export exports/tiny", 3, "lt-verify verifies exports, lt-bench measures them"),
     ("lt-export loose/lighttrack_init.param", 3, "expected the file that training wrote; lt-verify verifies models"),
     ("lt-export other.pth", 3, "; these are no weights of LightTrackM_Subnet or STARK_Lightning"),
-    ("lt-verify exports/tiny -r other.pth", 3, "; the export was made from tiny.pth"),
+    ("lt-verify exports/tiny -r other.pth", 3, "; pass tiny.pth, which was exported"),
     # sizes
     (f"{EXPORT} --template-size 255", 3, "does not fit --template-size 255; its weights fit --template-size 127"),
     (f"{EXPORT} --search-size 288x288", 2, "crops are square, expected the length of one edge in pixels; pass "
@@ -124,6 +160,54 @@ def test_a_wrong_call_names_the_way_out(place, call, code, ending, monkeypatch):
     assert (done.code, done.out) == (code, ""), done.err
     assert done.error_line.endswith(ending)
     assert not (place / "out").exists()
+
+
+def test_words_with_blanks(place):
+    for words, ending in (
+        (("",), "CHECKPOINT is empty, expected a value (was a variable not set?)"),
+        (("tiny.pth", "--output", ""), "--output is empty, expected a value (was a variable not set?)"),
+        (("tiny.pth --half",), "; did you mean tiny.pth?"),
+        (("tiny.pth", "--search-size", "256 "), "; pass --search-size 256"),
+    ):
+        done = lt_export(*words, "--json", cwd=place)
+        assert done.error_line.endswith(ending)
+        assert json.loads(done.out)["error"]["exit_code"] == done.code
+
+
+# wrong whatever the weights are; this file holds none
+UNREAD = [
+    ("--split tree", "did you mean 'three'?"),
+    ("--search-size 5", "--search-size 5: expected at least 16"),
+    ("--stride 3", "; pass --stride 16 or leave it out"),
+    ("--opset 12", "--opset is about ONNX models; add --format onnx"),
+    ("--rename cls", "expected OLD=NEW, for example cls=output.1 or init:zf=output.1"),
+    ("--output unread.pth", "is a file, expected a folder to create or an earlier export"),
+    ("--image nowhere.png", "--image nowhere.png: no such file"),
+    ("--official nowhere", "our own definition gives the same answers"),
+    ("--config key.yaml", "did you mean 'rtol'?"),
+    ("--no-verify --golden g", "leave --no-verify out"),
+]
+
+
+@pytest.mark.parametrize(("words", "ending"), UNREAD, ids=[words for words, _ in UNREAD])
+def test_what_is_wrong_for_every_network_is_refused_before_the_weights_are_read(place, words, ending):
+    (place / "unread.pth").write_bytes(b"no weights")
+    done = lt_export("unread.pth", *words.split(), cwd=place)
+    assert (done.code, done.out) == (2, ""), done.err
+    assert done.error_line.endswith(ending)
+    assert lt_export("unread.pth", cwd=place).code == 3
+
+
+def test_models_are_refused_before_the_weights_are_read(place):
+    (place / "unread.pth").write_bytes(b"no weights")
+    for words, ending in (
+        ("--init nowhere.param", "--init nowhere.param: no such file"),
+        (f"{NAMES} --box 1,2,3,4", "--box is about a clip: pass --clip too"),
+        (f"{NAMES} --report x.pdf", "expected .html or .md"),
+    ):
+        done = lt_verify("-r", "unread.pth", *words.split(), cwd=place)
+        assert done.code == 2
+        assert done.error_line.endswith(ending)
 
 
 def test_a_variable_that_names_another_checkout_is_named(place):

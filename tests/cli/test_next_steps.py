@@ -4,12 +4,14 @@ import json
 import os
 import shlex
 import sys
+from zlib import crc32
 
 import pytest
 
 from commands import lt_export, lt_verify
-from conftest import TINY, contents
+from conftest import MOBILE, TINY, contents
 
+PATH = f"path_{crc32(TINY.encode()):08x}"  # in the default folder
 HEAD = "What comes next: "
 REASON = f"{HEAD}this finds the first layer that is wrong:\n"
 
@@ -82,7 +84,7 @@ def test_a_failed_export_ends_with_the_command_that_finds_the_layer(tiny, tmp_pa
     (made, _), (verified, said) = chained(line, tmp_path)
     assert (made, verified) == (0, 1)
     assert "first wrong layer is" in said
-    assert [path.name for path in (tmp_path / "exports").iterdir()] == ["LightTrackM_Subnet-unverified"]
+    assert [path.name for path in (tmp_path / "exports").iterdir()] == [f"LightTrackM_Subnet-{PATH}-unverified"]
 
 
 @pytest.mark.parametrize("option", ["--protect-fp16", "--golden"])
@@ -144,21 +146,30 @@ def test_a_check_that_cannot_be_carried_out_is_no_failed_proof(verified, tiny, t
 
 
 @pytest.mark.parametrize(
-    ("words", "name"),
+    ("words", "marks"),
     [
-        ((), "LightTrackM_Subnet"),
-        (("--arch", "LightTrackM_Speed"), "LightTrackM_Speed"),
-        (("--preset", "pnnx"), "LightTrackM_Subnet-pnnx"),
-        (("--search-size", "256"), "LightTrackM_Subnet-127-256"),
-        (("--search-size", "256", "--search-size", "288"), "LightTrackM_Subnet-127-256-288"),
-        (("--preset", "rknn", "--template-size", "128"), "LightTrackM_Subnet-rknn-128-288"),
-        (("--format", "onnx", "--dynamic-search"), "LightTrackM_Subnet-127-288-dynamic"),
+        ((), "{path}"),
+        (("--preset", "pnnx"), "pnnx-{path}"),
+        (("--search-size", "256"), "127-256-{path}"),
+        (("--search-size", "256", "--search-size", "288"), "127-256-288-{path}"),
+        (("--preset", "rknn", "--template-size", "128"), "rknn-128-288-{path}"),
+        (("--format", "onnx", "--dynamic-search"), "127-288-dynamic-{path}-onnx"),
+        (("--format", "onnx", "--format", "ncnn", "--half"), "{path}-ncnn-onnx-half"),
+        (("--split", "three", "--sigmoid", "--rename", "init:zf=feat"), "{path}-three-sigmoid-init_zf_feat"),
+        (("--seed", "1", "--keep-torchscript", "--split", "two", "--no-half"), "{path}"),
     ],
 )
-def test_calls_do_not_overwrite_each_other(tiny, tmp_path, words, name):
+def test_calls_do_not_overwrite_each_other(tiny, tmp_path, words, marks):
     done = lt_export(tiny, "--path-name", TINY, "--no-verify", "-q", *words, cwd=tmp_path)
     assert done.code == 0, done.err
+    name = f"LightTrackM_Subnet-{marks.format(path=PATH)}"
     assert [path.name for path in (tmp_path / "exports").iterdir()] == [name]
+
+
+def test_the_usual_path_name_leaves_no_mark(mobile, tmp_path):
+    done = lt_export(mobile, "--path-name", MOBILE, "--no-verify", "-q", cwd=tmp_path)
+    assert done.code == 0, done.err
+    assert [path.name for path in (tmp_path / "exports").iterdir()] == ["LightTrackM_Subnet"]
 
 
 def test_a_program_off_the_path_is_named_with_its_folder(tmp_path, monkeypatch):

@@ -291,3 +291,30 @@ def test_no_code_of_a_checkpoint_runs_unless_allowed(both, with_code, tmp_path):
     done = lt_verify(both[0], "--resume", weights, "--allow-pickle", "-q")
     assert done.code == 0, done.err
     assert made.is_dir()
+
+
+@pytest.mark.parametrize(
+    ("output", "wrong", "cause"),
+    [
+        ("box", lambda box, cells: box * SMALL["search_size"], "box_in_pixels"),
+        ("corners", lambda corners, cells: corners * cells, "box_in_cells"),
+        ("score", lambda score, cells: softmax(score), "score_softmax"),
+    ],
+)
+def test_usual_mistakes_are_recognised_on_a_device(both, tmp_path, output, wrong, cause):
+    folder, _ = both
+    for right in sorted((folder / "golden").glob("*/update")):
+        answer = {name: np.load(right / f"{name}.npy") for name in ("box", "corners", "score")}
+        answer[output] = wrong(answer[output], answer["score"].shape[-1])
+        (tmp_path / right.parent.name).mkdir()
+        for name, values in answer.items():
+            np.save(tmp_path / right.parent.name / f"{name}.npy", values.astype(np.float32))
+    done = lt_verify(folder, "--dumps", tmp_path, "--json")
+    assert done.code == 1
+    causes = json.loads(done.out)["dumps"]["causes"]
+    assert [each["cause"] for each in causes] == [cause]
+
+
+def softmax(score):
+    weights = np.exp(score - score.max(axis=(2, 3), keepdims=True))
+    return weights / weights.sum(axis=(2, 3), keepdims=True)

@@ -79,8 +79,8 @@ def test_an_error_of_the_runtime_is_an_error_here(runner, say):
 @pytest.mark.parametrize(
     ("what", "words"),
     [
-        ("crash", r"the process running the model was ended by SIGSEGV"),
-        ("exit", r"the process running the model ended with code 3; it said: last words"),
+        ("crash", r"running the model, the runtime crashed with SIGSEGV"),
+        ("exit", r"running the model, the runtime ended with code 3; it said: last words"),
         ("hang", r"running the model took longer than 1 s and was ended"),
     ],
 )
@@ -152,6 +152,26 @@ def test_a_server_that_was_killed_is_replaced(runner, say):
     runner.stop()
     assert runner.infer(FEED)["z"].tolist() == [[2.0, 2.0]]
     assert runner._child.process._server.process is not server
+
+
+def test_a_worker_that_crashes_without_its_server(runner, say):
+    say("answer")
+    runner.load()
+    server = runner._child.process._server.process
+    server.kill()
+    server.wait()
+    say("crash")
+    with pytest.raises(ConversionError, match=r"the runtime ended, and so has the process that could say how$"):
+        runner.infer(FEED)
+
+
+def test_a_crash_while_the_runtime_is_imported_has_its_signal(tmp_path, monkeypatch):
+    (tmp_path / "ncnn.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    runner = IsolatedRunner("ncnn", (tmp_path / "a.param",), GRAPH)
+    for _ in range(2):
+        with pytest.raises(ConversionError, match=r"loading the model, the runtime crashed with SIGSEGV$"):
+            runner.load()
 
 
 def test_files_that_do_not_load_are_refused_by_the_runtime_itself(tmp_path, monkeypatch):

@@ -81,10 +81,10 @@ def test_an_error_has_the_text_of_the_command(call, command, tmp_path, monkeypat
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        ({"seed": -1}, r"seed -1: input should be greater than or equal to 0"),
-        ({"pnnx_timeout": 0}, r"pnnx_timeout 0: input should be greater than 0"),
+        ({"seed": -1}, r"seed -1: expected at least 0"),
+        ({"pnnx_timeout": 0}, r"pnnx_timeout 0: expected more than 0"),
         ({"precision": "int8"}, r"precision 'int8': expected fp32 or half"),
-        ({"verify": "no"}, r"verify 'no': input should be a valid boolean"),
+        ({"verify": "no"}, r"verify 'no': expected true or false"),
         ({"search_size": "big"}, r"search"),
     ],
 )
@@ -97,7 +97,7 @@ def test_a_value_of_the_wrong_kind_is_a_usage_error(more, message, tmp_path, mon
 def test_options_of_the_emulated_cpu(tmp_path):
     options = api.arm_options(modes="bf16", root=str(tmp_path))
     assert (options.modes, options.inputs, options.cpu, options.root) == (("bf16",), 2, "max", tmp_path)
-    for more, message in (({"modes": ["fp8"]}, "--arm-mode fp8"), ({"inputs": 0}, "inputs 0: input should be")):
+    for more, message in (({"modes": ["fp8"]}, "--arm-mode fp8"), ({"inputs": 0}, "inputs 0: expected at least 1")):
         with pytest.raises(UsageError, match=message):
             api.arm_options(**more)
 

@@ -134,12 +134,21 @@ def _changed(change: str, factor: float) -> Change:
         "multiplied": lambda right: right * factor,
         "no_relu": lambda right: np.where(right > 0, right, np.nan),
         "exp_for_relu": exp_for_relu,
+        "softmax": _softmax,
     }
     return changes[change]
 
 
 def _sigmoid(values: np.ndarray) -> np.ndarray:
     result: np.ndarray = 0.5 * (1.0 + np.tanh(0.5 * values))
+    return result
+
+
+def _softmax(values: np.ndarray) -> np.ndarray:
+    """Over the cells of every map; of what has no maps, over the last axis."""
+    axes = tuple(range(2, values.ndim)) or (-1,)
+    weights = np.exp(values - values.max(axis=axes, keepdims=True))
+    result: np.ndarray = weights / weights.sum(axis=axes, keepdims=True)
     return result
 
 

@@ -76,7 +76,7 @@ def checkpoint_of(argument: Path | None, resume: Path | None) -> Path:
 
     Raises:
         UsageError: for none, and for two.
-        CheckpointError: for an export, and for a converted model.
+        CheckpointError: as :func:`check_checkpoint`.
     """
     if argument and resume and argument != resume:
         more = "" if argument.is_file() else f"; {REPEATED}"
@@ -84,8 +84,15 @@ def checkpoint_of(argument: Path | None, resume: Path | None) -> Path:
     checkpoint = argument or resume
     if checkpoint is None:
         raise UsageError("no checkpoint: pass the file that training wrote, lt-export CHECKPOINT")
+    check_checkpoint(checkpoint)
+    return checkpoint
+
+
+def check_checkpoint(path: Path | None) -> None:
+    """Raises:
+    CheckpointError: for one that is not there, and for an export or a model in its place.
+    """
     from converter.folder.mistaken import in_place_of_checkpoint
 
-    if reason := in_place_of_checkpoint(checkpoint):
+    if path and (reason := in_place_of_checkpoint(path)):
         raise CheckpointError(reason)
-    return checkpoint

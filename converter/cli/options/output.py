@@ -38,7 +38,7 @@ Output = Annotated[
     Path | None,
     _option(
         "--output -o DIR",
-        "Folder to publish (default: exports/<arch>, and -<preset>-<sizes> behind it where those were asked for).",
+        "Folder to publish (default: exports/<arch>, and behind it whatever was asked for that makes other models).",
     ),
 ]
 KeepTorchscript = Annotated[bool, _option("--keep-torchscript", "Publish the traced .pt files too.")]

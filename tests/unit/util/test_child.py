@@ -44,11 +44,16 @@ def test_questions_are_answered_one_after_the_other():
     [
         ("sys.exit(3)", "ended with code 3"),
         ("print('bad file', file=sys.stderr); sys.exit(1)", "ended with code 1; it said: bad file"),
-        ("os.kill(os.getpid(), signal.SIGSEGV)", "was ended by SIGSEGV"),
+        ("os.kill(os.getpid(), signal.SIGSEGV)", "crashed with SIGSEGV"),
         (
             "print('a\\nb\\n\\n c ', file=sys.stderr, flush=True); os.kill(os.getpid(), signal.SIGABRT)",
-            "was ended by SIGABRT; it said: b | c",
+            "crashed with SIGABRT; it said: b | c",
         ),
+        (
+            "os.kill(os.getpid(), signal.SIGKILL)",
+            "was ended by SIGKILL, as the system does where memory runs out",
+        ),
+        ("os.kill(os.getpid(), signal.SIGTERM)", "was ended by SIGTERM"),
     ],
 )
 def test_how_it_ended_is_said(code, how):
