@@ -12,7 +12,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 import typer
-from rich.logging import RichHandler
 from typer.core import TyperCommand
 from typer.exceptions import TyperException
 from typer.main import get_command
@@ -20,7 +19,7 @@ from typer.main import get_command
 from converter.cli.ci import CiOutput
 from converter.cli.parsing import Words, elsewhere, words_of
 from converter.cli.progress import Interruption
-from converter.cli.terminal import Stream, put, put_json, take_any_text
+from converter.cli.terminal import LogLines, Stream, put, put_json, take_any_text
 from converter.errors import ConverterError, UsageError, in_words, near_miss
 from converter.util import process
 from converter.util.atomic import remove_unfinished
@@ -65,7 +64,7 @@ def log_to_stderr(verbose: bool, quiet: bool) -> None:
     if verbose and quiet:
         raise UsageError("--verbose and --quiet contradict each other; pass one of them")
     level = logging.DEBUG if verbose else logging.ERROR if quiet else logging.WARNING
-    handler = RichHandler(console=Stream(stderr=True), show_time=False, show_path=False)
+    handler = LogLines(console=Stream(stderr=True), show_time=False, show_path=False)
     logging.basicConfig(level=max(level, logging.WARNING), handlers=[handler], format="%(message)s", force=True)
     for name in ("converter", "official_patches"):
         logging.getLogger(name).setLevel(level)

@@ -9,6 +9,7 @@ from typing import IO
 
 from rich.console import Console
 from rich.logging import RichHandler
+from rich.text import Text
 
 # what is shown of our own characters where an encoding lacks them; any other one becomes its Python escape
 SPELLED = {"–": "-", "Δ": "d", "×": "x", "±": "+-", "…": "...", "∞": "inf", "→": "->"}
@@ -57,6 +58,16 @@ class Stream(Console):
 
     def on_broken_pipe(self) -> None:
         drop(self.file)
+
+
+class LogLines(RichHandler):
+    """A message wrapped and indented on a terminal, and one line anywhere else, for who searches a log."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if self.console.file.isatty():
+            super().emit(record)
+        else:
+            self.console.print(Text(f"{record.levelname:8} {self.format(record)}"), soft_wrap=True, highlight=False)
 
 
 def summary_console(as_json: bool) -> Console:

@@ -73,6 +73,7 @@ class ForkServer:
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 env=python_environment(),
+                process_group=0,  # a terminal's Ctrl-C is for its client, which ends it and says why
             )
 
     def start(self, log: IO[bytes]) -> Fork:
@@ -125,7 +126,6 @@ class Server:
         os.set_blocking(self.wake, False)
         signal.set_wakeup_fd(self.wake)
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a terminal: its client ends and says why
 
     def serve(self) -> None:
         while True:
@@ -150,7 +150,8 @@ class Server:
         if number == 0:
             self._become_worker(stdin, stdout, stderr, status)
         self.statuses[number] = status
-        os.write(status, STATUS.pack(number))
+        with contextlib.suppress(BrokenPipeError):  # its client has ended meanwhile
+            os.write(status, STATUS.pack(number))
         for descriptor in (stdin, stdout, stderr):
             os.close(descriptor)
 

@@ -8,7 +8,7 @@ import sys
 import time
 
 import pytest
-from terminals import CTRL_C, Terminal
+from terminals import CTRL_C, PATIENCE, Terminal
 from test_killed import children
 
 from commands import BENCH, EXPORT, VERIFY, command, environment, lt_bench, lt_export, lt_verify
@@ -163,6 +163,20 @@ def test_ctrl_c_ends_a_run_and_says_what_is_left_of_it(tiny, tmp_path):
     while sorted(path.name for path in tmp_path.rglob("*")) != ["answer.json", "tmp"]:
         assert time.monotonic() < deadline, list(tmp_path.rglob("*"))
         time.sleep(0.05)
+
+
+def test_ctrl_c_is_for_the_command_alone(tiny, tiny_export):
+    """Its processes, which may have begun to start just now, say nothing of it."""
+    terminal = Terminal(VERIFY, (tiny_export, "--resume", tiny))
+    terminal.until(r"verify +\S")
+    deadline = time.monotonic() + PATIENCE
+    while not children(terminal.process.pid):
+        assert time.monotonic() < deadline
+    terminal.press(CTRL_C)
+    assert terminal.end() == 130
+    assert terminal.lines[-1] == "lt-verify: interrupted by SIGINT; nothing was verified"
+    assert "Traceback" not in terminal.shown
+    assert "Fatal" not in terminal.shown
 
 
 def test_ctrl_c_waits_for_no_process_that_hangs(tiny, tiny_export):

@@ -2,7 +2,9 @@
 
 import contextlib
 import errno
+import os
 import re
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Sequence
@@ -52,6 +54,8 @@ def attempt(
 ) -> tuple[int, str, str]:
     """Exit code, stdout and stderr; raises as :func:`run`, but for a code other than 0.
 
+    What the command has started itself ends with it when it takes too long or the run is interrupted.
+
     Args:
         tick: called a few times a second while the command runs.
         extra: of its environment.
@@ -66,11 +70,13 @@ def attempt(
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            process_group=0,
         ) as process:
             try:
                 out, err = _awaited(process, tick)
             except BaseException:
-                process.kill()
+                if process.poll() is None:
+                    os.killpg(process.pid, signal.SIGKILL)
                 raise
     except FileNotFoundError:
         raise DependencyError(f"{what}: {command[0]} is not installed here") from None

@@ -119,7 +119,8 @@ class PrivateApt:
     def _apt(
         self, program: str, *words: str, folder: Path | None = None, tick: Callable[[], None] = lambda: None
     ) -> tuple[int, str, str]:
-        return attempt([program, "-c", str(self.config), "-q", *words], WHAT, folder, tick)
+        # temporary files in its folder: those of an apt that was ended are removed with it
+        return attempt([program, "-c", str(self.config), "-q", *words], WHAT, folder, tick, TMPDIR=str(self.folder))
 
 
 def candidates(policy: str, names: Sequence[str]) -> list[str]:

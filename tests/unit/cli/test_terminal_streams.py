@@ -1,11 +1,12 @@
 """Characters that an encoding lacks, and when a bar is shown."""
 
 import io
+import logging
 
 import pytest
 
 from converter.cli import terminal
-from converter.cli.terminal import SPELLED, Stream, put, shows_movement
+from converter.cli.terminal import SPELLED, LogLines, Stream, put, shows_movement
 
 
 @pytest.mark.parametrize(
@@ -33,3 +34,10 @@ def test_a_file_shows_no_movement(forced, monkeypatch, tmp_path):
     monkeypatch.setenv("FORCE_COLOR", forced)
     with (tmp_path / "log").open("w") as file:
         assert not shows_movement(Stream(file=file))
+
+
+def test_a_message_in_a_file_is_one_line(tmp_path):
+    said = "the sha256 of [this] file begins with 131cef5ae5cf, " * 8
+    with (tmp_path / "log").open("w") as file:
+        LogLines(console=Stream(file=file)).emit(logging.LogRecord("converter", logging.WARNING, "", 0, said, (), None))
+    assert (tmp_path / "log").read_text() == f"WARNING  {said}\n"

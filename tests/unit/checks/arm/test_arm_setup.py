@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -295,3 +296,27 @@ def test_full_disk_is_said(tmp_path, bin, monkeypatch):
     monkeypatch.setattr(setup, "_build", full)
     assert "No space left on device; free some space" in failed(tmp_path / "arm64")
     assert not list(tmp_path.glob(".arm64*"))
+
+
+def test_what_a_command_has_started_ends_with_it(tmp_path):
+    """apt has a process for every source, which writes on."""
+    child = tmp_path / "child"
+
+    def interrupted():
+        if child.is_file() and child.read_text().endswith("\n"):
+            raise KeyboardInterrupt
+
+    script = f"sleep 300 & echo $! > {child}.new; mv {child}.new {child}; wait"
+    with pytest.raises(KeyboardInterrupt):
+        commands.attempt(["sh", "-c", script], "waiting", tick=interrupted)
+    deadline = time.monotonic() + 10
+    while is_running(int(child.read_text())):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def is_running(number):
+    try:
+        return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
