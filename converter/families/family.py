@@ -80,7 +80,7 @@ class Procedure(Protocol):
         """Find the target in the next frame. Raises VerificationError where the model's answer cannot be used."""
 
     def look(self, frame: np.ndarray) -> tuple[np.ndarray, ...]:
-        """The search crop of the next frame, (1, 3, S, S) float32, normalised, and its mask where the graphs take one."""
+        """The search crop of the next frame, (1, 3, S, S) float32, normalised, and its mask where graphs take one."""
 
     def read(self, answer: Arrays, cell: tuple[int, ...] | None = None) -> Reading:
         """What an answer to that crop says; the state stays. Raises VerificationError where it cannot be used.

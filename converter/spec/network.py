@@ -72,6 +72,20 @@ class ArmTolerances(Frozen):
     score: NonNegative
 
 
+class StepLimits(Frozen):
+    """What passes in one step of the tracker on a clip.
+
+    Attributes:
+        iou: the least mean overlap of the boxes.
+        score: by how much the score of a frame may differ.
+        other_cells: the largest share of frames with another best cell.
+    """
+
+    iou: Annotated[Finite, Field(ge=0, le=1)] = 0.999
+    score: NonNegative = 0.001
+    other_cells: Annotated[Finite, Field(ge=0, le=1)] = 0.0
+
+
 class UsualMistake(Frozen):
     """A mistake in an output's numbers that --dumps recognises.
 
@@ -104,6 +118,7 @@ class NetworkSpec(Frozen):
     tolerances: dict[str, dict[str, Tolerance]]
     decision: str
     ties: dict[str, NonNegative] = Field(default_factory=dict)
+    one_step: dict[str, StepLimits] = Field(default_factory=dict)
     logits: dict[str, str] = Field(default_factory=dict)
     activations: dict[str, Activation] = Field(default_factory=dict)
     dynamic_search: list[Size] = Field(default_factory=list)
@@ -166,6 +181,10 @@ class NetworkSpec(Frozen):
     def tie(self, precision: str) -> float:
         """Two cells whose reference scores differ by less than this share of the range are the same decision."""
         return self.ties.get(precision, TIE)
+
+    def step_limits(self, precision: str) -> StepLimits:
+        """What passes in one step of the tracker; those of float32 where the config has none of the precision."""
+        return self.one_step.get(precision) or self.one_step.get("fp32") or StepLimits()
 
     def converted(self, split: str) -> list[str]:
         """The graphs that become files: those of the split, or the one that all of them are read from.
