@@ -7,7 +7,17 @@ from pydantic import Field, model_validator
 
 from converter.errors import UsageError, did_you_mean
 from converter.spec.dimensions import Dimensions
-from converter.spec.tensors import Activation, Finite, Frozen, GraphSpec, NonNegative, Size, TensorSpec, Tolerance
+from converter.spec.tensors import (
+    Activation,
+    Finite,
+    Frozen,
+    GraphSpec,
+    NonNegative,
+    Size,
+    StepLimits,
+    TensorSpec,
+    Tolerance,
+)
 
 SMALLEST_OPSET, LARGEST_OPSET = 11, 17
 
@@ -70,20 +80,6 @@ class ArmTolerances(Frozen):
     tolerances: dict[str, Tolerance]
     box_pixels: NonNegative
     score: NonNegative
-
-
-class StepLimits(Frozen):
-    """What passes in one step of the tracker on a clip.
-
-    Attributes:
-        iou: the least mean overlap of the boxes.
-        score: by how much the score of a frame may differ.
-        other_cells: the largest share of frames with another best cell.
-    """
-
-    iou: Annotated[Finite, Field(ge=0, le=1)] = 0.999
-    score: NonNegative = 0.001
-    other_cells: Annotated[Finite, Field(ge=0, le=1)] = 0.0
 
 
 class UsualMistake(Frozen):
@@ -182,9 +178,14 @@ class NetworkSpec(Frozen):
         """Two cells whose reference scores differ by less than this share of the range are the same decision."""
         return self.ties.get(precision, TIE)
 
-    def step_limits(self, precision: str) -> StepLimits:
-        """What passes in one step of the tracker; those of float32 where the config has none of the precision."""
-        return self.one_step.get(precision) or self.one_step.get("fp32") or StepLimits()
+    def step_limits(self, precision: str, iou: float | None = None) -> StepLimits:
+        """What passes in one step of the tracker; as in float32 where the config has nothing of the precision.
+
+        Args:
+            iou: replaces the least mean overlap.
+        """
+        limits = self.one_step.get(precision) or self.one_step.get("fp32") or StepLimits()
+        return limits if iou is None else limits.model_copy(update={"iou": iou})
 
     def converted(self, split: str) -> list[str]:
         """The graphs that become files: those of the split, or the one that all of them are read from.

@@ -111,7 +111,8 @@ def track(run: Run, opened: "OpenedClip", formats: Sequence[str], step: Step) ->
         models = tracker.of(format)
         runners = {model: format_of(format).load(model.paths(run.subject.folder), model.graph) for model in models}
         candidates[format] = GraphModel(models, runners)
-    judgement = Judgement.of(tracker.network, run.subject.precision, options.min_iou)
+    limits = tracker.network.step_limits(run.subject.precision, options.min_iou)
+    judgement = Judgement(limits, run.comparison.tie, run.comparison.tolerances)
     result = run_clip(
         *(opened.clip, opened.box, torch_model(run.network, tracker), candidates),
         *(tracker.network, tracker.dimensions, judgement, options.annotate),

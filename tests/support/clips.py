@@ -14,7 +14,7 @@ from converter.families.family import Estimate
 from converter.proof.boxes import Box
 from converter.spec.config import network_for
 from converter.spec.dimensions import Dimensions
-from converter.spec.network import StepLimits
+from converter.spec.tensors import StepLimits
 from converter.track.frames import Clip
 
 SPEC = network_for(None)[1]

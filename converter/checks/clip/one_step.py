@@ -9,7 +9,7 @@ from converter.proof.boxes import Box, overlap
 from converter.proof.chain import Arrays
 from converter.proof.compare import compare_decision
 from converter.report.text import count, upper
-from converter.spec.network import StepLimits
+from converter.spec.tensors import StepLimits
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class Steps:
     score_mean: float | None
 
     def __bool__(self) -> bool:
-        return bool(self.frames) and not self.reasons()
+        return not self.reasons()
 
     @property
     def allowed_cells(self) -> int:

@@ -10,7 +10,7 @@ from converter.checks.clip.one_step import Steps, steps_of
 from converter.checks.clip.section import clip_section
 from converter.proof.boxes import Box
 from converter.report.blocks import Section
-from converter.spec.network import StepLimits
+from converter.spec.tensors import StepLimits
 from converter.track.frames import Clip
 
 

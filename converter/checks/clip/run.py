@@ -22,8 +22,8 @@ from converter.families.family import Estimate, Procedure, family_of
 from converter.proof.boxes import Box, check_box, overlap
 from converter.proof.chain import Arrays, TrackedModel
 from converter.spec.dimensions import Dimensions
-from converter.spec.network import NetworkSpec, StepLimits
-from converter.spec.tensors import Tolerance
+from converter.spec.network import NetworkSpec
+from converter.spec.tensors import StepLimits, Tolerance
 from converter.track.annotate import annotation
 from converter.track.frames import Clip
 from converter.util import stages
@@ -47,16 +47,10 @@ class Judgement:
     tolerances: Mapping[str, Tolerance]
 
     @classmethod
-    def of(cls, spec: NetworkSpec, precision: str = "fp32", min_iou: float | None = None) -> "Judgement":
-        """The config's of a precision.
-
-        Args:
-            min_iou: replaces the least mean overlap of one step.
-        """
-        limits = spec.step_limits(precision)
-        if min_iou is not None:
-            limits = limits.model_copy(update={"iou": min_iou})
-        return cls(limits, spec.tie(precision), spec.tolerances.get(precision) or spec.tolerances["fp32"])
+    def of(cls, spec: NetworkSpec, precision: str = "fp32") -> "Judgement":
+        """The config's of a precision."""
+        tolerances = spec.tolerances.get(precision) or spec.tolerances["fp32"]
+        return cls(spec.step_limits(precision), spec.tie(precision), tolerances)
 
 
 def run_clip(

@@ -8,8 +8,7 @@ from converter.checks.clip.models import NoisyModel, SharedModel
 from converter.checks.clip.one_step import Step, one_step, steps_of
 from converter.families.family import Reading, family_of
 from converter.proof.boxes import Box
-from converter.spec.network import StepLimits
-from converter.spec.tensors import Tolerance
+from converter.spec.tensors import StepLimits, Tolerance
 
 LIMITS = StepLimits(iou=0.9, score=0.01, other_cells=0.1)
 
