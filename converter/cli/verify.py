@@ -72,7 +72,7 @@ def verify_command(
     layers: checks.Layers = False,
     clip: checks.Clip = None,
     box: checks.Box = None,
-    min_iou: checks.MinIou = 0.9,
+    min_iou: checks.MinIou = None,
     dumps: checks.Dumps = None,
     fp16_report: checks.Fp16Report = False,
     golden: output.Golden = None,

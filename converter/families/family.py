@@ -52,12 +52,45 @@ class BestCell:
     score: float
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Reading:
+    """What an answer says to a tracker in its state, before the tracker smooths the box or keeps it in the frame.
+
+    Attributes:
+        box: in pixels of the frame.
+        score: 0 to 1.
+        ranks: (1, maps, H, W): the tracker chooses the largest value of each map.
+    """
+
+    box: Box
+    score: float
+    ranks: np.ndarray
+
+
 class Procedure(Protocol):
-    """A tracker with its own state; frames are (H, W, 3) uint8 RGB."""
+    """A tracker with its own state; frames are (H, W, 3) uint8 RGB.
 
-    def start(self, frame: np.ndarray, box: Box) -> Estimate: ...
+    ``step`` is ``look``, the model's ``track`` and ``follow``; between the three the state does not change.
+    """
 
-    def step(self, frame: np.ndarray) -> Estimate: ...
+    def start(self, frame: np.ndarray, box: Box) -> Estimate:
+        """Show the model the target, in the box."""
+
+    def step(self, frame: np.ndarray) -> Estimate:
+        """Find the target in the next frame. Raises VerificationError where the model's answer cannot be used."""
+
+    def look(self, frame: np.ndarray) -> tuple[np.ndarray, ...]:
+        """The search crop of the next frame, (1, 3, S, S) float32, normalised, and its mask where graphs take one."""
+
+    def read(self, answer: Arrays, cell: tuple[int, ...] | None = None) -> Reading:
+        """What an answer to that crop says; the state stays. Raises VerificationError where it cannot be used.
+
+        Args:
+            cell: (row, column) to take the box and the score from, where cells have boxes of their own; else the best.
+        """
+
+    def follow(self, answer: Arrays, frame: np.ndarray) -> Estimate:
+        """Move on as an answer to that crop says. Raises VerificationError likewise."""
 
 
 @dataclass(frozen=True)

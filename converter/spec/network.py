@@ -7,7 +7,17 @@ from pydantic import Field, model_validator
 
 from converter.errors import UsageError, did_you_mean
 from converter.spec.dimensions import Dimensions
-from converter.spec.tensors import Activation, Finite, Frozen, GraphSpec, NonNegative, Size, TensorSpec, Tolerance
+from converter.spec.tensors import (
+    Activation,
+    Finite,
+    Frozen,
+    GraphSpec,
+    NonNegative,
+    Size,
+    StepLimits,
+    TensorSpec,
+    Tolerance,
+)
 
 SMALLEST_OPSET, LARGEST_OPSET = 11, 17
 
@@ -104,6 +114,7 @@ class NetworkSpec(Frozen):
     tolerances: dict[str, dict[str, Tolerance]]
     decision: str
     ties: dict[str, NonNegative] = Field(default_factory=dict)
+    one_step: dict[str, StepLimits] = Field(default_factory=dict)
     logits: dict[str, str] = Field(default_factory=dict)
     activations: dict[str, Activation] = Field(default_factory=dict)
     dynamic_search: list[Size] = Field(default_factory=list)
@@ -166,6 +177,15 @@ class NetworkSpec(Frozen):
     def tie(self, precision: str) -> float:
         """Two cells whose reference scores differ by less than this share of the range are the same decision."""
         return self.ties.get(precision, TIE)
+
+    def step_limits(self, precision: str, iou: float | None = None) -> StepLimits:
+        """What passes in one step of the tracker; as in float32 where the config has nothing of the precision.
+
+        Args:
+            iou: replaces the least mean overlap.
+        """
+        limits = self.one_step.get(precision) or self.one_step.get("fp32") or StepLimits()
+        return limits if iou is None else limits.model_copy(update={"iou": iou})
 
     def converted(self, split: str) -> list[str]:
         """The graphs that become files: those of the split, or the one that all of them are read from.

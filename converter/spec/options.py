@@ -177,7 +177,7 @@ class VerifyOptions(NetworkOptions):
         dumps: folder with what a device wrote.
         layers: whether to look for the first wrong layer.
         clip, box: a video and the target's box in its first frame, ``x,y,w,h``.
-        min_iou: the mean overlap of the boxes that passes.
+        min_iou: the mean overlap of the boxes of one step that passes; None for the config's of the precision.
         annotate, tracks: where to write the clip with boxes drawn, and the boxes as text.
         fp16: whether to report what half precision would do.
         reports: files to write, ``.html`` or ``.md``.
@@ -198,7 +198,7 @@ class VerifyOptions(NetworkOptions):
     layers: bool = False
     clip: Path | None = None
     box: str | None = None
-    min_iou: Annotated[float, Field(ge=0, le=1)] = 0.9
+    min_iou: Annotated[float, Field(ge=0, le=1)] | None = None
     annotate: Path | None = None
     tracks: Path | None = None
     fp16: bool = False

@@ -51,3 +51,17 @@ class Tolerance(Frozen):
 
     atol: NonNegative = 0.0
     rtol: NonNegative = 0.0
+
+
+class StepLimits(Frozen):
+    """What passes in one step of the tracker on a clip.
+
+    Attributes:
+        iou: the least mean overlap of the boxes.
+        score: by how much the score of a frame may differ.
+        other_cells: the largest share of frames with another best cell.
+    """
+
+    iou: Annotated[Finite, Field(ge=0, le=1)] = 0.999
+    score: NonNegative = 0.001
+    other_cells: Annotated[Finite, Field(ge=0, le=1)] = 0.0

@@ -42,7 +42,7 @@ def verify(
     layers: bool = False,
     clip: AnyPath | None = None,
     box: str | Sequence[float] | None = None,
-    min_iou: float = 0.9,
+    min_iou: float | None = None,
     annotate: AnyPath | None = None,
     tracks: AnyPath | None = None,
     dumps: AnyPath | None = None,
@@ -69,7 +69,7 @@ def verify(
         allow_pickle, images, seed, atol, rtol, progress: as for :func:`export`; the export's own by default.
         layers: find the first wrong layer.
         clip, box, min_iou: track a video or a folder of pictures from x, y, width, height in its first frame; the
-            mean overlap that passes.
+            mean overlap of one step that passes, the config's by default.
         annotate, tracks: where to draw the clip, and to write its boxes.
         dumps: folder with what a device wrote.
         fp16_report: ranges and errors to expect in half precision.

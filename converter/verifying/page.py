@@ -154,9 +154,11 @@ def _passed(result: "VerifyResult") -> str:
     parts.append(f"The {formats} models answer as the reference does in {count(len(checks), 'comparison')}{used}.")
     clip = result.checks.get("clip")
     if isinstance(clip, ClipReport):
-        means = [candidate.iou_mean for candidate in clip.candidates if candidate.iou_mean is not None]
+        means = [each.judged.iou_mean for each in clip.candidates if each.judged.iou_mean is not None]
         if means:
-            parts.append(f"On the clip the mean overlap with the reference's boxes is {overlap(min(means))} or more.")
+            parts.append(
+                f"On the clip the mean overlap with the reference's boxes in one step is {overlap(min(means))} or more."
+            )
     return " ".join(parts)
 
 

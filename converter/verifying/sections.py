@@ -13,7 +13,7 @@ from converter.checks.arm.run import Answered, ArmRun, check_arm
 from converter.checks.arm.section import ArmSection
 from converter.checks.clip.crops import crop_feed
 from converter.checks.clip.report import ClipReport
-from converter.checks.clip.run import run_clip
+from converter.checks.clip.run import Judgement, run_clip
 from converter.checks.clip.tracks import check_tracks, write_tracks
 from converter.checks.dumps.diagnose import diagnose_dumps
 from converter.checks.dumps.report import DumpsReport
@@ -111,9 +111,11 @@ def track(run: Run, opened: "OpenedClip", formats: Sequence[str], step: Step) ->
         models = tracker.of(format)
         runners = {model: format_of(format).load(model.paths(run.subject.folder), model.graph) for model in models}
         candidates[format] = GraphModel(models, runners)
+    limits = tracker.network.step_limits(run.subject.precision, options.min_iou)
+    judgement = Judgement(limits, run.comparison.tie, run.comparison.tolerances)
     result = run_clip(
         *(opened.clip, opened.box, torch_model(run.network, tracker), candidates),
-        *(tracker.network, tracker.dimensions, options.min_iou, options.annotate),
+        *(tracker.network, tracker.dimensions, judgement, options.annotate),
         step=step,
     )
     if options.tracks:

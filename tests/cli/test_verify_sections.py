@@ -60,6 +60,14 @@ def test_everything_at_once_on_a_good_export(tiny_both, tiny, clip, tmp_path):
     assert all(walk["passed"] and walk["matched"] == walk["total"] > 20 for walk in result["layers"])
     assert result["clip"]["passed"]
     assert {name for frame in result["clip"]["frames"] for name in frame["candidates"]} == {"ncnn", "onnx"}
+    assert result["clip"]["limits"] == {"iou": 0.9999, "score": 1e-4, "other_cells": 0.0}
+    for candidate in result["clip"]["candidates"]:
+        judged = max(candidate["one_step"].values(), key=lambda steps: steps["frames"])
+        assert judged["iou_mean"] > 0.9999
+        assert judged["other_cells"] == 0
+        assert sum(steps["frames"] for steps in candidate["one_step"].values()) == 5
+    assert result["clip"]["floor"]["seeds"] == 3
+    assert 0 < result["clip"]["floor"]["iou_mean"] < 1
     assert result["verification"]["feeds"] == ["noise 0", "noise 1", "frames frames 0 and 1"]
     assert len(list((tmp_path / "drawn").glob("*.png"))) == 6
     rows = list(csv.DictReader((tmp_path / "tracks.csv").open()))
@@ -67,7 +75,8 @@ def test_everything_at_once_on_a_good_export(tiny_both, tiny, clip, tmp_path):
     assert list(rows[0]) == [
         "frame",
         *(f"reference_{value}" for value in values),
-        *(f"{format}_{value}" for format in ("ncnn", "onnx") for value in (*values, "iou")),
+        *(f"{format}_{value}" for format in ("ncnn", "onnx") for value in (*values, "iou", "one_step_iou")),
+        "lost",
     ]
     assert [row["frame"] for row in rows] == [str(index) for index in range(6)]
     assert [float(rows[0][f"{name}_{side}"]) for name in ("reference", "ncnn", "onnx") for side in "xywh"] == [
@@ -230,13 +239,16 @@ def test_half_precision_of_onnx_models_is_wrong_usage(tiny_both, tiny):
     assert "there is no ncnn model here" in done.error_line
 
 
-def test_a_clip_on_which_the_boxes_drift_apart_fails(tiny_export, tiny, clip):
+def test_a_limit_that_no_model_keeps_fails_the_clip(tiny_export, tiny, clip):
+    """The largest that can be asked for: rounding alone is beyond it."""
     done = lt_verify(tiny_export, "--resume", tiny, "--clip", clip, "--box", BOX, "--min-iou", "1", "--json")
     assert done.code == 1
     result = result_of(done)
     assert result["verification"]["status"] == "passed"
     assert not result["clip"]["passed"]
-    assert "mean overlap 0.9" in done.error_line
+    assert result["clip"]["min_iou"] == 1
+    assert "ncnn: mean overlap 0.9" in done.error_line
+    assert "in one step over" in done.error_line
 
 
 @pytest.mark.parametrize(

@@ -43,8 +43,8 @@ def test_small_network_on_a_drawn_clip(small, tiny_export, drawn, tmp_path):
         annotate=tmp_path / "out.mp4",
     )
     assert result
-    assert result.candidates[0].iou_smallest > 0.999
-    assert result.candidates[0].score_max < 1e-4
+    assert result.candidates[0].judged.iou_smallest > 0.999
+    assert result.candidates[0].judged.score_max < 1e-4
     assert result.speed.milliseconds > 0 < result.candidates[0].speed.milliseconds
     assert (tmp_path / "out.mp4").stat().st_size > 1000
     json.dumps(result.as_dict(), allow_nan=False)
@@ -55,7 +55,7 @@ def test_three_onnx_graphs_on_a_drawn_clip(small, tiny, drawn, tmp_path):
     assert done.code == 0, done.err
     result = small.run(drawn, START, {"onnx": small.candidate(tmp_path / "onnx", "onnx", "three")})
     assert result
-    assert result.candidates[0].iou_smallest > 0.999
+    assert result.candidates[0].judged.iou_smallest > 0.999
 
 
 def damaged(export, folder, change):
@@ -81,8 +81,9 @@ def test_a_damaged_model_loses_the_target(small, tiny_export, drawn, tmp_path):
     good, bad = result.candidates
     assert not result
     assert bool(good)
-    assert bad.iou_mean < 0.9
-    assert bad.first_below is not None
+    assert bad.judged.iou_mean < 0.99
+    assert bad.free.iou_mean < 0.9
+    assert bad.free.first_below is not None
     assert "damaged: mean overlap" in result.failure()
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from converter.checks.clip.run import run_clip
+from converter.checks.clip.run import Judgement, run_clip
 from converter.families.dimensions import dimensions_of
 from converter.families.family import family_of
 from converter.formats.format import format_of
@@ -48,5 +48,7 @@ class Setting:
 
         with one_thread():
             return run_clip(
-                open_clip(clip), box, self.reference(), candidates, self.spec, self.dimensions, 0.9, **options
+                *(open_clip(clip), box, self.reference(), candidates, self.spec, self.dimensions),
+                options.pop("judgement", None) or Judgement.of(self.spec),
+                **options,
             )

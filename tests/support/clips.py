@@ -5,12 +5,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from converter.checks.clip.report import CandidateReport, ClipReport, FrameRow, Speed, candidate_report
+from converter.checks.clip.frame import FrameRow
+from converter.checks.clip.free import floor_of
+from converter.checks.clip.one_step import Step
+from converter.checks.clip.report import CandidateReport, ClipReport, Speed, candidate_report
 from converter.errors import ConversionError
 from converter.families.family import Estimate
 from converter.proof.boxes import Box
 from converter.spec.config import network_for
 from converter.spec.dimensions import Dimensions
+from converter.spec.tensors import StepLimits
 from converter.track.frames import Clip
 
 SPEC = network_for(None)[1]
@@ -80,14 +84,25 @@ class BrightModel:
         return answer
 
 
-def row(index: int, **overlaps: float | None) -> FrameRow:
-    """A frame with a box for every candidate that has an overlap, a little beside the reference's."""
+def row(
+    index: int,
+    steps: dict[str, Step] | None = None,
+    noisy: tuple[float | None, ...] = (0.98, 0.96),
+    lost: tuple[str, ...] = (),
+    **overlaps: float | None,
+) -> FrameRow:
+    """A frame with a box for every candidate that has an overlap, a little beside the reference's; in one step the
+    boxes overlap as much, where ``steps`` does not say otherwise."""
     own = Estimate(Box(10.5 + index, 20, 30, 40), 0.5)
+    same = {name: None if value is None or not index else Step(value, True, 0.0) for name, value in overlaps.items()}
     return FrameRow(
         index,
         Estimate(Box(10.0 + index, 20, 30, 40), 0.75),
         {name: None if value is None else own for name, value in overlaps.items()},
         overlaps,
+        {**same, **(steps or {})},
+        noisy if index else (1.0,) * len(noisy),
+        lost,
     )
 
 
@@ -95,17 +110,18 @@ def report(
     rows: list[FrameRow], min_iou: float = 0.9, problem: str | None = None, thumbnails=(), **problems: str
 ) -> ClipReport:
     """What would be said of these frames."""
-    names = list(rows[0].overlaps) if rows else []
+    names, limits = list(rows[0].overlaps) if rows else [], StepLimits(iou=min_iou)
     candidates: tuple[CandidateReport, ...] = tuple(
-        candidate_report(name, min_iou, problems.get(name), tuple(rows), Speed(2.0, 100.0)) for name in names
+        candidate_report(name, limits, problems.get(name), tuple(rows), Speed(2.0, 100.0)) for name in names
     )
     return ClipReport(
         clip=Clip(Path("drawn.avi"), (120, 90), 25.0, lambda: (frame(index) for index in range(len(rows)))),
         box=START,
-        min_iou=min_iou,
+        limits=limits,
         problem=problem,
         speed=Speed(4.0, 50.0),
         candidates=candidates,
+        floor=floor_of(rows),
         frames=tuple(rows),
         machine="A CPU, Linux 6.1, x86_64",
         thumbnails=thumbnails,

@@ -54,10 +54,12 @@ def test_converted_models_track_as_the_official_tracker_does(bag, golden):
     assert bag
     assert [candidate.name for candidate in bag.candidates] == ["ncnn"]
     for candidate in bag.candidates:
-        assert candidate.tracked == 195
-        assert candidate.iou_smallest > 0.9999
-        assert candidate.first_below is None
-        assert candidate.score_max < 1e-4
+        assert candidate.held.frames == candidate.free.tracked == 195
+        assert candidate.held.iou_smallest > 0.9999
+        assert candidate.held.other_cells == 0
+        assert candidate.held.score_max < 1e-5
+        assert candidate.free.first_below is None
+        assert bag.floor.iou_smallest > 0.9
         boxes = [row.candidates[candidate.name].box for row in bag.frames]
         official = [overlap(own, box) for own, (box, _) in zip(boxes, golden, strict=True)]
         assert min(official) > 0.9998
@@ -79,7 +81,7 @@ def test_worst_frames_of_the_clip_are_shown(bag):
     assert len(indices) == 6
     assert indices == sorted(indices)
     for candidate in bag.candidates:
-        assert candidate.iou_smallest_frame in indices
+        assert candidate.free.iou_smallest_frame in indices
     for _, data in bag.thumbnails:
         assert cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR).shape[1] == 480
 

@@ -6,7 +6,7 @@ from types import ModuleType
 
 import numpy as np
 
-from converter.checks.clip.report import REFERENCE, FrameRow
+from converter.checks.clip.frame import REFERENCE, FrameRow
 from converter.families.family import Estimate
 from converter.proof.boxes import Box
 from converter.util.opencv import opencv

@@ -1,9 +1,13 @@
 """A clip for people: overlap with the network's own track, speed, curves, and what the worst frames look like."""
 
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from converter.checks.clip.frame import FrameRow
+from converter.checks.clip.free import NOTABLE, Floor
+from converter.checks.clip.marks import AFTER, LOW_SCORE, SETTLING, stretches
+from converter.checks.clip.one_step import Step, Steps
 from converter.report.blocks import (
     BAD,
     NOTE,
@@ -21,13 +25,13 @@ from converter.report.blocks import (
     columns,
 )
 from converter.report.charts import lowest_tick, overlaps
-from converter.report.text import NOTHING, box, count, error, milliseconds, overlap, per_second
+from converter.report.text import NOTHING, box, count, error, milliseconds, overlap, per_second, percent
 
 if TYPE_CHECKING:
-    from converter.checks.clip.report import CandidateReport, ClipReport, FrameRow, Speed
+    from converter.checks.clip.report import CandidateReport, ClipReport, Speed
 
-# An overlap below this is worth looking at, whatever the floor for the mean.
-NOTABLE = 0.9
+SHOWN = 5  # cuts, jumps and low scores that are listed
+
 WORST = 10
 LEGEND = Terms(
     (
@@ -36,20 +40,43 @@ LEGEND = Terms(
             "Intersection over union of the model's box and the reference's in the same frame. It is agreement with "
             "the reference, not with ground truth: where the network loses the target and the model with it, it is 1.",
         ),
+        (
+            "One step",
+            "In every frame both see the same search crop, from where the reference is: overlap of their boxes before "
+            "the tracker smooths them, the cell that it chooses, the score. This decides the verdict.",
+        ),
+        (
+            "Free running",
+            "Each goes on from its own box, as on a device. A difference of one pixel in a crop stays and grows, so "
+            "this says little of a model by itself: compare it with the floor.",
+        ),
+        (
+            "Floor",
+            "What the reference loses against itself, free running, with noise of the tolerance's size on its answers.",
+        ),
+        (
+            "Lost",
+            f"Frames with a cut in the picture, a jump of the reference's box or a score of less than {LOW_SCORE:g} of "
+            f"the first, and the {SETTLING} frames after each. They are counted apart.",
+        ),
         ("First below", f"The first frame with an overlap of less than {NOTABLE:g}."),
         ("Score |Δ|", "Absolute difference of both scores of a frame."),
         ("Network", "Median time that the graphs take for one search crop."),
         ("Frames/s", "With cropping and the choice of the box, without reading the clip."),
     )
 )
-_TITLES = columns(
-    "Verdict", "Model", ">Mean IoU", ">Smallest", ">In frame", ">First below", ">Score max |Δ|", ">Score mean |Δ|"
+_STEP_TITLES = columns(
+    "Verdict", "One step", ">Frames", ">Mean IoU", ">Smallest", ">In frame", ">Other cell", ">Score max |Δ|"
+)
+_FREE_TITLES = columns(
+    "Free running", ">Mean IoU", ">Until lost", ">Smallest", ">In frame", ">First below", ">Score max |Δ|"
 )
 
 
 def clip_section(report: "ClipReport") -> Section:
     """Figures, curves and pictures of a clip."""
-    summary = " ".join(map(_sentence, report.candidates)) or "No model was compared."
+    summary = " ".join(_sentence(candidate, report.floor) for candidate in report.candidates)
+    summary = summary or "No model was compared."
     return Section("clip", "On the clip", OK if report else BAD, summary, tuple(_blocks(report)), folded=False)
 
 
@@ -57,13 +84,18 @@ def _blocks(report: "ClipReport") -> Iterator[Block]:
     if report.problem:
         yield Text(f"The reference stopped: {report.problem}", BAD)
     if report.candidates:
-        yield Table(_TITLES, tuple(map(_row, report.candidates)), _about(report))
+        steps = tuple(row for candidate in report.candidates for row in _step_rows(candidate))
+        yield Table(_STEP_TITLES, steps, _about(report))
+        if report.lost:
+            yield Text(_lost(report.lost), NOTE)
+        free = [*map(_free_row, report.candidates), _floor_row(report.floor)]
+        yield Table(_FREE_TITLES, tuple(free), f"The first frame below {NOTABLE:g} is listed. This decides nothing.")
     yield Table(columns("Model", ">Frames", ">Network", ">Frames/s"), tuple(_speeds(report)), _whose(report))
     if report.frames and report.candidates:
         yield Charts(_drawings(report))
     if report.thumbnails:
         pictures = tuple(_picture(report.frames[index], data) for index, data in report.thumbnails)
-        yield Pictures(pictures, "The frames with the smallest overlaps, the boxes drawn.")
+        yield Pictures(pictures, "The frames with the smallest overlaps, free running, the boxes drawn.")
     yield LEGEND
     for candidate in report.candidates:
         if rows := _worst(candidate.name, report.frames):
@@ -72,20 +104,34 @@ def _blocks(report: "ClipReport") -> Iterator[Block]:
             yield Folded(f"{candidate.name}: {count(len(rows), 'worst frame')}", (table,), brief=False)
 
 
-def _sentence(candidate: "CandidateReport") -> str:
-    smallest = f", smallest {overlap(candidate.iou_smallest)} in frame {candidate.iou_smallest_frame}"
+def _sentence(candidate: "CandidateReport", floor: Floor) -> str:
     stopped = f"; stopped: {candidate.problem}" if candidate.problem else ""
-    if candidate.iou_mean is None:
+    steps, free = candidate.judged, candidate.free
+    if steps.iou_mean is None:
         return f"{candidate.name}: no frame was compared{stopped}."
-    frames = count(candidate.tracked, "frame")
-    return f"{candidate.name}: mean overlap {overlap(candidate.iou_mean)} over {frames}{smallest}{stopped}."
+    one = f"{overlap(steps.iou_mean)} over {count(steps.frames, 'frame')}"
+    smallest = f"smallest {overlap(steps.iou_smallest)} in frame {steps.iou_smallest_frame}"
+    running = f"free running {overlap(free.iou_mean)}, floor {overlap(floor.iou_mean)}"
+    return f"{candidate.name}: mean overlap in one step {one}, {smallest}; {running}{stopped}."
 
 
 def _about(report: "ClipReport") -> str:
     width, height = report.clip.size
+    limits = report.limits
+    cells = f"{percent(limits.other_cells)} of the frames" if limits.other_cells else "no frame"
     return (
-        f"{report.clip.name}, {width}×{height}, from x, y, w, h = {box(report.box.values)}. "
-        f"A mean overlap of {report.min_iou:g} passes, the first below {NOTABLE:g} is listed."
+        f"{report.clip.name}, {width}×{height}, from x, y, w, h = {box(report.box.values)}. What passes in one step: a "
+        f"mean overlap of {limits.iou:g}, another cell in {cells}, scores off by {limits.score:g}."
+    )
+
+
+def _lost(rows: Sequence[FrameRow]) -> str:
+    """Where, and why."""
+    seen = [f"frame {row.index}: {', '.join(row.lost)}" for row in rows if row.lost != (AFTER,)]
+    more = f"; and {count(len(seen) - SHOWN, 'more frame')}" if len(seen) > SHOWN else ""
+    return (
+        f"The reference has lost the target in {count(len(rows), 'frame')}: {stretches(row.index for row in rows)} "
+        f"({'; '.join(seen[:SHOWN])}{more})."
     )
 
 
@@ -94,16 +140,18 @@ def _whose(report: "ClipReport") -> str:
     return f"Times of {report.machine}, which ran lt-verify, on one thread; they are not those of a device."
 
 
-def _row(candidate: "CandidateReport") -> Row:
+def _step_rows(candidate: "CandidateReport") -> Iterator[Row]:
+    """The frames that decide, and the others."""
     verdict, state = _verdict(candidate)
-    figures = (NOTHING,) * 4
-    if candidate.iou_mean is not None:
-        figures = (
-            *(overlap(candidate.iou_mean), overlap(candidate.iou_smallest), str(candidate.iou_smallest_frame)),
-            "none" if candidate.first_below is None else str(candidate.first_below),
-        )
-    scores = error(candidate.score_max), error(candidate.score_mean)
-    return Row((verdict, candidate.name, *figures, *scores), state)
+    yield Row((verdict, candidate.name, *_step_cells(candidate.judged)), state)
+    if candidate.lost.frames and candidate.judged is not candidate.lost:
+        yield Row(("not judged", f"{candidate.name}, lost", *_step_cells(candidate.lost)))
+
+
+def _step_cells(steps: Steps) -> tuple[str, ...]:
+    frame = NOTHING if steps.iou_smallest_frame is None else str(steps.iou_smallest_frame)
+    overlaps = overlap(steps.iou_mean), overlap(steps.iou_smallest)
+    return str(steps.frames), *overlaps, frame, str(steps.other_cells), error(steps.score_max)
 
 
 def _verdict(candidate: "CandidateReport") -> tuple[str, str]:
@@ -111,14 +159,28 @@ def _verdict(candidate: "CandidateReport") -> tuple[str, str]:
     if candidate.problem:
         return "stopped", BAD
     if not candidate:
-        return "nothing compared" if candidate.iou_mean is None else "below the floor", BAD
-    return ("passed", OK) if candidate.first_below is None else ("passed, with dips", NOTE)
+        return "beyond the limits" if candidate.judged.frames else "nothing compared", BAD
+    return ("passed", OK) if candidate.held.frames else ("passed, all lost", NOTE)
+
+
+def _free_row(candidate: "CandidateReport") -> Row:
+    free, figures = candidate.free, (NOTHING,) * 5
+    if free.iou_mean is not None:
+        overlaps = overlap(free.iou_mean), overlap(free.iou_until_lost), overlap(free.iou_smallest)
+        first = "none" if free.first_below is None else str(free.first_below)
+        figures = (*overlaps, str(free.iou_smallest_frame), first)
+    return Row((candidate.name, *figures, error(free.score_max)))
+
+
+def _floor_row(floor: Floor) -> Row:
+    overlaps = overlap(floor.iou_mean), overlap(floor.iou_until_lost), overlap(floor.iou_smallest)
+    return Row((f"floor, {count(floor.seeds, 'seed')}", *overlaps, *(NOTHING,) * 3))
 
 
 def _speeds(report: "ClipReport") -> Iterator[Row]:
     yield Row(("reference", str(report.tracked), *_speed(report.speed)), BAD if report.problem else "")
     for candidate in report.candidates:
-        yield Row((candidate.name, str(candidate.tracked), *_speed(candidate.speed)))
+        yield Row((candidate.name, str(candidate.free.tracked), *_speed(candidate.speed)))
 
 
 def _speed(speed: "Speed") -> tuple[str, str]:
@@ -126,26 +188,35 @@ def _speed(speed: "Speed") -> tuple[str, str]:
 
 
 def _drawings(report: "ClipReport") -> tuple[tuple[str, ...], ...]:
-    limits = [("mean has to reach", report.min_iou)]
-    if report.min_iou != NOTABLE:
-        limits.append(("notable below", NOTABLE))
-    curves = [[row.overlaps[candidate.name] for row in report.frames] for candidate in report.candidates]
-    low = lowest_tick([value for values in curves for value in values], [limit for _, limit in limits])
-    numbers = [row.index for row in report.frames]
-    drawings = []
-    for index, (candidate, values) in enumerate(zip(report.candidates, curves, strict=True)):
-        title = f"{candidate.name}: overlap, mean {overlap(candidate.iou_mean)}"
-        drawings.append(overlaps(f"c{index}", title, numbers, values, limits, candidate.problem, low))
+    """A pair of curves for each candidate: one step, free running."""
+    steps = {each.name: [_iou(row.steps[each.name]) for row in report.frames] for each in report.candidates}
+    free = {each.name: [row.overlaps[each.name] for row in report.frames] for each in report.candidates}
+    numbers, drawings = [row.index for row in report.frames], []
+    curves = (
+        ("s", "one step", steps, ("mean has to reach", report.limits.iou)),
+        ("f", "free running", free, ("notable below", NOTABLE)),
+    )
+    for index, candidate in enumerate(report.candidates):
+        means = candidate.judged.iou_mean, candidate.free.iou_mean
+        for (key, about, values, limit), mean in zip(curves, means, strict=True):
+            low = lowest_tick([value for of in values.values() for value in of], [limit[1]])
+            title = f"{candidate.name}: {about}, mean {overlap(mean)}"
+            drawn = values[candidate.name]
+            drawings.append(overlaps(f"c{index}{key}", title, numbers, drawn, [limit], candidate.problem, low))
     return tuple(drawings)
 
 
-def _picture(row: "FrameRow", data: bytes) -> Picture:
+def _iou(step: Step | None) -> float | None:
+    return step.iou if step else None
+
+
+def _picture(row: FrameRow, data: bytes) -> Picture:
     figures = ", ".join(f"{name} {overlap(value)}" for name, value in row.overlaps.items())
     source = f"data:image/jpeg;base64,{b64encode(data).decode('ascii')}"
     return Picture(source, f"Frame {row.index}: overlap {figures}")
 
 
-def _worst(name: str, frames: "tuple[FrameRow, ...]") -> tuple[Row, ...]:
+def _worst(name: str, frames: tuple[FrameRow, ...]) -> tuple[Row, ...]:
     """The frames with the smallest overlaps in their order; the first one's box is given and never among them."""
     compared = [(value, row) for row in frames[1:] if (value := row.overlaps[name]) is not None]
     worst = sorted(compared, key=lambda pair: pair[0])[:WORST]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from converter.checks.clip.draw import jpeg, painted
-from converter.checks.clip.report import FrameRow
+from converter.checks.clip.frame import FrameRow
 
 MOST = 6
 # Frames nearer than this look the same: the worst of so many in a row stands for them.

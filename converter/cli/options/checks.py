@@ -35,7 +35,13 @@ Layers = Annotated[bool, _option("--layers", "Find the first wrong layer, and li
 Clip = Annotated[Path | None, _option("--clip FILE", "Track a video or a folder of pictures with each model.")]
 Box = Annotated[str | None, _option("--box X,Y,W,H", "The target in the clip's first frame, in pixels.")]
 MinIou = Annotated[
-    float, _option("--min-iou X", "The mean overlap of the boxes that passes (default: 0.9).", min=0, max=1)
+    float | None,
+    _option(
+        "--min-iou X",
+        "The mean overlap of the boxes that passes, in one step from the network's own (default: the config's).",
+        min=0,
+        max=1,
+    ),
 ]
 Dumps = Annotated[
     Path | None,

@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from converter.errors import UsageError
-from converter.families.family import BestCell, Estimate, constants_of
+from converter.families.family import BestCell, Estimate, Reading, constants_of
 from converter.families.tracking import check_answer, square
 from converter.proof.boxes import Box
 from converter.proof.chain import Arrays, TrackedModel
@@ -64,6 +64,24 @@ class State:
     centre: Pair
     sides: Pair
     fill: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """What one cell of an answer proposes.
+
+    Attributes:
+        centre, sides: of its box, in pixels of the frame, before any smoothing.
+        score: 0 to 1.
+        rate: how fast the size follows.
+        ranks: (cells, cells), of all cells.
+    """
+
+    centre: Pair
+    sides: Pair
+    score: float
+    rate: float
+    ranks: np.ndarray
 
 
 def best_cell(outputs: Arrays, spec: NetworkSpec, dimensions: Dimensions) -> BestCell | None:
@@ -129,55 +147,72 @@ class LightTrackProcedure:
         Raises:
             VerificationError: when the model's answer is not finite or has another shape.
         """
+        return self.follow(self.model.track(*self.look(frame)), frame)
+
+    def look(self, frame: np.ndarray) -> tuple[np.ndarray, ...]:
         context = self._context()
-        scale = self.template_size / context  # crop pixels per frame pixel
-        side = context + 2 * ((self.search_size - self.template_size) / 2 / scale)
-        answer = self.model.track(self._crop(frame, math.floor(side + 0.5), self.search_size))
-        cells = (self.cells, self.cells)
-        check_answer(answer, {"cls": (1, 1, *cells), "reg": (1, 4, *cells)})
-        scores, distances = answer["cls"][0, 0], answer["reg"][0]
-        if self.logits:
-            scores = sigmoid(scores)
-        height, width = frame.shape[:2]
-        centre, sides, score = self._best(scores, distances, scale)
-        smallest = self.constants.smallest_side
-        self.state = replace(
-            self.state,
-            centre=(clamped(centre[0], 0, width), clamped(centre[1], 0, height)),
-            sides=(clamped(sides[0], smallest, width), clamped(sides[1], smallest, height)),
-        )
-        return Estimate(Box.around(self.state.centre, self.state.sides), score)
+        side = context + 2 * ((self.search_size - self.template_size) / 2 / self._scale())
+        return (self._crop(frame, math.floor(side + 0.5), self.search_size),)
 
-    def _context(self) -> float:
-        width, height = self.state.sides
-        return float(context_side(width, height, self.constants.context_amount))
+    def read(self, answer: Arrays, cell: tuple[int, ...] | None = None) -> Reading:
+        choice = self._choice(answer, cell)
+        return Reading(Box.around(choice.centre, choice.sides), choice.score, choice.ranks[np.newaxis, np.newaxis])
 
-    def _crop(self, frame: np.ndarray, side: int, size: int) -> np.ndarray:
-        return normalised(crop(frame, self.state.centre, side, size, self.state.fill), self.preprocess)
-
-    def _best(self, scores: np.ndarray, distances: np.ndarray, scale: float) -> tuple[Pair, Pair, float]:
-        """The box that the best cell proposes: its centre, its sides, both in frame pixels, and its score."""
-        lefts, tops = self.grid[0] - distances[0], self.grid[1] - distances[1]
-        rights, bottoms = self.grid[0] + distances[2], self.grid[1] + distances[3]
-        widths, heights = rights - lefts, bottoms - tops
-        old_width, old_height = self.state.sides
-        before = (old_width * scale, old_height * scale)
-        penalties = change_penalties(widths, heights, before, self.constants.penalty_k)
-        influence = self.constants.window_influence
-        ranks = penalties * scores * (1 - influence) + self.window * influence
-        best = np.unravel_index(int(ranks.argmax()), ranks.shape)
-        x, y = (lefts[best] + rights[best]) / 2, (tops[best] + bottoms[best]) / 2
-        old_x, old_y = self.state.centre
-        middle = self.search_size // 2
-        centre = float(old_x + (x - middle) / scale), float(old_y + (y - middle) / scale)
-        rate = float(penalties[best] * scores[best] * self.constants.lr)
+    def follow(self, answer: Arrays, frame: np.ndarray) -> Estimate:
+        choice = self._choice(answer)
+        rate = choice.rate
 
         def smoothed(old: float, new: float) -> float:
             """Twice, as the official code does."""
             return (1 - rate) * old + rate * (rate * new + (1 - rate) * old)
 
-        width, height = float(widths[best]) / scale, float(heights[best]) / scale
-        return centre, (smoothed(old_width, width), smoothed(old_height, height)), float(scores[best])
+        height, width = frame.shape[:2]
+        smallest = self.constants.smallest_side
+        sides = [smoothed(old, new) for old, new in zip(self.state.sides, choice.sides, strict=True)]
+        self.state = replace(
+            self.state,
+            centre=(clamped(choice.centre[0], 0, width), clamped(choice.centre[1], 0, height)),
+            sides=(clamped(sides[0], smallest, width), clamped(sides[1], smallest, height)),
+        )
+        return Estimate(Box.around(self.state.centre, self.state.sides), choice.score)
+
+    def _context(self) -> float:
+        width, height = self.state.sides
+        return float(context_side(width, height, self.constants.context_amount))
+
+    def _scale(self) -> float:
+        """Crop pixels per frame pixel."""
+        return self.template_size / self._context()
+
+    def _crop(self, frame: np.ndarray, side: int, size: int) -> np.ndarray:
+        return normalised(crop(frame, self.state.centre, side, size, self.state.fill), self.preprocess)
+
+    def _choice(self, answer: Arrays, cell: tuple[int, ...] | None = None) -> Choice:
+        """What a cell proposes; the best one where none is named."""
+        cells = (self.cells, self.cells)
+        check_answer(answer, {"cls": (1, 1, *cells), "reg": (1, 4, *cells)})
+        scores, distances = answer["cls"][0, 0], answer["reg"][0]
+        if self.logits:
+            scores = sigmoid(scores)
+        lefts, tops = self.grid[0] - distances[0], self.grid[1] - distances[1]
+        rights, bottoms = self.grid[0] + distances[2], self.grid[1] + distances[3]
+        widths, heights, scale = rights - lefts, bottoms - tops, self._scale()
+        old_width, old_height = self.state.sides
+        before = (old_width * scale, old_height * scale)
+        penalties = change_penalties(widths, heights, before, self.constants.penalty_k)
+        influence = self.constants.window_influence
+        ranks = penalties * scores * (1 - influence) + self.window * influence
+        at = cell or np.unravel_index(int(ranks.argmax()), ranks.shape)
+        x, y = (lefts[at] + rights[at]) / 2, (tops[at] + bottoms[at]) / 2
+        old_x, old_y = self.state.centre
+        middle = self.search_size // 2
+        return Choice(
+            centre=(float(old_x + (x - middle) / scale), float(old_y + (y - middle) / scale)),
+            sides=(float(widths[at]) / scale, float(heights[at]) / scale),
+            score=float(scores[at]),
+            rate=float(penalties[at] * scores[at] * self.constants.lr),
+            ranks=ranks,
+        )
 
 
 def score_cells(search_size: int, stride: int) -> int:

@@ -12,10 +12,10 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from converter.errors import VerificationError
-from converter.families.family import Estimate, constants_of
+from converter.families.family import Estimate, Reading, constants_of
 from converter.families.tracking import check_answer, square
 from converter.proof.boxes import Box
-from converter.proof.chain import TrackedModel
+from converter.proof.chain import Arrays, TrackedModel
 from converter.proof.feeds import normalised
 from converter.spec.dimensions import Dimensions
 from converter.spec.network import NetworkSpec
@@ -47,12 +47,10 @@ class Crop:
     Attributes:
         pixels: (size, size, 3) uint8.
         outside: (size, size) bool, true where there was no frame.
-        side: of the square, in pixels of the frame.
     """
 
     pixels: np.ndarray
     outside: np.ndarray
-    side: int
 
 
 class StarkProcedure:
@@ -98,16 +96,26 @@ class StarkProcedure:
         Raises:
             VerificationError: when the model's answer is not finite or has another shape.
         """
+        return self.follow(self.model.track(*self.look(frame)), frame)
+
+    def look(self, frame: np.ndarray) -> tuple[np.ndarray, ...]:
         size = self.dimensions.search_size
-        cut = crop(frame, self.box, self.constants.search_factor, size, self.fill)
-        answer = self.model.track(*self._shown(cut))
-        cells = self.dimensions.search_cells
+        return self._shown(crop(frame, self.box, self.constants.search_factor, size, self.fill))
+
+    def read(self, answer: Arrays, cell: tuple[int, ...] | None = None) -> Reading:
+        """One box for the whole crop: ``cell`` changes nothing."""
+        size, cells = self.dimensions.search_size, self.dimensions.search_cells
         check_answer(answer, {"box": (1, 4), "score": (1, 2, cells, cells)})
-        centre_x, centre_y, width, height = (float(value) for value in answer["box"][0] * size / (size / cut.side))
-        left, top = (middle - 0.5 * size / (size / cut.side) for middle in self.box.centre)
-        answered = Box(left + centre_x - 0.5 * width, top + centre_y - 0.5 * height, width, height)
-        self.box = clipped(answered, frame.shape[1], frame.shape[0], self.constants.margin)
-        return Estimate(self.box, certainty(answer["score"][0]))
+        side = crop_side(self.box, self.constants.search_factor)
+        centre_x, centre_y, width, height = (float(value) for value in answer["box"][0] * size / (size / side))
+        left, top = (middle - 0.5 * size / (size / side) for middle in self.box.centre)
+        box = Box(left + centre_x - 0.5 * width, top + centre_y - 0.5 * height, width, height)
+        return Reading(box, certainty(answer["score"][0]), answer["score"])
+
+    def follow(self, answer: Arrays, frame: np.ndarray) -> Estimate:
+        reading = self.read(answer)
+        self.box = clipped(reading.box, frame.shape[1], frame.shape[0], self.constants.margin)
+        return Estimate(self.box, reading.score)
 
     def _shown(self, cut: Crop) -> tuple[np.ndarray, ...]:
         """What the model takes of a crop: the image and, where it knows masks, one value per cell."""
@@ -116,6 +124,11 @@ class StarkProcedure:
             return (image,)
         stride = self.dimensions.stride
         return image, cut.outside[::stride, ::stride].reshape(1, -1).astype(np.float32)
+
+
+def crop_side(box: Box, factor: float) -> int:
+    """Of the square around a box, in pixels of the frame."""
+    return math.ceil(math.sqrt(box.w * box.h) * factor)
 
 
 def crop(frame: np.ndarray, box: Box, factor: float, size: int, fill: np.ndarray) -> Crop:
@@ -130,13 +143,13 @@ def crop(frame: np.ndarray, box: Box, factor: float, size: int, fill: np.ndarray
     Raises:
         VerificationError: for a box without area.
     """
-    side = math.ceil(math.sqrt(box.w * box.h) * factor)
+    side = crop_side(box, factor)
     if side < 1:
         raise VerificationError(f"box {box.values} has no area to cut out")
     left, top = round(box.x + 0.5 * box.w - side * 0.5), round(box.y + 0.5 * box.h - side * 0.5)
     pixels, outside = square(frame[:-1, :-1], left, top, side, fill)
     resize = opencv().resize
-    return Crop(resize(pixels, (size, size)), resize(outside, (size, size)) != 0, side)
+    return Crop(resize(pixels, (size, size)), resize(outside, (size, size)) != 0)
 
 
 def clipped(box: Box, width: int, height: int, margin: float) -> Box:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from clips import report, row
 
+from converter.checks.clip.one_step import Step
 from converter.checks.dumps.causes import SIGMOID, Cause
 from converter.checks.dumps.report import DumpsReport, TensorReport
 from converter.checks.layers.figures import Figures
@@ -163,27 +164,70 @@ def test_a_clip_says_what_passed_and_how_fast():
     rows = [row(0, ncnn=1.0, onnx=1.0), row(1, ncnn=0.99996, onnx=0.95), row(2, ncnn=0.99998, onnx=0.75)]
     section = report(rows).section()
     assert (section.state, section.folded) == ("bad", False)
-    assert "ncnn: mean overlap 0.99997 over 2 frames, smallest 0.99996 in frame 1." in section.summary
-    outcome, speed = of(section, Table)
-    ncnn, onnx = (line.cells for line in outcome.rows)
-    assert ncnn == ("passed", "ncnn", "0.99997", "0.99996", "1", "none", "2.5e-01", "2.5e-01")
-    assert onnx == ("below the floor", "onnx", "0.85000", "0.75000", "2", "2", "2.5e-01", "2.5e-01")
+    assert (
+        "ncnn: mean overlap in one step 0.99997 over 2 frames, smallest 0.99996 in frame 1; "
+        "free running 0.99997, floor 0.97000." in section.summary
+    )
+    outcome, free, speed = of(section, Table)
+    assert [line.cells for line in outcome.rows] == [
+        ("passed", "ncnn", "2", "0.99997", "0.99996", "1", "0", "0.0e+00"),
+        ("beyond the limits", "onnx", "2", "0.85000", "0.75000", "2", "0", "0.0e+00"),
+    ]
+    assert [line.state for line in outcome.rows] == ["ok", "bad"]
     assert outcome.about.startswith("drawn.avi, 120×90, from x, y, w, h = 30.0, 20.0, 16.0, 12.0.")
-    assert "A mean overlap of 0.9 passes" in outcome.about
+    assert "a mean overlap of 0.9, another cell in no frame, scores off by 0.001." in outcome.about
+    assert [line.cells for line in free.rows] == [
+        ("ncnn", "0.99997", "0.99997", "0.99996", "1", "none", "2.5e-01"),
+        ("onnx", "0.85000", "0.85000", "0.75000", "2", "2", "2.5e-01"),
+        ("floor, 2 seeds", "0.97000", "0.97000", "0.96000", "–", "–", "–"),
+    ]
+    assert {line.state for line in free.rows} == {""}
     assert [line.cells for line in speed.rows] == [
         ("reference", "2", "4.0 ms", "50.0"),
         ("ncnn", "2", "2.0 ms", "100.0"),
         ("onnx", "2", "2.0 ms", "100.0"),
     ]
-    dips = [row(0, ncnn=1.0), row(1, ncnn=0.85), row(2, ncnn=1.0)]
-    assert of(report(dips).section(), Table)[0].rows[0].cells[0] == "passed, with dips"
+
+
+def test_a_track_that_runs_away_by_itself_is_no_failure():
+    """One step is exact, free running is not: that is chaos, and the floor beside it says so."""
+    right = {"ncnn": Step(1.0, True, 0.0)}
+    found = report([row(0, ncnn=1.0), row(1, right, ncnn=0.85), row(2, right, ncnn=0.0)])
+    assert found
+    assert of(found.section(), Table)[1].rows[0].cells[:4] == ("ncnn", "0.42500", "0.42500", "0.00000")
+
+
+def test_frames_in_which_the_target_is_lost_are_told_apart():
+    wrong = {"ncnn": Step(0.5, False, 0.9)}
+    lost = [row(2, wrong, lost=("cut", "jump"), ncnn=0.4), row(3, wrong, lost=("after",), ncnn=0.3)]
+    found = report([row(0, ncnn=1.0), row(1, ncnn=0.99), *lost, row(4, ncnn=1.0)])
+    assert found
+    section = found.section()
+    outcome, free, _ = of(section, Table)
+    assert [line.cells for line in outcome.rows] == [
+        ("passed", "ncnn", "2", "0.99500", "0.99000", "1", "0", "0.0e+00"),
+        ("not judged", "ncnn, lost", "2", "0.50000", "0.50000", "2", "2", "9.0e-01"),
+    ]
+    assert free.rows[0].cells[:3] == ("ncnn", "0.67250", "0.99000")
+    assert "The reference has lost the target in 2 frames: 2 to 3 (frame 2: cut, jump)." in words(section)
+
+
+def test_a_clip_on_which_the_target_is_always_lost_is_judged_all_the_same():
+    lost = ("score",)
+    right = report([row(0, ncnn=1.0), row(1, lost=lost, ncnn=1.0)])
+    assert right
+    assert of(right.section(), Table)[0].rows[0].cells[0] == "passed, all lost"
+    wrong = report([row(0, ncnn=1.0), row(1, {"ncnn": Step(1.0, False, 0.0)}, lost=lost, ncnn=1.0)])
+    assert not wrong
+    assert wrong.failure() == "drawn.avi: ncnn: another best cell in 1 frame, expected in none"
+    assert len(of(wrong.section(), Table)[0].rows) == 1
 
 
 def test_a_clip_names_what_stopped_a_model():
     rows = [row(0, ncnn=1.0, onnx=1.0), row(1, ncnn=0.99, onnx=None)]
     section = report(rows, onnx="frame 1: 3 of 64 values of cls are NaN").section()
     assert "onnx: no frame was compared; stopped: frame 1: 3 of 64 values of cls are NaN." in section.summary
-    assert of(section, Table)[0].rows[1].cells[:3] == ("stopped", "onnx", "–")
+    assert of(section, Table)[0].rows[1].cells[:4] == ("stopped", "onnx", "0", "–")
     section = report(rows, problem="frame 2: gave up").section()
     assert section.state == "bad"
     assert "The reference stopped: frame 2: gave up" in words(section)

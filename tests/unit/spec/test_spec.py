@@ -10,7 +10,7 @@ from converter.errors import ArchitectureError, UsageError
 from converter.spec.config import config_folder, network_for
 from converter.spec.dimensions import Dimensions
 from converter.spec.options import ExportOptions
-from converter.spec.tensors import TensorSpec, Tolerance
+from converter.spec.tensors import StepLimits, TensorSpec, Tolerance
 
 DIMENSIONS = Dimensions(template_size=127, search_size=288, stride=16, channels=96, template_cells=8, search_cells=18)
 
@@ -311,3 +311,18 @@ def test_half_tolerances_are_in_the_config_and_asked_for_where_they_are_not(ship
     without = shipped.model_copy(update={"tolerances": {"fp32": shipped.tolerances["fp32"]}})
     with pytest.raises(UsageError, match="config: tolerances has no 'half', which --half needs"):
         options(without, precision="half").tolerances()
+
+
+def test_one_step_is_judged_by_precision():
+    spec = network_for(None)[1]
+    assert (spec.step_limits("fp32").iou, spec.step_limits("half").iou) == (0.9999, 0.999)
+    assert spec.step_limits("half", 0.5) == spec.one_step["half"].model_copy(update={"iou": 0.5})
+    assert spec.step_limits("half").score > spec.step_limits("fp32").score
+    assert spec.step_limits("bf16") == spec.step_limits("fp32")
+    silent = spec.model_copy(update={"one_step": {}})
+    assert silent.step_limits("half") == StepLimits()
+
+
+def test_limits_of_one_step_are_shares():
+    with pytest.raises(ValidationError, match="less than or equal to 1"):
+        StepLimits(iou=1.5)

@@ -136,7 +136,7 @@ def test_reports_explain_their_words():
             "rtol needed: The smallest rtol with which this output passes",
             "It is agreement with the reference, not with ground truth",
             "which ran lt-verify, on one thread; they are not those of a device",
-            "the mean overlap with the reference's boxes is",
+            "the mean overlap with the reference's boxes in one step is",
         ):
             assert words in text
     assert "not with ground truth" not in html(result())[1].text, "words of a check that was not asked for"

@@ -7,8 +7,8 @@ from clips import DIMENSIONS, SPEC, START, BrightModel, frame, row, save_picture
 
 from conftest import contents
 from converter.checks.clip.draw import COLOURS, painted
-from converter.checks.clip.report import FrameRow
-from converter.checks.clip.run import run_clip
+from converter.checks.clip.frame import FrameRow
+from converter.checks.clip.run import Judgement, run_clip
 from converter.errors import ConversionError, DependencyError, UsageError
 from converter.families.family import Estimate
 from converter.proof.boxes import Box
@@ -28,6 +28,7 @@ def estimates(**boxes):
         Estimate(reference, 0.9),
         {name: box and Estimate(box, 0.8) for name, box in boxes.items()},
         {name: box and 0.5 for name, box in boxes.items()},
+        dict.fromkeys(boxes),
     )
 
 
@@ -114,7 +115,8 @@ def test_a_long_name_leaves_room_for_the_figures():
 
 
 def run(clip, target, **options):
-    return run_clip(clip, START, BrightModel(), {"ncnn": BrightModel(**options)}, SPEC, DIMENSIONS, 0.9, target)
+    candidates, judgement = {"ncnn": BrightModel(**options)}, Judgement.of(SPEC)
+    return run_clip(clip, START, BrightModel(), candidates, SPEC, DIMENSIONS, judgement, target)
 
 
 def test_a_folder_of_pictures(clip, tmp_path):

@@ -5,6 +5,7 @@ import csv
 import pytest
 from clips import report, row
 
+from converter.checks.clip.one_step import Step
 from converter.checks.clip.tracks import check_tracks, write_tracks
 from converter.errors import UsageError
 
@@ -13,18 +14,22 @@ def lines(path):
     return list(csv.reader(path.read_text().splitlines()))
 
 
-ROWS = [row(0, ncnn=1.0, onnx=1.0), row(1, ncnn=0.987654321, onnx=None)]
+STEP = {"ncnn": Step(0.9995, True, 0.0)}
+ROWS = [row(0, ncnn=1.0, onnx=1.0), row(1, STEP, lost=("cut", "jump"), ncnn=0.987654321, onnx=None)]
 
 
 def test_all_models_side_by_side(tmp_path):
     write_tracks(tmp_path / "t.csv", report(ROWS, onnx="frame 1: gave up"))
     header, first, second = lines(tmp_path / "t.csv")
-    assert header[:6] == ["frame", *(f"reference_{name}" for name in ("x", "y", "w", "h", "score"))]
-    assert header[6:12] == [f"ncnn_{name}" for name in ("x", "y", "w", "h", "score", "iou")]
-    assert header[12:] == [f"onnx_{name}" for name in ("x", "y", "w", "h", "score", "iou")]
+    values = ("x", "y", "w", "h", "score")
+    assert header[:6] == ["frame", *(f"reference_{name}" for name in values)]
+    assert header[6:13] == [f"ncnn_{name}" for name in (*values, "iou", "one_step_iou")]
+    assert header[13:] == [*(f"onnx_{name}" for name in (*values, "iou", "one_step_iou")), "lost"]
     box = ["20.0000", "30.0000", "40.0000"]
-    assert first == ["0", "10.0000", *box, "0.7500", *(["10.5000", *box, "0.5000", "1.000000"] * 2)]
-    assert second == ["1", "11.0000", *box, "0.7500", "11.5000", *box, "0.5000", "0.987654", *[""] * 6]
+    own = ["10.5000", *box, "0.5000", "1.000000", ""]  # the first frame is given: nobody steps
+    assert first == ["0", "10.0000", *box, "0.7500", *own, *own, ""]
+    ncnn = ["11.5000", *box, "0.5000", "0.987654", "0.999500"]
+    assert second == ["1", "11.0000", *box, "0.7500", *ncnn, *[""] * 7, "cut jump"]
 
 
 def test_an_earlier_file_is_replaced_and_nothing_else_is_left(tmp_path):

@@ -9,7 +9,7 @@ from stark import ARCH, FAMILY, SMALL
 
 from converter.errors import UsageError, VerificationError
 from converter.families.family import constants_of, family_of
-from converter.families.stark.tracking import Constants, StarkProcedure, certainty, clipped, crop
+from converter.families.stark.tracking import Constants, StarkProcedure, certainty, clipped, crop, crop_side
 from converter.proof.boxes import Box
 from converter.spec.config import network_for
 
@@ -46,7 +46,7 @@ def by_pixel(pixels, box, factor):
 def test_crop_holds_the_frame_and_one_colour_around_it(box, factor):
     square, outside = by_pixel(picture(), box, factor)
     cut = crop(picture(), box, factor, len(square), FILL)
-    assert cut.side == len(square)
+    assert crop_side(box, factor) == len(square)
     assert np.array_equal(cut.pixels, square)
     assert np.array_equal(cut.outside, outside)
 

@@ -6,9 +6,9 @@ import numpy as np
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field
 
-from converter.families.family import Estimate, constants_of
+from converter.families.family import Estimate, Reading, constants_of
 from converter.proof.boxes import Box
-from converter.proof.chain import TrackedModel
+from converter.proof.chain import Arrays, TrackedModel
 from converter.proof.feeds import normalised
 from converter.spec.dimensions import Dimensions
 from converter.spec.network import NetworkSpec
@@ -34,13 +34,23 @@ class ToyProcedure:
         return Estimate(box, 1.0)
 
     def step(self, frame: np.ndarray) -> Estimate:
-        side = 2 * self._side()
-        scores = self.model.track(self._crop(frame, self.dimensions.search_size, side))["cls"][0, 0]
-        row, column = np.unravel_index(int(scores.argmax()), scores.shape)
-        shift = (np.array([column, row]) - (scores.shape[0] - 1) / 2) * side / scores.shape[0]
+        return self.follow(self.model.track(*self.look(frame)), frame)
+
+    def look(self, frame: np.ndarray) -> tuple[np.ndarray, ...]:
+        return (self._crop(frame, self.dimensions.search_size, 2 * self._side()),)
+
+    def read(self, answer: Arrays, cell: tuple[int, ...] | None = None) -> Reading:
+        scores = answer["cls"][0, 0]
+        row, column = cell or np.unravel_index(int(scores.argmax()), scores.shape)
+        shift = (np.array([column, row]) - (scores.shape[0] - 1) / 2) * 2 * self._side() / scores.shape[0]
         x, y = self.box.centre
-        self.box = Box.around((x + float(shift[0]), y + float(shift[1])), (self.box.w, self.box.h))
-        return Estimate(self.box, float(1 / (1 + np.exp(-scores.max()))))
+        box = Box.around((x + float(shift[0]), y + float(shift[1])), (self.box.w, self.box.h))
+        return Reading(box, float(1 / (1 + np.exp(-scores[row, column]))), answer["cls"])
+
+    def follow(self, answer: Arrays, frame: np.ndarray) -> Estimate:
+        reading = self.read(answer)
+        self.box = reading.box
+        return Estimate(reading.box, reading.score)
 
     def _side(self) -> float:
         return self.context * max(self.box.w, self.box.h)
