@@ -51,3 +51,7 @@ class Tolerance(Frozen):
 
     atol: NonNegative = 0.0
     rtol: NonNegative = 0.0
+
+    def __str__(self) -> str:
+        parts = [f"{name} {value:g}" for name, value in (("atol", self.atol), ("rtol", self.rtol)) if value]
+        return " and ".join(parts) or "0"
