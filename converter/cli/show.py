@@ -10,6 +10,7 @@ from converter.exporting.made import Exported
 from converter.exporting.next_steps import next_section
 from converter.exporting.page import verdict_line as export_verdict
 from converter.proof.section import proof_section
+from converter.proof.verify import Report
 from converter.report.blocks import Section
 from converter.report.terminal import print_section
 from converter.report.text import listed
@@ -32,8 +33,8 @@ def show_result(console: Console, result: VerifyResult, after: Section | None, v
         print_section(console, names, verbose)
     verification = result.verification
     if verification.report.checks:
-        print_section(console, proof_section(verification.report.checks), verbose)
-        _print_inputs(console, result.reference, verification.feeds)
+        print_section(console, _proof(verification.report), verbose)
+        _print_inputs(console, verification.feeds)
     for key in OPTIONAL:
         if key in result.checks:
             print_section(console, result.checks[key].section(), verbose)
@@ -50,8 +51,8 @@ def show_export(console: Console, exported: Exported, verify: Sequence[object], 
     manifest = exported.manifest
     _print_verdict(console, export_verdict(exported), "green" if exported else "yellow")
     if exported.report:
-        print_section(console, proof_section(exported.report.checks), verbose)
-        _print_inputs(console, manifest.verification.reference or "", manifest.verification.feeds)
+        print_section(console, _proof(exported.report), verbose)
+        _print_inputs(console, manifest.verification.feeds)
     if exported.arm:
         print_section(console, exported.arm.section(), verbose)
     print_section(console, next_section(manifest, exported.folder, verify), verbose)
@@ -61,16 +62,20 @@ def show_refused(console: Console, error: VerificationError, after: Section | No
     """The figures of models that did not pass, and so were not published; arguments as :func:`show_result`."""
     _print_verdict(console, f"NOT VERIFIED {error.options.arch}: nothing was published", "")
     if error.report is not None:
-        print_section(console, proof_section(error.report.checks), verbose)
+        print_section(console, _proof(error.report), verbose)
     if error.result is not None:
         print_section(console, error.result.arm.section(), verbose)
     if after:
         print_section(console, after)
 
 
-def _print_inputs(console: Console, reference: str, feeds: tuple[str, ...]) -> None:
+def _proof(report: Report) -> Section:
+    return proof_section(report.checks, reference=report.reference)
+
+
+def _print_inputs(console: Console, feeds: tuple[str, ...]) -> None:
     inputs = listed(feeds) if len(feeds) <= LISTED else f"{len(feeds)} inputs, {feeds[0]} to {feeds[-1]}"
-    console.print(f"compared with {reference}, on {inputs}", style="dim", highlight=False, soft_wrap=True)
+    console.print(f"compared on {inputs}", style="dim", highlight=False, soft_wrap=True)
 
 
 def _print_verdict(console: Console, line: str, colour: str) -> None:

@@ -31,7 +31,8 @@ def export_page(
     """
     proved = report is not None and not problem
     verdict = "Verified" if proved else "Not verified"
-    sections = [proof_section(report.checks if report is not None else ())]
+    reference = report.reference if report is not None else ""
+    sections = [proof_section(report.checks if report is not None else (), reference=reference)]
     if arm is not None:
         sections.append(arm.section())
     if manifest:
@@ -39,6 +40,8 @@ def export_page(
         sentence = f"{listed(f'{graph.format} {graph.name}' for graph in manifest.graphs)} of {manifest.arch}."
     else:
         sentence = "Nothing was published."
+    if reference:
+        sentence = f"Reference: {reference}. {sentence}"
     return blocks.Report(
         title=f"{verdict}: export{f' of {manifest.arch}' if manifest else ''}",
         passed=proved,

@@ -18,6 +18,7 @@ from converter.spec.model import Model, TrackerModels
 from converter.spec.options import ExportOptions
 from converter.spec.tensors import GraphSpec
 from converter.util.atomic import write
+from converter.util.content import Contents
 
 log = logging.getLogger(__name__)
 
@@ -25,11 +26,19 @@ Runners = Mapping[Model, Runner]
 
 
 def start(
-    options: ExportOptions, network: LoadedNetwork, plan: Plan, workspace: Workspace, running: ExitStack
+    options: ExportOptions,
+    network: LoadedNetwork,
+    plan: Plan,
+    workspace: Workspace,
+    contents: Contents,
+    running: ExitStack,
 ) -> dict[Source, Conversion]:
     """Trace every graph once and start its conversions as soon as it is traced.
 
     Those that go on by themselves come first, and of them the largest.
+
+    Args:
+        contents: takes in the traced files that are published too.
     """
     metadata = file_metadata(options, network)
     by_graph: dict[GraphSpec, list[Source]] = {}
@@ -44,7 +53,9 @@ def start(
             running.callback(conversion.stop)
             conversions[source] = conversion
         if options.keep_torchscript:
-            write(workspace.folder / f"{by_graph[graph][0].stem}.pt", traced.torchscript)
+            path = workspace.folder / f"{by_graph[graph][0].stem}.pt"
+            write(path, traced.torchscript)
+            contents.keep(path, traced.torchscript)
     return conversions
 
 
@@ -64,7 +75,11 @@ def finish(conversions: Mapping[Source, Conversion]) -> None:
         log.debug("%s %s: %.2f s", source.format, source.graph.name, time.perf_counter() - start)
 
 
-def load_models(folder: Path, trackers: Sequence[TrackerModels]) -> dict[Model, Runner]:
-    """Every model in this process, once. Loading is part of the proof that the files are sound."""
+def load_models(folder: Path, contents: Contents, trackers: Sequence[TrackerModels]) -> dict[Model, Runner]:
+    """Every model in this process, once. Loading is part of the proof that the files are sound.
+
+    Args:
+        contents: of the folder; what is loaded stays in it.
+    """
     models = dict.fromkeys(model for tracker in trackers for model in tracker.models)
-    return {model: format_of(model.format).load(model.paths(folder), model.graph) for model in models}
+    return {model: format_of(model.format).load(contents.of(model.paths(folder)), model.graph) for model in models}

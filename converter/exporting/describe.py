@@ -21,7 +21,7 @@ from converter.folder.manifest import ExportedCheckpoint, FormatEntry, GraphEntr
 from converter.formats.format import format_of
 from converter.spec.model import Model, TrackerModels
 from converter.spec.options import ExportOptions
-from converter.util.atomic import sha256
+from converter.util.content import Content
 from converter.util.version import version
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def manifest_of(
         golden: where the golden vectors are, from the export folder.
     """
     network, trackers = made.network, made.trackers
-    graphs = _graphs(trackers)
+    graphs, contents = _graphs(trackers), made.contents
     checkpoint = network.checkpoint
     return Manifest(
         schema_version=SCHEMA_VERSION,
@@ -54,8 +54,8 @@ def manifest_of(
         preset=options.preset,
         precision=options.precision,
         protected_from_half=made.protected,
-        graphs=tuple(_graph(model, sizes, made.folder) for model, sizes in graphs.items()),
-        extra_files=tuple(map(_file, extra_files)),
+        graphs=tuple(_graph(model, sizes, contents.of(model.paths(made.folder))) for model, sizes in graphs.items()),
+        extra_files=tuple(map(_file, contents.of(extra_files))),
         golden=golden,
         preprocess=preprocess_entry(options.network.preprocess),
         tracker=tracker_entry(options.network, trackers[0].dimensions, sizes=tuple(map(_sizes, trackers))),
@@ -99,23 +99,24 @@ def _sizes(tracker: TrackerModels) -> SizesEntry:
 
 def _format(options: ExportOptions, made: Made, name: str) -> FormatEntry:
     files = dict.fromkeys(model.paths(made.folder) for tracker in made.trackers for model in tracker.of(name))
-    more = format_of(name).described(options, tuple(files))
+    more = format_of(name).described(options, tuple(map(made.contents.of, files)))
     return FormatEntry.model_validate(
         {"split": options.split_of(name), "dynamic_search": options.dynamic_search, **more}
     )
 
 
-def _graph(model: Model, sizes: Sequence[tuple[int, int]], folder: Path) -> GraphEntry:
+def _graph(model: Model, sizes: Sequence[tuple[int, int]], files: Sequence[Content]) -> GraphEntry:
     return GraphEntry(
         name=model.graph.name,
         mode=model.graph.mode,
         format=model.format,
-        files=tuple(map(_file, model.paths(folder))),
+        files=tuple(map(_file, files)),
         inputs=model.graph.inputs,
         outputs=model.graph.outputs,
         sizes=tuple(SizesEntry(template_size=template, search_size=search) for template, search in sizes),
     )
 
 
-def _file(path: Path) -> FileEntry:
-    return FileEntry(name=path.name, sha256=sha256(path), bytes=path.stat().st_size)
+def _file(content: Content) -> FileEntry:
+    """Of what was loaded for the proof, whatever may lie in the folder by now."""
+    return FileEntry(name=content.name, sha256=content.sha256, bytes=len(content.data))

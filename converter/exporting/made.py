@@ -15,6 +15,7 @@ from converter.report.text import now
 from converter.spec.model import TrackerModels
 from converter.spec.options import ExportOptions
 from converter.spec.tensors import GraphSpec
+from converter.util.content import Contents
 
 if TYPE_CHECKING:
     from converter.network.load import LoadedNetwork
@@ -28,6 +29,7 @@ class Made:
         comparisons: one for each size, the network's own first.
         network: with the trained weights.
         folder: the model files are there.
+        contents: what was read of it for the proof.
         multiply_adds: of one run of each graph.
         verification: the proof's figures, or that there are none; ``report`` is what they are of.
         protected: ncnn graph to layers without half arithmetic; None where nobody asked for it.
@@ -38,6 +40,7 @@ class Made:
     comparisons: Sequence[Comparison]
     network: "LoadedNetwork"
     folder: Path
+    contents: Contents
     multiply_adds: Mapping[GraphSpec, int]
     verification: VerificationEntry
     report: Report | None

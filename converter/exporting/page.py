@@ -27,8 +27,8 @@ def report_of(exported: "Exported", written: str) -> Report:
     """
     manifest, checks = exported.manifest, exported.report.checks if exported.report else ()
     verdict = "Verified" if exported else "Not verified"
-    reference = manifest.verification.reference
-    compared = f"The models answer as the reference does in {count(len(checks), 'comparison')}: {reference}."
+    reference = manifest.verification.reference or ""
+    compared = f"Reference: {reference}. The models answer as it does in {count(len(checks), 'comparison')}."
     return Report(
         title=f"{verdict}: {manifest.arch} in {exported.folder}",
         passed=bool(exported),
@@ -38,7 +38,7 @@ def report_of(exported: "Exported", written: str) -> Report:
         not_checked=() if exported else ("Outputs: no output was compared with the reference",),
         facts=_facts(exported),
         sections=(
-            proof_section(checks),
+            proof_section(checks, reference=reference),
             *([exported.arm.section()] if exported.arm else []),
             _graphs(manifest),
         ),

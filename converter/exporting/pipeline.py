@@ -18,6 +18,7 @@ from converter.proof.comparison import Comparison
 from converter.proof.feeds import Feed, feeds_of
 from converter.spec.model import TrackerModels
 from converter.spec.options import ExportOptions
+from converter.util.content import Contents
 from converter.util.stages import Listener, Stages
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def export(
     Raises:
         ConverterError: one of its kinds; nothing was published and the target is as before.
     """
-    stages = Stages(progress)
+    stages, contents = Stages(progress), Contents()
     with ExitStack() as running:
         with stages("check"):
             plan = checked_plan(options)
@@ -55,7 +56,7 @@ def export(
             network = load_network(options, plan.trackers[0].dimensions.stride, checkpoint)
             notes += [f"{options.arch}, {network.source}", f"{network.parameters:,} parameters"]
         with stages("trace") as notes:
-            started = conversions.start(options, network, plan, workspace, running)
+            started = conversions.start(options, network, plan, workspace, contents, running)
             notes.append(", ".join(dict.fromkeys(source.graph.name for source in started)))
         with stages("reference"):
             counts = {graph: multiply_adds(network.module, graph) for graph in plan.graphs}
@@ -65,17 +66,19 @@ def export(
             notes.append(" and ".join(options.formats))
         protected = proving.protect(workspace.folder, comparisons, stages) if options.protect_fp16 else None
         with stages("verify") as notes:
-            report = proving.prove(options, comparisons, conversions.load_models(workspace.folder, plan.trackers))
-            verification = proving.described(options, comparisons, report, network.about)
+            runners = conversions.load_models(workspace.folder, contents, plan.trackers)
+            report = proving.prove(options, comparisons, runners, network.about)
+            verification = proving.described(options, comparisons, report)
             inputs = sum(map(len, feeds))
             notes.append(f"on {inputs} inputs" if inputs else "left out")
         arm = None
         if options.arm:
-            arm = proving.run_on_arm(options.arm, workspace.folder, comparisons, report, stages)
+            arm = proving.run_on_arm(options.arm, workspace.folder, contents, comparisons, report, stages)
         golden = _golden(options, network, comparisons, workspace.folder / "golden", stages) if options.golden else None
         with stages("publish") as notes:
             results = (verification, report, protected, arm, golden)
-            manifest = _publish(options, Made(comparisons, network, workspace.folder, counts, *results), workspace)
+            made = Made(comparisons, network, workspace.folder, contents, counts, *results)
+            manifest = _publish(options, made, workspace)
             notes.append(str(options.output))
     return Exported(options.output, manifest, report, arm, options)
 

@@ -1,7 +1,7 @@
 """What an export is held to before it is published: the proof, and the checks that were asked for beside it."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,7 @@ from converter.checks.arm.run import ArmRun, check_arm
 from converter.checks.arm.section import ArmSection
 from converter.checks.half.analysis import fp16_report
 from converter.checks.half.masks import protect_files
-from converter.errors import ConversionError, VerificationError
+from converter.errors import ConversionError, UsageError, VerificationError
 from converter.exporting.conversions import Runners
 from converter.exporting.made import ArmFailure
 from converter.exporting.plan import Plan
@@ -24,8 +24,9 @@ from converter.proof.comparison import Comparison
 from converter.proof.feeds import Feed
 from converter.proof.runner import Runner
 from converter.proof.verify import Report, verify
-from converter.spec.model import Model, with_other_graphs
+from converter.spec.model import Model, TrackerModels, with_other_graphs
 from converter.spec.options import ArmOptions, ExportOptions
+from converter.util.content import Contents
 from converter.util.stages import Stages
 
 log = logging.getLogger(__name__)
@@ -34,23 +35,38 @@ log = logging.getLogger(__name__)
 def comparisons_of(
     options: ExportOptions, network: LoadedNetwork, plan: Plan, feeds: Sequence[Sequence[Feed]]
 ) -> list[Comparison]:
+    """What is compared at every size.
+
+    Raises:
+        UsageError: when the network answers in other shapes than its config declares.
+    """
     tolerances = options.tolerances() if options.verify else {}
     tie, score_maps = options.network.tie(options.precision), family_of(options.network.family).score_maps
-    return [
-        Comparison(
-            tracker,
-            tuple(feeds_of_size),
-            reference_outputs(network.module, tracker, feeds_of_size),
-            tolerances,
-            tie,
-            score_maps,
-        )
-        for tracker, feeds_of_size in zip(plan.trackers, feeds, strict=True)
-    ]
+    comparisons = []
+    for tracker, feeds_of_size in zip(plan.trackers, feeds, strict=True):
+        outputs = reference_outputs(network.module, tracker, feeds_of_size)
+        _check_shapes(tracker, outputs or reference_outputs(network.module, tracker, [_zeros(tracker)]))
+        comparisons.append(Comparison(tracker, tuple(feeds_of_size), outputs, tolerances, tie, score_maps))
+    return comparisons
 
 
-def prove(options: ExportOptions, comparisons: Sequence[Comparison], runners: Runners) -> Report | None:
+def _zeros(tracker: TrackerModels) -> Feed:
+    return Feed("zeros", {tensor.meaning: np.zeros(tensor.shape, np.float32) for tensor in tracker.images})
+
+
+def _check_shapes(tracker: TrackerModels, outputs: Sequence[Mapping[str, np.ndarray]]) -> None:
+    for tensor in (tensor for graph in tracker.all_graphs() for tensor in graph.outputs):
+        if (found := outputs[0][tensor.meaning].shape) != tensor.shape:
+            raise UsageError(
+                f"config: tensors.{tensor.meaning}.shape comes to {tensor.shape}, expected {found}, as the network has"
+            )
+
+
+def prove(options: ExportOptions, comparisons: Sequence[Comparison], runners: Runners, reference: str) -> Report | None:
     """Every comparison; None without proof.
+
+    Args:
+        reference: what is compared with, in words.
 
     Raises:
         VerificationError: when one failed.
@@ -66,7 +82,7 @@ def prove(options: ExportOptions, comparisons: Sequence[Comparison], runners: Ru
         for comparison in comparisons
         for check in verify(comparison, format, runners)
     ]
-    report = Report(tuple(checks))
+    report = Report(tuple(checks), reference)
     report.raise_if_failed()
     return report
 
@@ -82,14 +98,12 @@ def _probe(model: Model, runner: Runner) -> None:
             )
 
 
-def described(
-    options: ExportOptions, comparisons: Sequence[Comparison], report: Report | None, reference: str
-) -> VerificationEntry:
+def described(options: ExportOptions, comparisons: Sequence[Comparison], report: Report | None) -> VerificationEntry:
     if report is None:
         return VerificationEntry(status="unverified", reason="--no-verify")
     return VerificationEntry(
         status="passed",
-        reference=reference,
+        reference=report.reference,
         candidates={name: format_of(name).runtime for name in options.formats},
         seed=options.seed,
         feeds=tuple(feed.name for comparison in comparisons for feed in comparison.feeds),
@@ -108,10 +122,8 @@ def protect(folder: Path, comparisons: Sequence[Comparison], stages: Stages) -> 
     with stages("half") as notes:
         for comparison in comparisons:
             models = comparison.tracker.of("ncnn")
-            inner = format_of("ncnn").load_inner
-            report = fp16_report(
-                folder, comparison, {model: inner(model.paths(folder), model.graph) for model in models}
-            )
+            inner, files = format_of("ncnn").load_inner, {model: model.paths(folder) for model in models}
+            report = fp16_report(files, comparison, {model: inner(files[model], model.graph) for model in models})
             params = {model.graph.name: model.paths(folder)[0] for model in models}
             for name, layers in protect_files(params, report.protect).items():
                 changed[name] = (*changed.get(name, ()), *layers)
@@ -122,11 +134,16 @@ def protect(folder: Path, comparisons: Sequence[Comparison], stages: Stages) -> 
 
 
 def run_on_arm(
-    asked: ArmOptions, folder: Path, comparisons: Sequence[Comparison], report: Report | None, stages: Stages
+    asked: ArmOptions,
+    folder: Path,
+    contents: Contents,
+    comparisons: Sequence[Comparison],
+    report: Report | None,
+    stages: Stages,
 ) -> ArmSection:
     """The ncnn models on the emulated ARM cpu, a gate of its own; one that serves several sizes at its first."""
     others = with_other_graphs(comparisons, lambda each: each.tracker.graphs("ncnn"))
-    section = check_arm(ArmRun(read_root(asked.root), asked, folder, others), stages)
+    section = check_arm(ArmRun(read_root(asked.root), asked, folder, contents, others), stages)
     if not section:
         raise VerificationError(f"{section.failure()}; nothing was published", result=ArmFailure(section, report))
     return section

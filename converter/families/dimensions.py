@@ -1,7 +1,7 @@
-"""The dimensions of any family's network."""
+"""The dimensions of any family's network, and whether its config agrees with them."""
 
 from converter.errors import UsageError
-from converter.families.family import family_of
+from converter.families.family import constants_of, family_of
 from converter.spec.dimensions import Dimensions
 from converter.spec.network import NetworkSpec
 
@@ -13,7 +13,7 @@ def dimensions_of(spec: NetworkSpec, stride: int | None = None) -> Dimensions:
         stride: what the user believes it to be.
 
     Raises:
-        ArchitectureError, UsageError: when there is no such network.
+        ArchitectureError, UsageError: when there is no such network, or its config says otherwise of it.
     """
     family = family_of(spec.family)
     if spec.search_size < spec.template_size:
@@ -27,4 +27,23 @@ def dimensions_of(spec: NetworkSpec, stride: int | None = None) -> Dimensions:
             f"--stride {stride}: the output of {family.called} {spec.path_name} has stride {dimensions.stride}; "
             f"pass --stride {dimensions.stride} or leave it out"
         )
+    _check_tracker(spec, dimensions)
+    if family.constants:
+        constants_of(spec, family.constants)
     return dimensions
+
+
+def _check_tracker(spec: NetworkSpec, dimensions: Dimensions) -> None:
+    """Refuse a section ``tracker``, from which applications are built, that contradicts the network.
+
+    Raises:
+        UsageError: with key, found and expected.
+    """
+    follows: dict[str, object] = {**dimensions.numbers(), "score_size": dimensions.search_cells}
+    follows |= dict.fromkeys(spec.logits, "logit")  # what --sigmoid makes of it is written without being asked for
+    for key, expected in follows.items():
+        if key in spec.tracker and spec.tracker[key] != expected:
+            raise UsageError(
+                f"config: tracker.{key} is {spec.tracker[key]!r}, expected {expected!r}, which follows from the "
+                "network; leave it out"
+            )

@@ -112,6 +112,7 @@ class Family:
         recognise: (shapes) -> the path name that such weights belong to, or None.
         procedure: (model, config, dimensions) -> a tracker around the model. Raises UsageError where the config's
             section ``tracker`` does not fit.
+        constants: what ``procedure`` takes from that section; None where it takes nothing.
         arch: the name of the network to begin with.
         root: the environment variable that names an official checkout.
         settle: (path_name asked for, shapes) -> the path name to build, where the asked one leaves it to the weights.
@@ -147,6 +148,7 @@ class Family:
     methods: str = "template() and track()"
     best: Callable[[Arrays, NetworkSpec, Dimensions], BestCell | None] = lambda outputs, spec, dimensions: None
     score_maps: ScoreMaps = as_they_are
+    constants: type[BaseModel] | None = None
 
 
 def family_names() -> list[str]:

@@ -56,9 +56,10 @@ def models_of(
 
     Raises:
         UsageError: when it lists none of these formats, or a graph that the config does not know.
-        VerificationError: when it lists no graph of these sizes, or a shape is not what it has to be.
+        VerificationError: when it lists no graph of these sizes, or a graph's tensors or shapes are not what they
+            have to be: an output that it leaves out would be compared with nothing.
     """
-    modes = {entry.mode for entry in network.graphs.values()}
+    modes = {entry.mode: name for name, entry in network.graphs.items()}
     size = network.sizes
     models = []
     for graph in manifest.graphs:
@@ -69,6 +70,16 @@ def models_of(
         if (formats and graph.format not in formats) or size not in sizes:
             continue
         first = size == sizes[0]
+        own = modes[mode]
+        for side, tensors, expected in (
+            ("inputs", graph.inputs, network.inputs_of(own)),
+            ("outputs", graph.outputs, network.graphs[own].outputs),
+        ):
+            if sorted(tensor.meaning for tensor in tensors) != sorted(expected):
+                found = ", ".join(tensor.meaning for tensor in tensors) or "none"
+                raise VerificationError(
+                    f"{MANIFEST}: {graph.format} {graph.name} has {side} {found}, expected {', '.join(expected)}"
+                )
         inputs, outputs = (
             tuple(_shaped(tensor, graph, declared, first) for tensor in tensors)
             for tensors in (graph.inputs, graph.outputs)
@@ -93,12 +104,28 @@ def _shaped(tensor: TensorSpec, graph: GraphEntry, declared: Mapping[str, Tensor
             f"manifest.json: {graph.format} {graph.name} has {tensor.name} as {tensor.meaning} "
             f"{tensor.shape}, expected {declared_tensor.shape if declared_tensor else 'a tensor of the config'}"
         )
+    for key in ("dtype", "mask_of", "activation"):
+        found, expected = getattr(tensor, key), getattr(declared_tensor, key)
+        if found != expected:
+            raise VerificationError(
+                f"{MANIFEST}: {graph.format} {graph.name} has {key} {found!r} for {tensor.name}, expected {expected!r}"
+            )
     return tensor.model_copy(update={"shape": declared_tensor.shape})
 
 
 def checksums_of(paths: Iterable[Path]) -> dict[Path, str | None]:
     """sha256 of files, None where one is missing."""
     return {path: sha256(path) if path.is_file() else None for path in paths}
+
+
+def changed_since(checksums: Mapping[Path, str | None]) -> list[FileProblem]:
+    """Files that are others than those which were read; paths to their checksums then, None for one left out."""
+    now = checksums_of(path for path, checksum in checksums.items() if checksum)
+    return [
+        FileProblem(path.name, "changed while it was verified: what lies there now was not")
+        for path, checksum in now.items()
+        if checksum != checksums[path]
+    ]
 
 
 def listed_paths(folder: Path, manifest: Manifest) -> list[Path]:

@@ -2,7 +2,8 @@
 
 import json
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
@@ -153,6 +154,38 @@ def tracker_entry(network: NetworkSpec, dimensions: Dimensions, **more: tuple[Si
         **{**network.tracker, **dict.fromkeys(network.activations, "probability")},
         **more,
     )
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What an entry says, and what is expected of it; the key of an entry within one is dotted."""
+
+    key: str
+    found: object
+    expected: object
+
+    def under(self, place: str) -> "Difference":
+        return replace(self, key=f"{place}.{self.key}")
+
+    def __str__(self) -> str:
+        return f"{self.key} is {self.found!r}, expected {self.expected!r}"
+
+
+def differences(found: Entry, expected: Entry) -> list[Difference]:
+    """What an entry says and another says otherwise.
+
+    What one of them does not say, as another release may not, is no difference.
+    """
+    return list(_differing(found.model_dump(mode="json"), expected.model_dump(mode="json")))
+
+
+def _differing(found: Mapping[str, Any], expected: Mapping[str, Any]) -> Iterator[Difference]:
+    for key, own in found.items():
+        other = expected.get(key, own)
+        if isinstance(own, dict) and isinstance(other, dict):
+            yield from (each.under(key) for each in _differing(own, other))
+        elif own != other:
+            yield Difference(key, own, other)
 
 
 def tool_versions(packages: Iterable[str]) -> dict[str, str]:

@@ -15,10 +15,13 @@ from converter.formats.isolated import IsolatedRunner
 from converter.spec.model import Model
 from converter.spec.naming import with_graphs
 from converter.spec.tensors import GraphSpec, TensorSpec
+from converter.util.content import Content, Contents
 
 log = logging.getLogger(__name__)
 
 TRIAL_SECONDS = 30.0
+
+Files = tuple[Content, ...]
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,7 @@ def loose_models(
     template_size: int,
     search_sizes: Sequence[int],
     renames: Sequence[Rename],
+    contents: Contents,
 ) -> list[Model]:
     """The models behind files without a manifest.
 
@@ -86,12 +90,13 @@ def loose_models(
         template_size: where no file declares another.
         search_sizes: to try, in this order.
         renames: what the user says of the blobs' names.
+        contents: of the files; what is read stays in it.
 
     Raises:
         UsageError: when the files are not there or no assignment of names gives what the config declares.
         VerificationError: when a file cannot be read.
     """
-    files = {name: model_files(option(name), path) for name, path in paths.items()}
+    files = {name: _read(*model_files(option(name), path), contents) for name, path in paths.items()}
     if len({format for format, _ in files.values()}) > 1:
         raise UsageError("the models are of several formats; pass those of one, and the others in a run of their own")
     sides = {name: _interface(*model) for name, model in files.items()}
@@ -137,7 +142,17 @@ class _DoesNotFit(Exception):
     """No assignment of names works at this size."""
 
 
-def _interface(format: str, files: tuple[Path, ...]) -> Sides:
+def _read(format: str, paths: tuple[Path, ...], contents: Contents) -> tuple[str, Files]:
+    """The format and the files of a model, with those that it keeps weights in beside them."""
+    try:
+        first = contents.of(paths)[0]
+        beside = [first.path.parent / name for name in format_of(format).beside(first)]
+        return format, contents.of((*paths, *beside))
+    except ConversionError as error:
+        raise VerificationError(str(error)) from None
+
+
+def _interface(format: str, files: Files) -> Sides:
     """Names of the inputs and outputs in a model's files, with their shapes where the file says them."""
     try:
         return format_of(format).interface(files)
@@ -145,9 +160,7 @@ def _interface(format: str, files: tuple[Path, ...]) -> Sides:
         raise VerificationError(str(error)) from None
 
 
-def _named_model(
-    spec: GraphSpec, format: str, files: tuple[Path, ...], sides: Sides, renames: Sequence[Rename]
-) -> Model | None:
+def _named_model(spec: GraphSpec, format: str, files: Files, sides: Sides, renames: Sequence[Rename]) -> Model | None:
     """The model where its names are known without a trial."""
     inputs, outputs, source = _known_names(spec, sides, renames)
     return Model(_with_names(spec, inputs, outputs), format, _names_of(files), source) if inputs and outputs else None
@@ -165,9 +178,7 @@ def _known_names(
     return _named(spec.inputs, sides[0], given_inputs), _named(spec.outputs, sides[1], given_outputs), source
 
 
-def _tried_model(
-    spec: GraphSpec, format: str, files: tuple[Path, ...], sides: Sides, renames: Sequence[Rename]
-) -> Model:
+def _tried_model(spec: GraphSpec, format: str, files: Files, sides: Sides, renames: Sequence[Rename]) -> Model:
     """The model with its names, tried out.
 
     Raises:
@@ -195,9 +206,9 @@ def _tried_model(
     )
 
 
-def _names_of(files: Sequence[Path]) -> tuple[str, ...]:
+def _names_of(files: Files) -> tuple[str, ...]:
     """As the user gave them, from the working folder."""
-    return tuple(map(str, files))
+    return tuple(str(file.path) for file in files)
 
 
 def _given(
@@ -231,7 +242,7 @@ def _assignments(inputs: Shapes, tensors: Sequence[TensorSpec], asked: Mapping[s
 def _tried(
     spec: GraphSpec,
     format: str,
-    files: tuple[Path, ...],
+    files: Files,
     names: Mapping[str, str],
     outputs: Iterable[str],
     asked: Mapping[str, str],

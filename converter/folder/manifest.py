@@ -108,8 +108,9 @@ class Manifest(Listing):
         }
 
     def sizes(self) -> list[tuple[int, int]]:
-        """Template and search sizes that it was verified at, the first first."""
-        return list(dict.fromkeys([self.tracker.pair, *(each.pair for each in self.tracker.sizes)]))
+        """Template and search sizes that its models are said to serve, the tracker's first."""
+        served = (each for graph in self.graphs for each in graph.sizes)
+        return list(dict.fromkeys([self.tracker.pair, *(each.pair for each in (*self.tracker.sizes, *served))]))
 
 
 def read_manifest(folder: Path, without: str = "for models without one pass --init and --update") -> Manifest:

@@ -7,6 +7,7 @@ dies without a word (``kill -9``, out of memory).
 """
 
 import glob
+import hashlib
 import io
 import json
 import os
@@ -19,13 +20,14 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import IO
 
-from converter.errors import ConversionError, UsageError
+from converter.errors import ConversionError, UsageError, VerificationError
 from converter.folder.golden_index import GOLDEN_INDEX, GoldenIndex
 from converter.folder.listing import Listing, listed_files
 from converter.folder.manifest import MANIFEST
 from converter.util.atomic import aside_of, missing_parents, obstacle, put_in_place, remove_empty, sha256
 
 STALE_SECONDS = 3600
+BLOCK = 1 << 20
 # Waits for our end, ends what is left of pnnx, puts back an old export that was moved aside, tidies up.
 _JANITOR = """
 trap "" HUP INT TERM; read -r _; kill -TERM 0
@@ -148,6 +150,7 @@ class Workspace:
             golden: name of a subfolder to a folder of golden vectors and their index, published with the rest.
 
         Raises:
+            VerificationError: when one is not as in its listing any more; the target is as before.
             ConversionError: when they cannot be written; the target is as before.
             UsageError: when the target has meanwhile become something else.
         """
@@ -171,7 +174,11 @@ class Workspace:
             copy = folder / name
             copy.parent.mkdir(parents=True, exist_ok=True)
             with source.open("rb") as reader:
-                _copy(reader, copy)
+                copied = _copy(reader, copy)
+            if copied != checksums[name]:
+                raise VerificationError(
+                    f"cannot publish to {self.target}: {name} changed after it was verified; nothing was published"
+                )
             if sha256(copy) != checksums[name]:
                 raise ConversionError(f"cannot publish to {self.target}: the copy of {name} came out different")
         _copy(io.BytesIO(listing.text().encode()), folder / marker)
@@ -210,9 +217,13 @@ def _sweep(target: Path) -> None:
             shutil.rmtree(path, ignore_errors=True)
 
 
-def _copy(reader: IO[bytes], copy: Path) -> None:
-    """Written through to the disk."""
+def _copy(reader: IO[bytes], copy: Path) -> str:
+    """Written through to the disk; the sha256 of what was read."""
+    digest = hashlib.sha256()
     with copy.open("wb") as writer:
-        shutil.copyfileobj(reader, writer)
+        while block := reader.read(BLOCK):
+            digest.update(block)
+            writer.write(block)
         writer.flush()
         os.fsync(writer.fileno())
+    return digest.hexdigest()

@@ -20,6 +20,7 @@ from converter.proof.runner import Runner
 from converter.spec.arguments import names_of
 from converter.spec.options import ExportOptions
 from converter.spec.tensors import GraphSpec
+from converter.util.content import File
 from converter.util.folders import packages_in
 from converter.util.packages import check_installed
 
@@ -74,7 +75,7 @@ class Job:
 class Load(Protocol):
     """A model's files and its graph to something that runs."""
 
-    def __call__(self, files: tuple[Path, ...], graph: GraphSpec, threads: int = 1, half: bool = False) -> Runner: ...
+    def __call__(self, files: Sequence[File], graph: GraphSpec, threads: int = 1, half: bool = False) -> Runner: ...
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,9 @@ class Format:
         load_inner: likewise, to what gives any of its blobs, also of a damaged graph.
         needed: (options) -> which of the packages an export takes.
         interface: its files to the inputs and the outputs found in them, name to shape (None where the file is silent).
+        precision: (files) -> how their weights are stored, "fp32" or "half" where all of them are; None where there is
+            nothing to store so or so. Raises ConversionError for files that cannot be read.
+        beside: (a model's first file) -> names of further files that it reads, from its folder.
         described: (options, every model's files) -> what the manifest says of the format's models besides.
         check: raises UsageError for options that it cannot serve.
         half: whether its runtime can compute in half precision.
@@ -112,10 +116,12 @@ class Format:
     background: bool
     start: Callable[[Job], Conversion]
     load: Load
-    load_inner: Callable[[tuple[Path, ...], GraphSpec], Any]
-    interface: Callable[[tuple[Path, ...]], tuple[Shapes, Shapes]]
+    load_inner: Callable[[Sequence[File], GraphSpec], Any]
+    interface: Callable[[Sequence[File]], tuple[Shapes, Shapes]]
     needed: Callable[[ExportOptions], tuple[str, ...]]
-    described: Callable[[ExportOptions, Sequence[tuple[Path, ...]]], dict[str, JsonValue]] = lambda options, files: {}
+    precision: Callable[[Sequence[File]], str | None]
+    beside: Callable[[File], tuple[str, ...]] = lambda file: ()
+    described: Callable[[ExportOptions, Sequence[Sequence[File]]], dict[str, JsonValue]] = lambda options, files: {}
     check: Callable[[ExportOptions], None] = lambda options: None
     half: bool = False
     part_of_graph: bool = False

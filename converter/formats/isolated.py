@@ -7,7 +7,7 @@ import pickle
 import subprocess
 import sys
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
@@ -18,6 +18,7 @@ from converter.errors import ConversionError
 from converter.formats.forks import start_fork
 from converter.spec.tensors import GraphSpec
 from converter.util.child import Child, ChildEnded, Process
+from converter.util.content import File
 from converter.util.process import python_environment, python_module
 
 TIMEOUT = 60.0
@@ -100,23 +101,28 @@ def _exchange(question: tuple[str, tuple[object, ...]], stdin: IO[bytes], stdout
         raise EOFError from None
 
 
+def _from_anywhere(file: File) -> File:
+    """The process has another working folder."""
+    return file.absolute() if isinstance(file, Path) else file
+
+
 class IsolatedRunner(WorkerProcess):
     """A runner that lives elsewhere; the process starts with the first call and again after a crash.
 
     Args:
         format: name of the files' format.
-        files: of the model.
+        files: of the model; of one that was read already, the process is given what was read.
         graph: names and shapes of its inputs and outputs.
         timeout: seconds that one call may take.
         inner: load it only for :meth:`blobs`, which works for many a damaged graph too.
     """
 
     def __init__(
-        self, format: str, files: tuple[Path, ...], graph: GraphSpec, timeout: float = TIMEOUT, inner: bool = False
+        self, format: str, files: Sequence[File], graph: GraphSpec, timeout: float = TIMEOUT, inner: bool = False
     ):
         self.format, self.files, self.graph = format, files, graph
         what = f"{format} {graph.name} ({', '.join(path.name for path in files)})"
-        opening = "load_inner" if inner else "load", (format, tuple(path.absolute() for path in files), graph)
+        opening = "load_inner" if inner else "load", (format, tuple(map(_from_anywhere, files)), graph)
         super().__init__("converter.formats.worker", what, timeout, opening)
 
     def _new_process(self, log: IO[bytes]) -> Process:

@@ -18,6 +18,8 @@ from converter.spec.options import NetworkInMemory, NetworkOptions
 from official_patches.checkout import CheckoutError, UnknownArchError
 from official_patches.patching import BuildRequest, UnknownNetworkError, patches_of
 
+OWN = "our own definition of the network"
+
 
 @dataclass(frozen=True)
 class LoadedNetwork:
@@ -30,6 +32,7 @@ class LoadedNetwork:
         methods: those of its methods that make the reference.
         source: "official checkout" (and which part of it is ours, where one is), "own definition" or
             "network in memory".
+        called: the same in a sentence, with the name of the checkout.
         parameters: trainable numbers in it.
     """
 
@@ -38,12 +41,13 @@ class LoadedNetwork:
     path_name: str
     methods: str
     source: str
+    called: str
     parameters: int
 
     @property
     def about(self) -> str:
         """Who computes the reference outputs."""
-        return f"unpatched {self.methods}, {self.source}, torch on the CPU"
+        return f"{self.called}, unpatched {self.methods}, torch on the CPU"
 
 
 def load_network(options: NetworkOptions, stride: int, checkpoint: Checkpoint | None = None) -> LoadedNetwork:
@@ -68,7 +72,7 @@ def load_network(options: NetworkOptions, stride: int, checkpoint: Checkpoint | 
     used = replace(checkpoint, state={key: value for key, value in checkpoint.state.items() if not family.ignores(key)})
     _check_sizes(family, spec, used)
     path_name = family.settle(spec.path_name, shapes_of(used.state))
-    module, source = family.build(path_name, *spec.sizes), "own definition"
+    module, source, called = family.build(path_name, *spec.sizes), "own definition", OWN
     what = f"{options.arch} with {family.called} {path_name}"
 
     def advice(shapes: Shapes) -> str:
@@ -77,17 +81,19 @@ def load_network(options: NetworkOptions, stride: int, checkpoint: Checkpoint | 
     if given is not None:
         check_keys(module.state_dict(), used, what, advice)
         _check_parts(spec.family, given)
-        return _loaded(given, checkpoint, path_name, family, "network in memory")
+        return _loaded(given, checkpoint, path_name, family, "network in memory", "the network in memory")
     if options.official:
         check_checkout(options.official, spec.family)
         request = BuildRequest(options.official.absolute(), options.arch, path_name, *spec.sizes, stride)
-        module, source = _official(spec.family, request, module)
+        module, with_ours = _official(spec.family, request, module)
+        source = f"official checkout{with_ours}"
+        called = f"the official checkout {request.root.resolve().name}{with_ours}"
     load_strictly(module, used, what, advice)
-    return _loaded(module, checkpoint, path_name, family, source)
+    return _loaded(module, checkpoint, path_name, family, source, called)
 
 
 def _loaded(
-    module: torch.nn.Module, checkpoint: Checkpoint, path_name: str, family: Family, source: str
+    module: torch.nn.Module, checkpoint: Checkpoint, path_name: str, family: Family, source: str, called: str
 ) -> LoadedNetwork:
     return LoadedNetwork(
         module=module,
@@ -95,6 +101,7 @@ def _loaded(
         path_name=path_name,
         methods=family.methods,
         source=source,
+        called=called,
         parameters=sum(parameter.numel() for parameter in module.parameters()),
     )
 
@@ -118,7 +125,7 @@ def one_thread() -> Iterator[None]:
 
 
 def _official(family: str, request: BuildRequest, own: torch.nn.Module) -> tuple[torch.nn.Module, str]:
-    """The checkout's network, where it has none of that name with parts of ours; and where it is from, in words."""
+    """The checkout's network, where it has none of that name with parts of ours; and with which, in words."""
     patches = patches_of(family)
     try:
         module = patches.build(request)
@@ -129,7 +136,7 @@ def _official(family: str, request: BuildRequest, own: torch.nn.Module) -> tuple
     ours = patches.own_parts(request.path_name)
     for part in ours:
         setattr(module, part, getattr(own, part))
-    return module, f"official checkout with our {' and '.join(ours.values())}" if ours else "official checkout"
+    return module, f" with our {' and '.join(ours.values())}" if ours else ""
 
 
 def _check_sizes(family: Family, spec: NetworkSpec, checkpoint: Checkpoint) -> None:

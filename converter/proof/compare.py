@@ -9,6 +9,8 @@ import numpy as np
 from converter.spec.network import TIE
 from converter.spec.tensors import Tolerance
 
+FAR_OFF = 10  # times what is allowed
+
 
 @dataclass(frozen=True, kw_only=True)
 class OutputReport:
@@ -40,6 +42,11 @@ class OutputReport:
 
     def __bool__(self) -> bool:
         return self.max_abs is not None and self.allowed is not None and self.max_abs <= self.allowed
+
+    @property
+    def far_off(self) -> bool:
+        """Whether the difference is so far beyond what is allowed that no tolerance is in question."""
+        return self.max_abs is not None and bool(self.allowed) and self.max_abs > FAR_OFF * float(self.allowed or 0)
 
     def as_dict(self) -> dict[str, Any]:
         return {**asdict(self), "passed": bool(self)}

@@ -62,8 +62,12 @@ LEGEND = Terms(
 Pair = tuple[Check, OutputReport]
 
 
-def proof_section(checks: Sequence[Check], histograms: Sequence[Histogram] = ()) -> Section:
-    """All comparisons of outputs; open when there was none."""
+def proof_section(checks: Sequence[Check], histograms: Sequence[Histogram] = (), reference: str = "") -> Section:
+    """All comparisons of outputs; open when there was none.
+
+    Args:
+        reference: what they were compared with, in words.
+    """
     if not checks:
         return Section("outputs", TITLE, OPEN, "No output was compared.")
     failed = [check for check in checks if not check]
@@ -73,7 +77,9 @@ def proof_section(checks: Sequence[Check], histograms: Sequence[Histogram] = ())
     if pairs:
         check, output = max(pairs, key=lambda pair: badness(pair[1]))
         summary += f" Worst: {place(check)}, output {output.name}: {_in_words(output)}."
-    blocks: list[Block] = [_table(COLUMNS, _worst_rows(pairs), "The worst of all inputs, graph by graph.")]
+    about = f"Compared with {reference}: the" if reference else "The"
+    about += " worst of all inputs, graph by graph."
+    blocks: list[Block] = [_table(COLUMNS, _worst_rows(pairs), about)]
     rows = [_with_input(*pair) for pair in pairs]
     every = _table((*COLUMNS[:3], Column("Input"), *COLUMNS[3:]), rows, "", long=True)
     blocks.append(Folded(f"Every input ({count(len(pairs), 'row')})", (every,), brief=False))

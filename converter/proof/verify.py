@@ -9,7 +9,7 @@ import numpy as np
 
 from converter.errors import VerificationError
 from converter.proof.chain import Run, chain
-from converter.proof.compare import Decision, OutputReport, compare
+from converter.proof.compare import FAR_OFF, Decision, OutputReport, compare
 from converter.proof.comparison import Comparison
 from converter.proof.runner import Runner
 from converter.report.text import rounded_up
@@ -76,9 +76,14 @@ class Check:
 
 @dataclass(frozen=True)
 class Report:
-    """All checks of an export; true when there are some and all passed."""
+    """All checks of an export; true when there are some and all passed.
+
+    Attributes:
+        reference: what they were compared with, in words.
+    """
 
     checks: tuple[Check, ...]
+    reference: str = ""
 
     def __bool__(self) -> bool:
         return bool(self.checks) and all(self.checks)
@@ -120,10 +125,24 @@ def _figures(output: OutputReport) -> str:
     if output.max_abs is None or output.allowed is None:
         return output.problem or "cannot be compared"
     beside = f"--atol {output.atol:g} " if output.atol else ""
-    needed = (
-        f", {beside}--rtol {rounded_up(output.needed_rtol)} would have passed" if output.needed_rtol is not None else ""
+    return f"is off by {output.max_abs:.2e}, allowed {output.allowed:.2e}{advice_on(output, f'{beside}--rtol')}"
+
+
+def advice_on(output: OutputReport, option: str, wrong: str = "the model") -> str:
+    """What follows from a difference, behind the figures: the option's value that would have passed, or that no
+    tolerance is in question; empty where neither can be said.
+
+    Args:
+        option: that sets the tolerance.
+        wrong: what is, then.
+    """
+    if output.far_off:
+        return f", more than {FAR_OFF} times as much: {wrong} is wrong"
+    return (
+        f", {option} {rounded_up(output.needed_rtol)} would have passed"
+        if output.needed_rtol and output.allowed
+        else ""
     )
-    return f"is off by {output.max_abs:.2e}, allowed {output.allowed:.2e}{needed}"
 
 
 def verify(

@@ -21,6 +21,7 @@ from converter.spec.tensors import (
 
 SMALLEST_OPSET, LARGEST_OPSET = 11, 17
 
+LEVELS = 256  # of a pixel
 TIE = 1e-5  # of two cells, as a share of the reference's range
 
 ModulePattern = Annotated[str, Field(pattern=r"^[\w*?!\[\]-]+(\.[\w*?!\[\]-]+)*$")]
@@ -63,8 +64,17 @@ class Preprocess(Frozen):
 
     @model_validator(mode="after")
     def _range_is_one(self) -> "Preprocess":
-        if self.pixel_range[0] >= self.pixel_range[1]:
+        low, high = self.pixel_range
+        if low >= high:
             raise ValueError(f"preprocess.pixel_range is {self.pixel_range}, expected a low and a higher value")
+        if outside := [value for value in self.mean if not low <= value <= high]:
+            raise ValueError(f"preprocess.mean has {outside[0]}, expected values within pixel_range, {low} to {high}")
+        smallest, largest = (high - low) / LEVELS, high - low
+        if outside := [value for value in self.std if not smallest <= value <= largest]:
+            raise ValueError(
+                f"preprocess.std has {outside[0]}, expected {smallest:g} to {largest:g} for the pixel_range {low} to "
+                f"{high}"
+            )
         return self
 
 

@@ -52,6 +52,9 @@ class Tolerance(Frozen):
     atol: NonNegative = 0.0
     rtol: NonNegative = 0.0
 
+    def __str__(self) -> str:
+        parts = [f"{name} {value:g}" for name, value in (("atol", self.atol), ("rtol", self.rtol)) if value]
+        return " and ".join(parts) or "0"
 
 class StepLimits(Frozen):
     """What passes in one step of the tracker on a clip.

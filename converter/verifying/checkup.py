@@ -10,7 +10,7 @@ from converter.checks.arm.modes import check_tolerances
 from converter.checks.arm.root import ArmRoot, arm_root
 from converter.checks.layers.walk import reader_of
 from converter.errors import ConversionError, UsageError
-from converter.folder.exported import FileProblem, checksums_of, file_problems, listed_paths
+from converter.folder.exported import FileProblem, changed_since, checksums_of, file_problems, listed_paths
 from converter.folder.golden_index import GOLDEN_INDEX
 from converter.folder.listing import tool_versions
 from converter.folder.workspace import check_target
@@ -32,6 +32,7 @@ from converter.verifying.reference import (
 from converter.verifying.result import CheckResult, VerifyResult
 from converter.verifying.run import Run, isolated_runners
 from converter.verifying.sections import OpenedClip, asked, opened_clip
+from converter.verifying.stated import contradictions
 from converter.verifying.subject import Subject, subject_of
 from converter.verifying.vectors import write_vectors
 
@@ -70,25 +71,29 @@ def check(
             notes.append(", ".join(map(str, subject.tracker.models)))
         with stages("reference") as notes:
             reference, comparisons = _compared(options, subject, clip, running, checkpoint)
-            runners = running.enter_context(isolated_runners(subject.folder, subject.tracker))
+            runners = running.enter_context(isolated_runners(subject, subject.tracker))
+            wider = subject.passed_with_wider(comparisons[0].tolerances)
+            if wider:
+                log.warning(wider)
             run = Run(options, subject, reference, tuple(comparisons), runners)
             notes.append(f"{sum(len(comparison.feeds) for comparison in comparisons)} inputs")
         _write_golden(run, stages)
         with stages("verify"):
             verification, failures = prove(run)
         checks, others, undone = _looked(asked(run, clip, root, verification.failed, stages), stages)
+        changed = changed_since(checksums)
         result = VerifyResult(
             arch=options.arch,
             export=options.folder,
             subject=subject,
-            files=tuple(files),
+            files=(*files, *changed),
             checksums=checksums,
             reference=reference.about,
             weights=reference.checkpoint,
             verification=verification,
             checks=checks,
-            problems=(*problems, *failures, *others),
-            warnings=tuple(filter(None, [reference.warning])),
+            problems=(*problems, *failures, *others, *map(str, changed)),
+            warnings=tuple(filter(None, [reference.warning, wider])),
             tools=tool_versions(_packages(subject)),
             undone=tuple(undone),
         )
@@ -136,12 +141,17 @@ def _checked(options: VerifyOptions, subject: Subject) -> ArmRoot | None:
 
 
 def _files(subject: Subject) -> tuple[dict[Path, str | None], list[FileProblem]]:
-    """sha256 of every file of the models, None where it is missing; and what is not as the manifest says."""
+    """sha256 of every file of the models as it was read, None where it could not be; what is not as the manifest
+    says, and what the manifest says that is not so."""
     folder, manifest = subject.folder, subject.manifest
-    paths = dict.fromkeys(path for model in subject.tracker.models for path in model.paths(folder))
-    checksums = checksums_of({*paths, *(listed_paths(folder, manifest) if manifest else ())})
-    problems = file_problems(folder, manifest, checksums) if manifest else []
-    return {path: checksums[path] for path in paths}, problems
+    read: dict[Path, str | None] = {}
+    for model in subject.models:
+        for path, file in zip(model.paths(folder), subject.files(model), strict=True):
+            read[path] = None if isinstance(file, Path) else file.sha256
+    if manifest is None:
+        return read, []
+    others = checksums_of(path for path in listed_paths(folder, manifest) if path not in read)
+    return read, [*file_problems(folder, manifest, {**others, **read}), *contradictions(subject)]
 
 
 def _lacking(options: VerifyOptions, subject: Subject) -> list[str]:

@@ -6,6 +6,7 @@ from converter.folder.golden import Golden, read_golden
 from converter.folder.golden_index import GOLDEN_INDEX
 from converter.spec.model import TrackerModels
 from converter.spec.options import VerifyOptions
+from converter.verifying.stated import constants_stated
 from converter.verifying.subject import Subject
 
 GOLDEN_FOLDER = "golden"
@@ -54,6 +55,20 @@ def check_golden(golden: Golden, subject: Subject, tracker: TrackerModels) -> No
             "(another sha256); write them anew with --write-golden"
         )
     _check_tensors(golden, tracker, where)
+
+
+def check_stated(golden: Golden, subject: Subject) -> None:
+    """Refuse an index that tells an application other constants than the network and its config have.
+
+    Raises:
+        VerificationError: with key, found and expected.
+    """
+    index, network = golden.index, subject.tracker.network
+    known = {each.network.sizes: each.dimensions for each in subject.trackers}
+    for each in constants_stated(index.preprocess, index.tracker, network, known):
+        raise VerificationError(
+            f"golden vectors in {golden.folder} say that {each}; write them anew with --write-golden"
+        )
 
 
 def _check_tensors(golden: Golden, tracker: TrackerModels, where: str) -> None:

@@ -57,7 +57,7 @@ def report_of(result: "VerifyResult", written: str, command_line: str = "") -> R
         title=f"{verdict}: {_title(result)}",
         passed=bool(result),
         verdict=verdict,
-        sentence=_passed(result) if result else _failed(result),
+        sentence=f"Reference: {result.reference}. {_passed(result) if result else _failed(result)}",
         problems=result.problems,
         warnings=result.warnings,
         not_checked=_not_checked(result),
@@ -107,7 +107,7 @@ def sections_of(result: "VerifyResult") -> list[Section]:
     checks = [result.checks[key] for key in OPTIONAL if key in result.checks]
     return [
         _compared(result),
-        proof_section(verification.report.checks, verification.histograms),
+        proof_section(verification.report.checks, verification.histograms, result.reference),
         *(check.section() for check in checks),
         _files(result),
         _versions(result),
@@ -188,7 +188,7 @@ def _facts(result: "VerifyResult") -> list[tuple[str, str]]:
     if manifest:
         checkpoint = manifest.checkpoint
         epoch = f", epoch {plain(checkpoint.epoch)}" if checkpoint.epoch is not None else ""
-        facts += [("Exported from", f"{checkpoint.called}{epoch}"), ("Precision", manifest.precision)]
+        facts += [("Exported from", f"{checkpoint.called}{epoch}"), ("Precision", result.subject.precision)]
     return [*facts, ("Template, search", f"{network.template_size}, {network.search_size} pixels")]
 
 

@@ -19,9 +19,9 @@ def prove(run: Run) -> tuple[Verification, list[str]]:
     histograms, failures = ErrorHistograms(), Failures()
     checks = _checks(run.comparison, run.runners, histograms, failures)
     for comparison in run.comparisons[1:]:
-        with isolated_runners(run.subject.folder, comparison.tracker) as others:
+        with isolated_runners(run.subject, comparison.tracker) as others:
             checks += _checks(comparison, others, histograms, failures)
-    report, failed = Report(tuple(checks)), frozenset(format for format, _ in failures)
+    report, failed = Report(tuple(checks), run.reference.about), frozenset(format for format, _ in failures)
     # a file that serves several sizes fails alike at each
     problems = list(dict.fromkeys(reason for _, reason in failures))
     if checks and not report:

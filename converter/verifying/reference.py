@@ -17,7 +17,7 @@ from converter.proof.feeds import Feed, feeds_of
 from converter.spec.model import TrackerModels
 from converter.spec.options import VerifyOptions
 from converter.spec.tensors import Tolerance
-from converter.verifying.golden import check_golden, golden_at, golden_of
+from converter.verifying.golden import check_golden, check_stated, golden_at, golden_of
 from converter.verifying.subject import Subject
 
 if TYPE_CHECKING:
@@ -126,6 +126,7 @@ def golden_reference(options: VerifyOptions, subject: Subject) -> GoldenReferenc
         raise UsageError(
             "nothing to compare with: pass --resume CHECKPOINT, or --golden DIR (lt-export --golden writes it)"
         )
+    check_stated(golden, subject)
     return GoldenReference(golden, subject.other_checkpoint(golden.index.checkpoint))
 
 

@@ -15,7 +15,7 @@ from converter.report.text import now
 from converter.spec.tensors import Tolerance
 from converter.util.version import version
 from converter.verifying.page import report_of, verdict_line
-from converter.verifying.subject import Subject
+from converter.verifying.subject import UNREAD, Subject
 
 
 class CheckResult(Protocol):
@@ -76,7 +76,7 @@ class VerifyResult:
         export: the folder, when it is an export.
         subject: what was verified.
         files: model files that are not as the manifest says.
-        checksums: path -> sha256 of the models' files before they were run, None for a missing one.
+        checksums: path -> sha256 of the models' files as they were run, None for a missing one.
         reference: who computed the right outputs; ``weights`` are those behind it.
         checks: what was asked for besides, by the name of its JSON key.
         problems: what failed, a phrase each.
@@ -145,7 +145,7 @@ class VerifyResult:
             "arch": self.arch,
             "path_name": tracker.network.path_name,
             "checkpoint": manifest.checkpoint.model_dump(mode="json") if manifest else None,
-            "precision": manifest.precision if manifest else None,
+            "precision": None if self.subject.precision == UNREAD else self.subject.precision,
             "sizes": tracker.dimensions.numbers(),
             "models": [describe(model, self.subject.folder, self.checksums) for model in tracker.models],
             "files": {"status": self.files_status, "problems": [problem.as_dict() for problem in self.files]},

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from converter.errors import UsageError
@@ -49,11 +48,11 @@ class Run:
 
 
 @contextmanager
-def isolated_runners(folder: Path, tracker: TrackerModels) -> Iterator[Runners]:
+def isolated_runners(subject: Subject, tracker: TrackerModels) -> Iterator[Runners]:
     """What runs the models, each in a process of its own that ends with the block."""
     with ExitStack() as running:
         runners = {}
         for model in tracker.models:
-            runners[model] = IsolatedRunner(model.format, model.paths(folder), model.graph)
+            runners[model] = IsolatedRunner(model.format, subject.files(model), model.graph)
             running.callback(runners[model].stop)
         yield runners

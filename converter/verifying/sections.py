@@ -31,7 +31,7 @@ from converter.spec.options import ArmOptions, VerifyOptions
 from converter.track.annotate import check_annotate
 from converter.track.frames import Clip, open_clip
 from converter.util.stages import Stages, Step
-from converter.verifying.golden import check_golden, golden_at, golden_of
+from converter.verifying.golden import check_golden, check_stated, golden_at, golden_of
 from converter.verifying.reference import GoldenReference, NetworkReference
 from converter.verifying.result import CheckResult
 from converter.verifying.run import Run
@@ -72,18 +72,18 @@ def layers(run: Run, step: Step) -> Walks:
     comparison, module = run.comparison, run.network.module
     arrays = {**comparison.outputs[-1], **comparison.feeds[-1].tensors}
     walks = []
-    files = {model: model.paths(run.subject.folder) for model in comparison.tracker.models}
-    there = {model: paths for model, paths in files.items() if all(path.is_file() for path in paths)}
-    sizes = [layers_in(model.format, paths, model.graph) for model, paths in there.items()]
-    for index, (model, paths) in enumerate(there.items()):
+    every = {model: run.subject.files(model) for model in comparison.tracker.models}
+    there = {model: files for model, files in every.items() if not any(isinstance(file, Path) for file in files)}
+    sizes = [layers_in(model.format, files, model.graph) for model, files in there.items()]
+    for index, (model, files) in enumerate(there.items()):
         before = sum(sizes[:index])
         feed = {tensor.meaning: arrays[tensor.meaning] for tensor in model.graph.inputs}
         tolerance = comparison.tolerances[model.graph.outputs[0].meaning]
-        runner = IsolatedRunner(model.format, paths, model.graph, inner=True)
+        runner = IsolatedRunner(model.format, files, model.graph, inner=True)
         try:
             walks.append(
                 walk_layers(
-                    *(module, model.graph, model.format, paths, runner, feed, tolerance),
+                    *(module, model.graph, model.format, files, runner, feed, tolerance),
                     lambda done, _, before=before: step(before + done, sum(sizes)),  # type: ignore[misc]
                 )
             )
@@ -109,7 +109,7 @@ def track(run: Run, opened: "OpenedClip", formats: Sequence[str], step: Step) ->
     candidates = {}
     for format in formats:
         models = tracker.of(format)
-        runners = {model: format_of(format).load(model.paths(run.subject.folder), model.graph) for model in models}
+        runners = {model: format_of(format).load(run.subject.files(model), model.graph) for model in models}
         candidates[format] = GraphModel(models, runners)
     limits = tracker.network.step_limits(run.subject.precision, options.min_iou)
     judgement = Judgement(limits, run.comparison.tie, run.comparison.tolerances)
@@ -132,6 +132,7 @@ def dumps(run: Run, folder: Path) -> DumpsReport:
         raise UsageError("--dumps wants the golden vectors that the device was given: --golden DIR, or in the export")
     golden = golden_at(golden, tracker)
     if compared is None:  # the reference's own were looked at before anything was compared with them
+        check_stated(golden, run.subject)
         check_golden(golden, run.subject, tracker)
     names = {
         f"{model.graph.name}/{tensor.name}": tensor.meaning
@@ -164,13 +165,15 @@ def half(run: Run) -> HalfReport:
     """What half precision would do to the ncnn models."""
     from converter.checks.half.analysis import fp16_report
 
-    return fp16_report(run.subject.folder, run.comparison, run.runners)
+    files = {model: run.subject.files(model) for model in run.comparison.tracker.of("ncnn")}
+    return fp16_report(files, run.comparison, run.runners)
 
 
 def arm(run: Run, options: ArmOptions, root: ArmRoot, stages: Stages) -> ArmSection:
     """The ncnn models on the emulated ARM cpu; its answers become golden vectors where they are asked for."""
     answered: list[Answered] = []
-    section = check_arm(ArmRun(root, options, run.subject.folder, [run.comparison]), stages, answered.append)
+    wanted = ArmRun(root, options, run.subject.folder, run.subject.contents, [run.comparison])
+    section = check_arm(wanted, stages, answered.append)
     target = run.options.write_golden
     if section and target and run.options.golden_from != "torch":
         with stages("golden") as notes:

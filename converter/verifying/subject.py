@@ -2,23 +2,27 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path, PurePath
 
-from converter.errors import UsageError
+from converter.errors import ConversionError, UsageError
 from converter.families.dimensions import dimensions_of
 from converter.folder.exported import models_of
 from converter.folder.listing import CheckpointEntry
 from converter.folder.loose import loose_models, parse_rename
 from converter.folder.manifest import Manifest, read_manifest
-from converter.formats.format import format_names
+from converter.formats.format import format_names, format_of
 from converter.spec.dimensions import Dimensions
-from converter.spec.model import TrackerModels
+from converter.spec.model import Model, TrackerModels
 from converter.spec.network import NetworkSpec
 from converter.spec.options import VerifyOptions, overridden
 from converter.spec.tensors import GraphSpec, TensorSpec, Tolerance
+from converter.util.content import Contents, File
 
 log = logging.getLogger(__name__)
+
+FULL, UNREAD = "fp32", "unknown"  # precisions
 
 
 @dataclass(frozen=True)
@@ -39,12 +43,23 @@ class Subject:
         folder: where the models' files are.
         trackers: the models at every size that they serve, the sizes of the options first.
         missing: what formats lack for a whole tracker, at every size.
+        contents: what is read of the files, once: what is hashed is what is run.
     """
 
     manifest: Manifest | None
     folder: Path
     trackers: tuple[TrackerModels, ...]
     missing: tuple[Missing, ...] = ()
+    contents: Contents = field(default_factory=Contents)
+
+    def files(self, model: Model) -> tuple[File, ...]:
+        """Of a model, as they were read; one that cannot be read as a path."""
+        return self.contents.where_there(model.paths(self.folder))
+
+    @property
+    def models(self) -> tuple[Model, ...]:
+        """At every size, each once."""
+        return tuple(dict.fromkeys(model for tracker in self.trackers for model in tracker.models))
 
     @property
     def tracker(self) -> TrackerModels:
@@ -57,9 +72,23 @@ class Subject:
         lacking = {each.format for each in self.missing if each.sizes == self.tracker.network.sizes}
         return [format for format in self.tracker.formats if format not in lacking]
 
+    @cached_property
+    def stored(self) -> Mapping[Model, str | None]:
+        """How the files of every model store its weights; None where they have none."""
+        found: dict[Model, str | None] = {}
+        for model in self.models:
+            try:
+                found[model] = format_of(model.format).precision(self.files(model))
+            except ConversionError as error:
+                log.debug("precision of %s: %s", model, error)
+                found[model] = UNREAD
+        return found
+
     @property
     def precision(self) -> str:
-        return self.manifest.precision if self.manifest else "fp32"
+        """Of the weights in the files, whatever a manifest says; "mixed" where the models do not agree."""
+        found = set(filter(None, self.stored.values()))
+        return "mixed" if len(found) > 1 else next(iter(found), FULL)
 
     def other_checkpoint(self, weights: CheckpointEntry) -> str | None:
         """That the reference's weights are not those that were exported, in a line; None where no manifest says so."""
@@ -73,15 +102,24 @@ class Subject:
         )
 
     def tolerances(self, options: VerifyOptions) -> dict[str, Tolerance]:
-        """The user's, or those that the export passed with, or the config's."""
-        network = self.tracker.network
-        table = dict(network.tolerances.get(self.precision) or network.tolerances["fp32"])
+        """The user's, or the config's for the precision of the files; those that the export passed with are history.
+
+        A precision that the config does not know is judged as fp32.
+        """
+        table = self.tracker.network.tolerances
+        return overridden(table.get(self.precision, table[FULL]), options.atol, options.rtol)
+
+    def passed_with_wider(self, tolerances: Mapping[str, Tolerance]) -> str | None:
+        """That the export had passed with wider tolerances than it is judged by, in a line; None where it had not."""
         recorded = self.manifest.verification.tolerances if self.manifest else {}
-        for name, tolerance in recorded.items():
-            if name in table and (tolerance.atol > table[name].atol or tolerance.rtol > table[name].rtol):
-                log.warning("the export passed with a wider tolerance of %s than the config's: %s", name, tolerance)
-            table[name] = tolerance
-        return overridden(table, options.atol, options.rtol)
+        wider = [
+            f"{name} {own} in place of {tolerances[name]}"
+            for name, own in recorded.items()
+            if name in tolerances and (own.atol > tolerances[name].atol or own.rtol > tolerances[name].rtol)
+        ]
+        if not wider:
+            return None
+        return f"the export had passed with wider tolerances than it is judged by: {', '.join(wider)}"
 
 
 def subject_of(options: VerifyOptions) -> Subject:
@@ -137,10 +175,11 @@ def _loose(options: VerifyOptions) -> Subject:
         return sized.graph_specs(split, dimensions)
 
     sizes = options.search_sizes or (network.search_size,)
-    models = loose_models(options.loose, specs_for, network.template_size, sizes, renames)
+    contents = Contents()
+    models = loose_models(options.loose, specs_for, network.template_size, sizes, renames, contents)
     searched = {tensor.shape[-1] for model in models for tensor in model.graph.inputs if tensor.meaning == "x"}
     tracker = TrackerModels(*tried[searched.pop() if searched else list(tried)[-1]], tuple(models))
-    return Subject(None, Path(), (tracker,), _missing(tracker, {models[0].format: split}))
+    return Subject(None, Path(), (tracker,), _missing(tracker, {models[0].format: split}), contents)
 
 
 def _split_with(network: NetworkSpec, names: Sequence[str]) -> str:

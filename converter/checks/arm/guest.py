@@ -115,15 +115,16 @@ class Models:
         return about, {}
 
     def load(self, header: Mapping[str, Any], arrays: Arrays) -> Answer:
-        """Load the files ``param`` and ``weights`` as ``name``; what ncnn says its inputs and outputs are."""
+        """Load ``files``, the layers and the weights as [name, path], as ``name``; what ncnn says its inputs and
+        outputs are."""
         net = self.ncnn.Net()
         for option, value in self.options.items():
             if not hasattr(net.opt, option):
                 raise RuntimeError(f"this ncnn has no option {option}")
             setattr(net.opt, option, value)
-        for call, path in ((net.load_param, header["param"]), (net.load_model, header["weights"])):
+        for call, (file, path) in zip((net.load_param, net.load_model), header["files"], strict=True):
             if (code := call(path)) != 0:
-                raise RuntimeError(f"ncnn does not load {os.path.basename(path)}: {call.__name__} returned {code}")
+                raise RuntimeError(f"ncnn does not load {file}: {call.__name__} returned {code}")
         self.nets[header["name"]] = net
         return {"inputs": net.input_names(), "outputs": net.output_names()}, {}
 

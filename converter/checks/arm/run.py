@@ -24,6 +24,7 @@ from converter.proof.feeds import Feed
 from converter.proof.verify import check_of
 from converter.spec.model import Model
 from converter.spec.options import ArmOptions
+from converter.util.content import Contents, File
 from converter.util.stages import Stages
 
 STAGE = "arm64"
@@ -38,14 +39,19 @@ class ArmRun:
     Attributes:
         root: what runs it.
         options: modes, cpu, how many inputs (the last ones, which are real crops where there are some), and so on.
-        folder: of the models' files.
+        folder, contents: of the models' files, and what was read of it.
         comparisons: the ncnn models of each are run.
     """
 
     root: ArmRoot
     options: ArmOptions
     folder: Path
+    contents: Contents
     comparisons: Sequence[Comparison]
+
+    def files(self, model: Model) -> tuple[File, ...]:
+        """Of a model, as they were read for the proof."""
+        return self.contents.where_there(model.paths(self.folder))
 
     def compared(self, mode: str) -> list[Comparison]:
         """The comparisons on the inputs that are used, with the tolerances of a mode.
@@ -95,10 +101,10 @@ def _masks(run: ArmRun) -> tuple[DangerousMask, ...]:
     masks = {}
     for comparison in run.comparisons:
         for model in comparison.tracker.of("ncnn"):
-            param = model.paths(run.folder)[0]
+            param = run.files(model)[0]
             with contextlib.suppress(ConversionError):  # a file that cannot be read has failed where it was loaded
                 for mask in dangerous_masks(load_param(param), model.graph.name):
-                    masks[param, mask.layer] = mask
+                    masks[param.name, mask.layer] = mask
     return tuple(masks.values())
 
 
@@ -145,7 +151,7 @@ class _ModeRun:
         with self.stages(STAGE) as notes:
             notes.append(f"{self.mode.name} {', '.join(model.graph.name for model in models)}")
             notes.append(f"{len(comparison.feeds)} inputs")
-            runners = {model: ArmRunner(self.process, model.paths(self.run.folder), model.graph) for model in models}
+            runners = {model: ArmRunner(self.process, self.run.files(model), model.graph) for model in models}
             for done, feed in enumerate(comparison.feeds):
                 self.stages.progress.step(done, len(comparison.feeds))
                 self._compare_on(index, comparison, feed, comparison.outputs[done], runners)

@@ -2,8 +2,7 @@
 
 import logging
 import time
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from converter.formats.ncnn.layer import Layer
 from converter.formats.ncnn.param import load_param
 from converter.proof.runner import check_feed
 from converter.spec.tensors import GraphSpec
+from converter.util.content import File, content_of
 
 log = logging.getLogger(__name__)
 
@@ -33,21 +33,25 @@ class ArmRunner:
         ConversionError: when ncnn does not load the files, or has no such blobs.
     """
 
-    def __init__(self, process: ArmProcess, files: tuple[Path, ...], graph: GraphSpec) -> None:
+    def __init__(self, process: ArmProcess, files: Sequence[File], graph: GraphSpec) -> None:
         self.process, self.graph, self.feed_name = process, graph, ""
-        self.name = str(files[0].absolute())
-        answer, _ = process.call("load", name=self.name, param=self.name, weights=str(files[1].absolute()))
+        param, weights = map(content_of, files)
+        self.name = str(param.path.absolute())
+        with param.on_disk() as layers, weights.on_disk() as numbers:
+            answer, _ = process.call(
+                "load", name=self.name, files=[[param.name, str(layers)], [weights.name, str(numbers)]]
+            )
         inputs, outputs = answer.get("inputs"), answer.get("outputs")
         if not (isinstance(inputs, list) and isinstance(outputs, list)):
             raise ConversionError(f"{process.what}: no names of inputs and outputs came back")
-        self.layers = load_param(files[0]).layers
+        self.layers = load_param(param).layers
         blobs = {*outputs, *(blob for layer in self.layers for blob in layer.outputs)}
         for side, tensors, names, legal in (
             ("inputs", graph.inputs, inputs, inputs),
             ("outputs", graph.outputs, outputs, blobs),
         ):
             if missing := [tensor.name for tensor in tensors if tensor.name not in legal]:
-                raise ConversionError(f"{files[0].name} has {side} {sorted(names)}, expected {missing[0]!r} too")
+                raise ConversionError(f"{param.name} has {side} {sorted(names)}, expected {missing[0]!r} too")
 
     def infer(self, feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Run the graph; arrays are float32, (1, C, H, W) in and out, by blob.

@@ -11,9 +11,8 @@ from converter.checks.arm.probe import Proof
 from converter.checks.half.masks import DangerousMask
 from converter.proof.compare import OutputReport
 from converter.proof.section import badness
-from converter.proof.verify import Check
+from converter.proof.verify import Check, advice_on
 from converter.report.blocks import Section
-from converter.report.text import rounded_up
 from converter.spec.network import ArmTolerances
 
 FORMAT = "ncnn-arm64"
@@ -65,8 +64,7 @@ class ArmCheck:
             return f"holds {counts.nan} NaN and {counts.inf} infinite of {counts.size} values"
         if output.problem:
             return output.problem
-        needed = "" if output.needed_rtol is None else rounded_up(output.needed_rtol)
-        advice = f", --arm-rtol {needed} would have passed" if needed else ""
+        advice = advice_on(output, "--arm-rtol", "what this cpu computes")
         return f"is off by {output.max_abs:.2e}, allowed {output.allowed:.2e}{advice}"
 
     def as_dict(self) -> dict[str, Any]:

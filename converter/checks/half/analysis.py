@@ -1,8 +1,7 @@
 """From ncnn graphs and inputs to a :class:`converter.checks.half.report.HalfReport`."""
 
 import math
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -17,6 +16,7 @@ from converter.formats.ncnn.weights import load_part
 from converter.proof.comparison import Comparison
 from converter.proof.runner import BlobRunner
 from converter.spec.model import Model
+from converter.util.content import File
 
 AGREES = 1e-4
 SMALLEST_NORMAL = 2.0**-14
@@ -24,13 +24,15 @@ SMALLEST_NORMAL = 2.0**-14
 Arrays = Mapping[str, np.ndarray]
 
 
-def fp16_report(folder: Path, comparison: Comparison, runners: Mapping[Model, BlobRunner]) -> HalfReport:
+def fp16_report(
+    files: Mapping[Model, Sequence[File]], comparison: Comparison, runners: Mapping[Model, BlobRunner]
+) -> HalfReport:
     """Ranges of every layer's blobs in the ncnn models, and bounds of the sums inside them.
 
     Graphs are chained as a device runs them.
 
     Args:
-        folder: of the models' files.
+        files: of every ncnn model.
         runners: ncnn with these files, in float32.
 
     Raises:
@@ -42,7 +44,7 @@ def fp16_report(folder: Path, comparison: Comparison, runners: Mapping[Model, Bl
         raise UsageError("--fp16-report: expected ncnn models, found none; ONNX models have no half kernels of ncnn's")
     if not comparison.feeds:
         raise UsageError("--fp16-report: expected inputs to take the ranges over, found none")
-    studies = [_GraphStudy(model, folder, runners[model]) for model in models]
+    studies = [_GraphStudy(model, files[model], runners[model]) for model in models]
     with torch.no_grad(), np.errstate(all="ignore"):
         for feed, outputs in zip(comparison.feeds, comparison.outputs, strict=True):
             tensors = {**outputs, **feed.tensors}
@@ -58,9 +60,9 @@ def fp16_report(folder: Path, comparison: Comparison, runners: Mapping[Model, Bl
 class _GraphStudy:
     """What is learnt of one graph, input by input."""
 
-    def __init__(self, model: Model, folder: Path, runner: BlobRunner) -> None:
+    def __init__(self, model: Model, files: Sequence[File], runner: BlobRunner) -> None:
         self.graph, self.runner = model.graph, runner
-        param, weights = model.paths(folder)
+        param, weights = files
         self.table, stored = load_part(param, weights, [tensor.name for tensor in model.graph.outputs])
         self.layers = [
             _LayerStudy(layer, {array.role: torch.from_numpy(array.values().copy()) for array in arrays})

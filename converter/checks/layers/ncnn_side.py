@@ -1,7 +1,7 @@
 """What the layers of a ``.param`` file compute, in the common vocabulary."""
 
+from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 
 from converter.checks.layers import kinds
 from converter.checks.layers.graphs import ConvertedGraph, ConvertedLayer
@@ -10,6 +10,7 @@ from converter.errors import ConversionError
 from converter.formats.ncnn.layer import Layer
 from converter.formats.ncnn.param import NcnnGraph, read_param
 from converter.spec.tensors import GraphSpec
+from converter.util.content import File, content_of
 
 HANDS_ON = {"Split", "Noop", "Dropout", "Cast", "Packing"}
 SOURCES = {"Input", "MemoryData"}
@@ -20,13 +21,14 @@ _ELTWISE = {0: "mul", 1: "add"}
 _MEAN = 3
 
 
-def read(files: tuple[Path, ...], graph: GraphSpec) -> ConvertedGraph:
+def read(files: Sequence[File], graph: GraphSpec) -> ConvertedGraph:
     """The layers of a model; of one that several graphs are read from, those that this graph runs.
 
     Raises:
         ConversionError: when the ``.param`` file cannot be read.
     """
-    table = read_param(files[0].read_text(errors="replace"), files[0].name)
+    param = content_of(files[0])
+    table = read_param(param.data.decode(errors="replace"), param.name)
     if set(table.input_blobs()) > {tensor.name for tensor in graph.inputs}:
         table = table.part(tensor.name for tensor in graph.outputs)
     return converted_graph(table)

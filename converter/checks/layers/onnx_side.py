@@ -1,6 +1,6 @@
 """What the nodes of an ONNX graph compute, in the common vocabulary."""
 
-from pathlib import Path
+from collections.abc import Sequence
 
 from converter.checks.layers import kinds
 from converter.checks.layers.graphs import ConvertedGraph, ConvertedLayer
@@ -8,6 +8,7 @@ from converter.checks.layers.kinds import Primitive, Window
 from converter.errors import ConversionError
 from converter.formats.onnx.file import Node, OnnxGraph, read_onnx
 from converter.spec.tensors import GraphSpec
+from converter.util.content import File
 
 HANDS_ON = {"Identity", "Dropout", "Cast"}
 # Their result is a shape, not numbers that depend on the input.
@@ -15,7 +16,7 @@ SHAPE_ONLY = {"Shape", "Size"}
 _ARITHMETIC = {"Add", "Sum", "Sub", "Mul", "Div", "Pow"}
 
 
-def read(files: tuple[Path, ...], graph: GraphSpec) -> ConvertedGraph:
+def read(files: Sequence[File], graph: GraphSpec) -> ConvertedGraph:
     """The nodes that depend on the file's inputs; the arithmetic of shapes is left out.
 
     Raises:

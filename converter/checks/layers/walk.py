@@ -1,11 +1,10 @@
 """A converted graph beside the network on one input: every matched layer, and the first that is wrong."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib import import_module
 from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,12 +20,13 @@ from converter.formats.format import format_names
 from converter.proof.runner import BlobRunner
 from converter.report.text import listed
 from converter.spec.tensors import GraphSpec, Tolerance
+from converter.util.content import File
 from converter.util.stages import Step, no_step
 
 if TYPE_CHECKING:
     import torch
 
-Reader = Callable[[tuple[Path, ...], GraphSpec], ConvertedGraph]
+Reader = Callable[[Sequence[File], GraphSpec], ConvertedGraph]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,7 +143,7 @@ def walk_layers(
     network: "torch.nn.Module",
     graph: GraphSpec,
     format: str,
-    files: tuple[Path, ...],
+    files: Sequence[File],
     runner: BlobRunner,
     feed: Mapping[str, np.ndarray],
     tolerance: Tolerance,
@@ -190,7 +190,7 @@ def walk_layers(
     return LayerWalk(graph.name, format, tuple(rows.values()), len(rounding), first, passed)
 
 
-def layers_in(format: str, files: tuple[Path, ...], graph: GraphSpec) -> int:
+def layers_in(format: str, files: Sequence[File], graph: GraphSpec) -> int:
     """How many layers will be walked, 0 where the files cannot be read."""
     try:
         return len(reader_of(format)(files, graph).computing)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from converter.errors import UsageError
 from converter.families.family import Family
 from converter.families.lighttrack import calls, path_name
-from converter.families.lighttrack.tracking import LightTrackProcedure, best_cell
+from converter.families.lighttrack.tracking import Constants, LightTrackProcedure, best_cell
 from converter.spec.dimensions import Dimensions
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ FAMILY = Family(
     recognise=path_name.recognise,
     sizes=path_name.sizes,
     procedure=LightTrackProcedure,
+    constants=Constants,
     arch="LightTrackM_Subnet",
     root="LIGHTTRACK_ROOT",
     best=best_cell,

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from converter.families.family import Family
 from converter.families.stark import calls, variant
-from converter.families.stark.tracking import StarkProcedure
+from converter.families.stark.tracking import Constants, StarkProcedure
 
 if TYPE_CHECKING:
     from converter.families.stark.network import StarkLightning
@@ -24,6 +24,7 @@ FAMILY = Family(
     track=calls.track,
     recognise=variant.recognise,
     procedure=StarkProcedure,
+    constants=Constants,
     arch="STARK_Lightning",
     root="STARK_ROOT",
     settle=variant.settle,

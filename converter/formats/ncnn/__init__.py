@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from pydantic import JsonValue
@@ -13,6 +12,7 @@ from converter.formats.ncnn.release import SHAPE_EXPRESSIONS, oldest_release
 from converter.proof.runner import Runner
 from converter.spec.options import ExportOptions
 from converter.spec.tensors import GraphSpec
+from converter.util.content import File
 
 PACKAGES = ("pnnx", "ncnn")
 
@@ -28,25 +28,32 @@ def _start(job: Job) -> Conversion:
     )
 
 
-def _load(files: tuple[Path, ...], graph: GraphSpec, threads: int = 1, half: bool = False) -> Runner:
+def _load(files: Sequence[File], graph: GraphSpec, threads: int = 1, half: bool = False) -> Runner:
     from converter.formats.ncnn.runner import NcnnRunner
 
     param, weights = files
     return NcnnRunner(param, weights, graph, threads=threads, half=half)
 
 
-def _load_inner(files: tuple[Path, ...], graph: GraphSpec) -> Any:
+def _load_inner(files: Sequence[File], graph: GraphSpec) -> Any:
     from converter.formats.ncnn.runner import NcnnRunner
 
     param, weights = files
     return NcnnRunner(param, weights, graph, any_outputs=True)
 
 
-def _interface(files: tuple[Path, ...]) -> tuple[Shapes, Shapes]:
+def _interface(files: Sequence[File]) -> tuple[Shapes, Shapes]:
     from converter.formats.ncnn.param import load_param
 
     graph = load_param(files[0])
     return graph.input_shapes(), dict.fromkeys(graph.output_blobs())
+
+
+def _precision(files: Sequence[File]) -> str | None:
+    from converter.formats.ncnn.weights import load_model, stored_precision
+
+    param, weights = files
+    return stored_precision(load_model(param, weights)[1])
 
 
 def _check(options: ExportOptions) -> None:
@@ -57,7 +64,7 @@ def _check(options: ExportOptions) -> None:
         )
 
 
-def _described(options: ExportOptions, models: Sequence[tuple[Path, ...]]) -> dict[str, JsonValue]:
+def _described(options: ExportOptions, models: Sequence[Sequence[File]]) -> dict[str, JsonValue]:
     from converter.formats.ncnn.param import load_param
 
     releases = [oldest_release(load_param(param)) for param, _ in models]
@@ -79,6 +86,7 @@ FORMAT = Format(
     load_inner=_load_inner,
     interface=_interface,
     needed=lambda options: PACKAGES,
+    precision=_precision,
     described=_described,
     check=_check,
     half=True,

@@ -10,10 +10,10 @@ import itertools
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from converter.errors import ConversionError
 from converter.formats.ncnn.layer import Layer, check_words, is_integer, read_layer
+from converter.util.content import File, content_of
 
 MAGIC = "7767517"
 
@@ -109,22 +109,19 @@ class NcnnGraph:
         return replace(self, layers=tuple(layers))
 
 
-def load_param(path: Path) -> NcnnGraph:
-    """Read a ``.param`` file from disk, byte for byte: line ends stay as they are.
+def load_param(file: File) -> NcnnGraph:
+    """Read a ``.param`` file byte for byte: line ends stay as they are.
 
     Raises:
         ConversionError: when the file is not there, is no text, or as for :func:`read_param`.
     """
+    content = content_of(file)
     try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise ConversionError(f"cannot read {path}: {error.strerror}") from None
-    try:
-        return read_param(data.decode(), path.name)
+        return read_param(content.data.decode(), content.name)
     except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
+        line = content.data.count(b"\n", 0, error.start) + 1
         raise ConversionError(
-            f"{path.name}: line {line} is not text (byte {error.start}), expected ncnn's layer table"
+            f"{content.name}: line {line} is not text (byte {error.start}), expected ncnn's layer table"
         ) from None
 
 

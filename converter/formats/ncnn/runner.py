@@ -5,7 +5,6 @@ unfed input, so names are checked before and return codes after every call.
 """
 
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 
 import ncnn
 import numpy as np
@@ -14,13 +13,14 @@ from converter.errors import ConversionError
 from converter.formats.ncnn.param import load_param
 from converter.proof.runner import check_feed
 from converter.spec.tensors import GraphSpec
+from converter.util.content import Content, File, content_of
 
 
 class NcnnRunner:
     """One ncnn graph.
 
     Args:
-        param, weights: the ``.param`` and ``.bin`` file.
+        param, weights: the ``.param`` and ``.bin`` file, each read once.
         graph: names and shapes of its inputs and outputs; names are the blobs'.
         any_outputs: accept a graph with other outputs, to look at its inner blobs.
         threads: to run it on.
@@ -32,8 +32,8 @@ class NcnnRunner:
 
     def __init__(
         self,
-        param: Path,
-        weights: Path,
+        param: File,
+        weights: File,
         graph: GraphSpec,
         any_outputs: bool = False,
         threads: int = 1,  # the graphs are small, and threads that spin are slow on a busy machine
@@ -44,9 +44,12 @@ class NcnnRunner:
         for option in () if half else ("fp16_packed", "fp16_storage", "fp16_arithmetic", "bf16_storage"):
             setattr(self.net.opt, f"use_{option}", False)
         self.net.opt.num_threads = threads
-        for load, path in ((self.net.load_param, param), (self.net.load_model, weights)):
-            if (code := load(str(path))) != 0:
-                raise ConversionError(f"ncnn does not load {path.name}: {load.__name__} returned {code}, expected 0")
+        param, weights = content_of(param), content_of(weights)
+        for load, content in ((self.net.load_param, param), (self.net.load_model, weights)):
+            with content.on_disk() as path:
+                code = load(str(path))
+            if code != 0:
+                raise ConversionError(f"ncnn does not load {content.name}: {load.__name__} returned {code}, expected 0")
         inputs, outputs = self.net.input_names(), self.net.output_names()
         for what, found, declared, fits in (
             ("inputs", inputs, graph.inputs, _enough(param, inputs, graph)),
@@ -98,7 +101,7 @@ class NcnnRunner:
             raise ConversionError(f"ncnn {self.graph.name}: {call} of blob {name!r} returned {code}, expected 0")
 
 
-def _enough(param: Path, inputs: Iterable[str], graph: GraphSpec) -> bool:
+def _enough(param: Content, inputs: Iterable[str], graph: GraphSpec) -> bool:
     """Whether the file's inputs are the graph's, or those that the graph has no need of are all that is more."""
     declared = {tensor.name for tensor in graph.inputs}
     if set(inputs) == declared:

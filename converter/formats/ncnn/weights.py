@@ -15,10 +15,12 @@ from converter.formats.halves import check_halves
 from converter.formats.ncnn.layer import Layer
 from converter.formats.ncnn.param import NcnnGraph, load_param
 from converter.formats.ncnn.slots import Slot, slots_of
+from converter.util.content import File, content_of
 
 RAW, HALF, INT8, SCALED, TABLE = 0, 0x01306B47, 0x000D4B38, 0x0002C056, 1
 # float32, half, int8, float32 with scales elsewhere, a table of 256 values and an index for each weight
 TAGS = (RAW, HALF, INT8, SCALED, TABLE)
+PRECISIONS = {RAW: "fp32", SCALED: "fp32", HALF: "half", INT8: "int8", TABLE: "w8"}
 TAG_BYTES, TABLE_BYTES = 4, 4 * 256
 
 
@@ -89,6 +91,13 @@ class NcnnWeights:
         )
 
 
+def stored_precision(weights: NcnnWeights) -> str | None:
+    """How the arrays that ncnn loads by a tag are stored: "fp32", "half", "int8", "w8" or "mixed"; None without any."""
+    tags = {stored.tag for arrays in weights.arrays for stored in arrays if stored.tag is not None}
+    found = {PRECISIONS[tag] for tag in tags}
+    return "mixed" if len(found) > 1 else next(iter(found), None)
+
+
 def halved(graph: NcnnGraph, weights: NcnnWeights) -> NcnnWeights:
     """Weights as IEEE halves, rounded to nearest, subnormals kept; biases and batch norms stay float32.
 
@@ -109,7 +118,7 @@ def halved(graph: NcnnGraph, weights: NcnnWeights) -> NcnnWeights:
     return weights.mapped(change)
 
 
-def load_part(param: Path, weights: Path, outputs: Iterable[str]) -> tuple[NcnnGraph, NcnnWeights]:
+def load_part(param: File, weights: File, outputs: Iterable[str]) -> tuple[NcnnGraph, NcnnWeights]:
     """Read both files of a model, and keep the layers that some blobs depend on.
 
     Raises:
@@ -122,7 +131,7 @@ def load_part(param: Path, weights: Path, outputs: Iterable[str]) -> tuple[NcnnG
     return part, NcnnWeights(tuple(arrays for layer, arrays in kept if layer.outputs in blobs))
 
 
-def load_model(param: Path, weights: Path) -> tuple[NcnnGraph, NcnnWeights]:
+def load_model(param: File, weights: File) -> tuple[NcnnGraph, NcnnWeights]:
     """Read both files of a model.
 
     Raises:
@@ -132,23 +141,21 @@ def load_model(param: Path, weights: Path) -> tuple[NcnnGraph, NcnnWeights]:
     return graph, load_bin(graph, weights)
 
 
-def load_bin(graph: NcnnGraph, path: Path) -> NcnnWeights:
-    """Read a ``.bin`` file from disk; one that is much too long is refused before it is read.
+def load_bin(graph: NcnnGraph, file: File) -> NcnnWeights:
+    """Read a ``.bin`` file; one on the disk that is much too long is refused before it is read.
 
     Raises:
         ConversionError: as for :func:`read_bin`, and when the file is not there.
     """
-    try:
-        longest = sum(_longest(slot) for _, slots in _asked(graph, path.name) for slot in slots)
-        if path.is_file() and (size := path.stat().st_size) > longest:
+    if isinstance(file, Path):
+        longest = sum(_longest(slot) for _, slots in _asked(graph, file.name) for slot in slots)
+        if file.is_file() and (size := file.stat().st_size) > longest:
             raise ConversionError(
-                f"{path.name}: goes on to byte {size}, expected at most {longest} bytes of weights; "
+                f"{file.name}: goes on to byte {size}, expected at most {longest} bytes of weights; "
                 "damaged, or the weights of another model"
             )
-        data = path.read_bytes()
-    except OSError as error:
-        raise ConversionError(f"cannot read {path}: {error.strerror}") from None
-    return read_bin(graph, data, path.name)
+    content = content_of(file)
+    return read_bin(graph, content.data, content.name)
 
 
 def read_bin(graph: NcnnGraph, data: bytes, name: str) -> NcnnWeights:

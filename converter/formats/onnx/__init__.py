@@ -1,13 +1,14 @@
 """ONNX: one file a graph, run by onnxruntime."""
 
 import re
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 from converter.formats.format import Conversion, Format, Job, Shapes
 from converter.proof.runner import Runner
 from converter.spec.options import ExportOptions
 from converter.spec.tensors import GraphSpec
+from converter.util.content import File
 
 PACKAGES = ("onnx", "onnxsim", "onnxruntime")
 
@@ -22,24 +23,37 @@ def _start(job: Job) -> Conversion:
     )
 
 
-def _load(files: tuple[Path, ...], graph: GraphSpec, threads: int = 1, half: bool = False) -> Runner:
+def _load(files: Sequence[File], graph: GraphSpec, threads: int = 1, half: bool = False) -> Runner:
     from converter.formats.onnx.runner import OnnxRunner
 
-    (path,) = files
-    return OnnxRunner(path, graph, threads=threads)
+    file, *beside = files
+    return OnnxRunner(file, graph, threads, beside)
 
 
-def _load_inner(files: tuple[Path, ...], graph: GraphSpec) -> Any:
+def _load_inner(files: Sequence[File], graph: GraphSpec) -> Any:
     from converter.formats.onnx.runner import OnnxBlobs
 
-    (path,) = files
-    return OnnxBlobs(path, graph)
+    file, *beside = files
+    return OnnxBlobs(file, graph, beside)
 
 
-def _interface(files: tuple[Path, ...]) -> tuple[Shapes, Shapes]:
+def _interface(files: Sequence[File]) -> tuple[Shapes, Shapes]:
     from converter.formats.onnx.runner import onnx_interface
 
-    return onnx_interface(*files)
+    file, *beside = files
+    return onnx_interface(file, beside)
+
+
+def _precision(files: Sequence[File]) -> str | None:
+    from converter.formats.onnx.file import stored_precision
+
+    return stored_precision(files[0])
+
+
+def _beside(file: File) -> tuple[str, ...]:
+    from converter.formats.onnx.file import files_beside
+
+    return files_beside(file)
 
 
 def _needed(options: ExportOptions) -> tuple[str, ...]:
@@ -60,5 +74,7 @@ FORMAT = Format(
     load_inner=_load_inner,
     interface=_interface,
     needed=_needed,
+    precision=_precision,
+    beside=_beside,
     described=lambda options, models: {"opset": options.opset, "simplified": options.simplify},
 )

@@ -1,7 +1,7 @@
 """What is in an ``.onnx`` file: nodes, shapes of its tensors, and parts of it as models of their own."""
 
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,16 @@ from typing import Any
 import onnx
 
 from converter.errors import ConversionError
+from converter.formats.onnx.half import WEIGHTS
+from converter.util.content import File, content_of
+
+WIDENS = ("Cast", "DequantizeLinear")  # stand between a stored weight and what reads it
+PRECISIONS = {
+    onnx.TensorProto.FLOAT16: "half",
+    onnx.TensorProto.BFLOAT16: "bf16",
+    onnx.TensorProto.INT8: "int8",
+    onnx.TensorProto.UINT8: "int8",
+}
 
 
 @dataclass(frozen=True)
@@ -40,13 +50,13 @@ class OnnxGraph:
     shapes: dict[str, tuple[int, ...]]
 
 
-def read_onnx(path: Path) -> OnnxGraph:
+def read_onnx(file: File) -> OnnxGraph:
     """Read an ONNX file; shapes that cannot be inferred are left out.
 
     Raises:
         ConversionError: when it is no ONNX model.
     """
-    model = _load(path)
+    model = _load(file)
     graph = model.graph
     weights = {tensor.name for tensor in graph.initializer}
     weights |= {tensor.values.name for tensor in graph.sparse_initializer}
@@ -59,22 +69,24 @@ def read_onnx(path: Path) -> OnnxGraph:
     )
 
 
-def part_of(path: Path, names: Iterable[str]) -> bytes:
+def part_of(file: File, names: Iterable[str], beside: Sequence[File] = ()) -> bytes:
     """A model that gives some inner tensors and holds only the nodes they depend on.
 
     Args:
-        path: an ``.onnx`` file.
+        file: an ``.onnx`` file.
         names: of tensors in it.
+        beside: files that it keeps weights in, where it does; they come to be in the model.
 
     Raises:
         ConversionError: for a name that is no node's output.
     """
-    model = _load(path)
+    model = _load(file)
+    _take_in(model, file, beside)
     graph = model.graph
     names = list(names)
     producers = {name: index for index, node in enumerate(graph.node) for name in node.output if name}
     if unknown := [name for name in names if name not in producers]:
-        raise ConversionError(f"{path.name} has no tensor {unknown[0]!r}")
+        raise ConversionError(f"{file.name} has no tensor {unknown[0]!r}")
     needed: set[int] = set()
     waiting = list(names)
     while waiting:
@@ -113,14 +125,67 @@ def rename_values(model: onnx.ModelProto, names: Mapping[str, str]) -> None:
         value.name = names.get(value.name, value.name)
 
 
-def _load(path: Path) -> onnx.ModelProto:
+def files_beside(file: File) -> tuple[str, ...]:
+    """Names of the files that a model keeps weights in, as it has them, relative to its own folder.
+
+    Raises:
+        ConversionError: when it is no ONNX model, or names a file elsewhere.
+    """
+    names = dict.fromkeys(_location(tensor)["location"] for tensor in _kept_elsewhere(_load(file)))
+    if outside := [name for name in names if Path(name).is_absolute() or ".." in Path(name).parts]:
+        raise ConversionError(f"{file.name} keeps weights in {outside[0]!r}, expected a file beside it")
+    return tuple(names)
+
+
+def stored_precision(file: File) -> str | None:
+    """How the weights of convolutions and matrix products are stored: "fp32", "half", "int8" or "mixed"; None without.
+
+    Raises:
+        ConversionError: when it is no ONNX model.
+    """
+    graph = _load(file).graph
+    weights = {tensor.name: tensor for tensor in graph.initializer}
+    widened = {node.output[0]: node.input[0] for node in graph.node if node.op_type in WIDENS and node.input}
+    read = {
+        widened.get(name, name)
+        for node in graph.node
+        for name in node.input[WEIGHTS.get(node.op_type, len(node.input)) :][:1]
+    }
+    types = {weights[name].data_type for name in read if name in weights and len(weights[name].dims) > 1}
+    found = {PRECISIONS.get(each, "fp32") for each in types}
+    return "mixed" if len(found) > 1 else next(iter(found), None)
+
+
+def _load(file: File) -> onnx.ModelProto:
+    content = content_of(file)
     try:
-        return onnx.load(path)
-    except FileNotFoundError:
-        raise ConversionError(f"{path}: no such file") from None
+        return onnx.load_from_string(content.data)
     except Exception as error:  # protobuf's own types differ between its releases
         first = str(error).strip().partition("\n")[0]
-        raise ConversionError(f"{path.name} is no ONNX model: {first}") from None
+        raise ConversionError(f"{file.name} is no ONNX model: {first}") from None
+
+
+def _kept_elsewhere(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
+    return (tensor for tensor in model.graph.initializer if tensor.data_location == onnx.TensorProto.EXTERNAL)
+
+
+def _location(tensor: onnx.TensorProto) -> dict[str, str]:
+    return {"location": "", **{entry.key: entry.value for entry in tensor.external_data}}
+
+
+def _take_in(model: onnx.ModelProto, file: File, beside: Sequence[File]) -> None:
+    """Put weights that are kept elsewhere into the model."""
+    data = {Path(each.name).name: content_of(each).data for each in beside}
+    for tensor in _kept_elsewhere(model):
+        place = _location(tensor)
+        try:
+            start = int(place.get("offset", 0))
+            whole = data[Path(place["location"]).name]
+            raw = whole[start : start + int(place.get("length", len(whole)))]
+        except (KeyError, ValueError):
+            raise ConversionError(f"{file.name} keeps {tensor.name!r} in a file that is not there") from None
+        tensor.raw_data, tensor.data_location = raw, onnx.TensorProto.DEFAULT
+        del tensor.external_data[:]
 
 
 def _node(node: onnx.NodeProto, index: int) -> Node:

@@ -1,5 +1,6 @@
 """onnxruntime in this process, on the CPU."""
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from converter.errors import ConversionError
 from converter.proof.runner import check_feed
 from converter.spec.tensors import GraphSpec
 from converter.util import process
+from converter.util.content import Content, File, content_of
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -22,17 +24,18 @@ class OnnxRunner:
     """One ONNX graph.
 
     Args:
-        path: the ``.onnx`` file.
+        file: the ``.onnx`` file, read once.
         graph: names and shapes of its inputs and outputs.
         threads: to run one operator on.
+        beside: files that it keeps weights in, where it does.
 
     Raises:
         ConversionError: when onnxruntime does not load the file.
     """
 
-    def __init__(self, path: Path, graph: GraphSpec, threads: int = 1):
+    def __init__(self, file: File, graph: GraphSpec, threads: int = 1, beside: Sequence[File] = ()):
         self.graph = graph
-        self.session = _session(path, path.name, threads=threads)
+        self.session = _session(content_of(file), beside, threads=threads)
 
     def infer(self, feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Run the graph; arrays are float32, (1, C, H, W) in and out.
@@ -48,12 +51,13 @@ class OnnxBlobs:
     """Inner tensors of one ONNX graph, also of one that onnxruntime refuses as a whole.
 
     Args:
-        path: the ``.onnx`` file; read when tensors are asked for.
+        file: the ``.onnx`` file; read when tensors are asked for.
         graph: names and shapes of its inputs.
+        beside: files that it keeps weights in, where it does.
     """
 
-    def __init__(self, path: Path, graph: GraphSpec):
-        self.path, self.graph = path, graph
+    def __init__(self, file: File, graph: GraphSpec, beside: Sequence[File] = ()):
+        self.file, self.graph, self.beside = file, graph, beside
 
     def blobs(self, feed: Mapping[str, np.ndarray], names: Iterable[str]) -> dict[str, np.ndarray]:
         """Any tensors of the graph, inner ones too, batch axis included; only what they depend on is run.
@@ -65,18 +69,19 @@ class OnnxBlobs:
         from converter.formats.onnx.file import part_of  # imports onnx, which a whole model runs without
 
         names = list(names)
-        session = _session(part_of(self.path, names), self.path.name, optimised=False)
+        part = Content.holding(Path(self.file.name), part_of(self.file, names, self.beside))
+        session = _session(part, optimised=False)
         needed = {value.name for value in session.get_inputs()}
         return _run(session, self.graph, {name: array for name, array in feed.items() if name in needed}, names)
 
 
-def onnx_interface(path: Path) -> tuple[Shapes, Shapes]:
+def onnx_interface(file: File, beside: Sequence[File] = ()) -> tuple[Shapes, Shapes]:
     """Names and shapes of a file's inputs and outputs; None for a shape that is not fixed.
 
     Raises:
         ConversionError: when onnxruntime does not load the file.
     """
-    session = _session(path, path.name)
+    session = _session(content_of(file), beside)
     return _shapes(session.get_inputs()), _shapes(session.get_outputs())
 
 
@@ -88,7 +93,7 @@ def _shapes(values: Iterable["onnxruntime.NodeArg"]) -> Shapes:
 
 
 def _session(
-    model: Path | bytes, name: str, optimised: bool = True, threads: int = 1
+    content: Content, beside: Sequence[File] = (), optimised: bool = True, threads: int = 1
 ) -> "onnxruntime.InferenceSession":
     process.send_nothing()
     import onnxruntime
@@ -98,11 +103,15 @@ def _session(
     options.intra_op_num_threads = threads  # 1 for the same reason as in ncnn
     if not optimised:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    if weights := [content_of(file) for file in beside]:
+        names = [os.path.relpath(each.path, content.path.parent) for each in weights]
+        data = [each.data for each in weights]
+        options.add_external_initializers_from_files_in_memory(names, data, list(map(len, data)))
     try:
-        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(content.data, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's own types are not public
         first = str(error).strip().partition("\n")[0]
-        raise ConversionError(f"onnxruntime does not load {name}: {first}") from None
+        raise ConversionError(f"onnxruntime does not load {content.name}: {first}") from None
 
 
 def _run(

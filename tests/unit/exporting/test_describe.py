@@ -16,6 +16,7 @@ from converter.proof.comparison import Comparison
 from converter.spec.config import network_for
 from converter.spec.naming import Naming
 from converter.spec.options import ExportOptions
+from converter.util.content import Contents
 from converter.util.version import version
 
 
@@ -57,7 +58,7 @@ def build(options, tmp_path):
         init = replace(trackers[0].models[0], files=INIT_FILES)
         comparisons = [Comparison(replace(tracker, models=(init,)), (), (), {}, 0.0) for tracker in trackers]
         proof = VerificationEntry(status="passed")
-        made = Made(comparisons, network, tmp_path, {init.graph: 123}, proof, None, None, None, None)
+        made = Made(comparisons, network, tmp_path, Contents(), {init.graph: 123}, proof, None, None, None, None)
         return manifest_of(chosen, made, files[2:], ["numpy"], None).model_dump(mode="json")
 
     return build

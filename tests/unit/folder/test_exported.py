@@ -109,7 +109,8 @@ def test_sizes_begin_with_the_trackers_own_and_are_there_once(read):
     assert manifest.sizes() == [(127, 288), (127, 256), (128, 288)]
     old = manifest_of(SEVERAL)
     del old["tracker"]["sizes"]
-    assert read(SEVERAL, tracker=old["tracker"]).sizes() == [(127, 288)]
+    assert read(SEVERAL, tracker=old["tracker"]).sizes() == [(127, 288), (127, 256)]
+    assert read([entry("init", 127, 288)], tracker=old["tracker"]).sizes() == [(127, 288)]
 
 
 def test_models_are_those_that_run_at_the_sizes(read):
@@ -148,8 +149,25 @@ def test_a_tensor_that_the_config_does_not_know_is_noticed_at_every_size(read):
     strange["outputs"][1]["meaning"] = "mask"
     manifest = read([strange])
     for search in (288, 256):
-        with pytest.raises(VerificationError, match=r"has in_reg as mask .* expected a tensor of the config"):
+        with pytest.raises(VerificationError, match=r"ncnn update has outputs cls, mask, expected cls, reg"):
             models(manifest, 127, search)
+
+
+@pytest.mark.parametrize(("side", "found"), [("outputs", "cls"), ("inputs", "zf"), ("outputs", "none")])
+def test_a_tensor_that_is_left_out_is_noticed(read, side, found):
+    """It would be compared with nothing."""
+    graph = entry("update", 127, 288)
+    graph[side] = graph[side][: found != "none"]
+    with pytest.raises(VerificationError, match=rf"ncnn update has {side} {found}, expected "):
+        models(read([graph]), 127, 288)
+
+
+@pytest.mark.parametrize(("key", "value"), [("dtype", "float16"), ("mask_of", "x"), ("activation", "sigmoid")])
+def test_a_tensor_that_is_described_otherwise_is_noticed(read, key, value):
+    graph = entry("update", 127, 288)
+    graph["outputs"][0][key] = value
+    with pytest.raises(VerificationError, match=rf"ncnn update has {key} '{value}' for in_cls, expected "):
+        models(read([graph]), 127, 288)
 
 
 def test_graphs_of_an_earlier_manifest_have_no_sizes_and_modes(read):

@@ -9,7 +9,8 @@ import pytest
 from golden_folder import HEADER
 from place import Place, listing
 
-from converter.errors import ConversionError, UsageError
+from converter.errors import ConversionError, UsageError, VerificationError
+from converter.folder import workspace
 from converter.folder.golden_index import GoldenIndex
 from converter.folder.listing import FileEntry, GeneratorEntry
 from converter.folder.workspace import Workspace, check_target, foreign_files
@@ -132,11 +133,20 @@ def publish(target, manifest, make_files):
         workspace.publish(make_files(workspace.folder), manifest)
 
 
-def test_copy_with_another_checksum_leaves_everything_as_it_was(target, place):
+def test_a_file_that_is_not_the_one_listed_leaves_everything_as_it_was(target, place):
     before = place.contents()
     manifest = listing({**place.new, "a.bin": b"another"})
-    with pytest.raises(ConversionError, match=r"the copy of a\.bin came out different"):
+    with pytest.raises(VerificationError, match=r"a\.bin changed after it was verified; nothing was published"):
         publish(target, manifest, lambda folder: place.write(folder, place.new))
+    assert place.contents() == before
+    assert place.litter() == []
+
+
+def test_a_copy_that_comes_out_different_leaves_everything_as_it_was(target, place, monkeypatch):
+    before = place.contents()
+    monkeypatch.setattr(workspace, "sha256", lambda path: "0" * 64)
+    with pytest.raises(ConversionError, match=r"the copy of .* came out different"):
+        publish(target, listing(place.new), lambda folder: place.write(folder, place.new))
     assert place.contents() == before
     assert place.litter() == []
 

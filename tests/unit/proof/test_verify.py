@@ -204,23 +204,45 @@ def test_message_names_the_output_furthest_outside_and_the_rtol_it_needed():
 
     with pytest.raises(VerificationError, match=r"verification failed in 2 of 3 checks") as caught:
         run(update=Update(change)).raise_if_failed()
-    assert re.search(r": reg is off by 1\.00e\+00, allowed .*, --rtol \d", str(caught.value))
+    assert re.search(r": reg is off by 1\.00e\+00, allowed \S+, more than 10 times as much: the mod", str(caught.value))
     assert caught.value.exit_code == 1
 
 
 def test_rtol_of_the_message_would_have_passed():
     change = Update(lambda cls, reg: (cls, reg + np.float32(0.123)))
     with pytest.raises(VerificationError) as caught:
-        run(update=change).raise_if_failed()
+        run(update=change, tolerances=dict.fromkeys(TOLERANCES, Tolerance(rtol=5e-3))).raise_if_failed()
     advised = float(re.search(r"--rtol (\S+) would have passed", str(caught.value))[1])
     assert run(update=change, tolerances=dict.fromkeys(TOLERANCES, Tolerance(rtol=advised)))
 
 
 def test_the_message_names_the_atol_that_its_rtol_stands_beside():
     tolerances = dict(TOLERANCES, zf=Tolerance(atol=1e-3))
-    report = run(init=Init(lambda zf: zf + np.float32(0.5)), tolerances=tolerances, graphs=(INIT,))
+    report = run(init=Init(lambda zf: zf + np.float32(5e-3)), tolerances=tolerances, graphs=(INIT,))
     with pytest.raises(VerificationError, match=r"--atol 0\.001 --rtol [\d.e-]+ would have passed"):
         report.raise_if_failed()
+
+
+@pytest.mark.parametrize(
+    ("times", "said"),
+    [
+        (9.9, r", --rtol [\d.e-]+ would have passed"),
+        (10.1, r", more than 10 times as much: the model is wrong"),
+    ],
+)
+def test_a_tolerance_is_offered_within_ten_times_what_is_allowed(times, said):
+    report = run(
+        init=Init(lambda zf: zf + np.float32(times * 1e-3)),
+        tolerances=dict(TOLERANCES, zf=Tolerance(atol=1e-3)),
+        graphs=(INIT,),
+    )
+    failed = [check for check in report.checks if not check]
+    assert re.search(rf"allowed 1\.00e-03{said.replace('--rtol', '--atol 0.001 --rtol')}$", failed[0].failure())
+
+
+def test_no_tolerance_is_offered_where_none_is_allowed():
+    report = run(init=Init(lambda zf: zf + np.float32(1)), tolerances=dict(TOLERANCES, zf=Tolerance()), graphs=(INIT,))
+    assert report.checks[0].failure().endswith("allowed 0.00e+00")
 
 
 def test_a_failed_check_without_outputs_says_so():

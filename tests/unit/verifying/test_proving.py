@@ -51,7 +51,7 @@ def run_of(graphs=(INIT, UPDATE), feeds=1, **changes):
     models = comparison.tracker.models
     runners = {model: Doubles(model.graph, **changes.get(model.graph.name, {})) for model in models}
     about = SimpleNamespace(folder=None, tracker=comparison.tracker, trackers=(comparison.tracker,))
-    return Run(None, about, None, (comparison,), runners)
+    return Run(None, about, SimpleNamespace(about="doubled"), (comparison,), runners)
 
 
 def test_faithful_models_pass():
@@ -61,6 +61,7 @@ def test_faithful_models_pass():
     assert [(check.graph, check.feed) for check in verification.report.checks] == [
         *(("init", "noise 0"), ("update", "noise 0"), ("init", "noise 1"), ("update", "noise 1"))
     ]
+    assert verification.report.reference == "doubled"
     assert verification.feeds == ("noise 0", "noise 1")
     assert {histogram.output for histogram in verification.histograms} == {"zf", "cls"}
     assert verification.candidates.keys() == {"ncnn"}

@@ -1,17 +1,20 @@
-"""What is verified: whole trackers, precision, and which tolerances count."""
+"""What is verified: whole trackers, precision, which tolerances count, and what a manifest may not say."""
 
-import logging
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from comparisons import tracker_of
 from report_results import NETWORK, subject
 
 from converter.errors import UsageError
+from converter.folder.listing import TrackerEntry, UnitEntry, preprocess_entry
+from converter.formats.ncnn.weights import HALF, RAW
 from converter.spec.options import VerifyOptions
 from converter.spec.tensors import Tolerance
-from converter.verifying.subject import Missing, subject_of
+from converter.verifying.stated import contradictions
+from converter.verifying.subject import Missing, Subject, subject_of
 
 
 def options(**more):
@@ -39,39 +42,101 @@ def test_the_tracker_is_that_of_the_first_size():
     assert replace(subject(), trackers=(second, first)).tracker is second
 
 
-def test_precision_is_the_manifests():
-    exported = subject()
-    half = replace(exported, manifest=exported.manifest.model_copy(update={"precision": "half"}))
-    assert (exported.precision, half.precision, subject(manifest=False).precision) == ("fp32", "half", "fp32")
+@pytest.fixture
+def stored(tmp_path):
+    """An export whose models store one weight each so: "fp32", "half" or "damaged"."""
+
+    def make(*precisions, **changes):
+        about = subject()
+        for model, precision in zip(about.tracker.models, precisions, strict=True):
+            (out,) = model.graph.outputs[:1]
+            layers = f"7767517\n2 2\nInput in 0 1 {model.graph.inputs[0].name}\n"
+            layers += f"Convolution conv 1 1 {model.graph.inputs[0].name} {out.name} 0=1 1=1 6=3\n"
+            param, weights = model.paths(tmp_path)
+            param.write_text("nothing" if precision == "damaged" else layers)
+            half = RAW.to_bytes(4, "little") + np.ones(3, "<f4").tobytes()
+            weights.write_bytes(
+                HALF.to_bytes(4, "little") + np.ones(4, "<f2").tobytes() if precision == "half" else half
+            )
+        manifest = about.manifest.model_copy(update=changes)
+        return Subject(manifest, tmp_path, about.trackers)
+
+    return make
 
 
-def test_tolerances_are_the_configs_without_others(caplog):
-    expected = NETWORK.tolerances["fp32"]
-    assert subject(manifest=False).tolerances(options()) == expected
-    assert subject().tolerances(options()) == expected
-    assert caplog.records == []
+@pytest.mark.parametrize(
+    ("precisions", "found"),
+    [
+        (("fp32", "fp32"), "fp32"),
+        (("half", "half"), "half"),
+        (("half", "fp32"), "mixed"),
+        (("half", "damaged"), "mixed"),
+        (("damaged", "damaged"), "unknown"),
+    ],
+)
+@pytest.mark.parametrize("said", ["fp32", "half", "int8"])
+def test_precision_is_that_of_the_files_whatever_the_manifest_says(stored, precisions, found, said):
+    about = stored(*precisions, precision=said)
+    assert about.precision == found
+    expected = NETWORK.tolerances["half" if found == "half" else "fp32"]
+    assert about.tolerances(options()) == expected
 
 
-def test_tolerances_of_half_weights_are_those_of_half():
-    exported = subject()
-    half = replace(exported, manifest=exported.manifest.model_copy(update={"precision": "half"}))
-    assert half.tolerances(options()) == NETWORK.tolerances["half"] != NETWORK.tolerances["fp32"]
-
-
-def test_tolerances_that_an_export_passed_with_count_and_wider_ones_are_said(caplog):
+def test_tolerances_that_an_export_passed_with_are_history():
     narrow, wide = Tolerance(rtol=1e-9), Tolerance(rtol=0.5)
-    with caplog.at_level(logging.WARNING):
-        table = recorded(zf=narrow, cls=wide).tolerances(options())
-    assert (table["zf"], table["cls"], table["reg"]) == (narrow, wide, NETWORK.tolerances["fp32"]["reg"])
-    assert [record.getMessage().partition(":")[0] for record in caplog.records] == [
-        "the export passed with a wider tolerance of cls than the config's"
-    ]
+    about = recorded(zf=narrow, cls=wide, other=wide)
+    table = about.tolerances(options())
+    assert table == NETWORK.tolerances["fp32"]
+    assert about.passed_with_wider(table) == (
+        "the export had passed with wider tolerances than it is judged by: cls rtol 0.5 in place of rtol 0.0001"
+    )
+    assert about.passed_with_wider(about.tolerances(options(rtol=0.5))) is None
+    assert "cls rtol 0.5 in place of atol 3" in about.passed_with_wider(about.tolerances(options(atol=3.0)))
+    assert subject(manifest=False).passed_with_wider(table) is None
 
 
 def test_tolerances_of_the_user_come_before_all():
     table = recorded(cls=Tolerance(rtol=0.5)).tolerances(options(rtol=1e-3))
     assert set(table.values()) == {Tolerance(rtol=1e-3)}
     assert table.keys() == NETWORK.tolerances["fp32"].keys()
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, []),
+        ({"precision": "half"}, ["precision is 'half', expected 'fp32', which the files of ncnn init and ncnn upd"]),
+        ({"tracker": {"stride": 99}}, ["tracker.stride is 99, expected 16"]),
+        ({"tracker": {"penalty_k": 0.7}}, ["tracker.penalty_k is 0.7, expected 0.007"]),
+        ({"tracker": {"cls": "probability"}}, ["tracker.cls is 'probability', expected 'logit'"]),
+        ({"tracker": {"score_size": 18}}, ["tracker.score_size is 18, expected 16"]),
+        ({"tracker": {"sizes": [{"template_size": 127, "search_size": 272, "score_size": 18}]}},
+         ["tracker.sizes.score_size is 18, expected 17"]),
+        ({"preprocess": {"colour_order": "BGR"}}, ["preprocess.colour_order is 'BGR', expected 'RGB'"]),
+        ({"preprocess": {"on_0_1": UnitEntry(mean=[0.485, 0.456, 0.5], std=[0.229, 0.224, 0.225])}},
+         ["preprocess.on_0_1.mean is [0.485, 0.456, 0.5], expected [0.485, 0.456, 0.406]"]),
+        ({"protected_from_half": {"init": ("conv",)}}, ["protected_from_half is conv, expected none, the layers of"]),
+    ],
+)  # fmt: skip
+def test_what_a_manifest_says_otherwise_than_the_network_is_named(stored, changes, said):
+    tracker = {"template_size": 127, "search_size": 256, **changes.get("tracker", {})}
+    preprocess = preprocess_entry(NETWORK.preprocess).model_copy(update=changes.get("preprocess", {}))
+    changes = {**changes, "tracker": TrackerEntry.model_validate(tracker), "preprocess": preprocess}
+    found = list(map(str, contradictions(stored("fp32", "fp32", **changes))))
+    assert len(found) == len(said)
+    for problem, words in zip(found, said, strict=True):
+        assert problem.startswith(f"manifest.json says that {words}")
+
+
+def test_masks_are_where_the_manifest_says(stored):
+    about = stored("fp32", "fp32", protected_from_half={"init": ("conv",)})
+    param = about.tracker.models[0].paths(about.folder)[0]
+    param.write_text(param.read_text().rstrip() + " 31=1\n")
+    assert contradictions(about) == []
+
+
+def test_what_an_earlier_manifest_does_not_say_is_no_contradiction():
+    assert contradictions(subject()) == contradictions(subject(manifest=False)) == []
 
 
 def test_graphs_of_two_splits_are_refused():

@@ -11,13 +11,14 @@ from converter.errors import UsageError
 from converter.proof.feeds import Feed
 from converter.spec.options import ArmOptions
 from converter.spec.tensors import Tolerance
+from converter.util.content import Contents
 
 
 def run_of(**options):
     given = {"root": Path("root"), "modes": ("fp16", "fp32"), "cpu": "max", "inputs": 2, "blobs": True, "timeout": 5.0}
     feeds = [Feed(name, {}) for name in ("noise 0", "noise 1", "picture")]
     comparison = comparison_of([], feeds, [{"name": feed.name} for feed in feeds])
-    return ArmRun(None, ArmOptions(**{**given, **options}), Path(), [comparison] * 2)
+    return ArmRun(None, ArmOptions(**{**given, **options}), Path(), Contents(), [comparison] * 2)
 
 
 def inputs(run):

@@ -16,11 +16,14 @@ from converter.formats.ncnn.weights import (
     RAW,
     SCALED,
     TABLE,
+    NcnnWeights,
+    Stored,
     halved,
     load_bin,
     load_model,
     load_part,
     read_bin,
+    stored_precision,
 )
 
 
@@ -417,3 +420,21 @@ def test_half_file_with_weights_that_are_read_as_another_tables():
     )
     with pytest.raises(ConversionError, match=r"^a\.bin: goes on for 20 bytes after byte 28"):
         read_bin(smaller, larger.data(), "a.bin")
+
+
+@pytest.mark.parametrize(
+    ("tags", "found"),
+    [
+        ((), None),
+        ((None,), None),
+        ((RAW, None, SCALED), "fp32"),
+        ((HALF, None, HALF), "half"),
+        ((INT8,), "int8"),
+        ((TABLE, TABLE), "w8"),
+        ((HALF, RAW), "mixed"),
+        ((HALF, HALF, INT8), "mixed"),
+    ],
+)
+def test_precision_is_that_of_every_tagged_weight(tags, found):
+    arrays = tuple((Stored("weight", 0, tag, b""),) for tag in tags)
+    assert stored_precision(NcnnWeights(arrays)) == found

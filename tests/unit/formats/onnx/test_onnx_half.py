@@ -1,13 +1,17 @@
 """Half weights in ONNX models: the arithmetic stays float32, so answers are those of rounded weights, bit for bit."""
 
+from pathlib import Path
+
 import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from converter.errors import ConversionError
+from converter.formats.onnx.file import files_beside, part_of, stored_precision
 from converter.formats.onnx.half import WEIGHTS, store_halves
 from converter.util import process
+from converter.util.content import Content, content_of
 
 FLOAT = TensorProto.FLOAT
 
@@ -252,3 +256,47 @@ def test_biases_may_be_larger_than_a_half():
 
 def test_layers_whose_second_input_is_a_weight():
     assert WEIGHTS == {"Conv": 1, "ConvTranspose": 1, "Gemm": 1, "MatMul": 1}
+
+
+def content(made):
+    return Content.holding(Path("a.onnx"), made.SerializeToString())
+
+
+def two_convs():
+    nodes = [helper.make_node("Conv", ["x", "w", "b"], ["c"]), helper.make_node("Conv", ["c", "v"], ["y"])]
+    return model(nodes, {"w": draw(5, 3, 3, 3), "b": draw(5), "v": draw(2, 5, 1, 1)})
+
+
+def test_precision_is_that_of_every_weight():
+    made = two_convs()
+    assert stored_precision(content(made)) == "fp32"
+    store_halves(made)
+    assert stored_precision(content(made)) == "half"
+    (second,) = [tensor for tensor in made.graph.initializer if tensor.name == "v_half"]
+    second.CopyFrom(numpy_helper.from_array(draw(2, 5, 1, 1), "v_half"))
+    assert stored_precision(content(made)) == "mixed"
+    assert stored_precision(content(model([helper.make_node("Relu", ["x"], ["y"])], {}))) is None
+
+
+def test_weights_that_lie_elsewhere_are_taken_in(tmp_path):
+    made, path = two_convs(), tmp_path / "a.onnx"
+    onnx.save_model(made, path, save_as_external_data=True, location="a.data", size_threshold=0)
+    files = [content_of(path), content_of(tmp_path / "a.data")]
+    assert files_beside(files[0]) == ("a.data",)
+    assert files_beside(content(two_convs())) == ()
+    part = onnx.load_from_string(part_of(files[0], ["y"], files[1:]))
+    expected = {tensor.name: numpy_helper.to_array(tensor) for tensor in two_convs().graph.initializer}
+    for tensor in part.graph.initializer:
+        np.testing.assert_array_equal(numpy_helper.to_array(tensor), expected[tensor.name])
+    with pytest.raises(ConversionError, match=r"a\.onnx keeps '[wvb]' in a file that is not there"):
+        part_of(files[0], ["y"])
+
+
+@pytest.mark.parametrize("place", ["../a.data", "/etc/passwd"])
+def test_weights_outside_of_the_folder_are_refused(place):
+    made = two_convs()
+    tensor = made.graph.initializer[0]
+    tensor.data_location = TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value=place)
+    with pytest.raises(ConversionError, match=rf"a\.onnx keeps weights in '{place}', expected a file beside it"):
+        files_beside(content(made))
