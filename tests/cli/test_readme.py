@@ -30,12 +30,17 @@ def make(*words, cwd):
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory):
+def demo(once):
     """What ``make demo`` said, and where it was called; with the packages that are there, not a new environment."""
-    folder = tmp_path_factory.mktemp("clone")
-    done = make("-o", "setup", f"BIN={sysconfig.get_path('scripts')}", "demo", cwd=folder)
-    assert done.returncode == 0, done.stderr
-    return done.stdout, folder
+
+    def call(folder):
+        folder.mkdir()
+        done = make("-o", "setup", f"BIN={sysconfig.get_path('scripts')}", "demo", cwd=folder)
+        assert done.returncode == 0, done.stderr
+        folder.with_suffix(".txt").write_text(done.stdout)
+
+    folder = once("clone", call)
+    return folder.with_suffix(".txt").read_text(), folder
 
 
 def test_the_demo_makes_a_verified_export(demo):
@@ -81,9 +86,9 @@ def test_the_documents_show_what_the_demo_shows_now(demo):
     assert form(figures["run"]["lines"])[-len(figures["demo"]["lines"]) :] == form(figures["demo"]["lines"]), advice
 
 
-def test_readme_shows_what_a_failed_proof_shows_now(demo):
+def test_readme_shows_what_a_failed_proof_shows_now(demo, tmp_path):
     line = next(line for line in shell_lines(PAGES[0]) if "other.pth" in line.words)
-    folder = demo[1]
+    folder = shutil.copytree(demo[1], tmp_path / "clone")
     words = [sys.executable, "-m", "converter.network.demo", "other.pth", "--seed", "1"]
     subprocess.run(words, cwd=folder, env=environment(), check=True, capture_output=True, timeout=60)
     done = lt(MODULES[line.program], *line.words, cwd=folder, COLUMNS=COLUMNS)
