@@ -27,7 +27,7 @@ def trained_256(checkpoint, once):
 )
 def test_trained_tracker_is_as_it_was_measured(emulated_arm, trained_256, checkpoint, mode, measured):
     """../shared/design.md: max |Δ| of zf, cls, reg; the inputs there were others."""
-    options = ("--runtime", "ncnn-arm64", "--arm-inputs", "1", "--arm-mode", mode)
+    options = ("--runtime", "ncnn-arm64", "--arm-inputs", "1", "--arm-mode", mode, "--arm-timeout", "1200")
     done = lt_verify(trained_256, "--resume", checkpoint, *options, "--json")
     assert done.code == 0, done.err
     section = json.loads(done.out)["arm"]
