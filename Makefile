@@ -14,7 +14,7 @@ test-quick: setup ## what fails first, in a minute and a half
 arm: setup ## what runs ARM kernels here, into your cache or LT_ARM_ROOT
 	@$(BIN)/lt-setup arm
 test-arm: arm ## the tests that run on an emulated ARM cpu
-	$(PYTEST) -m arm
+	$(PYTEST) -m arm tests/runtime tests/trained
 mutants: setup ## the code broken on purpose, and which tests notice
 	$(BIN)/python tests/mutants/run.py
 ci: test test-arm ## what has to pass

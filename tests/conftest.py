@@ -16,6 +16,7 @@ from commands import ROOT, lt_export
 pytest_plugins = ("folders",)
 TESTS = Path(__file__).parent
 REAL = ("cli", "runtime", "trained")
+ARM = ("runtime", "trained")
 TRAINED = {"shared", "official", "official_stark"}  # fixtures whose folders may be missing
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # of this process: several threads are slow beside what the tests start
@@ -35,6 +36,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if folder in REAL:
             item.add_marker("real")
         if "emulated_arm" in asked:
+            if folder not in ARM:
+                raise pytest.UsageError(f"{item.nodeid} needs an emulated ARM cpu: make test-arm looks in {ARM}")
             item.add_marker("arm")
 
 

@@ -34,10 +34,10 @@ def checkpoint_in(workspace, weights, name="weights.pth"):
 
 
 @pytest.fixture(scope="module")
-def passed(tiny, tmp_path_factory):
-    """A run with nothing but a checkpoint."""
+def passed(seeded, tmp_path_factory):
+    """A run with nothing but the demo's checkpoint."""
     workspace, files = tmp_path_factory.mktemp("workspace"), tmp_path_factory.mktemp("runner")
-    return run_action(workspace, files, checkpoint=checkpoint_in(workspace, tiny), install="false")
+    return run_action(workspace, files, checkpoint=checkpoint_in(workspace, seeded), install="false")
 
 
 def test_every_step_is_run_or_left_out_by_name():

@@ -7,8 +7,9 @@ import shutil
 
 import numpy as np
 import pytest
+from exports import export_to
 
-from commands import lt_export, lt_verify
+from commands import lt_verify
 from conftest import TINY
 
 
@@ -16,24 +17,16 @@ from conftest import TINY
 def sized(tiny, tmp_path_factory):
     """An ncnn export at two sizes with golden vectors in it, proved on noise of seed 5; copy it before changing it."""
     folder = tmp_path_factory.mktemp("joins") / "sized"
-    done = lt_export(
-        *("--resume", tiny, "--path-name", TINY, "-o", folder, "--search-size", 128, "--search-size", 144),
-        *("--seed", 5, "--golden", folder / "golden", "-q"),
-    )
-    assert done.code == 0, done.err
-    return folder
+    sizes = ("--search-size", 128, "--search-size", 144)
+    return export_to(tiny, folder, *sizes, "--seed", 5, "--golden", folder / "golden")
 
 
 @pytest.fixture(scope="module")
 def onnx(tiny, tmp_path_factory):
     """An ONNX export whose sizes nobody would guess, proved with a wide tolerance; copy it before changing it."""
     folder = tmp_path_factory.mktemp("joins") / "onnx"
-    done = lt_export(
-        *("--resume", tiny, "--path-name", TINY, "-o", folder, "--format", "onnx", "--split", "two"),
-        *("--template-size", 128, "--search-size", 160, "--rtol", 0.01, "-q"),
-    )
-    assert done.code == 0, done.err
-    return folder
+    sizes = ("--template-size", 128, "--search-size", 160)
+    return export_to(tiny, folder, "--format", "onnx", "--split", "two", *sizes, "--rtol", 0.01)
 
 
 @pytest.fixture

@@ -30,12 +30,17 @@ def make(*words, cwd):
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory):
+def demo(once):
     """What ``make demo`` said, and where it was called; with the packages that are there, not a new environment."""
-    folder = tmp_path_factory.mktemp("clone")
-    done = make("-o", "setup", f"BIN={sysconfig.get_path('scripts')}", "demo", cwd=folder)
-    assert done.returncode == 0, done.stderr
-    return done.stdout, folder
+
+    def call(folder):
+        folder.mkdir()
+        done = make("-o", "setup", f"BIN={sysconfig.get_path('scripts')}", "demo", cwd=folder)
+        assert done.returncode == 0, done.stderr
+        folder.with_suffix(".txt").write_text(done.stdout)
+
+    folder = once("clone", call)
+    return folder.with_suffix(".txt").read_text(), folder
 
 
 def test_the_demo_makes_a_verified_export(demo):
@@ -81,9 +86,9 @@ def test_the_documents_show_what_the_demo_shows_now(demo):
     assert form(figures["run"]["lines"])[-len(figures["demo"]["lines"]) :] == form(figures["demo"]["lines"]), advice
 
 
-def test_readme_shows_what_a_failed_proof_shows_now(demo):
+def test_readme_shows_what_a_failed_proof_shows_now(demo, tmp_path):
     line = next(line for line in shell_lines(PAGES[0]) if "other.pth" in line.words)
-    folder = demo[1]
+    folder = shutil.copytree(demo[1], tmp_path / "clone")
     words = [sys.executable, "-m", "converter.network.demo", "other.pth", "--seed", "1"]
     subprocess.run(words, cwd=folder, env=environment(), check=True, capture_output=True, timeout=60)
     done = lt(MODULES[line.program], *line.words, cwd=folder, COLUMNS=COLUMNS)
@@ -97,22 +102,31 @@ def line_to_run(page):
     return next((line for line in lines if line.chosen), lines[0] if lines else None)
 
 
-RUN = [pytest.param(line, id=line.page) for page in PAGES if (line := line_to_run(page))]
+def lines_to_run():
+    """A line to run -> the pages that have it."""
+    found = {}
+    for page in PAGES:
+        if line := line_to_run(page):
+            found.setdefault((line.program, line.words), []).append(page.name)
+    return found
+
+
+RUN = lines_to_run()
 
 
 def test_most_pages_have_a_line_to_run():
-    without = {page.name for page in PAGES} - {param.id for param in RUN}
+    without = {page.name for page in PAGES} - {name for pages in RUN.values() for name in pages}
     assert without <= {"glossary.md", "api.md", "python.md", "terminal.md"}
 
 
-@pytest.mark.parametrize("line", RUN)
-def test_a_line_of_each_page_is_run(line, tiny, tiny_export, tmp_path):
+@pytest.mark.parametrize(("program", "words"), RUN, ids=map(" ".join, RUN.values()))
+def test_a_line_of_each_page_is_run(program, words, seeded, exported, tmp_path):
     (tmp_path / "checkpoints").mkdir()
     for place in (".", "checkpoints"):
-        shutil.copy(tiny, tmp_path / place / "LightTrackM.pth")
+        shutil.copy(seeded, tmp_path / place / "LightTrackM.pth")
     for export in ("exports/LightTrackM_Subnet", "export"):
-        shutil.copytree(tiny_export, tmp_path / export)
-    done = lt(MODULES[line.program], *line.words, cwd=tmp_path)
+        shutil.copytree(exported[0], tmp_path / export)
+    done = lt(MODULES[program], *words, cwd=tmp_path)
     assert done.code == 0, done.err
 
 

@@ -4,8 +4,9 @@ import json
 import shutil
 
 import pytest
+from exports import export_to
 
-from commands import lt_export, lt_verify
+from commands import lt_verify
 from conftest import TINY
 
 MISSING = "{} is missing, and without it this is no tracker; add it, or pass --partial to verify the parts alone"
@@ -15,12 +16,7 @@ MISSING = "{} is missing, and without it this is no tracker; add it, or pass --p
 def both_with_golden(tiny, tmp_path_factory):
     """An export in both formats with golden vectors in it; copy it before changing it."""
     folder = tmp_path_factory.mktemp("whole") / "export"
-    done = lt_export(
-        *("--resume", tiny, "--path-name", TINY, "-o", folder, "--golden", folder / "golden", "-q"),
-        *("--format", "ncnn", "--format", "onnx"),
-    )
-    assert done.code == 0, done.err
-    return folder
+    return export_to(tiny, folder, "--format", "ncnn", "--format", "onnx", "--golden", folder / "golden")
 
 
 @pytest.fixture
@@ -94,12 +90,8 @@ def test_a_golden_case_that_lacks_a_tensor_is_named(export, meaning, role):
 
 
 def test_a_model_of_a_size_without_golden_vectors_is_not_verified(tiny, tmp_path):
-    export = tmp_path / "export"
-    done = lt_export(
-        *("--resume", tiny, "--path-name", TINY, "-o", export, "--golden", export / "golden", "-q"),
-        *("--search-size", 256, "--search-size", 288),
-    )
-    assert done.code == 0, done.err
+    sizes = ("--search-size", 256, "--search-size", 288)
+    export = export_to(tiny, tmp_path / "export", *sizes, "--golden", tmp_path / "export/golden")
     assert lt_verify(export, "-q").code == 0
 
     def one_size(index):

@@ -6,9 +6,9 @@ import subprocess
 import sys
 
 import pytest
+from exports import export_to
 
-from commands import environment, lt_export
-from conftest import TINY
+from commands import environment
 from converter.errors import ConversionError
 from converter.formats.ncnn.param import load_param
 from converter.formats.ncnn.weights import halved, load_bin, load_model, read_bin
@@ -37,8 +37,7 @@ def models(tiny, tiny_export, tmp_path_factory):
     found = {"plain": (tiny_export / "lighttrack_update.param", tiny_export / "lighttrack_update.bin")}
     for name, (options, graph) in KINDS.items():
         folder = tmp_path_factory.mktemp("kinds") / "out"
-        done = lt_export("--resume", tiny, "--path-name", TINY, "-o", folder, "--no-verify", "-q", *options)
-        assert done.code == 0, done.err
+        export_to(tiny, folder, "--no-verify", *options)
         found[name] = folder / f"lighttrack_{graph}.param", folder / f"lighttrack_{graph}.bin"
     return found
 

@@ -5,6 +5,7 @@ import onnx
 import pytest
 import torch
 from damage import INSERTED, Ncnn, Onnx, as_others_write_it
+from exports import export_to
 from layer_walks import Tracker, matched
 
 from commands import lt_export
@@ -19,10 +20,7 @@ def tracker(tiny):
 
 @pytest.fixture(scope="module")
 def onnx_export(tiny, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("onnx") / "tiny"
-    done = lt_export("--resume", tiny, "--path-name", TINY, "--output", folder, "--format", "onnx")
-    assert done.code == 0, done.err
-    return folder
+    return export_to(tiny, tmp_path_factory.mktemp("onnx") / "tiny", "--format", "onnx")
 
 
 @pytest.fixture

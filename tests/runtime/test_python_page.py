@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from commands import ROOT, environment
-from conftest import TINY
+from conftest import MOBILE
 
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", (ROOT / "docs/python.md").read_text(encoding="utf-8"), re.M | re.S)
 CI_TEST = "test_exported_tracker.py"
@@ -17,7 +17,7 @@ import torch
 from converter.families.family import family_of
 
 EPOCHS = 2
-network = family_of("lighttrack").build("{TINY}", 127, 288).to_empty(device="cpu")
+network = family_of("lighttrack").build("{MOBILE}", 127, 288).to_empty(device="cpu")
 network.load_state_dict(torch.load("LightTrackM.pth")["state_dict"])
 network.train()
 optimiser = torch.optim.SGD(network.parameters(), 1e-4)
@@ -34,10 +34,10 @@ def train_one_epoch(network, epoch):
 
 
 @pytest.fixture(scope="module")
-def project(tiny, tmp_path_factory):
+def project(seeded, tmp_path_factory):
     """A folder as the page's reader has one."""
     folder = tmp_path_factory.mktemp("project")
-    shutil.copy(tiny, folder / "LightTrackM.pth")
+    shutil.copy(seeded, folder / "LightTrackM.pth")
     (folder / "training.py").write_text(TRAINING)
     return folder
 
@@ -80,10 +80,10 @@ def pytest_in(folder):
     return subprocess.run(words, cwd=folder, env=environment(), capture_output=True, text=True, timeout=300)
 
 
-def test_the_test_for_ci_passes_and_fails_with_the_models(project, tiny_export, tmp_path):
+def test_the_test_for_ci_passes_and_fails_with_the_models(project, exported, tmp_path):
     (tmp_path / CI_TEST).write_text(block_with(CI_TEST))
     shutil.copy(project / "LightTrackM.pth", tmp_path)
-    tracker = shutil.copytree(tiny_export, tmp_path / "exports/tracker")
+    tracker = shutil.copytree(exported[0], tmp_path / "exports/tracker")
     done = pytest_in(tmp_path)
     assert done.returncode == 0, done.stdout
     assert "1 passed" in done.stdout
