@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
 from types import MappingProxyType
@@ -96,10 +97,8 @@ def words_of(error: TyperException, words: Sequence[str]) -> list[Given]:
 
 def elsewhere(program: str, option: str) -> str | None:
     """Which other command of ours has an option, in words; None where none has."""
-    from converter.cli import bench, export, setup, verify  # they import this module
-
-    for other in (export, verify, bench, setup):
-        command = other.command
+    for name in ("export", "verify", "bench", "setup"):
+        command = import_module(f"converter.cli.{name}").command  # they import this module
         names = {name for each in get_command(command.app).params for name in each.opts}
         if command.program != program and option in names:
             return f"it is an option of {command.program}, not of {program}"

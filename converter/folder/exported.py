@@ -89,9 +89,7 @@ def models_of(
     if not models:
         listed = sorted({graph.format for graph in manifest.graphs})
         if formats and not {*formats} & {*listed}:
-            raise UsageError(
-                f"--format {formats[0]} (or the --runtime of it): the export has {' and '.join(listed)} only"
-            )
+            raise UsageError(f"--format {formats[0]}: the export has {' and '.join(listed)} only")
         raise VerificationError(f"{folder / MANIFEST}: no graph has the sizes {size[0]}/{size[1]} that it lists")
     return models
 

@@ -1,12 +1,9 @@
 """What somebody probably meant who named other files than those that are wanted."""
 
 import itertools
-import os
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from converter.errors import near_miss
 from converter.folder.manifest import MANIFEST
 from converter.formats.format import Shapes, format_names, format_of
 from converter.report.text import listed
@@ -33,11 +30,6 @@ def files_in_place_of_export(files: Sequence[Path]) -> str:
 def in_place_of_checkpoint(path: Path) -> str | None:
     """What to say where a checkpoint is expected and somebody named what is made from one; None for anything else."""
     expected = "expected the file that training wrote"
-    if re.match(r"\w+:/", str(path)) and not path.exists():
-        return f"checkpoint {path}: is an address, {expected}; download it first"
-    if not path.exists():
-        nearest = near_path(path)
-        return f"checkpoint {path}: no such file, {expected}" + (f"; did you mean {nearest}?" if nearest else "")
     export = path.parent if path.name == MANIFEST else path
     if (export / MANIFEST).is_file():
         part = "part of " if export != path else ""
@@ -46,26 +38,6 @@ def in_place_of_checkpoint(path: Path) -> str | None:
     weights_of_ncnn = path.suffix == ".bin" and path.with_suffix(".param").is_file()
     converted = path.suffix in suffixes or weights_of_ncnn
     return f"{path} is a converted model, {expected}; lt-verify verifies models" if converted else None
-
-
-def near_path(path: Path) -> Path | None:
-    """The path that somebody probably meant who named one that is not there; None where none is near.
-
-    A name with blanks may be several words that were quoted together.
-    """
-    first = Path(str(path).split(" ")[0])
-    if first != path and first.is_file():
-        return first
-    parts, place = path.parts, Path()
-    for index, part in enumerate(parts):
-        if (place / part).exists():
-            place /= part
-            continue
-        names = [each.name for each in place.iterdir()] if place.is_dir() and os.access(place, os.R_OK) else []
-        nearest = near_miss(part, names)
-        meant = place.joinpath(nearest, *parts[index + 1 :]) if nearest else None
-        return meant if meant and meant.exists() else None
-    return None
 
 
 def without_manifest(folder: Path) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from converter.errors import ArchitectureError
-from converter.spec.config import network_for
+from converter.spec.config import network_for, read_yaml
 from converter.spec.network import SMALLEST_OPSET, NetworkSpec
 from converter.spec.options import Chosen
 from converter.spec.presets import Preset, Wanted, load_preset
@@ -50,7 +50,8 @@ def _of_network(wanted: Wanted, chosen: Chosen, preset: Preset | None, asked: As
         yield network.template_size
         yield from dict.fromkeys(chosen.search_sizes)
     yield "dynamic" if asked.dynamic_search else None
-    if network.path_name != usual.path_name:
+    named = wanted.path_name or (wanted.config and read_yaml(wanted.config).get("path_name"))
+    if named and network.path_name != usual.path_name:
         yield _readable(network.path_name, "path")
     yield "masks" if wanted.masks else None
 

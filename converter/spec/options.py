@@ -1,5 +1,6 @@
 """What the commands are asked to do: everything one export or one verification depends on."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -10,6 +11,7 @@ from converter.errors import CheckpointError, UsageError
 from converter.spec.naming import Naming
 from converter.spec.network import LARGEST_OPSET, SMALLEST_OPSET, NetworkSpec
 from converter.spec.tensors import Frozen, NonNegative, Size, Tolerance
+from converter.util.folders import near_path
 
 if TYPE_CHECKING:
     from torch import nn
@@ -49,8 +51,11 @@ def check_checkpoint(file: Path) -> None:
     CheckpointError: when it is no file.
     """
     if not file.is_file():
-        reason = "is a folder" if file.is_dir() else "no such file"
-        raise CheckpointError(f"checkpoint {file}: {reason}, expected a file written by torch.save")
+        reason, nearest = "is a folder" if file.is_dir() else "no such file", near_path(file)
+        advice = f"; did you mean {nearest}?" if nearest else ""
+        if not file.exists() and re.match(r"\w+:/", str(file)):
+            reason, advice = "is an address", "; download it first"
+        raise CheckpointError(f"checkpoint {file}: {reason}, expected a file written by torch.save{advice}")
 
 
 class NetworkOptions(Frozen):

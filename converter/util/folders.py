@@ -6,6 +6,7 @@ from functools import cache
 from importlib import import_module
 from pathlib import Path
 
+from converter.errors import near_miss
 from converter.util.version import PROJECT
 
 
@@ -20,3 +21,23 @@ def cache_folder() -> Path:
     named = os.environ.get("XDG_CACHE_HOME", "")
     base = Path(named) if os.path.isabs(named) else Path(os.path.expanduser("~/.cache"))
     return base / PROJECT
+
+
+def near_path(path: Path) -> Path | None:
+    """The path that somebody probably meant who named one that is not there; None where none is near.
+
+    A name with blanks may be several words that were quoted together.
+    """
+    first = Path(str(path).split(" ")[0])
+    if first != path and first.is_file():
+        return first
+    parts, place = path.parts, Path()
+    for index, part in enumerate(parts):
+        if (place / part).exists():
+            place /= part
+            continue
+        names = [each.name for each in place.iterdir()] if place.is_dir() and os.access(place, os.R_OK) else []
+        nearest = near_miss(part, names)
+        meant = place.joinpath(nearest, *parts[index + 1 :]) if nearest else None
+        return meant if meant and meant.exists() else None
+    return None

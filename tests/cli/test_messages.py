@@ -93,11 +93,11 @@ CALLS = [
     ("lt-verify exports/tiny --golden exports", 2, "a folder that --golden or --write-golden wrote"),
     ("lt-setup arm x", 2, "; a value with blanks in it needs quotes"),
     # which checkpoint
-    ("lt-export tyni.pth", 3, "checkpoint tyni.pth: no such file, expected the file that training wrote; did you mean "
+    ("lt-export tyni.pth", 3, "checkpoint tyni.pth: no such file, expected a file written by torch.save; did you mean "
         "tiny.pth?"),
     ("lt-verify exports/tiny -r tyni.pth", 3, "; did you mean tiny.pth?"),
     ("lt-bench exports/tiny -r exports/tiny", 3, "lt-verify verifies exports, lt-bench measures them"),
-    ("lt-export https://example.org/x.pth", 3, "expected the file that training wrote; download it first"),
+    ("lt-export https://example.org/x.pth", 3, "expected a file written by torch.save; download it first"),
     ("lt-export exports/tiny/manifest.json", 3, " is part of an export, expected the file that "
         "training wrote; lt-verify verifies exports, lt-bench measures them"),
     ("lt-export loose/lighttrack_init.bin", 3, "expected the file that training wrote; lt-verify verifies models"),

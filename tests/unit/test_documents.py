@@ -19,6 +19,7 @@ from commands import ROOT
 from converter.cli.ci import CiOutput
 from converter.cli.command import Session
 from converter.cli.progress import Interruption
+from converter.errors import UsageError
 from documents import MODULES, PAGES, PROJECT, inline_code, lines_of, names_of, option_names, shell_lines, typer_command
 
 README = ROOT / "README.md"
@@ -110,7 +111,7 @@ def test_lines_are_found_in_every_kind_of_block():
     "words", [("--resume", "a.pth", "--fromat", "onnx"), ("--resume", "a.pth", "--seed", "x"), ("a", "b")]
 )
 def test_a_line_that_the_command_refuses_is_noticed(words):
-    with pytest.raises(TyperException):
+    with pytest.raises((TyperException, UsageError)):
         parse("lt-export", words)
     assert parse("lt-export", ("--list-presets",)).params["list_presets"] is True
 

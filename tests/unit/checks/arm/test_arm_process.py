@@ -115,7 +115,7 @@ def test_the_emulator_gets_the_cpu_the_options_and_nothing_of_our_environment(pr
             "receive(); print('one', 'two\\n\\nlast words', sep='\\n', file=sys.stderr); sys.exit(3)",
             r"ended with code 3; it said: two \| last words$",
         ),
-        ("receive(); import os; os.kill(os.getpid(), 11)", r"call: the emulated process was ended by SIGSEGV$"),
+        ("receive(); import os; os.kill(os.getpid(), 11)", r"call: the emulated process crashed with SIGSEGV$"),
         (
             "receive(); print('hello, this is ncnn', flush=True); import time; time.sleep(30)",
             r"answered call with garbage",
