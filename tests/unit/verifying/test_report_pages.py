@@ -434,3 +434,8 @@ def test_an_option_on_the_page_is_one_word():
     source, _ = html(full(), f"lt-verify e1 --resume {NASTY} --re<b>")
     assert '<span class="option">--resume</span> &lt;img' in source
     assert '<span class="option">--re</span>&lt;b&gt;</code>' in source
+
+
+def test_the_title_has_the_whole_path_of_the_export():
+    page = report_of(replace(full(), export=Path("exports/LightTrackM_Subnet")), "today")
+    assert page.title == "Verified: LightTrackM_Subnet in exports/LightTrackM_Subnet"
