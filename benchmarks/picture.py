@@ -22,6 +22,7 @@ LEFT_OUT = ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "LT_DEBUG", "CI", "GI
 COLOURS = {"brown": "yellow"}  # pyte's names for what rich calls otherwise
 # the letters come from the reader's own fonts: a picture that fetches some is not shown everywhere
 FORM = re.sub(r"@font-face \{\{.*?\}\}", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
+FORM = FORM.replace(' clip-path="url(#{unique_id}-clip-terminal)"', "")  # which cuts underscores off in the last line
 
 
 class CommandError(RuntimeError):

@@ -95,7 +95,7 @@ def told_of(result: object) -> Told | None:
     """What there is to tell of a result, or of the part of one that an error carries."""
     if result is None:
         return None
-    from converter.exporting.cases import export_cases, export_page
+    from converter.exporting import page
     from converter.exporting.made import ArmFailure, Exported
     from converter.proof.verify import Report as Proof
     from converter.verifying.cases import cases_of
@@ -105,14 +105,15 @@ def told_of(result: object) -> Told | None:
     if isinstance(result, VerifyResult):
         return Told(cases_of(result), lambda _, written: report_of(result, written))
     if isinstance(result, Exported):
-        manifest, proof, arm = result.manifest, result.report, result.arm
-    elif isinstance(result, ArmFailure):
-        manifest, proof, arm = None, result.report, result.arm
+        return Told(page.export_cases(result.report, result.arm), lambda _, written: page.report_of(result, written))
+    if isinstance(result, ArmFailure):
+        proof, arm = result.report, result.arm
     elif isinstance(result, Proof):
-        manifest, proof, arm = None, result, None
+        proof, arm = result, None
     else:
         return None
-    return Told(export_cases(proof, arm), lambda line, written: export_page(manifest, proof, arm, line, written))
+    cases = page.export_cases(proof, arm)
+    return Told(cases, lambda line, written: page.refused_page(proof, arm, line, written))
 
 
 def junit_obstacle(path: Path) -> str | None:

@@ -1,15 +1,21 @@
-"""An export as a report: the verdict, the figures of its proof, and the files."""
+"""An export as a report and as test cases: the verdict, the figures of its proof, and the files."""
 
 from typing import TYPE_CHECKING
 
-from converter.proof.section import proof_section
-from converter.report.blocks import NOTE, Report, Row, Section, Table, columns
+from converter.checks.arm.section import ArmSection
+from converter.proof.section import proof_cases, proof_section
+from converter.proof.verify import Report
+from converter.report import blocks
+from converter.report.blocks import NOTE, Row, Section, Table, columns
+from converter.report.junit import SKIPPED, Case, case
 from converter.report.text import count, plain, shape
 from converter.spec.tensors import TensorSpec
 
 if TYPE_CHECKING:
     from converter.exporting.made import Exported
     from converter.folder.manifest import Manifest
+
+NO_PROOF = "--no-verify: nothing was compared, so nothing is proved"
 
 
 def verdict_line(exported: "Exported") -> str:
@@ -19,32 +25,67 @@ def verdict_line(exported: "Exported") -> str:
     return f"NOT VERIFIED (--no-verify): {exported.manifest.arch} in {exported.folder} was compared with nothing"
 
 
-def report_of(exported: "Exported", written: str) -> Report:
+def report_of(exported: "Exported", written: str) -> blocks.Report:
     """Everything that an export says.
 
     Args:
         written: when.
     """
-    manifest, checks = exported.manifest, exported.report.checks if exported.report else ()
+    manifest = exported.manifest
+    sentence = f"{NO_PROOF}."
+    if exported.report:
+        compared = count(len(exported.report.checks), "comparison")
+        sentence = f"Reference: {exported.report.reference}. The models answer as it does in {compared}."
     verdict = "Verified" if exported else "Not verified"
-    reference = manifest.verification.reference or ""
-    compared = f"Reference: {reference}. The models answer as it does in {count(len(checks), 'comparison')}."
-    return Report(
-        title=f"{verdict}: {manifest.arch} in {exported.folder}",
+    return blocks.Report(
+        title=f"{verdict}: export of {manifest.arch} in {exported.folder}",
         passed=bool(exported),
         verdict=verdict,
-        sentence=compared if exported else "The models were compared with nothing.",
+        sentence=sentence,
         problems=(),
         not_checked=() if exported else ("Outputs: no output was compared with the reference",),
         facts=_facts(exported),
-        sections=(
-            proof_section(checks, reference=reference),
-            *([exported.arm.section()] if exported.arm else []),
-            _graphs(manifest),
-        ),
+        sections=(*_proof(exported.report, exported.arm), _models(manifest)),
         written=written,
         sign_off=False,
     )
+
+
+def refused_page(report: Report | None, arm: ArmSection | None, problem: str, written: str) -> blocks.Report:
+    """Everything that there is to say of models that were not published.
+
+    Args:
+        problem: why, in a line.
+        written: when.
+    """
+    return blocks.Report(
+        title="Not verified: export",
+        passed=False,
+        verdict="Not verified",
+        sentence=f"{_reference_of(report)}Nothing was published.",
+        problems=[problem],
+        not_checked=(),
+        facts=(),
+        sections=_proof(report, arm),
+        written=written,
+        sign_off=False,
+    )
+
+
+def export_cases(report: Report | None, arm: ArmSection | None) -> list[Case]:
+    """A case for every comparison, and one for the emulated ARM cpu; without proof one that was skipped."""
+    # not by its truth: a report that failed is false
+    cases = proof_cases(report.checks) if report is not None else [Case("proof", "outputs", SKIPPED, NO_PROOF)]
+    return [*cases, case("checks", "arm", bool(arm), arm.failure())] if arm is not None else cases
+
+
+def _reference_of(report: Report | None) -> str:
+    return f"Reference: {report.reference}. " if report is not None and report.reference else ""
+
+
+def _proof(report: Report | None, arm: ArmSection | None) -> list[Section]:
+    outputs = proof_section(report.checks, reference=report.reference) if report is not None else proof_section(())
+    return [outputs] if arm is None else [outputs, arm.section()]
 
 
 def _facts(exported: "Exported") -> list[tuple[str, str]]:
@@ -61,16 +102,20 @@ def _facts(exported: "Exported") -> list[tuple[str, str]]:
     ]
 
 
-def _graphs(manifest: "Manifest") -> Section:
-    """Every graph with what goes in and comes out, and its files."""
-    rows = [
-        Row((graph.format, graph.name, _tensors(graph.inputs), _tensors(graph.outputs), file.name, str(file.bytes)))
-        for graph in manifest.graphs
-        for file in graph.files
+def _models(manifest: "Manifest") -> Section:
+    """Every graph with what goes in and comes out, and every file with its checksum."""
+    graphs = [
+        Row((graph.format, graph.name, _tensors(graph.inputs), _tensors(graph.outputs))) for graph in manifest.graphs
     ]
-    titles = columns("Format", "Graph", "Inputs", "Outputs", "File", ">Bytes")
-    summary = f"{count(len(manifest.graphs), 'graph')} in {count(len(rows), 'file')}"
-    return Section("files", "Models", NOTE, summary, (Table(titles, tuple(rows)),))
+    files = [
+        Row((file.name, f"{file.bytes / 1e6:.2f} MB", file.sha256)) for graph in manifest.graphs for file in graph.files
+    ]
+    tables = (
+        Table(columns("Format", "Graph", "Inputs", "Outputs"), tuple(graphs)),
+        Table(columns("File", ">Size", "SHA-256"), tuple(files), raw=True),
+    )
+    summary = f"{count(len(graphs), 'graph')} in {count(len(files), 'file')}."
+    return Section("files", "Models, files and checksums", NOTE, summary, tables)
 
 
 def _tensors(tensors: tuple[TensorSpec, ...]) -> str:

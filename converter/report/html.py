@@ -1,6 +1,10 @@
 """From a Report to a page."""
 
+import re
 from html import escape
+
+from markupsafe import Markup
+from markupsafe import escape as escaped
 
 from converter.report.blocks import Charts, Graph, Report
 from converter.report.charts import layer_graph
@@ -9,7 +13,7 @@ from converter.report.templating import render
 
 def html_of(report: Report) -> str:
     """A whole page that needs nothing else."""
-    return render("page.html.j2", report, {"drawn": _drawn})
+    return render("page.html.j2", report, {"drawn": _drawn, "whole": _whole})
 
 
 def frame_of(report: Report) -> str:
@@ -21,3 +25,8 @@ def frame_of(report: Report) -> str:
 
 def _drawn(graph: Graph) -> Charts:
     return Charts((layer_graph(graph),))
+
+
+def _whole(text: str) -> Markup:
+    """A text whose options are not broken behind a dash."""
+    return Markup(re.sub(r"(?<![\w-])--[a-z][\w-]*", r'<span class="option">\g<0></span>', str(escaped(text))))

@@ -131,7 +131,7 @@ def _only_device(result: "VerifyResult") -> bool:
 
 
 def _title(result: "VerifyResult") -> str:
-    return f"{result.arch} in {result.export.name}" if result.export else f"{result.arch}, {listed(_graphs(result))}"
+    return f"{result.arch} in {result.export}" if result.export else f"{result.arch}, {listed(_graphs(result))}"
 
 
 def _lacking(result: "VerifyResult") -> str:

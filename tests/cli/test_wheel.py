@@ -14,7 +14,7 @@ from zipfile import ZipFile
 import pytest
 
 from commands import ROOT, environment
-from documents import MODULES
+from documents import MODULES, lines_of
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,13 @@ def test_the_wheel_says_what_it_is(wheel):
     assert about["Requires-Python"] == ">=3.11"
     assert "ncnn" in about["Keywords"].split(",")
     assert {"Typing :: Typed", "Operating System :: POSIX :: Linux"} <= set(about.get_all("Classifier"))
-    assert about.get_payload().startswith("# lighttrack-export\n")
+    text = about.get_payload()
+    assert text.lstrip().startswith("# lighttrack-export\n")
+    assert [line.program for line in lines_of(text)] == ["lt-export", "lt-verify"]
+    assert all("://" in target for target in re.findall(r"\]\(([^)]+)\)", text))  # a package index has no other file
+    # in the same words as README
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert readme.partition("\n\n")[2].partition("\n\n")[0] in text
     assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == {"converter", "official_patches"}
     configs = {f"converter/{path.relative_to(ROOT)}" for path in (ROOT / "configs").rglob("*.yaml")}
     assert {"converter/py.typed", *configs} <= set(names)

@@ -154,4 +154,4 @@ def test_an_export_without_proof_is_false_and_says_so():
     assert not exported
     assert exported.max_of_range is None
     assert "NOT VERIFIED" in repr(exported)
-    assert "The models were compared with nothing." in exported._repr_html_()
+    assert "nothing was compared, so nothing is proved" in exported._repr_html_()

@@ -32,6 +32,7 @@ def test_the_picture_has_the_command_and_its_lines(tmp_path):
     assert shown.startswith("atitle")
     assert "acommandverified130é×2" in shown
     assert "@font-face" not in svg
+    assert "#run-clip-terminal" not in svg  # it cuts the last line
 
 
 def test_a_command_that_fails_is_not_drawn(tmp_path):

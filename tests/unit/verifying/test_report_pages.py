@@ -428,3 +428,14 @@ def test_histograms_show_the_tolerance_and_figures_stand_at_the_right():
     assert source.count(">allowed 1.0e-04<") == 3
     classes = [set(one["class"].split()) for tag, one in page.tags if tag == "table" and one.get("class")]
     assert {"r4", "r5", "r6", "r7", "r8", "r9", "r10"} in classes
+
+
+def test_an_option_on_the_page_is_one_word():
+    source, _ = html(full(), f"lt-verify e1 --resume {NASTY} --re<b>")
+    assert '<span class="option">--resume</span> &lt;img' in source
+    assert '<span class="option">--re</span>&lt;b&gt;</code>' in source
+
+
+def test_the_title_has_the_whole_path_of_the_export():
+    page = report_of(replace(full(), export=Path("exports/LightTrackM_Subnet")), "today")
+    assert page.title == "Verified: LightTrackM_Subnet in exports/LightTrackM_Subnet"

@@ -1,15 +1,27 @@
 """An export as test cases and as a report."""
 
+from pathlib import Path
+
 from report_results import arm, check, checks, output, subject
 
-from converter.exporting.cases import NO_PROOF, export_cases, export_page
+from converter.exporting.made import Exported
+from converter.exporting.page import NO_PROOF, export_cases, refused_page, report_of
 from converter.proof.verify import Report
 from converter.report.junit import FAILED, PASSED, SKIPPED, Case
 from converter.report.markdown import markdown_of
+from converter.report.text import shape
+from converter.spec.config import network_for
+from converter.spec.options import ExportOptions
 
 PASSING = Report(tuple(checks()))
 FAILING = Report((*checks(), check("init", "noise 2", output("zf", 0.5))))
 MANIFEST = subject().manifest
+
+
+def exported(report, on_arm=None):
+    arch, network = network_for(None)
+    options = ExportOptions(arch=arch, network=network, checkpoint=Path("a.pth"), output=Path("out"))
+    return Exported(Path("out"), MANIFEST, report, on_arm, options)
 
 
 def test_cases_are_the_comparisons_and_the_emulated_cpu():
@@ -22,24 +34,26 @@ def test_cases_are_the_comparisons_and_the_emulated_cpu():
 
 def test_without_proof_nothing_passes():
     assert export_cases(None, None) == [Case("proof", "outputs", SKIPPED, NO_PROOF)]
-    page = export_page(MANIFEST, None, None, "", "today")
+    page = report_of(exported(None), "today")
     assert (page.passed, page.verdict) == (False, "Not verified")
     assert NO_PROOF in page.sentence
 
 
 def test_the_page_has_the_verdict_the_proof_and_the_files():
-    page = export_page(MANIFEST, PASSING, arm(), "", "today")
-    assert (page.passed, page.title) == (True, "Verified: export of LightTrackM_Subnet")
+    page = report_of(exported(PASSING, arm()), "today")
+    assert (page.passed, page.title) == (True, "Verified: export of LightTrackM_Subnet in out")
     assert [section.key for section in page.sections] == ["outputs", "arm", "files"]
     text = markdown_of(page)
     assert text.startswith("## ✅ Verified")
     for model in MANIFEST.graphs:
+        for tensor in (*model.inputs, *model.outputs):
+            assert f"{tensor.name} {shape(tensor.shape)}" in text
         for file in model.files:
             assert file.sha256 in text
 
 
 def test_what_was_not_published_is_not_verified_whatever_passed():
-    page = export_page(None, PASSING, arm(False), "ncnn-arm64: fp16 fails; nothing was published", "today")
+    page = refused_page(PASSING, arm(False), "ncnn-arm64: fp16 fails; nothing was published", "today")
     assert (page.passed, page.title) == (False, "Not verified: export")
     assert [section.key for section in page.sections] == ["outputs", "arm"]
     assert markdown_of(page).startswith(
