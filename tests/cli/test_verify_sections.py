@@ -62,10 +62,10 @@ def test_everything_at_once_on_a_good_export(tiny_both, tiny, clip, tmp_path):
     assert {name for frame in result["clip"]["frames"] for name in frame["candidates"]} == {"ncnn", "onnx"}
     assert result["clip"]["limits"] == {"iou": 0.9999, "score": 1e-4, "other_cells": 0.0}
     for candidate in result["clip"]["candidates"]:
-        judged = max(candidate["one_step"].values(), key=lambda steps: steps["frames"])
-        assert judged["iou_mean"] > 0.9999
-        assert judged["other_cells"] == 0
-        assert sum(steps["frames"] for steps in candidate["one_step"].values()) == 5
+        steps = candidate["one_step"]
+        assert steps["judged"]["iou_mean"] > 0.9999
+        assert steps["judged"]["other_cells"] == 0
+        assert steps["held"]["frames"] + steps["lost"]["frames"] == 5
     assert result["clip"]["floor"]["seeds"] == 3
     assert 0 < result["clip"]["floor"]["iou_mean"] < 1
     assert result["verification"]["feeds"] == ["noise 0", "noise 1", "frames frames 0 and 1"]

@@ -35,6 +35,7 @@ class CandidateReport:
         name: of its format.
         problem: why it could not go on ("frame 12: ..."), or None.
         held, lost: one step from the reference's state, where that has the target and where it has lost it.
+        judged: what decides: ``held``; all frames where it has lost the target in most.
         free: its own track beside the reference's; it decides nothing.
         speed: of this model.
     """
@@ -43,24 +44,23 @@ class CandidateReport:
     problem: str | None
     held: Steps
     lost: Steps
+    judged: Steps
     free: FreeRun
     speed: Speed
 
     def __bool__(self) -> bool:
         return self.problem is None and bool(self.judged)
 
-    @property
-    def judged(self) -> Steps:
-        """What decides: the frames in which the reference has the target; all where it never has, as one without
-        training may not."""
-        return self.held if self.held.frames else self.lost
-
     def as_dict(self) -> dict[str, Any]:
         return {
             "name": self.name,
             "passed": bool(self),
             "problem": self.problem,
-            "one_step": {"held": self.held.as_dict(), "lost": self.lost.as_dict()},
+            "one_step": {
+                "held": self.held.as_dict(),
+                "lost": self.lost.as_dict(),
+                "judged": self.judged.as_dict(),
+            },
             **self.free.as_dict(),
             **asdict(self.speed),
         }
@@ -143,7 +143,9 @@ def candidate_report(
     name: str, limits: StepLimits, problem: str | None, frames: Sequence[FrameRow], speed: Speed
 ) -> CandidateReport:
     """The figures of one model, of the frames after the first, which is given."""
-    steps = [(row, step) for row in frames[1:] if (step := row.steps[name]) is not None]
-    held = steps_of({row.index: step for row, step in steps if not row.lost}, limits)
-    lost = steps_of({row.index: step for row, step in steps if row.lost}, limits)
-    return CandidateReport(name, problem, held, lost, free_run(name, frames), speed)
+    steps = {row.index: step for row in frames[1:] if (step := row.steps[name]) is not None}
+    away = {row.index for row in frames if row.lost}
+    held = steps_of({index: step for index, step in steps.items() if index not in away}, limits)
+    lost = steps_of({index: step for index, step in steps.items() if index in away}, limits)
+    judged = held if held.frames > lost.frames else steps_of(steps, limits)
+    return CandidateReport(name, problem, held, lost, judged, free_run(name, frames), speed)

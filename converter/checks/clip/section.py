@@ -57,7 +57,8 @@ LEGEND = Terms(
         (
             "Lost",
             f"Frames with a cut in the picture, a jump of the reference's box or a score of less than {LOW_SCORE:g} of "
-            f"the first, and the {SETTLING} frames after each. They are counted apart.",
+            f"the first, and the {SETTLING} frames after each. They are counted apart; where they are half of the clip "
+            "or more, all frames are judged.",
         ),
         ("First below", f"The first frame with an overlap of less than {NOTABLE:g}."),
         ("Score |Δ|", "Absolute difference of both scores of a frame."),
@@ -89,7 +90,8 @@ def _blocks(report: "ClipReport") -> Iterator[Block]:
         if report.lost:
             yield Text(_lost(report.lost), NOTE)
         free = [*map(_free_row, report.candidates), _floor_row(report.floor)]
-        yield Table(_FREE_TITLES, tuple(free), f"The first frame below {NOTABLE:g} is listed. This decides nothing.")
+        about = f"Each from its own box, which decides nothing; the first frame below {NOTABLE:g} is listed."
+        yield Table(_FREE_TITLES, tuple(free), about)
     yield Table(columns("Model", ">Frames", ">Network", ">Frames/s"), tuple(_speeds(report)), _whose(report))
     if report.frames and report.candidates:
         yield Charts(_drawings(report))
@@ -144,7 +146,7 @@ def _step_rows(candidate: "CandidateReport") -> Iterator[Row]:
     """The frames that decide, and the others."""
     verdict, state = _verdict(candidate)
     yield Row((verdict, candidate.name, *_step_cells(candidate.judged)), state)
-    if candidate.lost.frames and candidate.judged is not candidate.lost:
+    if candidate.lost.frames and candidate.judged == candidate.held:
         yield Row(("not judged", f"{candidate.name}, lost", *_step_cells(candidate.lost)))
 
 
@@ -160,7 +162,7 @@ def _verdict(candidate: "CandidateReport") -> tuple[str, str]:
         return "stopped", BAD
     if not candidate:
         return "beyond the limits" if candidate.judged.frames else "nothing compared", BAD
-    return ("passed", OK) if candidate.held.frames else ("passed, all lost", NOTE)
+    return ("passed", OK) if candidate.judged == candidate.held else ("passed, mostly lost", NOTE)
 
 
 def _free_row(candidate: "CandidateReport") -> Row:
