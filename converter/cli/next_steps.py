@@ -30,6 +30,8 @@ def verify_words(options: "ExportOptions", folder: Path, config: Path | None) ->
     words: list[object] = [program("lt-verify"), folder, "--resume", options.checkpoint]
     words += ["--config", config] if config else []
     words += ["--official", options.official] if options.official else []
+    for name, value in (("--atol", options.atol), ("--rtol", options.rtol)):
+        words += [] if value is None else [name, value]
     return [*words, *(["--allow-pickle"] if options.allow_pickle else [])]
 
 
@@ -51,9 +53,6 @@ def reason_of_export(error: VerificationError, config: Path | None, arguments: S
     export = [program("lt-export"), *arguments, "--no-verify", "--output", folder]
     verify = [*verify_words(options, folder, config), "--layers", "--seed", options.seed]
     verify += [word for image in options.images for word in ("--image", image)]
-    for name in ("atol", "rtol"):
-        value = getattr(options, name)
-        verify += [] if value is None else [f"--{name}", value]
     return _reason(f"{_line(export)} && {_line(verify)}")
 
 

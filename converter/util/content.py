@@ -65,7 +65,7 @@ def content_of(file: File) -> Content:
     if isinstance(file, Content):
         return file
     try:
-        with open(os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as reader:
+        with open(file, "rb", opener=_without_waiting) as reader:
             about = os.fstat(reader.fileno())
             if not stat.S_ISREG(about.st_mode):
                 raise ConversionError(f"cannot read {file}: it is no regular file")
@@ -107,6 +107,11 @@ class Contents:
         if path not in self._read:
             self._read[path] = content_of(path)
         return self._read[path]
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """A pipe opens at once, whoever is at its other end."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 @contextmanager

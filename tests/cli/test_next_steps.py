@@ -79,7 +79,7 @@ def test_a_failed_export_ends_with_the_command_that_finds_the_layer(tiny, tmp_pa
     done = lt_export(*words, cwd=tmp_path)
     assert done.code == 1
     line = done.out.partition(REASON)[2].strip()
-    assert line.endswith("--layers --seed 3 --rtol 1e-12")
+    assert line.endswith("--rtol 1e-12 --layers --seed 3")
     assert not (tmp_path / "exports").exists()
     (made, _), (verified, said) = chained(line, tmp_path)
     assert (made, verified) == (0, 1)

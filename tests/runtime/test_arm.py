@@ -34,6 +34,7 @@ from converter.spec.model import TrackerModels
 from converter.spec.network import ArmTolerances
 from converter.spec.options import ArmOptions
 from converter.spec.tensors import Tolerance
+from converter.util.content import Contents
 from converter.util.stages import Stages
 
 SMALL = {"path_name": TINY, "search_size": 144}
@@ -77,7 +78,7 @@ def on_arm(root, model, feeds, *modes, answers=None, **more):
     comparison = Comparison(tracker, tuple(feeds), tuple(answers), {}, 1e-5)
     given = {"cpu": DEFAULT_CPU, "inputs": 1, "blobs": False, "timeout": TIMEOUT, **more}
     options = ArmOptions(root=Path("unused"), modes=modes or ("fp16",), **given)
-    return check_arm(ArmRun(root, options, model.folder, [comparison]), Stages())
+    return check_arm(ArmRun(root, options, model.folder, Contents(), [comparison]), Stages())
 
 
 def result_of(done: Finished):

@@ -303,7 +303,7 @@ def test_ranges_are_the_extremes_over_all_inputs(model, feeds):
 
 def test_nothing_to_look_at_is_wrong_usage(model, feeds):
     with pytest.raises(UsageError, match="expected ncnn models"):
-        fp16_report(model.folder, comparison_of(model.graphs, feeds, [{}], format="onnx"), {})
+        fp16_report({}, comparison_of(model.graphs, feeds, [{}], format="onnx"), {})
     with pytest.raises(UsageError, match="expected inputs"):
         model.report([])
 
@@ -319,4 +319,4 @@ def test_damaged_weights_are_refused(model, feeds):
     path = model.files("update")[1]
     path.write_bytes(path.read_bytes()[:-4])
     with pytest.raises(ConversionError, match=r"^lighttrack_update\.bin: cut off"):
-        fp16_report(model.folder, comparison, runners)
+        fp16_report({each: each.paths(model.folder) for each in runners}, comparison, runners)

@@ -113,7 +113,7 @@ def test_lt_verify_and_lt_bench_know_the_weights_again(in_memory, tiny, seeded, 
 def test_its_golden_vectors_and_lone_files_say_where_it_is_from(in_memory):
     result = verify(in_memory)
     assert result
-    assert result.reference.startswith(f"golden vectors in {in_memory / 'golden'}: unpatched template() and track()")
+    assert result.reference.startswith(f"golden vectors in {in_memory / 'golden'}: the network in memory, unpatched")
     assert result.weights.file is None
     model = onnx.load(in_memory / "lighttrack_init.onnx", load_external_data=False)
     said = {entry.key: entry.value for entry in model.metadata_props}
@@ -133,7 +133,7 @@ def test_a_network_in_memory_is_a_reference(network, tiny_export):
     before = condition(network)
     result = verify(tiny_export, network)
     assert result
-    assert result.reference == "unpatched template() and track(), network in memory, torch on the CPU"
+    assert result.reference == "the network in memory, unpatched template() and track(), torch on the CPU"
     assert condition(network) == before
     with torch.no_grad():
         for parameter in network.head.parameters():

@@ -35,9 +35,9 @@ class Model:
     def report(self, feeds, answers=None):
         comparison = comparison_of(self.graphs, feeds, answers or [{}] * len(feeds), named="lighttrack_{}")
         runners = self.runners()
-        return fp16_report(
-            self.folder, comparison, {model: runners[model.graph.name] for model in comparison.tracker.models}
-        )
+        models = comparison.tracker.models
+        files = {model: model.paths(self.folder) for model in models}
+        return fp16_report(files, comparison, {model: runners[model.graph.name] for model in models})
 
     def answers(self, feed):
         """What both graphs give in float32, chained."""

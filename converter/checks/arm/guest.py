@@ -115,16 +115,17 @@ class Models:
         return about, {}
 
     def load(self, header: Mapping[str, Any], arrays: Arrays) -> Answer:
-        """Load ``files``, the layers and the weights as [name, path], as ``name``; what ncnn says its inputs and
-        outputs are."""
+        """Load the files ``param`` and ``weights``, in messages ``called`` otherwise, as ``name``; what ncnn says its
+        inputs and outputs are."""
         net = self.ncnn.Net()
         for option, value in self.options.items():
             if not hasattr(net.opt, option):
                 raise RuntimeError(f"this ncnn has no option {option}")
             setattr(net.opt, option, value)
-        for call, (file, path) in zip((net.load_param, net.load_model), header["files"], strict=True):
-            if (code := call(path)) != 0:
-                raise RuntimeError(f"ncnn does not load {file}: {call.__name__} returned {code}")
+        for call, key in ((net.load_param, "param"), (net.load_model, "weights")):
+            if (code := call(header[key])) != 0:
+                called = header.get("called", {}).get(key, os.path.basename(header[key]))
+                raise RuntimeError(f"ncnn does not load {called}: {call.__name__} returned {code}")
         self.nets[header["name"]] = net
         return {"inputs": net.input_names(), "outputs": net.output_names()}, {}
 

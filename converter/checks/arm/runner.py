@@ -38,9 +38,8 @@ class ArmRunner:
         param, weights = map(content_of, files)
         self.name = str(param.path.absolute())
         with param.on_disk() as layers, weights.on_disk() as numbers:
-            answer, _ = process.call(
-                "load", name=self.name, files=[[param.name, str(layers)], [weights.name, str(numbers)]]
-            )
+            called = {"param": param.name, "weights": weights.name}
+            answer, _ = process.call("load", name=self.name, param=str(layers), weights=str(numbers), called=called)
         inputs, outputs = answer.get("inputs"), answer.get("outputs")
         if not (isinstance(inputs, list) and isinstance(outputs, list)):
             raise ConversionError(f"{process.what}: no names of inputs and outputs came back")
