@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from converter.spec.config import read_yaml
 from converter.spec.options import NetworkInMemory, check_checkpoint
+from converter.spec.yaml_file import read_yaml
 from converter.util.stages import Listener, Stages
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 SMALLEST_SIZE, LARGEST_SIZE = 16, 1024
 
 Size = Annotated[int, Field(ge=SMALLEST_SIZE, le=LARGEST_SIZE)]
+Side = Annotated[int, Field(ge=1, le=4096)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Activation = Literal["sigmoid"]
