@@ -203,7 +203,7 @@ def test_an_index_cannot_lead_out_of_its_folder(golden, name):
             index["files"].append({"name": name, "sha256": "0", "bytes": 0})
 
     damage(golden, lead_out)
-    with pytest.raises(VerificationError, match="which is no file of these vectors"):
+    with pytest.raises(VerificationError, match=r"which is no file of these vectors|is no name of a file"):
         read_golden(golden.folder).feeds()
 
 
