@@ -8,7 +8,7 @@ from converter.checks.layers.graphs import ConvertedGraph, ConvertedLayer
 from converter.checks.layers.kinds import Primitive, Window
 from converter.errors import ConversionError
 from converter.formats.ncnn.layer import Layer
-from converter.formats.ncnn.param import NcnnGraph, read_param
+from converter.formats.ncnn.param import NcnnGraph, load_param
 from converter.spec.tensors import GraphSpec
 
 HANDS_ON = {"Split", "Noop", "Dropout", "Cast", "Packing"}
@@ -26,7 +26,7 @@ def read(files: tuple[Path, ...], graph: GraphSpec) -> ConvertedGraph:
     Raises:
         ConversionError: when the ``.param`` file cannot be read.
     """
-    table = read_param(files[0].read_text(errors="replace"), files[0].name)
+    table = load_param(files[0])
     if set(table.input_blobs()) > {tensor.name for tensor in graph.inputs}:
         table = table.part(tensor.name for tensor in graph.outputs)
     return converted_graph(table)
@@ -40,7 +40,7 @@ def converted_graph(graph: NcnnGraph) -> ConvertedGraph:
         inputs = tuple(blob for blob in layer.inputs if blob not in constant)
         if layer.type == "MemoryData" or (layer.inputs and not inputs):
             constant.update(layer.outputs)
-        elif layer.type not in SOURCES:
+        elif layer.type not in SOURCES and layer.outputs:
             steps = _primitives(layer, len(inputs))
             layers.append(ConvertedLayer(layer.name, layer.type, inputs, layer.outputs, steps))
     return ConvertedGraph(tuple(layers))

@@ -21,6 +21,29 @@ class Node:
     outputs: tuple[str, ...]
     attributes: dict[str, Any]
 
+    def integer(self, name: str, default: int) -> int:
+        """An attribute.
+
+        Raises:
+            ConversionError: where it is no integer.
+        """
+        value = self.attributes.get(name, default)
+        if not isinstance(value, int):
+            raise self._wrong(name, "an integer")
+        return value
+
+    def integers(self, name: str, default: tuple[int, ...]) -> tuple[int, ...]:
+        """An attribute, as :meth:`integer`."""
+        value = self.attributes.get(name, default)
+        if not isinstance(value, list | tuple) or not all(isinstance(item, int) for item in value):
+            raise self._wrong(name, "integers")
+        return tuple(value)
+
+    def _wrong(self, name: str, expected: str) -> ConversionError:
+        return ConversionError(
+            f"layer {self.name}: attribute {name} is {str(self.attributes[name])[:40]!r}, expected {expected}"
+        )
+
 
 @dataclass(frozen=True)
 class OnnxGraph:
@@ -124,9 +147,12 @@ def _load(path: Path) -> onnx.ModelProto:
 
 
 def _node(node: onnx.NodeProto, index: int) -> Node:
-    attributes = {one.name: onnx.helper.get_attribute_value(one) for one in node.attribute}
     outputs = tuple(name for name in node.output if name)
     name = node.name or (outputs[0] if outputs else f"{node.op_type}_{index}")
+    try:
+        attributes = {one.name: onnx.helper.get_attribute_value(one) for one in node.attribute}
+    except (ValueError, UnicodeDecodeError):
+        raise ConversionError(f"layer {name}: an attribute is of a kind that ONNX does not have") from None
     return Node(node.op_type, name, tuple(node.input), outputs, attributes)
 
 
@@ -143,8 +169,8 @@ def _shapes(model: onnx.ModelProto) -> dict[str, tuple[int, ...]]:
     shapes = {tensor.name: tuple(tensor.dims) for tensor in model.graph.initializer}
     for node in model.graph.node:
         if node.op_type == "Constant" and node.attribute and node.attribute[0].HasField("t"):
-            shapes[node.output[0]] = tuple(node.attribute[0].t.dims)
+            shapes.update(dict.fromkeys(node.output[:1], tuple(node.attribute[0].t.dims)))
     for node in model.graph.node:
-        if node.op_type == "Identity" and node.input[0] in shapes:
-            shapes[node.output[0]] = shapes[node.input[0]]
+        if node.op_type == "Identity" and node.input and node.input[0] in shapes:
+            shapes.update(dict.fromkeys(node.output[:1], shapes[node.input[0]]))
     return shapes
