@@ -104,7 +104,8 @@ def pickle_words() -> tuple[bytes, ...]:
 def as_archive(pickled: bytes) -> bytes:
     """A pickle in an archive that torch reads, with the storages of the good one that begins most alike."""
     file = io.BytesIO()
-    alike = max(range(len(pickles())), key=lambda number: len(commonprefix([pickled, pickles()[number]])))
+    shared = [len(commonprefix([pickled, good])) for good in pickles()]  # noqa: RUF071 of bytes, not of paths
+    alike = shared.index(max(shared))
     with zipfile.ZipFile(io.BytesIO(torch_files()[alike])) as good, zipfile.ZipFile(file, "w") as archive:
         for name in good.namelist():
             archive.writestr(name, pickled if name.endswith("data.pkl") else good.read(name))

@@ -1,5 +1,7 @@
 """Everything that ever escaped, and a few fresh inputs, for every parser."""
 
+import contextlib
+
 import fuzzing
 import pytest
 from fuzzing import CORPUS, OURS, TARGETS, Target, batch, escapes
