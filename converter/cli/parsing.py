@@ -51,8 +51,8 @@ def pixels(option: str) -> Callable[[str], int]:
             if "/" in text:
                 advice = f"pass --template-size {sides[1]} --search-size {sides[2]}"
             raise UsageError(f"{option} {text}: crops are square, expected the length of one edge in pixels; {advice}")
-        if not text.lstrip("-").isdecimal():
-            raise UsageError(f"{option} {text}: expected a number of pixels")
+        if not re.fullmatch(r"-?[0-9]{1,9}", text):
+            raise UsageError(f"{option} {text[:80]}: expected a number of pixels")
         return int(text)
 
     return read

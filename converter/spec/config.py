@@ -113,7 +113,7 @@ def _explained(error: ErrorDetails, config: Path | None, flags: Mapping[str, Any
     """A pydantic error in one line, under the name by which the user gave the value."""
     key = ".".join(str(part) for part in error["loc"])
     if key in flags:
-        return f"--{key.replace('_', '-')} {flags[key]}: {_decapitalised(error['msg'])}"
+        return f"--{key.replace('_', '-')} {str(flags[key])[:LONGEST_VALUE]}: {_decapitalised(error['msg'])}"
     where = f"config {config}" if config else "config"
     if error["type"] == "extra_forbidden":
         nearest = did_you_mean(str(error["loc"][-1]), _keys_beside(error["loc"], merged))

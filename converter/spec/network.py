@@ -101,7 +101,7 @@ class NetworkSpec(Frozen):
 
     family: str
     archs: Annotated[list[Annotated[str, Field(pattern=r"^\w{1,100}$")]], Field(min_length=1)]
-    path_name: str
+    path_name: Annotated[str, Field(max_length=200)]
     template_size: Size
     search_size: Size
     tensors: dict[str, TensorEntry]

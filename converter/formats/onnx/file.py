@@ -1,7 +1,7 @@
 """What is in an ``.onnx`` file: nodes, shapes of its tensors, and parts of it as models of their own."""
 
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -138,12 +138,25 @@ def rename_values(model: onnx.ModelProto, names: Mapping[str, str]) -> None:
 
 def _load(path: Path) -> onnx.ModelProto:
     try:
-        return onnx.load(path)
+        model = onnx.load(path)
     except FileNotFoundError:
         raise ConversionError(f"{path}: no such file") from None
     except Exception as error:  # protobuf's own types differ between its releases
         first = str(error).strip().partition("\n")[0]
         raise ConversionError(f"{path.name} is no ONNX model: {first}") from None
+    # protobuf hands a text on as bytes where it is none
+    if wrong := next((name for name in _names(model.graph) if not isinstance(name, str)), None):
+        raise ConversionError(f"{path.name} is no ONNX model: the name {str(wrong)[:60]} in it is no UTF-8")
+    return model
+
+
+def _names(graph: onnx.GraphProto) -> Iterator[object]:
+    for node in graph.node:
+        yield from (node.name, node.op_type, node.domain, *node.input, *node.output)
+        yield from (attribute.name for attribute in node.attribute)
+    for value in (*graph.input, *graph.output, *graph.initializer, *graph.value_info):
+        yield value.name
+    yield from (tensor.values.name for tensor in graph.sparse_initializer)
 
 
 def _node(node: onnx.NodeProto, index: int) -> Node:
