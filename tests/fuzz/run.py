@@ -8,6 +8,7 @@ memory than 4 GB.
 """
 
 import argparse
+import logging
 import resource
 import secrets
 import sys
@@ -29,6 +30,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=None, help="of the first batch; another every time by default")
     asked = parser.parse_args()
     warnings.simplefilter("ignore")
+    logging.disable()
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
     first = secrets.randbelow(10**6) if asked.seed is None else asked.seed
     print(f"seed {first}, {asked.seconds:g} s")
