@@ -25,7 +25,7 @@ class GoldenGraph(Frozen):
 
     name: str
     inputs: list[str]
-    outputs: list[str]
+    outputs: Annotated[list[str], Field(min_length=1)]
     intermediates: list[str]
 
 
@@ -76,7 +76,7 @@ class GoldenIndex(GoldenHeader, Listing):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     cases: list[Case]
-    graphs: list[GoldenGraph]
+    graphs: Annotated[list[GoldenGraph], Field(min_length=1)]
     tensors: list[GoldenTensor]
     files: list[FileEntry]
 

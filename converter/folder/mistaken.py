@@ -7,7 +7,7 @@ from pathlib import Path
 from converter.folder.manifest import MANIFEST
 from converter.formats.format import Shapes, format_names, format_of
 from converter.report.text import listed
-from converter.spec.tensors import GraphSpec
+from converter.spec.tensors import LARGEST_SIZE, SMALLEST_SIZE, GraphSpec
 
 Sides = tuple[Shapes, Shapes]  # a file's inputs and its outputs
 
@@ -86,5 +86,6 @@ def _count_fits(spec: GraphSpec, side: Sides) -> bool:
 
 
 def image_sizes(side: Sides) -> list[int]:
-    """Sizes of the pictures that go in, where the file says them."""
-    return [shape[-1] for shape in side[0].values() if shape and len(shape) >= 3 and shape[-3] == 3]
+    """Sizes of the pictures that go in, where the file says one that a crop can have."""
+    sizes = [shape[-1] for shape in side[0].values() if shape and len(shape) >= 3 and shape[-3] == 3]
+    return [size for size in sizes if SMALLEST_SIZE <= size <= LARGEST_SIZE]

@@ -16,7 +16,7 @@ from tempfile import mkdtemp
 import numpy as np
 import onnx
 import torch
-from golden_folder import TWO, make_golden, picture_feed
+from golden_folder import SHAPES, TWO, make_golden, picture_feed
 from onnx import TensorProto, helper, numpy_helper
 
 from converter.folder.golden_index import GOLDEN_INDEX
@@ -139,6 +139,16 @@ def golden_folder() -> Path:
     folder = Path(mkdtemp())
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     make_golden(folder, [picture_feed("picture", 1), picture_feed("another", 2)], TWO)
+    return folder
+
+
+@cache
+def dumps_folder() -> Path:
+    """Three files of a device."""
+    folder = golden_folder() / "device"
+    folder.mkdir()
+    for name, shape in (("picture_zf.bin", "zf"), ("update_cls.npy", "cls"), ("another_update_reg.txt", "reg")):
+        np.zeros(SHAPES[shape], np.float32).tofile(folder / name)
     return folder
 
 

@@ -11,11 +11,14 @@ from pathlib import Path
 import golden_folder
 import seeds
 import torch
-from comparisons import NETWORK
+from comparisons import DIMENSIONS, NETWORK
+from comparisons import models_of as models_in
 from mutation import changed_bytes, changed_json, changed_words
 from onnx_changes import changed_onnx
 
+from converter.checks.dumps.loading import load_dumps
 from converter.checks.dumps.reading import DumpError, read_numbers
+from converter.checks.dumps.reference import Reference
 from converter.checks.layers import ncnn_side, onnx_side
 from converter.errors import ConverterError
 from converter.families.dimensions import dimensions_of
@@ -31,7 +34,10 @@ from converter.formats.onnx.file import part_of, read_onnx
 from converter.network.checkpoint import compare_keys, read_checkpoint, shapes_of
 from converter.network.recognise import arch_of, hint, sizes_of
 from converter.spec.config import network_for
+from converter.spec.model import TrackerModels
 from converter.spec.naming import parse_rename
+from converter.verifying.golden import check_golden
+from converter.verifying.subject import Subject
 
 RARELY = 1000  # what builds whole networks
 
@@ -54,6 +60,8 @@ class Target:
     changes: tuple[Change, ...] = (changed_bytes,)
 
 
+TRACKER = TrackerModels(NETWORK.model_copy(update={"path_name": "p"}), DIMENSIONS, models_in(golden_folder.TWO))
+NO_SUBJECT = Subject(None, Path(), ())
 NETWORK_OF_SEEDS = {"w": torch.zeros(2, 3), "n": torch.tensor(0)}
 
 
@@ -139,6 +147,9 @@ def golden(data: bytes, folder: Path) -> None:
     (whole / GOLDEN_INDEX).write_bytes(data)
     read = read_golden(whole)
     read.index.text()
+    check_golden(read, NO_SUBJECT, TRACKER)
+    reference = Reference(read, NETWORK, golden_folder.TOLERANCES)
+    load_dumps(seeds.dumps_folder(), reference, {})
     for arrays in (*(feed.tensors for feed in read.feeds()), *read.answers()):
         assert all(array.dtype == "float32" for array in arrays.values())
 
