@@ -2,7 +2,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
 
-.PHONY: setup demo test test-quick arm test-arm mutants ci lint format bench
+SECONDS ?= 600
+
+.PHONY: setup demo test test-quick arm test-arm fuzz mutants ci lint format bench
 setup: .venv/.installed ## the environment, with everything pinned
 demo: setup ## a seeded checkpoint, exported and verified
 	@$(BIN)/python -m converter.network.demo demo/LightTrackM_seeded.pth && $(BIN)/lt-export --arch LightTrackM_Subnet --resume demo/LightTrackM_seeded.pth --output demo/export && ls -l demo/export
@@ -15,9 +17,12 @@ arm: setup ## what runs ARM kernels here, into your cache or LT_ARM_ROOT
 	@$(BIN)/lt-setup arm
 test-arm: arm ## the tests that run on an emulated ARM cpu
 	$(PYTEST) -m arm tests/runtime tests/trained
+fuzz: setup ## changed files of every kind for every parser; make fuzz SECONDS=60
+	$(BIN)/python tests/fuzz/run.py --seconds $(SECONDS)
 mutants: setup ## the code broken on purpose, and which tests notice
 	$(BIN)/python tests/mutants/run.py
 ci: test test-arm ## what has to pass
+	$(MAKE) fuzz SECONDS=120
 lint: setup ## changes nothing
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-cache

@@ -190,10 +190,10 @@ def pixels(option: str) -> Callable[[str], int]:
             if "/" in text:
                 advice = f"pass --template-size {sides[1]} --search-size {sides[2]}"
             raise UsageError(f"{option} {text}: crops are square, expected the length of one edge in pixels; {advice}")
-        if not text.lstrip("-").isdecimal():
+        if not re.fullmatch(r"-?[0-9]{1,9}", text):
             number = text.strip().removesuffix("px").rstrip()
-            advice = f"; pass {option} {number}" if number.isdecimal() else ""
-            raise UsageError(f"{option} {text}: expected a number of pixels{advice}")
+            advice = f"; pass {option} {number}" if re.fullmatch(r"[0-9]{1,9}", number) else ""
+            raise UsageError(f"{option} {text[:80]}: expected a number of pixels{advice}")
         return int(text)
 
     return read

@@ -5,11 +5,15 @@ import json
 import logging
 import os
 import sys
+from collections.abc import Iterable
 from typing import IO
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.logging import RichHandler
+from rich.segment import Segment
 from rich.text import Text
+
+from converter.report.text import harmless
 
 # what is shown of our own characters where an encoding lacks them; any other one becomes its Python escape
 SPELLED = {"–": "-", "Δ": "d", "×": "x", "±": "+-", "…": "...", "∞": "inf", "→": "->"}
@@ -43,7 +47,7 @@ def put(line: str, stream: IO[str] | None) -> None:
     if stream is None:
         return
     try:
-        print(line, file=stream, flush=True)
+        print(harmless(line), file=stream, flush=True)
     except BrokenPipeError:
         drop(stream)
 
@@ -54,7 +58,14 @@ def put_json(answer: object) -> None:
 
 
 class Stream(Console):
-    """A console whose reader may go away (``| head -1``): the run goes on, and so does its verdict."""
+    """A console whose reader may go away (``| head -1``): the run goes on, and so does its verdict.
+
+    Control characters reach it from rich alone, which colours and moves; those in a text are shown as their escapes.
+    """
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=harmless(segment.text))
 
     def on_broken_pipe(self) -> None:
         drop(self.file)

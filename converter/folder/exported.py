@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from converter.errors import UsageError, VerificationError
+from converter.folder.listing import LARGEST_FILE
 from converter.folder.manifest import MANIFEST, GraphEntry, Manifest
 from converter.folder.workspace import foreign_files
 from converter.formats.format import format_names, format_of
@@ -112,8 +113,18 @@ def _shaped(tensor: TensorSpec, graph: GraphEntry, declared: Mapping[str, Tensor
 
 
 def checksums_of(paths: Iterable[Path]) -> dict[Path, str | None]:
-    """sha256 of files, None where one is missing."""
-    return {path: sha256(path) if path.is_file() else None for path in paths}
+    """sha256 of files, None where one is missing.
+
+    Raises:
+        VerificationError: for one that is larger than any model.
+    """
+    return {path: _sha256(path) if path.is_file() else None for path in paths}
+
+
+def _sha256(path: Path) -> str:
+    if (size := path.stat().st_size) > LARGEST_FILE:
+        raise VerificationError(f"{path} has {size} bytes, expected at most {LARGEST_FILE}")
+    return sha256(path)
 
 
 def changed_since(checksums: Mapping[Path, str | None]) -> list[FileProblem]:

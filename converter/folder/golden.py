@@ -1,10 +1,10 @@
 """Golden vectors in a folder, read back: every file is held against its checksum."""
 
 import hashlib
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from converter.errors import UsageError, VerificationError
 from converter.folder.golden_index import GOLDEN_INDEX as INDEX
 from converter.folder.golden_index import KIND, Case, GoldenIndex, GoldenTensor
-from converter.folder.listing import GENERATOR, SCHEMA_VERSION
+from converter.folder.listing import GENERATOR, SCHEMA_VERSION, FileEntry, link_out, read_listing
 from converter.proof.feeds import Feed
 from converter.spec.tensors import TensorSpec
 
@@ -41,7 +41,7 @@ class Golden:
             VerificationError: when its file is not as it was written.
         """
         data = self._bytes(entry.files.nchw_bin)
-        if len(data) != 4 * int(np.prod(entry.shape)):
+        if len(data) != 4 * prod(entry.shape):
             raise self._changed(entry.files.nchw_bin, f"holds {len(data)} bytes, the shape is {entry.shape}")
         return np.frombuffer(data, "<f4").astype(np.float32).reshape(entry.shape)
 
@@ -82,8 +82,8 @@ class Golden:
             self._bytes(file.name)
 
     @cached_property
-    def _checksums(self) -> dict[str, str]:
-        return self.index.checksums()
+    def _files(self) -> dict[str, FileEntry]:
+        return {file.name: file for file in self.index.files}
 
     def _by_meaning(self, case: Case, wanted: Callable[[GoldenTensor], bool]) -> dict[str, np.ndarray]:
         entries: dict[str, GoldenTensor] = {}
@@ -93,14 +93,21 @@ class Golden:
         return {meaning: self.read(entry) for meaning, entry in entries.items()}
 
     def _bytes(self, name: str) -> bytes:
-        checksum = self._checksums.get(name)
-        if checksum is None or ".." in Path(name).parts or Path(name).is_absolute():
+        entry = self._files.get(name)
+        if entry is None:
             raise self._changed(INDEX, f"names {name!r}, which is no file of these vectors")
+        if link_out(self.folder, [name]):
+            raise self._changed(name, "is a link that leads out of the folder")
+        path = self.folder / name
         try:
-            data = (self.folder / name).read_bytes()
+            if path.exists() and not path.is_file():
+                raise self._changed(name, "is no file")
+            if (size := path.stat().st_size) != entry.bytes:
+                raise self._changed(name, f"was changed since it was written: {size} bytes, not {entry.bytes}")
+            data = path.read_bytes()
         except OSError as error:
             raise self._changed(name, f"cannot be read: {error.strerror}") from None
-        if hashlib.sha256(data).hexdigest() != checksum:
+        if hashlib.sha256(data).hexdigest() != entry.sha256:
             raise self._changed(name, "was changed since it was written: its sha256 is another")
         return data
 
@@ -118,22 +125,19 @@ def read_golden(folder: Path) -> Golden:
     path = folder / INDEX
     advice = "expected a folder that --golden or --write-golden wrote"
     try:
-        text = path.read_bytes()
+        text, data = read_listing(path)
     except OSError as error:
         missing = f"no {INDEX} in it" if folder.is_dir() else "is a file" if folder.exists() else "no such folder"
         if (folder / KIND / INDEX).is_file():
             advice = f"pass {folder / KIND}"
         reason = missing if isinstance(error, FileNotFoundError | NotADirectoryError) else error.strerror
         raise UsageError(f"golden vectors {folder}: {reason}; {advice}") from None
-    try:
-        data = json.loads(text)
-        ours = data["kind"] == KIND and data["generator"]["name"] == GENERATOR
-        version = data["schema_version"]
-    except (ValueError, RecursionError, KeyError, TypeError):
-        ours, version = False, None
-    if not ours:
+    except ValueError as error:
+        raise UsageError(f"golden vectors {folder}: {INDEX} is not of golden vectors: {error}; {advice}") from None
+    generator = data.get("generator") if isinstance(data, dict) and data.get("kind") == KIND else None
+    if not isinstance(data, dict) or not isinstance(generator, dict) or generator.get("name") != GENERATOR:
         raise UsageError(f"golden vectors {folder}: {INDEX} is not of golden vectors; {advice}")
-    if version != SCHEMA_VERSION:
+    if (version := data.get("schema_version")) != SCHEMA_VERSION:
         raise UsageError(
             f"golden vectors {folder}: schema_version is {version!r}, this program reads {SCHEMA_VERSION}; "
             "write them anew with --golden"

@@ -1,10 +1,11 @@
 """The index of golden vectors, ``index.json``: what each file in their folder is."""
 
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field, model_validator
 
 from converter.folder.listing import CheckpointEntry, Entry, FileEntry, Listing, PreprocessEntry, TrackerEntry
+from converter.spec.network import LARGEST_TENSOR
 from converter.spec.tensors import Frozen, Tolerance
 
 GOLDEN_INDEX = "index.json"
@@ -24,7 +25,7 @@ class GoldenGraph(Frozen):
 
     name: str
     inputs: list[str]
-    outputs: list[str]
+    outputs: Annotated[list[str], Field(min_length=1)]
     intermediates: list[str]
 
 
@@ -44,7 +45,7 @@ class GoldenTensor(Frozen):
     role: Literal["input", "output", "intermediate"]
     meaning: str
     about: str
-    shape: list[int]
+    shape: Annotated[list[Annotated[int, Field(ge=0, le=LARGEST_TENSOR)]], Field(max_length=8)]
     dtype: Literal["float32"] = "float32"
     min: float | None
     max: float | None
@@ -75,9 +76,17 @@ class GoldenIndex(GoldenHeader, Listing):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     cases: list[Case]
-    graphs: list[GoldenGraph]
+    graphs: Annotated[list[GoldenGraph], Field(min_length=1)]
     tensors: list[GoldenTensor]
     files: list[FileEntry]
+
+    @model_validator(mode="after")
+    def _cases_differ(self) -> "GoldenIndex":
+        for what, items in (("case", self.cases), ("graph", self.graphs)):
+            names = [item.name for item in items]
+            if len(set(names)) < len(names):
+                raise ValueError(f"two {what}s have one name")
+        return self
 
     def checksums(self) -> dict[str, str]:
         return {file.name: file.sha256 for file in self.files}

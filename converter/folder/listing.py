@@ -1,16 +1,29 @@
 """What a folder of ours says of itself in JSON: what manifests and indices of golden vectors have in common."""
 
+import errno
 import json
 import platform
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from importlib import metadata
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, JsonValue, SerializerFunctionWrapHandler, model_serializer
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
 
 from converter.spec.dimensions import Dimensions
 from converter.spec.network import NetworkSpec, Preprocess
+from converter.spec.tensors import LARGEST_SIZE
+from converter.util.json_text import read_json
 
 if TYPE_CHECKING:
     from converter.network.checkpoint import Checkpoint
@@ -18,6 +31,8 @@ if TYPE_CHECKING:
 GENERATOR = "lighttrack-export"
 SCHEMA_VERSION = 1
 IN_MEMORY = "a network in memory"
+LARGEST_LISTING, LARGEST_FILE = 64 << 20, 4 << 30  # bytes
+MOST_SIZES = 100
 
 
 class Entry(BaseModel):
@@ -39,12 +54,24 @@ class GeneratorEntry(Entry):
     version: str | None = None
 
 
-class FileEntry(Entry):
-    """A file; the name is relative to the folder."""
+def _inside(name: str) -> str:
+    """A name that stays in its folder, as every system reads it."""
+    parts = re.split(r"[/\\]", name)
+    if not name.isprintable() or {"", ".", ".."} & {*parts} or ":" in parts[0]:
+        raise ValueError(f"{name[:60]!r} is no name of a file in the folder")
+    return name
 
-    name: str
+
+FileName = Annotated[str, AfterValidator(_inside)]
+Edge = Annotated[int, Field(ge=1, le=LARGEST_SIZE)]
+
+
+class FileEntry(Entry):
+    """A file; the name is relative to the folder, and names nothing outside of it."""
+
+    name: FileName
     sha256: str
-    bytes: int
+    bytes: Annotated[int, Field(ge=0, le=LARGEST_FILE)]
 
 
 class CheckpointEntry(Entry):
@@ -80,8 +107,8 @@ class PreprocessEntry(Entry):
 class SizesEntry(SetEntry):
     """Of the crops, in pixels, and of the score map, in cells."""
 
-    template_size: int
-    search_size: int
+    template_size: Edge
+    search_size: Edge
     score_size: int | None = None
 
     @property
@@ -95,7 +122,7 @@ class TrackerEntry(SizesEntry):
     model_config = ConfigDict(frozen=True, extra="allow")
 
     stride: int | None = None
-    sizes: tuple[SizesEntry, ...] = ()
+    sizes: Annotated[tuple[SizesEntry, ...], Field(max_length=MOST_SIZES)] = ()
 
     @model_serializer(mode="wrap")
     def _sizes_last(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -199,6 +226,34 @@ def tool_versions(packages: Iterable[str]) -> dict[str, str]:
     return versions
 
 
+def read_listing(path: Path) -> tuple[bytes, JsonValue]:
+    """The text of a manifest or an index, and the JSON in it.
+
+    Raises:
+        OSError: when it cannot be read.
+        ValueError: saying what is wrong with it.
+    """
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "is no file")
+    if (size := path.stat().st_size) > LARGEST_LISTING:
+        raise ValueError(f"it has {size} bytes, expected at most {LARGEST_LISTING}")
+    text = path.read_bytes()
+    return text.removeprefix(b"\xef\xbb\xbf"), read_json(text)
+
+
+def link_out(folder: Path, names: Iterable[str]) -> str | None:
+    """The first name in a folder that a link leads out of it; None where all stay inside."""
+    root = folder.resolve()
+    return next((name for name in names if not _resolved(folder / name).is_relative_to(root)), None)
+
+
+def _resolved(path: Path) -> Path:
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError):  # a link that leads to itself, which nothing can be read from
+        return path.absolute()
+
+
 def listed_files(data: Any) -> dict[str, str] | None:
     """Name to sha256 of every file that a manifest or an index of golden vectors lists; None for other JSON."""
     try:
@@ -208,6 +263,7 @@ def listed_files(data: Any) -> dict[str, str] | None:
             files = data["files"]
         else:
             files = [*data["extra_files"], *(file for graph in data["graphs"] for file in graph["files"])]
-        return {file["name"]: file["sha256"] for file in files}
-    except (KeyError, TypeError):
+        names = {file["name"]: file["sha256"] for file in files}
+        return {_inside(name): checksum for name, checksum in names.items()}
+    except (KeyError, TypeError, ValueError, AttributeError):
         return None

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from converter.errors import ConversionError, UsageError, VerificationError, did_you_mean
-from converter.folder.mistaken import Sides, exchanged, option
+from converter.folder.mistaken import Sides, exchanged, image_sizes, option
 from converter.formats.format import Shapes, format_names, format_of
 from converter.formats.isolated import IsolatedRunner
 from converter.spec.model import Model
@@ -103,9 +103,7 @@ def loose_models(
     _check_renames(renames, sides)
     if reason := exchanged(paths, sides, specs_for(template_size, search_sizes[0])):
         raise UsageError(reason)
-    images = {
-        name: {shape[-1] for shape in side[0].values() if shape and shape[-3] == 3} for name, side in sides.items()
-    }
+    images = {name: set(image_sizes(side)) for name, side in sides.items()}
     template_size = min(images.get("init") or [template_size])
     declared = [size for name, sizes in images.items() if name != "init" for size in sizes]
     by_name: list[Model] = []

@@ -1,6 +1,5 @@
 """``manifest.json``: what an export folder says of itself, written and read by the same class."""
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,6 +7,7 @@ from pydantic import ConfigDict, Field, ValidationError
 
 from converter.errors import UsageError, VerificationError, did_you_mean
 from converter.folder.listing import (
+    MOST_SIZES,
     CheckpointEntry,
     FileEntry,
     Listing,
@@ -15,11 +15,14 @@ from converter.folder.listing import (
     SetEntry,
     SizesEntry,
     TrackerEntry,
+    link_out,
     listed_files,
+    read_listing,
 )
 from converter.spec.tensors import TensorSpec, Tolerance
 
 MANIFEST = "manifest.json"
+MOST_GRAPHS = 1000
 
 
 class ExportedCheckpoint(CheckpointEntry):
@@ -38,7 +41,7 @@ class GraphEntry(SetEntry):
     files: Annotated[tuple[FileEntry, ...], Field(min_length=1)]
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
-    sizes: tuple[SizesEntry, ...] = ()
+    sizes: Annotated[tuple[SizesEntry, ...], Field(max_length=MOST_SIZES)] = ()
 
 
 class FormatEntry(SetEntry):
@@ -60,7 +63,7 @@ class VerificationEntry(SetEntry):
     reason: str | None = None
     reference: str | None = None
     candidates: dict[str, str] = Field(default_factory=dict)
-    seed: int = 0
+    seed: Annotated[int, Field(ge=0)] = 0
     feeds: tuple[str, ...] = ()
     tolerances: dict[str, Tolerance] = Field(default_factory=dict)
     checks: tuple[dict[str, Any], ...] = ()
@@ -82,9 +85,9 @@ class Manifest(Listing):
     preset: str | None = None
     precision: str
     protected_from_half: dict[str, tuple[str, ...]] | None = None
-    graphs: Annotated[tuple[GraphEntry, ...], Field(min_length=1)]
+    graphs: Annotated[tuple[GraphEntry, ...], Field(min_length=1, max_length=MOST_GRAPHS)]
     extra_files: tuple[FileEntry, ...] = ()
-    golden: str | None = None
+    golden: Annotated[str, Field(pattern=r"^[^/\x00-\x1f][^\x00-\x1f]*$")] | None = None
     preprocess: PreprocessEntry | None = None
     tracker: TrackerEntry
     tools: dict[str, str] = Field(default_factory=dict)
@@ -125,7 +128,7 @@ def read_manifest(folder: Path, without: str = "for models without one pass --in
     """
     path = folder / MANIFEST
     try:
-        text = path.read_bytes()
+        text, data = read_listing(path)
     except OSError as error:
         if not folder.is_dir():
             reason = "is a file" if folder.is_file() else "no such folder"
@@ -134,18 +137,21 @@ def read_manifest(folder: Path, without: str = "for models without one pass --in
         inside = [name for name in _names_in(folder) if (folder / name / MANIFEST).is_file()]
         advice = f"pass {' or '.join(str(folder / name) for name in inside)}" if inside else without
         raise UsageError(f"export {folder}: {MANIFEST}: {error.strerror}; {advice}") from None
-    try:
-        data = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise VerificationError(f"{path} is damaged: {' '.join(str(error).split())}") from None
+    except ValueError as error:
+        raise VerificationError(f"{path} is damaged: {error}") from None
     if listed_files(data) is None:
         raise UsageError(f"export {folder}: {MANIFEST} is none of lt-export's, or of a version unknown here")
     try:
-        return Manifest.model_validate_json(text)
+        manifest = Manifest.model_validate_json(text)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise VerificationError(f"{path} is damaged: {where}: {first['msg']}") from None
+    if name := link_out(folder, manifest.checksums()):
+        raise VerificationError(
+            f"export {folder}: {name} is a link that leads out of the folder; copy the file into it"
+        )
+    return manifest
 
 
 def _names_in(folder: Path) -> list[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from converter.folder.manifest import MANIFEST
 from converter.formats.format import Shapes, format_names, format_of
 from converter.report.text import listed
-from converter.spec.tensors import GraphSpec
+from converter.spec.tensors import LARGEST_SIZE, SMALLEST_SIZE, GraphSpec
 
 Sides = tuple[Shapes, Shapes]  # a file's inputs and its outputs
 
@@ -61,8 +61,8 @@ def exchanged(paths: Mapping[str, Path], sides: Mapping[str, Sides], specs: Sequ
     def fit(graphs: Sequence[str]) -> bool:
         pairs = list(zip(graphs, sides.values(), strict=True))
         counts = all(_count_fits(by_name[graph], side) for graph, side in pairs)
-        template = [size for graph, side in pairs for size in _images(side) if graph == "init"]
-        search = [size for graph, side in pairs for size in _images(side) if graph != "init"]
+        template = [size for graph, side in pairs for size in image_sizes(side) if graph == "init"]
+        search = [size for graph, side in pairs for size in image_sizes(side) if graph != "init"]
         return counts and not (template and search and max(template) > min(search))
 
     if fit(list(paths)):
@@ -89,6 +89,7 @@ def _count_fits(spec: GraphSpec, side: Sides) -> bool:
     return len(side[0]) == len(spec.inputs) and len(side[1]) >= len(spec.outputs)
 
 
-def _images(side: Sides) -> list[int]:
-    """Sizes of the pictures that go in, where the file says them."""
-    return [shape[-1] for shape in side[0].values() if shape and len(shape) >= 3 and shape[-3] == 3]
+def image_sizes(side: Sides) -> list[int]:
+    """Sizes of the pictures that go in, where the file says one that a crop can have."""
+    sizes = [shape[-1] for shape in side[0].values() if shape and len(shape) >= 3 and shape[-3] == 3]
+    return [size for size in sizes if SMALLEST_SIZE <= size <= LARGEST_SIZE]

@@ -9,7 +9,6 @@ dies without a word (``kill -9``, out of memory).
 import glob
 import hashlib
 import io
-import json
 import os
 import secrets
 import shutil
@@ -22,7 +21,7 @@ from typing import IO
 
 from converter.errors import ConversionError, UsageError, VerificationError
 from converter.folder.golden_index import GOLDEN_INDEX, GoldenIndex
-from converter.folder.listing import Listing, listed_files
+from converter.folder.listing import Listing, listed_files, read_listing
 from converter.folder.manifest import MANIFEST
 from converter.util.atomic import aside_of, missing_parents, obstacle, put_in_place, remove_empty, sha256
 
@@ -86,8 +85,8 @@ def foreign_files(target: Path, marker: str = MANIFEST) -> list[str]:
 def _listed(folder: Path, marker: str) -> set[str] | None:
     """What a folder's marker lists, and the marker; None where there is none of ours."""
     try:
-        listed = listed_files(json.loads((folder / marker).read_bytes()))
-    except (OSError, ValueError, RecursionError):
+        listed = listed_files(read_listing(folder / marker)[1])
+    except (OSError, ValueError):
         return None
     return None if listed is None else {*listed, marker}
 

@@ -1,12 +1,6 @@
 """A state dict from a file: safely (no code is run) and strictly (every key is used and filled)."""
 
 import hashlib
-import io
-import pickle
-import re
-import types
-import warnings
-import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,11 +10,18 @@ import torch
 
 from converter.errors import CheckpointError
 from converter.families.family import Shapes
+from converter.network.safetensors import is_safetensors, read_safetensors
+from converter.network.torch_file import load_torch_file
 
 # where official trainings keep the weights: LightTrack's and STARK's
 PLACES = ("state_dict", "net")
 PREFIXES = ("module.", "feature_extractor.")
 NAMED = 3
+LARGEST_FILE = 4 << 30  # bytes
+LARGEST_EPOCH = 1 << 53  # what every reader of JSON takes
+# widened or narrowed to the network's own without a change of meaning
+FLOATS = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
+INTEGERS = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
 
 
 @dataclass(frozen=True)
@@ -48,124 +49,66 @@ def read_checkpoint(path: Path, allow_pickle: bool = False) -> Checkpoint:
     """Read a bare state dict or one under ``state_dict`` or ``net``; anything beside it (optimizer, ...) is ignored.
 
     Args:
+        path: a file of ``torch.save``, or a ``.safetensors`` file.
         allow_pickle: also read files that run code of their own while they load.
 
     Raises:
         CheckpointError: for a file that is missing, is no checkpoint, or needs ``allow_pickle``.
     """
     try:
+        if (size := path.stat().st_size) > LARGEST_FILE:
+            raise CheckpointError(f"checkpoint {path}: has {size} bytes, expected {LARGEST_FILE} at most")
         data = path.read_bytes()
     except OSError as error:
         raise CheckpointError(f"checkpoint {path}: {error.strerror}") from None
-    loaded = _load(path, data, allow_pickle)
-    state = loaded
+    loaded = state = _load(path, data, allow_pickle)
     if isinstance(loaded, Mapping):
+        loaded = state = _plain(loaded)
         state = next((loaded[place] for place in PLACES if place in loaded), loaded)
     if not isinstance(state, Mapping):
         raise CheckpointError(f"checkpoint {path}: holds {type(state).__name__}, expected a state dict")
+    state = _plain(state)
     if not any(isinstance(value, torch.Tensor) for value in state.values()):
-        keys = ", ".join(map(str, list(state)[:5])) or "nothing"
+        keys = ", ".join(str(key)[:60] for key in list(state)[:5] if isinstance(key, str)) or "nothing"
         raise CheckpointError(
             f"checkpoint {path}: no tensors among its top-level keys ({keys}), "
             "expected a state dict, bare or under 'state_dict' or 'net'"
         )
-    epoch = loaded.get("epoch") if state is not loaded else None
+    epoch = loaded.get("epoch") if isinstance(loaded, dict) and any(place in loaded for place in PLACES) else None
     return Checkpoint(
         file=path.name,
         sha256=hashlib.sha256(data).hexdigest(),
-        epoch=epoch if isinstance(epoch, int) else None,
+        epoch=epoch if type(epoch) is int and abs(epoch) < LARGEST_EPOCH else None,
         state=_without_prefixes(path, state),
     )
 
 
-class _Absent(dict[object, object]):
-    """In place of an object whose class cannot be imported here: it takes any content and keeps none."""
-
-    def __init__(self, *_: object, **__: object) -> None:
-        super().__init__()
-
-    def __setstate__(self, state: object) -> None:
-        pass
-
-    def __setitem__(self, key: object, value: object) -> None:
-        pass
-
-    def append(self, value: object) -> None:
-        pass
-
-    def extend(self, values: object) -> None:
-        pass
-
-
-class _Unpickler(pickle.Unpickler):
-    """Official trainings put objects of their own code beside the weights, settings and statistics."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        try:
-            return super().find_class(module, name)
-        except (ImportError, AttributeError):
-            return type(name, (_Absent,), {"__module__": module})
-
-
-_TOLERANT = types.SimpleNamespace(
-    __name__="pickle", Unpickler=_Unpickler, load=lambda file, **more: _Unpickler(file, **more).load()
-)
-
-
 def _load(path: Path, data: bytes, allow_pickle: bool) -> Any:
-    if _is_torchscript(data):
-        raise CheckpointError(
-            f"checkpoint {path}: is a TorchScript file, which holds a traced network; "
-            "expected the state dict that training saved with torch.save"
-        )
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of pickle protocols; what matters becomes an error
-            more = {"weights_only": False, "pickle_module": _TOLERANT} if allow_pickle else {"weights_only": True}
-            return torch.load(io.BytesIO(data), map_location="cpu", **more)
-    except pickle.UnpicklingError as error:
-        if allow_pickle or not data.startswith((b"PK", b"\x80")):
-            raise CheckpointError(_not_a_checkpoint(path, data)) from None
-        refused = re.search(r"(?:GLOBAL|class|function) ([\w.]+\.[\w.]*\w)", str(error))
-        what = refused[1] if refused else "instructions that torch's safe reader does not know"
-        raise CheckpointError(
-            f"checkpoint {path}: needs pickled code to load ({what}), which may run anything; "
-            "if you trust where it comes from, pass --allow-pickle"
-        ) from None
-    except Exception as error:  # torch raises many types on a damaged file
-        if not allow_pickle:
-            raise CheckpointError(_not_a_checkpoint(path, data)) from None
-        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
-        raise CheckpointError(f"checkpoint {path}: loading its pickled code failed: {reason}") from None
+    called = f"checkpoint {path}"
+    if is_safetensors(path, data):
+        return read_safetensors(data, called)
+    return load_torch_file(data, called, allow_pickle)
 
 
-def _is_torchscript(data: bytes) -> bool:
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            return any("/code/" in name for name in archive.namelist())
-    except zipfile.BadZipFile:
-        return False
+def _plain(loaded: Mapping[object, object]) -> dict[object, object]:
+    """The items themselves: what a file says may stand in the way of a mapping's own methods."""
+    return dict(dict.items(loaded) if isinstance(loaded, dict) else loaded.items())
 
 
-def _not_a_checkpoint(path: Path, data: bytes) -> str:
-    if not data:
-        state = "is empty"
-    elif data[:2] == b"PK":
-        state = "is a damaged zip archive"
-    else:
-        state = f"begins with {data[:8]!r}"
-    return f"checkpoint {path}: {state}, expected a file written by torch.save"
-
-
-def _without_prefixes(path: Path, state: Mapping[object, Any]) -> dict[str, Any]:
+def _without_prefixes(path: Path, state: Mapping[object, object]) -> dict[str, Any]:
+    """Names without prefixes to tensors without what a file can put on one besides its numbers."""
     stripped: dict[str, Any] = {}
     for key, value in state.items():
-        name = str(key)
+        if not isinstance(key, str):
+            raise CheckpointError(
+                f"checkpoint {path}: a key is of type {type(key).__name__}, expected names of tensors"
+            )
+        name = key
         while name.startswith(PREFIXES):
             name = name.partition(".")[2]
         if name in stripped:
             raise CheckpointError(f"checkpoint {path}: key {name!r} is there twice, with and without a prefix")
-        stripped[name] = value
+        stripped[name] = torch.Tensor.detach(value) if isinstance(value, torch.Tensor) else value
     return stripped
 
 
@@ -219,8 +162,8 @@ def compare_keys(state: Mapping[str, object], network: Mapping[str, torch.Tensor
         value, wanted = state[key], network[key]
         if not isinstance(value, torch.Tensor):
             unusable.append((key, f"a {type(value).__name__}, expected a tensor"))
-        elif value.is_floating_point() != wanted.is_floating_point():
-            unusable.append((key, f"{value.dtype}, expected {wanted.dtype}".replace("torch.", "")))
+        elif reason := _unlike(value, wanted):
+            unusable.append((key, reason))
         elif value.shape != wanted.shape:
             misshaped.append((key, tuple(value.shape), tuple(wanted.shape)))
         elif not torch.isfinite(value).all():
@@ -233,6 +176,20 @@ def compare_keys(state: Mapping[str, object], network: Mapping[str, torch.Tensor
         misshaped=tuple(misshaped),
         unusable=tuple(unusable),
     )
+
+
+def _unlike(value: torch.Tensor, wanted: torch.Tensor) -> str | None:
+    """Why a tensor cannot stand in place of another, whatever its numbers and its shape."""
+    if value.is_nested:
+        return "a nested tensor, expected a dense one"
+    if value.is_quantized or value.layout != torch.strided:
+        kind = "quantized" if value.is_quantized else str(value.layout)
+        return f"a {kind} tensor, expected a dense one".replace("torch.", "")
+    if value.is_meta:
+        return "a tensor without numbers (of the meta device)"
+    if value.dtype not in (FLOATS if wanted.is_floating_point() else INTEGERS):
+        return f"{value.dtype}, expected {wanted.dtype}".replace("torch.", "")
+    return None
 
 
 def check_keys(
@@ -269,4 +226,6 @@ def load_strictly(network: torch.nn.Module, checkpoint: Checkpoint, what: str, h
 
 
 def shapes_of(state: Mapping[str, object]) -> Shapes:
-    return {key: tuple(value.shape) for key, value in state.items() if isinstance(value, torch.Tensor)}
+    """Of the tensors that have a shape; nested ones have none."""
+    tensors = {key: value for key, value in state.items() if isinstance(value, torch.Tensor)}
+    return {key: tuple(value.shape) for key, value in tensors.items() if not value.is_nested}

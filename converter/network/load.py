@@ -12,7 +12,7 @@ from converter.errors import ArchitectureError, CheckpointError, DependencyError
 from converter.families.family import Family, Shapes, family_names, family_of
 from converter.network.checkpoint import Checkpoint, check_keys, load_strictly, read_checkpoint, shapes_of
 from converter.network.memory import copied
-from converter.network.recognise import hint, size_options
+from converter.network.recognise import hint, size_options, sizes_of
 from converter.spec.network import NetworkSpec
 from converter.spec.options import NetworkInMemory, NetworkOptions
 from official_patches.checkout import CheckoutError, UnknownArchError
@@ -145,7 +145,7 @@ def _check_sizes(family: Family, spec: NetworkSpec, checkpoint: Checkpoint) -> N
     Raises:
         CheckpointError: with the options that fit.
     """
-    sizes = family.sizes(shapes_of(checkpoint.state), spec.sizes)
+    sizes = sizes_of(family, shapes_of(checkpoint.state), spec.sizes)
     if sizes == spec.sizes:
         return
     asked = size_options(spec.sizes, sizes)

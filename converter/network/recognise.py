@@ -6,6 +6,7 @@ from converter.families.family import Family, Shapes, family_names, family_of
 from converter.network.checkpoint import shapes_of
 from converter.spec.config import network_for
 from converter.spec.network import NetworkSpec
+from converter.spec.tensors import LARGEST_SIZE, SMALLEST_SIZE
 
 
 def arch_of(state: Mapping[str, object]) -> str | None:
@@ -23,7 +24,7 @@ def hint(family: Family, spec: NetworkSpec, shapes: Shapes) -> str:
     families = list(_families_of(shapes, family))
     for other, name, used in families:
         usual = spec if other is family else network_for(other.arch)[1]
-        sizes = other.sizes(used, usual.sizes)
+        sizes = sizes_of(other, used, usual.sizes)
         if _shapes(other, name, sizes) == used:
             words = [] if other is family else [f"--arch {other.arch}"]
             settled = other.settle(usual.path_name, used)
@@ -32,6 +33,12 @@ def hint(family: Family, spec: NetworkSpec, shapes: Shapes) -> str:
             return f"; the weights fit {' '.join([*words, *size_options(sizes, usual.sizes)])}"
     archs = " or ".join(family_of(name).arch for name in family_names())
     return "" if families else f"; these are no weights of {archs}"
+
+
+def sizes_of(family: Family, shapes: Shapes, asked: tuple[int, int]) -> tuple[int, int]:
+    """The sizes of template and search crop that weights are of; those asked for where they fit, or fit nothing."""
+    sizes = family.sizes(shapes, asked)
+    return sizes if all(SMALLEST_SIZE <= size <= LARGEST_SIZE for size in sizes) else asked
 
 
 def _shapes(family: Family, path_name: str, sizes: tuple[int, int]) -> Shapes:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from converter.errors import ConverterError
 from converter.families.family import family_names, family_of
-from converter.spec.config import read_yaml
 from converter.spec.options import NetworkInMemory, check_checkpoint
+from converter.spec.yaml_file import read_yaml
 from converter.util.stages import Listener, Stages
 
 if TYPE_CHECKING:

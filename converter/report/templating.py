@@ -5,8 +5,10 @@ from functools import cache
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from converter.report.blocks import BAD, NOTE, OK, OPEN, Block, Report
+from converter.report.text import harmless
 
 Filters = dict[str, Callable[[Any], object]]
 STATES = {OK: "passed", BAD: "failed", NOTE: "", OPEN: "not checked"}
@@ -23,6 +25,13 @@ def _kind(block: Block) -> str:
     return type(block).__name__.lower()
 
 
+def _harmless(value: object) -> object:
+    """Of Markdown a terminal is one of the readers, and HTML has no control characters."""
+    if isinstance(value, Markup):
+        return Markup(harmless(value))
+    return harmless(value) if isinstance(value, str) else value
+
+
 @cache
 def _environment() -> Environment:
     environment = Environment(
@@ -32,6 +41,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        finalize=_harmless,
     )
     environment.filters["kind"] = _kind
     return environment

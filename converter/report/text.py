@@ -1,11 +1,20 @@
 """Figures and names as a reader wants them; what there is no figure for is a dash."""
 
 import math
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import TypeGuard
 
 NOTHING = "–"
+# What moves a cursor, changes colours, or turns the direction of writing: C0 but line ends and tabs, DEL, C1, and
+# Unicode's marks of direction and ends of lines.
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+
+def harmless(text: str) -> str:
+    """Text of a file or of a user for a terminal or a page: a control character is there as its Python escape."""
+    return _CONTROLS.sub(lambda control: ascii(control[0])[1:-1], text)
 
 
 def now() -> str:

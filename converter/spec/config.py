@@ -5,13 +5,15 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 import converter
 from converter.errors import ArchitectureError, UsageError, did_you_mean, in_words
 from converter.spec.network import NetworkSpec
+from converter.spec.yaml_file import read_yaml
+
+LONGEST_VALUE = 80  # in messages
 
 
 def config_folder() -> Path:
@@ -45,21 +47,60 @@ def network_for(
         for name in data["archs"]:
             configs.setdefault(name, data)
     user = read_yaml(config) if config else {}
-    archs = user.get("archs") or list(configs)
-    if not (isinstance(archs, list) and all(isinstance(name, str) for name in archs)):
-        raise UsageError(f"{config}: archs is {archs!r}, expected a list of names")
+    archs = _archs(user, config) or list(configs)
     arch = arch or archs[0]
     if arch not in archs:
         raise ArchitectureError(f"unknown arch {arch!r}, known are {', '.join(archs)}{did_you_mean(arch, archs)}")
     flags = {key: value for key, value in (overrides or {}).items() if value is not None}
-    merged = _merged(_merged(configs.get(arch, {}), user), flags)
-    for key, value in merged.pop("unasked", {}).items():
+    own = configs.get(arch, {})
+    merged = _merged(_merged(own, user), flags)
+    merged.pop("unasked", None)
+    for key, value in own.get("unasked", {}).items():
         if config is None and key not in flags:
             merged[key] = value
+    _check_constants(own, merged, config)
     try:
         return arch, NetworkSpec.model_validate(merged)
     except ValidationError as error:
         raise UsageError(_explained(error.errors()[0], config, flags, merged)) from None
+
+
+def _archs(user: Mapping[str, Any], config: Path | None) -> list[str]:
+    """Those that a user's config lists; none where it says nothing of them."""
+    archs = user.get("archs")
+    if archs is None:
+        return []
+    if isinstance(archs, list) and all(isinstance(name, str) for name in archs):
+        return archs
+    raise UsageError(f"config {config}: archs is {_shown(archs)}, expected a list of names")
+
+
+def _check_constants(own: Mapping[str, Any], merged: Mapping[str, Any], config: Path | None) -> None:
+    """The tracker's constants, whose names only the arch's own config knows, are of the kind that they have there.
+
+    Raises:
+        UsageError: naming the first that is not.
+    """
+    values, usual = merged.get("tracker"), own.get("tracker", {})
+    for key, value in values.items() if isinstance(values, dict) else ():
+        if key in usual and _kind(value) != _kind(usual[key]):
+            raise UsageError(f"config {config}: tracker.{key}: expected {_kind(usual[key])}, found {_shown(value)}")
+
+
+def _kind(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes or no"
+    if isinstance(value, int | float):
+        return "a number"
+    if isinstance(value, str):
+        return "text"
+    return "a list" if isinstance(value, list) else "nothing" if value is None else "keys and values"
+
+
+def _shown(value: object) -> str:
+    """A value of a config in a message, not all of a long one."""
+    text = repr(value)
+    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}…"
 
 
 @cache
@@ -72,7 +113,7 @@ def _explained(error: ErrorDetails, config: Path | None, flags: Mapping[str, Any
     """A pydantic error in one line, under the name by which the user gave the value."""
     key = ".".join(str(part) for part in error["loc"])
     if key in flags:
-        return f"--{key.replace('_', '-')} {flags[key]}: {in_words(error['msg'])}"
+        return f"--{key.replace('_', '-')} {str(flags[key])[:LONGEST_VALUE]}: {in_words(error['msg'])}"
     where = f"config {config}" if config else "config"
     if error["type"] == "extra_forbidden":
         nearest = did_you_mean(str(error["loc"][-1]), _keys_beside(error["loc"], merged))
@@ -81,7 +122,7 @@ def _explained(error: ErrorDetails, config: Path | None, flags: Mapping[str, Any
         return f"{where}: key {key!r} is missing"
     if error["type"] == "value_error":
         return f"{where}: {error['msg'].removeprefix('Value error, ')}"
-    return f"{where}: {key}: {in_words(error['msg'])}, found {error['input']!r}"
+    return f"{where}: {key}: {in_words(error['msg'])}, found {_shown(error['input'])}"
 
 
 def _keys_beside(place: tuple[str | int, ...], merged: Any) -> list[str]:
@@ -99,23 +140,3 @@ def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
         old = merged.get(key)
         merged[key] = _merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
     return merged
-
-
-def read_yaml(path: Path) -> dict[str, Any]:
-    """The keys and values of a YAML file.
-
-    Raises:
-        UsageError: when it cannot be read, or holds something else.
-    """
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"config {path}: {error.strerror}") from None
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise UsageError(f"config {path}: not YAML, line {line}: {error.problem}") from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise UsageError(f"config {path}: not YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(data, dict):
-        raise UsageError(f"config {path}: holds {type(data).__name__}, expected keys and values")
-    return data

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from converter.errors import ArchitectureError
-from converter.spec.config import network_for, read_yaml
+from converter.spec.config import network_for
 from converter.spec.network import SMALLEST_OPSET, NetworkSpec
 from converter.spec.options import Chosen
 from converter.spec.presets import Preset, Wanted, load_preset
+from converter.spec.yaml_file import read_yaml
 
 LONGEST = 24  # characters of a name that is a mark by itself
 

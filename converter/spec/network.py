@@ -1,6 +1,7 @@
 """What is to be exported: frozen descriptions, read from ``configs/*.yaml``. No torch here."""
 
 from collections.abc import Collection, Mapping
+from math import prod
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
@@ -13,6 +14,7 @@ from converter.spec.tensors import (
     Frozen,
     GraphSpec,
     NonNegative,
+    Side,
     Size,
     StepLimits,
     TensorSpec,
@@ -24,12 +26,19 @@ SMALLEST_OPSET, LARGEST_OPSET = 11, 17
 LEVELS = 256  # of a pixel
 TIE = 1e-5  # of two cells, as a share of the reference's range
 
+LARGEST_TENSOR = 2**27  # numbers
+MOST_FEEDS = 1000
+
+# of pixels: no normalisation goes beyond, and what does leaves no finite number in a manifest
+Level = Annotated[float, Field(ge=-1e6, le=1e6)]
+Spread = Annotated[float, Field(ge=1e-6, le=1e6)]
+GraphName = Annotated[str, Field(pattern=r"^\w{1,60}$")]
 ModulePattern = Annotated[str, Field(pattern=r"^[\w*?!\[\]-]+(\.[\w*?!\[\]-]+)*$")]
 
 
 class TensorEntry(Frozen):
     about: str
-    shape: Annotated[list[Annotated[int, Field(gt=0)] | str], Field(min_length=1)]
+    shape: Annotated[list[Side | str], Field(min_length=1, max_length=8)]
     mask_of: str | None = None
 
 
@@ -58,14 +67,14 @@ class Preprocess(Frozen):
     """How an image becomes z or x: channel order, then ``(pixel - mean) / std`` on pixels of ``pixel_range``."""
 
     colour_order: Literal["RGB", "BGR"]
-    pixel_range: Annotated[list[Finite], Field(min_length=2, max_length=2)]
-    mean: Annotated[list[Finite], Field(min_length=3, max_length=3)]
-    std: Annotated[list[Annotated[Finite, Field(gt=0)]], Field(min_length=3, max_length=3)]
+    pixel_range: Annotated[list[Level], Field(min_length=2, max_length=2)]
+    mean: Annotated[list[Level], Field(min_length=3, max_length=3)]
+    std: Annotated[list[Spread], Field(min_length=3, max_length=3)]
 
     @model_validator(mode="after")
     def _range_is_one(self) -> "Preprocess":
         low, high = self.pixel_range
-        if low >= high:
+        if high - low < 1e-3:
             raise ValueError(f"preprocess.pixel_range is {self.pixel_range}, expected a low and a higher value")
         if outside := [value for value in self.mean if not low <= value <= high]:
             raise ValueError(f"preprocess.mean has {outside[0]}, expected values within pixel_range, {low} to {high}")
@@ -112,12 +121,12 @@ class NetworkSpec(Frozen):
     """A network's config file; see ``configs/lighttrack_mobile.yaml`` for what each key means."""
 
     family: str
-    archs: Annotated[list[str], Field(min_length=1)]
-    path_name: str
+    archs: Annotated[list[Annotated[str, Field(pattern=r"^\w{1,100}$")]], Field(min_length=1)]
+    path_name: Annotated[str, Field(max_length=200)]
     template_size: Size
     search_size: Size
     tensors: dict[str, TensorEntry]
-    graphs: dict[str, GraphEntry]
+    graphs: dict[GraphName, GraphEntry]
     splits: dict[str, Annotated[list[str], Field(min_length=1)]]
     one_file: dict[str, OneFile] = Field(default_factory=dict)
     default_splits: dict[str, str] = Field(default_factory=dict)
@@ -130,11 +139,11 @@ class NetworkSpec(Frozen):
     dynamic_search: list[Size] = Field(default_factory=list)
     arm: dict[str, ArmTolerances] = Field(default_factory=dict)
     usual_mistakes: list[UsualMistake] = Field(default_factory=list)
-    noise_feeds: Annotated[int, Field(ge=1)]
+    noise_feeds: Annotated[int, Field(ge=1, le=MOST_FEEDS)]
     intermediates: list[ModulePattern] = Field(default_factory=list)
     preprocess: Preprocess
     tracker: dict[str, Any]
-    file_prefix: Annotated[str, Field(pattern=r"^\w+$")]
+    file_prefix: Annotated[str, Field(pattern=r"^\w{1,100}$")]
     one_size: bool = False
     masks: bool = False
 
@@ -293,4 +302,10 @@ class NetworkSpec(Frozen):
         for size in entry.shape:
             if isinstance(size, str) and size not in numbers:
                 raise UsageError(f"config: the shape of tensor {name!r} names {size!r}, known are {', '.join(numbers)}")
-        return tuple(numbers[size] if isinstance(size, str) else size for size in entry.shape)
+        shape = tuple(numbers[size] if isinstance(size, str) else size for size in entry.shape)
+        if prod(shape) > LARGEST_TENSOR:
+            sides = "x".join(map(str, shape))
+            raise UsageError(
+                f"config: the shape of tensor {name!r} is {sides}, expected {LARGEST_TENSOR} numbers at most"
+            )
+        return shape

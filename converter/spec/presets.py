@@ -8,12 +8,13 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import Field, ValidationError
 
 from converter.errors import UsageError, did_you_mean, in_words
-from converter.spec.config import config_folder, network_for, read_yaml
+from converter.spec.config import config_folder, network_for
 from converter.spec.naming import Naming, parse_rename, renamed
 from converter.spec.network import LARGEST_OPSET, SMALLEST_OPSET, NetworkSpec
 from converter.spec.options import Chosen
 from converter.spec.releases import FLOOR, RELEASE
 from converter.spec.tensors import Frozen, Size
+from converter.spec.yaml_file import read_yaml
 
 FileName = Annotated[str, Field(pattern=r"^\w[\w.-]{0,99}$")]
 T = TypeVar("T")

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 SMALLEST_SIZE, LARGEST_SIZE = 16, 1024
 
 Size = Annotated[int, Field(ge=SMALLEST_SIZE, le=LARGEST_SIZE)]
+Side = Annotated[int, Field(ge=1, le=4096)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Activation = Literal["sigmoid"]
@@ -55,6 +56,7 @@ class Tolerance(Frozen):
     def __str__(self) -> str:
         parts = [f"{name} {value:g}" for name, value in (("atol", self.atol), ("rtol", self.rtol)) if value]
         return " and ".join(parts) or "0"
+
 
 class StepLimits(Frozen):
     """What passes in one step of the tracker on a clip.

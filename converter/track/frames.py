@@ -16,6 +16,7 @@ from converter.util.opencv import opencv
 
 log = logging.getLogger(__name__)
 
+LONGEST_NAME = 255  # of a file
 PICTURES = (".bmp", ".jpeg", ".jpg", ".jp2", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp")
 # Containers often only estimate how many frames they hold; a larger share missing is damage.
 MISSING_SHARE = 0.02
@@ -69,7 +70,7 @@ def open_clip(path: Path) -> Clip:
 def natural(path: Path) -> tuple[list[int | str], str]:
     """Sorts frame 2 before frame 10."""
     parts = re.split(r"([0-9]+)", path.name.casefold())
-    return [int(part) if part.isdigit() else part for part in parts], path.name
+    return [int(part) if part.isdecimal() else part for part in parts], path.name
 
 
 def _of_pictures(path: Path, files: Sequence[Path]) -> Clip:
@@ -90,7 +91,7 @@ def _pictures_in(folder: Path) -> list[Path]:
 def _pictures_like(pattern: Path) -> list[Path]:
     """The files of a printf pattern by their number; a number left out would go unnoticed, so it is refused."""
     before, digits, after = re.split(r"%0?(\d*)d", pattern.name, maxsplit=1)
-    shape = re.compile(re.escape(before) + rf"([0-9]{{{int(digits or 1)},}})" + re.escape(after))
+    shape = re.compile(re.escape(before) + rf"([0-9]{{{min(int(digits or 1), LONGEST_NAME)},}})" + re.escape(after))
     try:
         files = {int(match[1]): file for file in pattern.parent.iterdir() if (match := shape.fullmatch(file.name))}
     except OSError as error:

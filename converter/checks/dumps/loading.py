@@ -12,7 +12,7 @@ from converter.checks.dumps.layouts import padded_orders
 from converter.checks.dumps.names import NamedFile, find_dumps
 from converter.checks.dumps.reading import DumpError, multiple, read_numbers
 from converter.checks.dumps.reference import Reference
-from converter.errors import UsageError
+from converter.errors import UsageError, VerificationError
 from converter.folder.golden_index import GoldenTensor
 
 
@@ -59,6 +59,7 @@ def load_dumps(folder: Path, reference: Reference, names: Mapping[str, str]) -> 
 
     Raises:
         UsageError: when there is no dump, or two files are the same tensor.
+        VerificationError: for golden vectors that lack a tensor in one case only.
     """
     files, others = find_dumps(folder, reference.golden.index, reference.network.file_prefix, names)
     dumps = [_load(file, reference) for file in files]
@@ -83,7 +84,12 @@ def check_no_two_alike(dumps: Sequence[Dump]) -> None:
 
 def _load(file: NamedFile, reference: Reference) -> Dump:
     case = file.case or (reference.first if len(reference.titles) == 1 else None)
-    entries = [reference.entries[case or reference.first, *target] for target in file.targets]
+    entries = [entry for target in file.targets if (entry := reference.entries.get((case or reference.first, *target)))]
+    if not entries:
+        raise VerificationError(
+            f"golden vectors in {reference.golden.folder}: case {case or reference.first!r} lacks what {file.file} is "
+            "named after; write them anew with --write-golden"
+        )
     readings = _readings(entries, reference)
     pixels = any(entry.meaning in reference.images for entry in entries)
     try:

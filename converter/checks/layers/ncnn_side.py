@@ -8,9 +8,9 @@ from converter.checks.layers.graphs import ConvertedGraph, ConvertedLayer
 from converter.checks.layers.kinds import Primitive, Window
 from converter.errors import ConversionError
 from converter.formats.ncnn.layer import Layer
-from converter.formats.ncnn.param import NcnnGraph, read_param
+from converter.formats.ncnn.param import NcnnGraph, load_param
 from converter.spec.tensors import GraphSpec
-from converter.util.content import File, content_of
+from converter.util.content import File
 
 HANDS_ON = {"Split", "Noop", "Dropout", "Cast", "Packing"}
 SOURCES = {"Input", "MemoryData"}
@@ -27,8 +27,7 @@ def read(files: Sequence[File], graph: GraphSpec) -> ConvertedGraph:
     Raises:
         ConversionError: when the ``.param`` file cannot be read.
     """
-    param = content_of(files[0])
-    table = read_param(param.data.decode(errors="replace"), param.name)
+    table = load_param(files[0])
     if set(table.input_blobs()) > {tensor.name for tensor in graph.inputs}:
         table = table.part(tensor.name for tensor in graph.outputs)
     return converted_graph(table)
@@ -42,7 +41,7 @@ def converted_graph(graph: NcnnGraph) -> ConvertedGraph:
         inputs = tuple(blob for blob in layer.inputs if blob not in constant)
         if layer.type == "MemoryData" or (layer.inputs and not inputs):
             constant.update(layer.outputs)
-        elif layer.type not in SOURCES:
+        elif layer.type not in SOURCES and layer.outputs:
             steps = _primitives(layer, len(inputs))
             layers.append(ConvertedLayer(layer.name, layer.type, inputs, layer.outputs, steps))
     return ConvertedGraph(tuple(layers))

@@ -20,8 +20,8 @@ def read(files: Sequence[File], graph: GraphSpec) -> ConvertedGraph:
     """The nodes that depend on the file's inputs; the arithmetic of shapes is left out.
 
     Raises:
-        ConversionError: when the file cannot be read, a node reads what no node before it gives, or gives what is
-            there already.
+        ConversionError: when the file cannot be read, a node reads what no node before it gives, gives what is
+            there already, or has an attribute of another kind.
     """
     table = read_onnx(files[0])
     dynamic = set(table.inputs)
@@ -34,7 +34,7 @@ def read(files: Sequence[File], graph: GraphSpec) -> ConvertedGraph:
             raise ConversionError(f"layer {node.name} gives {again[0]!r}, which is there already")
         sources.update(node.outputs)
         inputs = tuple(name for name in node.inputs if name in dynamic)
-        if inputs and node.type not in SHAPE_ONLY:
+        if inputs and node.outputs and node.type not in SHAPE_ONLY:
             dynamic.update(node.outputs)
             layers.append(ConvertedLayer(node.name, node.type, inputs, node.outputs, _primitives(node, inputs, table)))
     return ConvertedGraph(tuple(layers))
@@ -55,17 +55,17 @@ def _primitives(node: Node, inputs: tuple[str, ...], table: OnnxGraph) -> tuple[
 
 
 def _window(node: Node, table: OnnxGraph) -> Window:
-    shape = table.shapes.get(node.inputs[1])
-    kernel = node.attributes.get("kernel_shape") or (shape[2:] if shape else None)
+    shape = table.shapes.get(node.inputs[1], ()) if len(node.inputs) > 1 else ()
+    shape = shape if len(shape) > 2 else ()
     automatic = node.attributes.get("auto_pad", b"NOTSET") not in (b"NOTSET", "NOTSET")
     return Window(
         outputs=shape[0] if shape else None,
         inputs=shape[1] if shape else None,
-        groups=node.attributes.get("group", 1),
-        kernel=tuple(kernel) if kernel else None,
-        stride=tuple(node.attributes.get("strides", (1, 1))),
-        dilation=tuple(node.attributes.get("dilations", (1, 1))),
-        pad=None if automatic else tuple(node.attributes.get("pads", (0, 0, 0, 0))),
+        groups=node.integer("group", 1),
+        kernel=node.integers("kernel_shape", ()) or shape[2:] or None,
+        stride=node.integers("strides", (1, 1)),
+        dilation=node.integers("dilations", (1, 1)),
+        pad=None if automatic else node.integers("pads", (0, 0, 0, 0)),
     )
 
 
@@ -73,5 +73,5 @@ def _linear(node: Node, table: OnnxGraph) -> Window:
     shape = next((table.shapes[name] for name in node.inputs[:2] if name in table.shapes), None)
     if not shape or len(shape) < 2:
         return Window(None, None)
-    turned = node.type == "Gemm" and node.attributes.get("transB")
+    turned = node.type == "Gemm" and node.integer("transB", 0)
     return Window(shape[-2], shape[-1]) if turned else Window(shape[-1], shape[-2])

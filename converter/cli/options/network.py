@@ -20,7 +20,9 @@ _SEARCH_SIZE = _option(
 
 CheckpointFile = Annotated[
     Path | None,
-    typer.Argument(metavar="CHECKPOINT", help="File with the trained weights.", show_default=False),
+    typer.Argument(
+        metavar="CHECKPOINT", help="File with the trained weights, of torch.save or .safetensors.", show_default=False
+    ),
 ]
 Resume = Annotated[
     Path | None,

@@ -140,7 +140,7 @@ def recognise(shapes: Shapes) -> str | None:
     """
     depth: dict[int, int] = {}
     for key in shapes:
-        if found := re.fullmatch(r"features\.blocks\.(\d+)\.(\d+)\.conv_dw\.weight", key):
+        if found := re.fullmatch(r"features\.blocks\.([0-9]{1,3})\.([0-9]{1,3})\.conv_dw\.weight", key):
             stage, block = int(found[1]), int(found[2])
             depth[stage] = max(depth.get(stage, 0), block)
     if not depth or max(depth) - 1 not in OUTPUT_STAGES or depth[max(depth)] >= STAGE_BLOCKS[max(depth) - 1]:

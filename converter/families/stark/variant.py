@@ -13,7 +13,7 @@ FEWEST_BLOCKS, MOST_BLOCKS = 2, 6
 STRIDE = 16
 TOKEN_CHANNELS = 128
 
-_NAME = re.compile(rf"{DSCONV_HEAD}_(\d+)")
+_NAME = re.compile(rf"{DSCONV_HEAD}_([0-9]{{1,2}})")
 _REP_KEY = "box_head.conv_tower.0.rbr_dense.conv.weight"
 # What official code drops, or may keep, beside the network's own: counters of norms that are frozen, and the
 # coordinates of the cells.

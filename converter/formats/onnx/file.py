@@ -31,6 +31,29 @@ class Node:
     outputs: tuple[str, ...]
     attributes: dict[str, Any]
 
+    def integer(self, name: str, default: int) -> int:
+        """An attribute.
+
+        Raises:
+            ConversionError: where it is no integer.
+        """
+        value = self.attributes.get(name, default)
+        if not isinstance(value, int):
+            raise self._wrong(name, "an integer")
+        return value
+
+    def integers(self, name: str, default: tuple[int, ...]) -> tuple[int, ...]:
+        """An attribute, as :meth:`integer`."""
+        value = self.attributes.get(name, default)
+        if not isinstance(value, list | tuple) or not all(isinstance(item, int) for item in value):
+            raise self._wrong(name, "integers")
+        return tuple(value)
+
+    def _wrong(self, name: str, expected: str) -> ConversionError:
+        return ConversionError(
+            f"layer {self.name}: attribute {name} is {str(self.attributes[name])[:40]!r}, expected {expected}"
+        )
+
 
 @dataclass(frozen=True)
 class OnnxGraph:
@@ -159,10 +182,14 @@ def stored_precision(file: File) -> str | None:
 def _load(file: File) -> onnx.ModelProto:
     content = content_of(file)
     try:
-        return onnx.load_from_string(content.data)
+        model = onnx.load_from_string(content.data)
     except Exception as error:  # protobuf's own types differ between its releases
         first = str(error).strip().partition("\n")[0]
         raise ConversionError(f"{file.name} is no ONNX model: {first}") from None
+    # protobuf hands a text on as bytes where it is none
+    if wrong := next((name for name in _names(model.graph) if not isinstance(name, str)), None):
+        raise ConversionError(f"{file.name} is no ONNX model: the name {str(wrong)[:60]} in it is no UTF-8")
+    return model
 
 
 def _kept_elsewhere(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
@@ -188,10 +215,22 @@ def _take_in(model: onnx.ModelProto, file: File, beside: Sequence[File]) -> None
         del tensor.external_data[:]
 
 
+def _names(graph: onnx.GraphProto) -> Iterator[object]:
+    for node in graph.node:
+        yield from (node.name, node.op_type, node.domain, *node.input, *node.output)
+        yield from (attribute.name for attribute in node.attribute)
+    for value in (*graph.input, *graph.output, *graph.initializer, *graph.value_info):
+        yield value.name
+    yield from (tensor.values.name for tensor in graph.sparse_initializer)
+
+
 def _node(node: onnx.NodeProto, index: int) -> Node:
-    attributes = {one.name: onnx.helper.get_attribute_value(one) for one in node.attribute}
     outputs = tuple(name for name in node.output if name)
     name = node.name or (outputs[0] if outputs else f"{node.op_type}_{index}")
+    try:
+        attributes = {one.name: onnx.helper.get_attribute_value(one) for one in node.attribute}
+    except (ValueError, UnicodeDecodeError):
+        raise ConversionError(f"layer {name}: an attribute is of a kind that ONNX does not have") from None
     return Node(node.op_type, name, tuple(node.input), outputs, attributes)
 
 
@@ -208,8 +247,8 @@ def _shapes(model: onnx.ModelProto) -> dict[str, tuple[int, ...]]:
     shapes = {tensor.name: tuple(tensor.dims) for tensor in model.graph.initializer}
     for node in model.graph.node:
         if node.op_type == "Constant" and node.attribute and node.attribute[0].HasField("t"):
-            shapes[node.output[0]] = tuple(node.attribute[0].t.dims)
+            shapes.update(dict.fromkeys(node.output[:1], tuple(node.attribute[0].t.dims)))
     for node in model.graph.node:
-        if node.op_type == "Identity" and node.input[0] in shapes:
-            shapes[node.output[0]] = shapes[node.input[0]]
+        if node.op_type == "Identity" and node.input and node.input[0] in shapes:
+            shapes.update(dict.fromkeys(node.output[:1], shapes[node.input[0]]))
     return shapes

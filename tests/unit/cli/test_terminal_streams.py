@@ -1,11 +1,14 @@
-"""Characters that an encoding lacks, and when a bar is shown."""
+"""Characters that an encoding lacks or a terminal obeys, and when a bar is shown."""
 
 import io
 import logging
 
 import pytest
+from rich.panel import Panel
+from rich.text import Text
 
 from converter.cli import terminal
+from converter.cli.command import log_to_stderr
 from converter.cli.terminal import SPELLED, LogLines, Stream, put, shows_movement
 
 
@@ -19,6 +22,42 @@ def test_what_an_encoding_lacks_is_spelled(encoding, shown, monkeypatch):
     terminal.take_any_text()
     put("1–2 ±3 max |Δ| ü \udce4", stream)
     assert stream.buffer.getvalue().decode(encoding) == shown + "\n"
+
+
+HOSTILE = "a\x1b[31m\x07b\rc\x9b2Jd\x7f\u202ee\u2028f\u061c"
+SHOWN = r"a\x1b[31m\x07b\rc\x9b2Jd\x7f\u202ee\u2028f\u061c"
+
+
+def test_control_characters_are_shown_as_escapes():
+    stream = io.StringIO()
+    put(HOSTILE + "\tg\nh", stream)
+    assert stream.getvalue() == SHOWN + "\tg\nh\n"
+
+
+def test_a_console_has_no_control_characters_but_its_own():
+    bold, file = Text("a\x1b[2Jb\x9bc\u202e", "bold"), io.StringIO()
+    console = Stream(file=file, force_terminal=True, width=80)
+    console.print(bold)
+    console.print("plain \x1b]0;owned", markup=False, highlight=False)
+    console.print(Panel(Text("in\x1b[1m")))
+    shown = file.getvalue()
+    assert "\x1b[1ma" + r"\x1b[2Jb\x9bc\u202e" + "\x1b[0m\n" in shown
+    assert r"plain \x1b]0;owned" in shown
+    assert r"in\x1b[1m" in shown
+    assert not {*"\x9b\u202e"} & {*shown}
+    assert "\x1b]" not in shown
+
+
+def test_what_is_logged_has_none_either(capsys):
+    logger = logging.getLogger("converter")
+    before = logging.getLogger().handlers[:], logger.level
+    try:
+        log_to_stderr(verbose=False, quiet=False)
+        logger.warning("a file called %s", "\x1b[2J.pth")
+    finally:
+        logging.getLogger().handlers[:] = before[0]
+        logger.setLevel(before[1])
+    assert r"\x1b[2J.pth" in capsys.readouterr().err
 
 
 def test_spellings_are_ascii():

@@ -4,7 +4,8 @@ import pytest
 
 from converter.errors import UsageError
 from converter.families.family import family_names, family_of
-from converter.spec.config import config_folder, read_yaml
+from converter.spec.config import config_folder
+from converter.spec.yaml_file import read_yaml
 from official_patches.patching import patches_of
 
 

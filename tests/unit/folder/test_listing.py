@@ -1,8 +1,11 @@
 """Which files a manifest or an index lists; whatever else the file holds lists none."""
 
-import pytest
+import os
 
-from converter.folder.listing import listed_files
+import pytest
+from pydantic import ValidationError
+
+from converter.folder.listing import FileEntry, link_out, listed_files, read_listing
 
 GOOD = {
     "schema_version": 1,
@@ -69,3 +72,44 @@ def test_foreign_or_damaged_fields_make_it_no_manifest(change):
 @pytest.mark.parametrize("data", [None, True, 0, 1.5, "", "manifest", [], [GOOD], {}, {"graphs": []}])
 def test_other_json_is_no_manifest(data):
     assert listed_files(data) is None
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", ".", "..", "../a", "a/../b", "/a", "a//b", "a/", "./a", "C:/a", "C:a", "a\\..\\b", "a\0", "a\x1b[2J", "a\n"],
+)
+def test_a_name_that_leads_out_or_hides_something_lists_nothing(name):
+    assert listed_files({**GOOD, "extra_files": [{"name": name, "sha256": "44"}]}) is None
+    with pytest.raises(ValidationError, match="is no name of a file in the folder"):
+        FileEntry(name=name, sha256="44", bytes=1)
+
+
+@pytest.mark.parametrize("name", ["a.param", "golden/noise_0/zf.bin", "ein Name.bin", "ü..bin", ".hidden"])
+def test_a_name_that_stays_inside(name):
+    assert FileEntry(name=name, sha256="44", bytes=1).name == name
+
+
+def test_a_link_is_followed_inside_its_folder_only(tmp_path):
+    folder = tmp_path / "export"
+    (folder / "sub").mkdir(parents=True)
+    for path in (folder / "a", tmp_path / "b"):
+        path.touch()
+    (folder / "inside").symlink_to("a")
+    (folder / "out").symlink_to(tmp_path / "b")
+    (folder / "sub/up").symlink_to("../..")
+    (folder / "itself").symlink_to("itself")
+    assert link_out(folder, ["a", "inside", "missing", "itself"]) is None
+    assert link_out(folder, ["a", "out"]) == "out"
+    assert link_out(folder, ["sub/up/b"]) == "sub/up/b"
+    (tmp_path / "link").symlink_to(folder)
+    assert link_out(tmp_path / "link", ["a", "inside"]) is None
+
+
+def test_a_listing_that_is_too_large_or_no_file_is_not_read(tmp_path):
+    with (tmp_path / "large.json").open("wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(ValueError, match="it has 1099511627776 bytes"):
+        read_listing(tmp_path / "large.json")
+    os.mkfifo(tmp_path / "pipe.json")
+    with pytest.raises(OSError, match="is no file"):
+        read_listing(tmp_path / "pipe.json")
