@@ -129,7 +129,7 @@ OPTIONS = {
     ("--resmue", "good.pth"): (2, "No such option: --resmue"),
     ("empty.pth",): (2, "two checkpoints, empty.pth and --resume good.pth: expected one of them"),
     ("--search-size", "256", "288"): (2, "--search-size 256 --search-size 288"),
-    ("good.pth", "empty.pth"): (2, "unexpected extra argument(s) (empty.pth); an option with several values is"),
+    ("good.pth", "empty.pth"): (2, "unexpected empty.pth: expected one CHECKPOINT, and good.pth is it already"),
 }
 
 

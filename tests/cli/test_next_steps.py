@@ -9,7 +9,7 @@ from zlib import crc32
 import pytest
 
 from commands import lt_export, lt_verify
-from conftest import MOBILE, TINY, contents
+from conftest import TINY, contents
 
 PATH = f"path_{crc32(TINY.encode()):08x}"  # in the default folder
 HEAD = "What comes next: "
@@ -164,12 +164,6 @@ def test_calls_do_not_overwrite_each_other(tiny, tmp_path, words, marks):
     assert done.code == 0, done.err
     name = f"LightTrackM_Subnet-{marks.format(path=PATH)}"
     assert [path.name for path in (tmp_path / "exports").iterdir()] == [name]
-
-
-def test_the_usual_path_name_leaves_no_mark(mobile, tmp_path):
-    done = lt_export(mobile, "--path-name", MOBILE, "--no-verify", "-q", cwd=tmp_path)
-    assert done.code == 0, done.err
-    assert [path.name for path in (tmp_path / "exports").iterdir()] == ["LightTrackM_Subnet"]
 
 
 def test_a_program_off_the_path_is_named_with_its_folder(tmp_path, monkeypatch):
