@@ -17,6 +17,8 @@ TORCH = {
     "converter.network.trace",
     "converter.network.checkpoint",
     "converter.network.memory",
+    "converter.network.safetensors",
+    "converter.network.torch_file",
     "converter.formats.onnx.convert",
     "converter.network.demo",
     "converter.network.reference",

@@ -11,7 +11,7 @@ from place import Place, listing
 
 from converter.errors import ConversionError, UsageError, VerificationError
 from converter.folder import workspace
-from converter.folder.golden_index import GoldenIndex
+from converter.folder.golden_index import GoldenGraph, GoldenIndex
 from converter.folder.listing import FileEntry, GeneratorEntry
 from converter.folder.workspace import Workspace, check_target, foreign_files
 
@@ -199,7 +199,7 @@ def golden_folder(place, name="golden"):
         generator=GeneratorEntry(name="lighttrack-export"),
         **dict(HEADER),
         cases=[],
-        graphs=[],
+        graphs=[GoldenGraph(name="init", inputs=["z"], outputs=["zf"], intermediates=[])],
         tensors=[],
         files=[FileEntry(name="noise_0/z.bin", sha256=hashlib.sha256(b"1234").hexdigest(), bytes=4)],
     )
