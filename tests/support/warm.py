@@ -12,6 +12,7 @@ import socket
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 
@@ -40,7 +41,8 @@ class Started:
         self._fork, self.pid, self.stderr = fork, fork.pid, os.fdopen(stderr)
 
     def send_signal(self, number: int) -> None:
-        os.kill(self.pid, number)
+        with suppress(ProcessLookupError):  # it came too late, as Popen passes over, too
+            os.kill(self.pid, number)
 
     def wait(self, _seconds: float = 0) -> int:
         return self._fork.wait()
