@@ -33,44 +33,31 @@ if TYPE_CHECKING:
 SHOWN = 5  # cuts, jumps and low scores that are listed
 
 WORST = 10
-LEGEND = Terms(
+LEGEND = (
     (
-        (
-            "IoU, overlap",
-            "Intersection over union of the model's box and the reference's in the same frame. It is agreement with "
-            "the reference, not with ground truth: where the network loses the target and the model with it, it is 1.",
-        ),
-        (
-            "One step",
-            "In every frame both see the same search crop, from where the reference is: overlap of their boxes before "
-            "the tracker smooths them, the cell that it chooses, the score. This decides the verdict.",
-        ),
-        (
-            "Free running",
-            "Each goes on from its own box, as on a device. A difference of one pixel in a crop stays and grows, so "
-            "this says little of a model by itself: compare it with the floor.",
-        ),
-        (
-            "Floor",
-            "What the reference loses against itself, free running, with noise of the tolerance's size on its answers.",
-        ),
-        (
-            "Lost",
-            f"Frames with a cut in the picture, a jump of the reference's box or a score of less than {LOW_SCORE:g} of "
-            f"the first, and the {SETTLING} frames after each. They are counted apart; where they are half of the clip "
-            "or more, all frames are judged.",
-        ),
-        ("First below", f"The first frame with an overlap of less than {NOTABLE:g}."),
-        ("Score |Δ|", "Absolute difference of both scores of a frame."),
-        ("Network", "Median time that the graphs take for one search crop."),
-        ("Frames/s", "With cropping and the choice of the box, without reading the clip."),
-    )
+        "IoU, overlap",
+        "Intersection over union with the reference's box in the same frame. It is agreement with the reference, "
+        "not with ground truth: where both lose the target, it is 1.",
+    ),
+    ("One step", "Both see the same crop, from where the reference is; boxes before smoothing. This decides."),
+    (
+        "Free running",
+        "Each goes on from its own box, where a pixel of difference stays and grows; decides nothing. Floor: the "
+        "reference against itself, with noise of the tolerance's size.",
+    ),
+    (
+        "Lost",
+        f"A cut, a jump of the reference's box or a score under {LOW_SCORE:g} of the first, and {SETTLING} frames "
+        "after; counted apart, unless half of the clip is lost.",
+    ),
+    ("Score |Δ|", "Absolute difference of both scores of a frame."),
 )
 _STEP_TITLES = columns(
     "Verdict", "One step", ">Frames", ">Mean IoU", ">Smallest", ">In frame", ">Other cell", ">Score max |Δ|"
 )
 _FREE_TITLES = columns(
-    "Free running", ">Mean IoU", ">Until lost", ">Smallest", ">In frame", ">First below", ">Score max |Δ|"
+    *("Free running", ">Frames", ">Mean IoU", ">Until lost", ">Smallest", ">In frame", f">Below {NOTABLE:g} in"),
+    *(">Score max |Δ|", ">Network", ">Frames/s"),
 )
 
 
@@ -89,16 +76,13 @@ def _blocks(report: "ClipReport") -> Iterator[Block]:
         yield Table(_STEP_TITLES, steps, _about(report))
         if report.lost:
             yield Text(_lost(report.lost), NOTE)
-        free = [*map(_free_row, report.candidates), _floor_row(report.floor)]
-        about = f"Each from its own box, which decides nothing; the first frame below {NOTABLE:g} is listed."
-        yield Table(_FREE_TITLES, tuple(free), about)
-    yield Table(columns("Model", ">Frames", ">Network", ">Frames/s"), tuple(_speeds(report)), _whose(report))
+    yield Table(_FREE_TITLES, tuple(_free_rows(report)))
     if report.frames and report.candidates:
         yield Charts(_drawings(report))
     if report.thumbnails:
         pictures = tuple(_picture(report.frames[index], data) for index, data in report.thumbnails)
         yield Pictures(pictures, "The frames with the smallest overlaps, free running, the boxes drawn.")
-    yield LEGEND
+    yield Terms((*LEGEND, ("Network, frames/s", _whose(report))))
     for candidate in report.candidates:
         if rows := _worst(candidate.name, report.frames):
             titles = (">Frame", ">IoU", ">Reference x, y, w, h", ">Score", f">{candidate.name} x, y, w, h", ">Score")
@@ -122,8 +106,8 @@ def _about(report: "ClipReport") -> str:
     limits = report.limits
     cells = f"{percent(limits.other_cells)} of the frames" if limits.other_cells else "no frame"
     return (
-        f"{report.clip.name}, {width}×{height}, from x, y, w, h = {box(report.box.values)}. What passes in one step: a "
-        f"mean overlap of {limits.iou:g}, another cell in {cells}, scores off by {limits.score:g}."
+        f"{report.clip.name}, {width}×{height}, from x, y, w, h = {box(report.box.values)}. One step passes "
+        f"with a mean overlap of {limits.iou:g}, another cell in {cells}, scores off by {limits.score:g}."
     )
 
 
@@ -139,7 +123,10 @@ def _lost(rows: Sequence[FrameRow]) -> str:
 
 def _whose(report: "ClipReport") -> str:
     """Of which machine the milliseconds are."""
-    return f"Times of {report.machine}, which ran lt-verify, on one thread; they are not those of a device."
+    return (
+        f"Times of {report.machine}, which ran lt-verify, on one thread; they are not those of a device. Frames/s with "
+        "cropping and the choice of the box, without reading the clip."
+    )
 
 
 def _step_rows(candidate: "CandidateReport") -> Iterator[Row]:
@@ -151,9 +138,14 @@ def _step_rows(candidate: "CandidateReport") -> Iterator[Row]:
 
 
 def _step_cells(steps: Steps) -> tuple[str, ...]:
-    frame = NOTHING if steps.iou_smallest_frame is None else str(steps.iou_smallest_frame)
     overlaps = overlap(steps.iou_mean), overlap(steps.iou_smallest)
-    return str(steps.frames), *overlaps, frame, str(steps.other_cells), error(steps.score_max)
+    return (
+        str(steps.frames),
+        *overlaps,
+        _frame(steps.iou_smallest_frame),
+        str(steps.other_cells),
+        error(steps.score_max),
+    )
 
 
 def _verdict(candidate: "CandidateReport") -> tuple[str, str]:
@@ -165,24 +157,23 @@ def _verdict(candidate: "CandidateReport") -> tuple[str, str]:
     return ("passed", OK) if candidate.judged == candidate.held else ("passed, mostly lost", NOTE)
 
 
-def _free_row(candidate: "CandidateReport") -> Row:
-    free, figures = candidate.free, (NOTHING,) * 5
-    if free.iou_mean is not None:
-        overlaps = overlap(free.iou_mean), overlap(free.iou_until_lost), overlap(free.iou_smallest)
-        first = "none" if free.first_below is None else str(free.first_below)
-        figures = (*overlaps, str(free.iou_smallest_frame), first)
-    return Row((candidate.name, *figures, error(free.score_max)))
-
-
-def _floor_row(floor: Floor) -> Row:
-    overlaps = overlap(floor.iou_mean), overlap(floor.iou_until_lost), overlap(floor.iou_smallest)
-    return Row((f"floor, {count(floor.seeds, 'seed')}", *overlaps, *(NOTHING,) * 3))
-
-
-def _speeds(report: "ClipReport") -> Iterator[Row]:
-    yield Row(("reference", str(report.tracked), *_speed(report.speed)), BAD if report.problem else "")
+def _free_rows(report: "ClipReport") -> Iterator[Row]:
     for candidate in report.candidates:
-        yield Row((candidate.name, str(candidate.free.tracked), *_speed(candidate.speed)))
+        free = candidate.free
+        overlaps = overlap(free.iou_mean), overlap(free.iou_until_lost), overlap(free.iou_smallest)
+        frame, first = (_frame(index) for index in (free.iou_smallest_frame, free.first_below))
+        first = "none" if free.first_below is None and free.tracked else first
+        figures = (*overlaps, frame, first, error(free.score_max))
+        yield Row((candidate.name, str(free.tracked), *figures, *_speed(candidate.speed)))
+    floor, nothing = report.floor, (NOTHING,) * 5
+    overlaps = overlap(floor.iou_mean), overlap(floor.iou_until_lost), overlap(floor.iou_smallest)
+    yield Row((f"floor, {count(floor.seeds, 'seed')}", NOTHING, *overlaps, *nothing))
+    state = BAD if report.problem else ""
+    yield Row(("reference", str(report.tracked), *nothing, NOTHING, *_speed(report.speed)), state)
+
+
+def _frame(index: int | None) -> str:
+    return NOTHING if index is None else str(index)
 
 
 def _speed(speed: "Speed") -> tuple[str, str]:
