@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from commands import lt_export
+from commands import lt_export, lt_verify
 from conftest import TINY
 from official_patches.checkout import CheckoutError, UnknownArchError
 from official_patches.lighttrack.checkout import build_official
@@ -139,6 +139,16 @@ def test_export_from_a_checkout(checkout, tiny, tmp_path):
     )
     assert done.code == 0, done.err
     assert '"network": "official checkout"' in (tmp_path / "out/manifest.json").read_text()
+
+
+@pytest.mark.parametrize("at_hand", ["--official", "LIGHTTRACK_ROOT"])
+def test_a_checkout_at_hand_is_the_reference_and_is_said_first(checkout, tiny, tiny_export, at_hand):
+    named = {"LIGHTTRACK_ROOT": str(checkout)} if at_hand == "LIGHTTRACK_ROOT" else {}
+    options = () if named else ("--official", checkout)
+    done = lt_verify(tiny_export, "--resume", tiny, *options, **named, apart=True)
+    assert done.code == 0, done.err
+    said = f"Compared with the official checkout {checkout.name}, unpatched template() and track(), torch on the CPU"
+    assert said in " ".join(done.out.split())
 
 
 def test_the_environment_names_a_checkout(checkout, tiny, tmp_path):
