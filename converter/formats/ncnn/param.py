@@ -16,6 +16,7 @@ from converter.errors import ConversionError
 from converter.formats.ncnn.layer import Layer, check_words, is_integer, read_layer
 
 MAGIC = "7767517"
+LARGEST_FILE = 32 << 20  # bytes
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,10 @@ def load_param(path: Path) -> NcnnGraph:
         ConversionError: when the file is not there, is no text, or as for :func:`read_param`.
     """
     try:
+        if (size := path.stat().st_size) > LARGEST_FILE:
+            raise ConversionError(
+                f"{path.name}: has {size} bytes, expected at most {LARGEST_FILE}: a layer table is text"
+            )
         data = path.read_bytes()
     except OSError as error:
         raise ConversionError(f"cannot read {path}: {error.strerror}") from None
