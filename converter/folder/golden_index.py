@@ -25,7 +25,7 @@ class GoldenGraph(Frozen):
 
     name: str
     inputs: list[str]
-    outputs: Annotated[list[str], Field(min_length=1)]
+    outputs: list[str]
     intermediates: list[str]
 
 
@@ -76,7 +76,7 @@ class GoldenIndex(GoldenHeader, Listing):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     cases: list[Case]
-    graphs: Annotated[list[GoldenGraph], Field(min_length=1)]
+    graphs: list[GoldenGraph]
     tensors: list[GoldenTensor]
     files: list[FileEntry]
 

@@ -38,7 +38,7 @@ MOST_SIZES = 100
 class Entry(BaseModel):
     """A JSON object; keys that a newer release writes are left out when it is read."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
 
 class SetEntry(Entry):
@@ -119,7 +119,7 @@ class SizesEntry(SetEntry):
 class TrackerEntry(SizesEntry):
     """What a tracker needs besides the models; the family's own settings come as further keys."""
 
-    model_config = ConfigDict(frozen=True, extra="allow")
+    model_config = ConfigDict(frozen=True, extra="allow", allow_inf_nan=False)
 
     stride: int | None = None
     sizes: Annotated[tuple[SizesEntry, ...], Field(max_length=MOST_SIZES)] = ()

@@ -47,7 +47,7 @@ class GraphEntry(SetEntry):
 class FormatEntry(SetEntry):
     """How the models of a format were made; the later keys are of one format only, and others may have further ones."""
 
-    model_config = ConfigDict(frozen=True, extra="allow")
+    model_config = ConfigDict(frozen=True, extra="allow", allow_inf_nan=False)
 
     split: str | None = None
     opset: int | None = None

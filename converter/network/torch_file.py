@@ -6,11 +6,13 @@ import re
 import types
 import warnings
 import zipfile
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 
 from converter.errors import CheckpointError
+from converter.network.pickled import PICKLES, has_deep_tuples
 
 ZIP, PICKLE = b"PK\x03\x04", b"\x80"
 # torch.save compresses nothing, and weights that were compressed afterwards shrink little
@@ -95,10 +97,12 @@ def load_torch_file(data: bytes, called: str, allow_pickle: bool) -> Any:
     Raises:
         CheckpointError: for a file that is none of torch's, is damaged, or needs ``allow_pickle``.
     """
-    if data.startswith(ZIP):
-        _check_archive(data, called)
-    if not allow_pickle and data.startswith((ZIP, PICKLE)) and _ALLOCATES.search(data):
-        raise CheckpointError(_needs_code(called, "builtins.bytearray"))
+    pickled = _pickled(data, called) if data.startswith(ZIP) else data
+    if not allow_pickle and data.startswith((ZIP, PICKLE)):
+        if _ALLOCATES.search(pickled):
+            raise CheckpointError(_needs_code(called, "builtins.bytearray"))
+        if has_deep_tuples(io.BytesIO(pickled), 1 if data.startswith(ZIP) else PICKLES):
+            raise CheckpointError(f"{called}: holds thousands of tuples in each other, expected a state dict")
     try:
         with warnings.catch_warnings(), torch.serialization.safe_globals(_NUMPY):
             warnings.simplefilter("ignore")  # of pickle protocols; what matters becomes an error
@@ -117,22 +121,29 @@ def load_torch_file(data: bytes, called: str, allow_pickle: bool) -> Any:
         raise CheckpointError(f"{called}: loading its pickled code failed: {reason}") from None
 
 
-def _check_archive(data: bytes, called: str) -> None:
-    """Refuse an archive that is damaged, holds a traced network, or would grow much when it is unpacked."""
+def _pickled(data: bytes, called: str) -> bytes:
+    """What lies beside the numbers; an archive is refused that is damaged, holds a traced network, or would grow much
+    when it is unpacked."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            entries = archive.infolist()
+            _check_entries(archive.infolist(), len(data), called)
+            return b"".join(archive.read(name) for name in archive.namelist() if name.endswith("data.pkl"))
+    except CheckpointError:
+        raise
     except Exception:  # zipfile raises many types: names in no encoding, versions it does not know, ...
         raise CheckpointError(not_a_checkpoint(called, data)) from None
+
+
+def _check_entries(entries: Sequence[zipfile.ZipInfo], size: int, called: str) -> None:
     if any("/code/" in entry.filename for entry in entries):
         raise CheckpointError(
             f"{called}: is a TorchScript file, which holds a traced network; "
             "expected the state dict that training saved with torch.save"
         )
     unpacked = sum(entry.file_size for entry in entries)
-    if unpacked > LARGEST_EXPANSION * len(data) + SPARE_BYTES:
+    if unpacked > LARGEST_EXPANSION * size + SPARE_BYTES:
         raise CheckpointError(
-            f"{called}: its zip archive of {len(data)} bytes claims to hold {unpacked}, which weights do not; "
+            f"{called}: its zip archive of {size} bytes claims to hold {unpacked}, which weights do not; "
             "expected a file written by torch.save"
         )
 

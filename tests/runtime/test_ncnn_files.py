@@ -133,3 +133,10 @@ def test_damaged_table_is_refused_or_still_a_table(tiny_export, tmp_path):
 
 def test_types_without_weights_are_ncnns():
     assert {name for name in WITHOUT_WEIGHTS if ncnn.layer_to_index(name) < 0} == set()
+
+
+def test_a_table_larger_than_any_is_not_read(tmp_path):
+    with (tmp_path / "a.param").open("wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(ConversionError, match=r"a\.param: has 1099511627776 bytes, expected at most"):
+        load_param(tmp_path / "a.param")

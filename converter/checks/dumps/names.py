@@ -101,6 +101,8 @@ def _words(text: str) -> list[str]:
 
 def _example(index: GoldenIndex) -> str:
     outputs = [(graph.name, name) for graph in index.graphs for name in graph.outputs]
+    if not outputs:
+        return "files named after tensors, of which the index of the golden vectors lists none that a graph gives"
     graph, name = outputs[-1]
     listed = ", ".join(dict.fromkeys(f"{name}.bin" for _, name in outputs))
     case = index.cases[0].name

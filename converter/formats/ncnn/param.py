@@ -16,6 +16,7 @@ from converter.formats.ncnn.layer import Layer, check_words, is_integer, read_la
 from converter.util.content import File, content_of
 
 MAGIC = "7767517"
+LARGEST_FILE = 32 << 20  # bytes
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,10 @@ def load_param(file: File) -> NcnnGraph:
         ConversionError: when the file is not there, is no text, or as for :func:`read_param`.
     """
     content = content_of(file)
+    if (size := len(content.data)) > LARGEST_FILE:
+        raise ConversionError(
+            f"{content.name}: has {size} bytes, expected at most {LARGEST_FILE}: a layer table is text"
+        )
     try:
         return read_param(content.data.decode(), content.name)
     except UnicodeDecodeError as error:
