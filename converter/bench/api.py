@@ -1,5 +1,6 @@
 """bench() of :mod:`converter.api`: from arguments to :class:`BenchOptions`, and the measuring."""
 
+import os
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -63,7 +64,7 @@ def bench(
     from converter.bench.run import bench as run
 
     formats, export = checked_formats(formats), expanded(folder)
-    if export.is_file():
+    if os.path.isfile(export):
         raise UsageError(f"{export} is a file, and {MEASURED}")
     manifest = read_manifest(export, MEASURED)
     arch, network = network_for(manifest.arch, path_of(config), manifest.config())

@@ -1,5 +1,6 @@
 """How the words of a command line are read, where typer's own way would leave a mistake unexplained."""
 
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -7,31 +8,63 @@ from typing import Any
 
 from typer.core import TyperCommand
 
-from converter.errors import UsageError
+from converter.errors import CheckpointError, UsageError
+from converter.util.paths import why_unusable
 
 REPEATED = "an option with several values is repeated, as in --search-size 256 --search-size 288"
+CHECKPOINTS = ("checkpoint", "--resume")
 _TWO_SIDES = re.compile(r"(\d+) ?[xX×*,/] ?(\d+)")
 
 
 class Words(TyperCommand):
-    """A command that refuses a path whose ``~`` nobody expanded: a shell does so at the beginning of a word only."""
+    """A command whose paths are looked at before anything else is: each of them, whatever its option is for."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         rest = super().parse_args(ctx, args)
+        check_working_folder()
         for parameter in self.params:
             value: Any = ctx.params.get(parameter.name or "")
             for path in value if isinstance(value, list | tuple) else (value,):
-                if isinstance(path, Path) and path.parts[:1] and path.parts[0].startswith("~") and not path.exists():
-                    _refuse(parameter.opts[0] if parameter.opts[0].startswith("-") else "", path)
+                if isinstance(path, Path):
+                    check_path(parameter.opts[0], path)
         return rest
 
 
-def _refuse(option: str, path: Path) -> None:
+def check_working_folder() -> None:
+    """Raises:
+    UsageError: when the working folder does not exist any more; no path can be told without it.
+    """
+    try:
+        os.getcwd()
+    except OSError:
+        raise UsageError(
+            "the working folder does not exist any more; change to another one (cd) and try again"
+        ) from None
+
+
+def check_path(option: str, path: Path) -> None:
+    """Refuse a path that no option can mean, and one whose ``~`` nobody expanded: a shell does so at the beginning of a
+    word only.
+
+    Args:
+        option: or the argument's name.
+
+    Raises:
+        CheckpointError: of a checkpoint.
+        UsageError: of anything else.
+    """
+    before = f"{option} " if option.startswith("-") else ""
+    if problem := why_unusable(path):
+        raise (CheckpointError if option in CHECKPOINTS else UsageError)(f"{before}{path}: {problem}")
+    if path.parts[:1] and path.parts[0].startswith("~") and not os.path.lexists(path):
+        _refuse_home(before, path)
+
+
+def _refuse_home(before: str, path: Path) -> None:
     try:
         meant = path.expanduser()
     except RuntimeError:
         meant = Path.home().joinpath(*path.parts[1:])
-    before = f"{option} " if option else ""
     raise UsageError(
         f"{before}{path}: the shell left ~ as it is (it expands it neither behind = nor in quotes), and there is no "
         f"such path; write {before}{meant}"

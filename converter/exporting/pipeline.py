@@ -107,14 +107,13 @@ def _publish(options: ExportOptions, made: Made, workspace: Workspace) -> Manife
     packages = ["torch", "numpy", *(package for name in options.formats for package in format_of(name).packages)]
     place = place_for(options.golden, options.output) if options.golden else None
     manifest = manifest_of(options, made, extra, packages, place.recorded if place else None)
-    inside = {}
-    if place and made.golden:
-        folder = workspace.folder / "golden"
-        if place.inside:
-            inside[place.inside] = folder, made.golden
-        else:
-            publish_vectors(place.target, folder, made.golden)
+    vectors = workspace.folder / "golden"
+    inside = {place.inside: (vectors, made.golden)} if place and place.inside and made.golden else {}
     names = dict.fromkeys(name for tracker in made.trackers for model in tracker.models for name in model.files)
     files = [*(workspace.folder / name for name in names), *extra]
-    workspace.publish([(path.name, path) for path in files], manifest, inside)
+    workspace.stage([(path.name, path) for path in files], manifest, inside)
+    if place and not place.inside and made.golden:
+        publish_vectors(place.target, vectors, made.golden, workspace)
+    else:
+        workspace.put_in_place()
     return manifest

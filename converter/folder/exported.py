@@ -1,5 +1,6 @@
 """Reading an export back: its manifest, its models, and whether the files are still those that passed."""
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,7 +97,7 @@ def _shaped(tensor: TensorSpec, graph: GraphEntry, declared: Mapping[str, Tensor
 
 def checksums_of(paths: Iterable[Path]) -> dict[Path, str | None]:
     """sha256 of files, None where one is missing."""
-    return {path: sha256(path) if path.is_file() else None for path in paths}
+    return {path: sha256(path) if os.path.isfile(path) else None for path in paths}
 
 
 def listed_paths(folder: Path, manifest: Manifest) -> list[Path]:

@@ -16,6 +16,7 @@ from converter.folder.golden_index import KIND, Case, GoldenIndex, GoldenTensor
 from converter.folder.listing import GENERATOR, SCHEMA_VERSION
 from converter.proof.feeds import Feed
 from converter.spec.tensors import TensorSpec
+from converter.util.paths import read_bytes, reason, why_no_folder
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ class Golden:
         if checksum is None or ".." in Path(name).parts or Path(name).is_absolute():
             raise self._changed(INDEX, f"names {name!r}, which is no file of these vectors")
         try:
-            data = (self.folder / name).read_bytes()
+            data = read_bytes(self.folder / name)
         except OSError as error:
             raise self._changed(name, f"cannot be read: {error.strerror}") from None
         if hashlib.sha256(data).hexdigest() != checksum:
@@ -118,11 +119,10 @@ def read_golden(folder: Path) -> Golden:
     path = folder / INDEX
     advice = "expected a folder that --golden or --write-golden wrote"
     try:
-        text = path.read_bytes()
+        text = read_bytes(path)
     except OSError as error:
-        missing = f"no {INDEX} in it" if folder.is_dir() else "no such folder"
-        reason = missing if isinstance(error, FileNotFoundError | NotADirectoryError) else error.strerror
-        raise UsageError(f"golden vectors {folder}: {reason}; {advice}") from None
+        missing = f"no {INDEX} in it" if isinstance(error, FileNotFoundError) else f"{INDEX}: {reason(error)}"
+        raise UsageError(f"golden vectors {folder}: {why_no_folder(folder) or missing}; {advice}") from None
     try:
         data = json.loads(text)
         ours = data["kind"] == KIND and data["generator"]["name"] == GENERATOR

@@ -16,6 +16,7 @@ import torch
 
 from converter.errors import CheckpointError
 from converter.families.family import Shapes
+from converter.util.paths import read_bytes
 
 # where official trainings keep the weights: LightTrack's and STARK's
 PLACES = ("state_dict", "net")
@@ -54,7 +55,7 @@ def read_checkpoint(path: Path, allow_pickle: bool = False) -> Checkpoint:
         CheckpointError: for a file that is missing, is no checkpoint, or needs ``allow_pickle``.
     """
     try:
-        data = path.read_bytes()
+        data = read_bytes(path)
     except OSError as error:
         raise CheckpointError(f"checkpoint {path}: {error.strerror}") from None
     loaded = _load(path, data, allow_pickle)

@@ -12,6 +12,9 @@ from pydantic_core import ErrorDetails
 import converter
 from converter.errors import ArchitectureError, UsageError, did_you_mean
 from converter.spec.network import NetworkSpec
+from converter.util.paths import read_bytes, reason
+
+LONGEST = 1 << 20  # bytes of a config
 
 
 def config_folder() -> Path:
@@ -112,9 +115,9 @@ def read_yaml(path: Path) -> dict[str, Any]:
         UsageError: when it cannot be read, or holds something else.
     """
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        data = yaml.safe_load(read_bytes(path, LONGEST).decode())
     except OSError as error:
-        raise UsageError(f"config {path}: {error.strerror}") from None
+        raise UsageError(f"config {path}: {reason(error)}, expected a YAML file") from None
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise UsageError(f"config {path}: not YAML, line {line}: {error.problem}") from None

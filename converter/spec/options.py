@@ -10,6 +10,7 @@ from converter.errors import CheckpointError, UsageError
 from converter.spec.naming import Naming
 from converter.spec.network import LARGEST_OPSET, SMALLEST_OPSET, NetworkSpec
 from converter.spec.tensors import Frozen, NonNegative, Size, Tolerance
+from converter.util.paths import why_no_file
 
 if TYPE_CHECKING:
     from torch import nn
@@ -48,9 +49,8 @@ def check_checkpoint(file: Path) -> None:
     """Raises:
     CheckpointError: when it is no file.
     """
-    if not file.is_file():
-        reason = "is a folder" if file.is_dir() else "no such file"
-        raise CheckpointError(f"checkpoint {file}: {reason}, expected a file written by torch.save")
+    if reason := why_no_file(file):
+        raise CheckpointError(f"checkpoint {file}: {reason.partition(',')[0]}, expected a file written by torch.save")
 
 
 class NetworkOptions(Frozen):

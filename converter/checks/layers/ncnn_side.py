@@ -10,6 +10,7 @@ from converter.errors import ConversionError
 from converter.formats.ncnn.layer import Layer
 from converter.formats.ncnn.param import NcnnGraph, read_param
 from converter.spec.tensors import GraphSpec
+from converter.util.paths import read_bytes
 
 HANDS_ON = {"Split", "Noop", "Dropout", "Cast", "Packing"}
 SOURCES = {"Input", "MemoryData"}
@@ -26,7 +27,7 @@ def read(files: tuple[Path, ...], graph: GraphSpec) -> ConvertedGraph:
     Raises:
         ConversionError: when the ``.param`` file cannot be read.
     """
-    table = read_param(files[0].read_text(errors="replace"), files[0].name)
+    table = read_param(read_bytes(files[0]).decode(errors="replace"), files[0].name)
     if set(table.input_blobs()) > {tensor.name for tensor in graph.inputs}:
         table = table.part(tensor.name for tensor in graph.outputs)
     return converted_graph(table)

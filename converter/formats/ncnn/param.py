@@ -14,6 +14,7 @@ from pathlib import Path
 
 from converter.errors import ConversionError
 from converter.formats.ncnn.layer import Layer, check_words, is_integer, read_layer
+from converter.util.paths import read_bytes
 
 MAGIC = "7767517"
 
@@ -116,7 +117,7 @@ def load_param(path: Path) -> NcnnGraph:
         ConversionError: when the file is not there, is no text, or as for :func:`read_param`.
     """
     try:
-        data = path.read_bytes()
+        data = read_bytes(path)
     except OSError as error:
         raise ConversionError(f"cannot read {path}: {error.strerror}") from None
     try:

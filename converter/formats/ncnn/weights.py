@@ -4,6 +4,7 @@ Nothing in the file says what it holds; the ``.param`` beside it does. An array 
 bytes that say how it is stored, or without, and is then float32. Numbers are little-endian.
 """
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from converter.formats.halves import check_halves
 from converter.formats.ncnn.layer import Layer
 from converter.formats.ncnn.param import NcnnGraph, load_param
 from converter.formats.ncnn.slots import Slot, slots_of
+from converter.util.paths import read_bytes
 
 RAW, HALF, INT8, SCALED, TABLE = 0, 0x01306B47, 0x000D4B38, 0x0002C056, 1
 # float32, half, int8, float32 with scales elsewhere, a table of 256 values and an index for each weight
@@ -140,12 +142,12 @@ def load_bin(graph: NcnnGraph, path: Path) -> NcnnWeights:
     """
     try:
         longest = sum(_longest(slot) for _, slots in _asked(graph, path.name) for slot in slots)
-        if path.is_file() and (size := path.stat().st_size) > longest:
+        if os.path.isfile(path) and (size := path.stat().st_size) > longest:
             raise ConversionError(
                 f"{path.name}: goes on to byte {size}, expected at most {longest} bytes of weights; "
                 "damaged, or the weights of another model"
             )
-        data = path.read_bytes()
+        data = read_bytes(path)
     except OSError as error:
         raise ConversionError(f"cannot read {path}: {error.strerror}") from None
     return read_bin(graph, data, path.name)

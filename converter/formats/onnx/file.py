@@ -9,6 +9,7 @@ from typing import Any
 import onnx
 
 from converter.errors import ConversionError
+from converter.util.paths import why_no_file
 
 
 @dataclass(frozen=True)
@@ -114,10 +115,10 @@ def rename_values(model: onnx.ModelProto, names: Mapping[str, str]) -> None:
 
 
 def _load(path: Path) -> onnx.ModelProto:
+    if reason := why_no_file(path):
+        raise ConversionError(f"{path}: {reason}")
     try:
         return onnx.load(path)
-    except FileNotFoundError:
-        raise ConversionError(f"{path}: no such file") from None
     except Exception as error:  # protobuf's own types differ between its releases
         first = str(error).strip().partition("\n")[0]
         raise ConversionError(f"{path.name} is no ONNX model: {first}") from None

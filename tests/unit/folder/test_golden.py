@@ -163,7 +163,7 @@ def test_a_folder_that_is_not_there_is_wrong_usage(tmp_path):
     with pytest.raises(UsageError, match="no such folder"):
         read_golden(tmp_path / "absent")
     (tmp_path / "file").write_text("")
-    with pytest.raises(UsageError, match="no such folder"):
+    with pytest.raises(UsageError, match="is a file"):
         read_golden(tmp_path / "file")
 
 
