@@ -70,13 +70,14 @@ def obstacle(target: Path, parents: bool = False) -> str | None:
     return None if os.access(folder, os.W_OK | os.X_OK) else f"no permission to write to {folder}"
 
 
-def obstacle_to_file(path: Path, mark: bytes) -> str | None:
+def obstacle_to_file(path: Path, mark: bytes, parents: bool = False) -> str | None:
     """Why a file that was asked for is not written at a path; None where it is.
 
     What is there already is replaced only where an earlier run of ours wrote it, or where it is empty.
 
     Args:
         mark: what the beginning or the end of such a file holds.
+        parents: as :func:`obstacle`.
     """
     if problem := why_unusable(path):
         return problem.replace("a file or a folder", "a file to write")
@@ -85,7 +86,7 @@ def obstacle_to_file(path: Path, mark: bytes) -> str | None:
         return "is a folder, expected a file to write"
     if os.path.lexists(place) and not marked(place, mark):
         return "is a file that no run of this program wrote; nothing was touched: move it away or choose another name"
-    return obstacle(place)
+    return obstacle(place, parents)
 
 
 def marked(path: Path, mark: bytes) -> bool:

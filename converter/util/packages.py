@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 
 import converter
 from converter.errors import ConverterError, DependencyError
@@ -147,27 +148,31 @@ def importing(option: str = "") -> Iterator[None]:
     """
     try:
         yield
-    except ConverterError:
+    except (ConverterError, KeyboardInterrupt):
         raise
-    except Exception as error:
+    except BaseException as error:  # packages end the process, too, where something does not suit them
         package = _not_imported(error)
         if package is None:
             raise
         raise _failure(package, error, option) from error
 
 
-def _failure(package: Package, error: Exception, option: str) -> DependencyError:
+def _failure(package: Package, error: BaseException, option: str) -> DependencyError:
     start = f"{option} needs {package.label}, " if option else f"{package.label}, which {package.purpose}, "
     if isinstance(error, ModuleNotFoundError) and error.name == package.name:
         state = "not installed here" if option else "is not installed here"
     else:
-        state = f"{'which ' if option else ''}cannot be imported here ({reason(error)})"
+        use = "used" if isinstance(error, AttributeError) and isinstance(error.obj, ModuleType) else "imported"
+        state = f"{'which ' if option else ''}cannot be {use} here ({reason(error)})"
     return DependencyError(f"{start}{state}: {remedy(package, error)}")
 
 
-def _not_imported(error: Exception) -> Package | None:
-    """The package whose import an error ended: the innermost whose module was being executed, or could not begin."""
+def _not_imported(error: BaseException) -> Package | None:
+    """The package whose import an error ended: the innermost whose module was being executed, or could not begin, or
+    has not what is asked of it."""
     named = [error.name or ""] if isinstance(error, ImportError) else []
+    if isinstance(error, AttributeError) and isinstance(error.obj, ModuleType):
+        named = [error.obj.__name__]
     modules = [
         str(frame.f_globals.get("__name__", ""))
         for frame, _ in traceback.walk_tb(error.__traceback__)

@@ -2,12 +2,13 @@
 
 import csv
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
 from converter.checks.clip.report import REFERENCE, ClipReport, FrameRow
 from converter.errors import UsageError
 from converter.families.family import Estimate
-from converter.util.atomic import obstacle, replacing
+from converter.util.atomic import obstacle_to_file, replacing
 
 COLUMNS = ("x", "y", "w", "h", "score")
 
@@ -18,9 +19,7 @@ def check_tracks(path: Path) -> None:
     Raises:
         UsageError: naming what stands in the way.
     """
-    if path.is_dir():
-        raise UsageError(f"--tracks {path}: is a folder, expected a CSV file to write")
-    if reason := obstacle(path):
+    if reason := obstacle_to_file(path, _titles([]).rstrip().encode()):
         raise UsageError(f"--tracks {path}: {reason}")
 
 
@@ -33,17 +32,23 @@ def write_tracks(path: Path, report: ClipReport) -> None:
     Raises:
         UsageError: when the file cannot be written.
     """
-    titles = [f"{REFERENCE}_{column}" for column in COLUMNS]
-    titles += [f"{candidate.name}_{column}" for candidate in report.candidates for column in (*COLUMNS, "iou")]
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["frame", *titles])
-    writer.writerows(_line(row) for row in report.frames)
+    csv.writer(text, lineterminator="\n").writerows(_line(row) for row in report.frames)
+    titles = _titles([candidate.name for candidate in report.candidates])
     try:
         with replacing(path) as draft:
-            draft.write_text(text.getvalue(), encoding="utf-8")
+            draft.write_text(titles + text.getvalue(), encoding="utf-8")
     except OSError as error:
         raise UsageError(f"--tracks {path}: {error.strerror}") from None
+
+
+def _titles(candidates: Sequence[str]) -> str:
+    """The first line; it begins the same whatever the candidates are, and so tells an earlier track."""
+    text = io.StringIO()
+    titles = [f"{REFERENCE}_{column}" for column in COLUMNS]
+    titles += [f"{candidate}_{column}" for candidate in candidates for column in (*COLUMNS, "iou")]
+    csv.writer(text, lineterminator="\n").writerow(["frame", *titles])
+    return text.getvalue()
 
 
 def _line(row: FrameRow) -> list[str]:
