@@ -6,6 +6,7 @@ an import that fails anywhere inside is one line there.
 
 import re
 import shlex
+import signal
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -167,6 +168,20 @@ def _failure(package: Package, error: BaseException, option: str) -> DependencyE
     return DependencyError(f"{start}{state}: {remedy(package, error)}")
 
 
+def ends_its_process(name: str, code: int) -> DependencyError:
+    """A package whose import ends the process, as one for another processor or Python does.
+
+    Args:
+        code: with which it ended; negative for a signal.
+    """
+    package = _BY_NAME[name]
+    ended = f"signal {signal.Signals(-code).name}" if code < 0 else f"code {code}"
+    return DependencyError(
+        f"{package.label}, which {package.purpose}, cannot be imported here (the import ended its process with "
+        f"{ended}): {reinstall(package)}"
+    )
+
+
 def _not_imported(error: BaseException) -> Package | None:
     """The package whose import an error ended: the innermost whose module was being executed, or could not begin, or
     has not what is asked of it."""
@@ -179,8 +194,8 @@ def _not_imported(error: BaseException) -> Package | None:
         if frame.f_code.co_name == "<module>" and frame.f_code.co_filename == frame.f_globals.get("__file__")
     ]
     modules.reverse()
-    missing = isinstance(error, ModuleNotFoundError)
-    names = (name.partition(".")[0] for name in ([*named, *modules] if missing else [*modules, *named]))
+    lacking = isinstance(error, ModuleNotFoundError | AttributeError) or "cannot import name" in str(error)
+    names = (name.partition(".")[0] for name in ([*named, *modules] if lacking else [*modules, *named]))
     return next((_BY_NAME[name] for name in names if name in _BY_NAME), None)
 
 

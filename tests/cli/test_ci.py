@@ -79,7 +79,7 @@ def test_every_problem_of_a_verdict_is_in_the_file(tiny_export, tiny, tmp_path, 
 )
 def test_what_keeps_a_run_from_a_verdict_is_an_error(tiny_export, file, more, code):
     for line in (("--junit", file, *more), (*more, f"--junit={file}")):
-        file.write_text("of an earlier run")
+        file.write_text(OLD)
         done = lt_verify(tiny_export, *line)
         assert done.code == code
         said = done.error_line.removeprefix("lt-verify: error: ")
