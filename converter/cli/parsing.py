@@ -37,9 +37,7 @@ def check_working_folder() -> None:
     try:
         os.getcwd()
     except OSError:
-        raise UsageError(
-            "the working folder does not exist any more; change to another one (cd) and try again"
-        ) from None
+        raise UsageError("the working folder does not exist any more; cd to another one first") from None
 
 
 def check_path(option: str, path: Path) -> None:
