@@ -1,5 +1,6 @@
 """bench() of :mod:`converter.api`: from arguments to :class:`BenchOptions`, and the measuring."""
 
+import os
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING
 from converter.bench import MEASURED
 from converter.bench.options import PRECISIONS, ROUNDS, RUNS, SECONDS, THREADS, BenchOptions
 from converter.errors import UsageError
-from converter.families.choice import official_root
+from converter.families.choice import check_official, official_root
 from converter.folder.manifest import read_manifest
 from converter.formats.format import checked_formats
 from converter.spec.arguments import AnyPath, expanded, names_of, path_of
@@ -63,7 +64,8 @@ def bench(
     from converter.bench.run import bench as run
 
     formats, export = checked_formats(formats), expanded(folder)
-    if export.is_file():
+    check_official(path_of(official), checkpoint)
+    if os.path.isfile(export):
         raise UsageError(f"{export} is a file, and {MEASURED}")
     manifest = read_manifest(export, MEASURED)
     arch, network = network_for(manifest.arch, path_of(config), manifest.config())

@@ -12,13 +12,15 @@ from converter.cli.github import annotates, annotation, append_summary, summary_
 from converter.cli.terminal import put
 from converter.errors import VerificationError
 from converter.util import process
-from converter.util.atomic import obstacle
+from converter.util.atomic import obstacle_to_file
 
 if TYPE_CHECKING:
     from converter.report.blocks import Report
     from converter.report.junit import Case
 
 log = logging.getLogger(__name__)
+
+JUNIT_MARK = b'" name="lt-'  # tells an earlier file of ours
 
 
 @dataclass
@@ -123,10 +125,7 @@ def junit_obstacle(path: Path) -> str | None:
     """
     if path.suffix.lower() != ".xml":
         return "expected .xml"
-    try:
-        return "is a folder, expected a file to write" if path.is_dir() else obstacle(path.resolve())
-    except (OSError, RuntimeError) as error:
-        return getattr(error, "strerror", None) or "a link that leads to itself"
+    return obstacle_to_file(path, JUNIT_MARK)
 
 
 def _unfinished(program: str, line: str, written: str) -> "Report":

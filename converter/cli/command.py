@@ -8,7 +8,6 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 
 import typer
@@ -19,13 +18,25 @@ from typer.main import get_command
 from converter.cli.ci import CiOutput
 from converter.cli.parsing import Words, elsewhere, words_of
 from converter.cli.progress import Interruption
-from converter.cli.terminal import LogLines, Stream, put, put_json, take_any_text
-from converter.errors import ConverterError, UsageError, in_words, near_miss
+from converter.cli.terminal import (
+    LONGEST_MESSAGE,
+    LogLines,
+    Short,
+    Stream,
+    lost,
+    put,
+    put_json,
+    take_any_end,
+    take_any_text,
+    within,
+)
+from converter.errors import ConversionError, ConverterError, UsageError, in_words, near_miss
 from converter.util import process
 from converter.util.atomic import remove_unfinished
 from converter.util.packages import importing
 
 BUG = 70  # EX_SOFTWARE of sysexits.h
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 CI_PATIENCE = 2.0  # seconds, with what a CI service gets of a run that does not unwind
 
 
@@ -65,7 +76,8 @@ def log_to_stderr(verbose: bool, quiet: bool) -> None:
         raise UsageError("--verbose and --quiet contradict each other; pass one of them")
     level = logging.DEBUG if verbose else logging.ERROR if quiet else logging.WARNING
     handler = LogLines(console=Stream(stderr=True), show_time=False, show_path=False)
-    logging.basicConfig(level=max(level, logging.WARNING), handlers=[handler], format="%(message)s", force=True)
+    handler.setFormatter(Short("%(message)s"))
+    logging.basicConfig(level=max(level, logging.WARNING), handlers=[handler], force=True)
     for name in ("converter", "official_patches"):
         logging.getLogger(name).setLevel(level)
 
@@ -100,10 +112,27 @@ class Command:
     def main(self) -> None:
         """Run it with the words of this process, and end the process with its code."""
         take_any_text()
+        take_any_end()
         session = Session(Interruption(self.undone), CiOutput(self.program), time.monotonic() - process.age())
         session.interruption.listen(lambda: self._end(session))
         process.keep_garbage()
-        process.leave(self.call(sys.argv[1:], session))
+        process.leave(self._shown(self.call(sys.argv[1:], session), session))
+
+    def _shown(self, code: int, session: Session) -> int:
+        """The exit code once everything is printed.
+
+        A verdict stays what it is, whoever reads it. Where what was printed is all that was asked for, such as JSON, a
+        run without it has failed.
+        """
+        error = lost(sys.stdout)
+        if error is None:
+            return code
+        judged = bool(code) or session.ci.result is not None
+        kept = bool(code) or (judged and not session.as_json)
+        stands = "; the verdict stands" if judged else ""
+        line = f"cannot write to stdout: {error.strerror}{stands}"
+        put(f"{self.program}: {'warning' if kept else 'error'}: {line}", sys.stderr)
+        return code if kept else ConversionError.exit_code
 
     def _end(self, session: Session) -> None:
         """End the process where the main thread does not: after a signal, in the middle of what it does."""
@@ -145,7 +174,7 @@ class Command:
     def _left_for_ci(self, code: int, session: Session, error: BaseException | None = None, line: str = "") -> int:
         """The exit code once a CI service has its files; one that cannot be written fails a run that did not."""
         try:
-            session.ci.leave(error, " ".join(line.split()).removeprefix("error: "))
+            session.ci.leave(error, line.removeprefix("error: "))
             return code
         except BaseException as failure:
             text, own = _ending(self.program, failure, session.interruption, self.advice)
@@ -169,22 +198,42 @@ def _ending(
     advice: Mapping[str, str],
     words: Sequence[str] = (),
 ) -> tuple[str, int]:
-    """(line, exit code) of what ended a command early; raises what is no failure."""
+    """(line, exit code) of what ended a command early."""
+    line, code = _cause(program, error, interruption, advice, words)
+    return within(" ".join(line.split()), LONGEST_MESSAGE - len(f"{program}: ")), code
+
+
+def _cause(
+    program: str, error: BaseException, interruption: Interruption, advice: Mapping[str, str], words: Sequence[str]
+) -> tuple[str, int]:
+    """Likewise, in lines of any length."""
     if interruption.number is not None:
         return interruption.line(), 128 + interruption.number
     if isinstance(error, ConverterError):
         return f"error: {error}", error.exit_code
     if isinstance(error, TyperException):
         return f"error: {_refusal(program, error, words, advice)}", 2
-    # typer and rich exit where nobody reads stdout any more, typer also at an end of file; both with 1
-    cause = (error.__context__ if isinstance(error, SystemExit | typer.Abort) else None) or error
-    if isinstance(cause, BrokenPipeError) and interruption.stages is None:  # of --help, which is typer's
-        return "", 0
-    if isinstance(cause, OSError) and cause.errno in (errno.EPIPE, errno.ENOSPC):  # stdout, mostly
-        return f"error: cannot write: {cause.strerror}", 4
-    if not isinstance(error, Exception):
+    if isinstance(error, KeyboardInterrupt):  # of whoever calls this in a process of his own
         raise error
-    return f"error: bug: {type(cause).__name__}: {cause}; LT_DEBUG=1 shows where, please report it", BUG
+    cause = (error.__context__ if isinstance(error, SystemExit | typer.Abort) else None) or error
+    if isinstance(cause, OSError) and (reason := _surroundings(cause)):
+        return f"error: {reason}", 4
+    if isinstance(cause, MemoryError):
+        return "error: there is not enough memory for this; close other programs", 4
+    return f"internal error: {type(cause).__name__}: {cause}; please report it; LT_DEBUG=1 shows more", BUG
+
+
+def _surroundings(error: OSError) -> str | None:
+    """What is wrong with the machine, where an error is about that; None where it is ours."""
+    if error.errno in FULL:
+        return f"cannot write{f' {error.filename}' if error.filename else ''}: {error.strerror}; free some space"
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        return f"{error.strerror}; raise the limit (ulimit -n)"
+    try:
+        os.getcwd()
+    except OSError:
+        return "the working folder does not exist any more; cd to another one first"
+    return None
 
 
 def _refusal(program: str, error: TyperException, words: Sequence[str], advice: Mapping[str, str]) -> str:
@@ -211,14 +260,11 @@ def _report(program: str, message: str, code: int, as_json: bool, error: BaseExc
         import traceback
 
         traceback.print_exc()
-    line = " ".join(message.split())
     if as_json:
-        answer = {"exit_code": code, "message": line.removeprefix("error: ")}
+        answer = {"exit_code": code, "message": message.removeprefix("error: ")}
         report, result = getattr(error, "report", None), getattr(error, "result", None)
         checks = [check.as_dict() for check in report.checks] if report is not None else []
         found = result.as_dict() if result is not None else {}
         whole = {**found, "error": answer} if found else {"error": {**answer, "checks": checks}}
-        with suppress(OSError):  # where stdout cannot be written, stderr says so
-            put_json(whole)
-    if line:
-        put(f"{program}: {line}", sys.stderr)
+        put_json(whole)
+    put(f"{program}: {message}", sys.stderr)

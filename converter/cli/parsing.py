@@ -1,5 +1,6 @@
 """How the words of a command line are read, where typer's own way would leave a mistake unexplained."""
 
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,9 +14,11 @@ from typer.core import TyperCommand
 from typer.exceptions import TyperException
 from typer.main import get_command
 
-from converter.errors import UsageError
+from converter.errors import CheckpointError, UsageError
+from converter.util.paths import why_unusable
 
 REPEATED = "an option with several values is repeated, as in --search-size 256 --search-size 288"
+CHECKPOINTS = ("checkpoint", "--resume")
 _TWO_SIDES = re.compile(r"(\d+) ?[xX×*,/] ?(\d+)")
 _NUMBERS = ("N", "X", "X,Y,W,H", "PIXELS", "SECONDS")  # of a path or a name the last counts, as scripts append it
 _ON_OFF = ("on", "off", "yes", "no", "true", "false", "0", "1")
@@ -43,8 +46,7 @@ class Given:
 class Words(TyperCommand):
     """A command that refuses what typer takes without a word, and almost never is meant.
 
-    That is: an empty value, one option with two numbers, a word in the wrong place, and a path whose ``~`` nobody
-    expanded, for a shell does so at the beginning of a word only.
+    That is: an empty value, one option with two numbers, a word in the wrong place, and a path that no option can mean.
 
     Attributes:
         advice: option to what to say where the words with it are no command line.
@@ -57,9 +59,10 @@ class Words(TyperCommand):
         ctx.allow_extra_args = True
         rest = super().parse_args(ctx, args)
         if not ctx.resilient_parsing:
+            check_working_folder()
             _check_places(given, rest, self.advice)
             _check_values(given)
-            self._check_home(ctx)
+            self._check_paths(ctx)
         return rest
 
     def given(self, args: Sequence[str]) -> Iterator[Given]:
@@ -81,12 +84,12 @@ class Words(TyperCommand):
             else:
                 yield Given(None, word, None)
 
-    def _check_home(self, ctx: Any) -> None:
+    def _check_paths(self, ctx: Any) -> None:
         for parameter in self.params:
             value: Any = ctx.params.get(parameter.name or "")
             for path in value if isinstance(value, list | tuple) else (value,):
-                if isinstance(path, Path) and path.parts[:1] and path.parts[0].startswith("~") and not path.exists():
-                    _refuse(parameter.opts[0] if parameter.opts[0].startswith("-") else "", path)
+                if isinstance(path, Path):
+                    check_path(parameter.opts[0], path)
 
 
 def words_of(error: TyperException, words: Sequence[str]) -> list[Given]:
@@ -165,12 +168,39 @@ def _is_number(text: str) -> bool:
         return False
 
 
-def _refuse(option: str, path: Path) -> None:
+def check_working_folder() -> None:
+    """Raises:
+    UsageError: when the working folder does not exist any more; no path can be told without it.
+    """
+    try:
+        os.getcwd()
+    except OSError:
+        raise UsageError("the working folder does not exist any more; cd to another one first") from None
+
+
+def check_path(option: str, path: Path) -> None:
+    """Refuse a path that no option can mean, and one whose ``~`` nobody expanded: a shell does so at the beginning of a
+    word only.
+
+    Args:
+        option: or the argument's name.
+
+    Raises:
+        CheckpointError: of a checkpoint.
+        UsageError: of anything else.
+    """
+    before = f"{option} " if option.startswith("-") else ""
+    if problem := why_unusable(path):
+        raise (CheckpointError if option in CHECKPOINTS else UsageError)(f"{before}{path}: {problem}")
+    if path.parts[:1] and path.parts[0].startswith("~") and not os.path.lexists(path):
+        _refuse_home(before, path)
+
+
+def _refuse_home(before: str, path: Path) -> None:
     try:
         meant = path.expanduser()
     except RuntimeError:
         meant = Path.home().joinpath(*path.parts[1:])
-    before = f"{option} " if option else ""
     raise UsageError(
         f"{before}{path}: the shell left ~ as it is (it expands it neither behind = nor in quotes), and there is no "
         f"such path; write {before}{meant}"

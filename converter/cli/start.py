@@ -1,10 +1,13 @@
 """The first of ours that a command runs: until the command itself listens to signals, one of them ends it in a line."""
 
+import json
 import os
 import signal
 import sys
+from contextlib import suppress
 from importlib import import_module
 from types import FrameType
+from typing import NoReturn
 
 
 def _end(number: int, _frame: FrameType | None) -> None:
@@ -16,7 +19,31 @@ def _end(number: int, _frame: FrameType | None) -> None:
 def _start(name: str) -> None:
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         signal.signal(number, _end)
-    import_module(f"converter.cli.{name}").main()
+    try:
+        from converter.util.packages import importing
+
+        with importing():
+            main = import_module(f"converter.cli.{name}").main
+    except BaseException as error:
+        _refuse(error)
+    main()
+
+
+def _refuse(error: BaseException) -> NoReturn:
+    """What the command itself needs cannot be imported: its error, as the command would have said it."""
+    if os.environ.get("LT_DEBUG"):
+        import traceback
+
+        traceback.print_exc()
+    code = getattr(error, "exit_code", 70)
+    internal = f"internal error: {type(error).__name__}: {error}; please report it; LT_DEBUG=1 shows more"
+    message = " ".join((internal if code == 70 else str(error)).split())
+    line = message if code == 70 else f"error: {message}"
+    answer = json.dumps({"error": {"exit_code": code, "message": message, "checks": []}}, indent=2)
+    for number, text in ((1, answer if "--json" in sys.argv else ""), (2, f"{os.path.basename(sys.argv[0])}: {line}")):
+        with suppress(OSError):
+            os.write(number, f"{text}\n".encode(errors="replace") if text else b"")
+    os._exit(code)
 
 
 def lt_export() -> None:

@@ -2,6 +2,7 @@
 
 import functools
 import logging
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -159,7 +160,7 @@ def _folder(exports: list[Path] | None, loose: dict[str, Path], write_golden: bo
     if write_golden and loose:
         raise UsageError(f"{exports[0]} beside single models; {WRITE_ADVICE}")
     if len(exports) > 1:
-        files = [path for path in exports if path.is_file()]
+        files = [path for path in exports if os.path.isfile(path)]
         advice = f"; {WRITE_ADVICE}" if write_golden else f"; {files_in_place_of_export(files)}" if files else ""
         raise UsageError(f"{' '.join(map(str, exports))}: expected one export folder{advice}")
     return exports[0]

@@ -1,5 +1,6 @@
 """export(options): checkpoint -> network -> TorchScript -> models -> proof -> published folder."""
 
+import logging
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,6 +12,7 @@ from converter.exporting.made import Exported, Made
 from converter.folder.golden_index import GoldenIndex
 from converter.folder.golden_writer import golden_header
 from converter.folder.manifest import Manifest
+from converter.folder.replaced import replaced_by
 from converter.folder.vectors import make_vectors, place_for, publish_vectors
 from converter.folder.workspace import Workspace
 from converter.formats.format import format_of
@@ -20,6 +22,8 @@ from converter.spec.model import TrackerModels
 from converter.spec.options import ExportOptions
 from converter.util.content import Contents
 from converter.util.stages import Listener, Stages
+
+log = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     from converter.network.checkpoint import Checkpoint
@@ -43,6 +47,7 @@ def export(
     with ExitStack() as running:
         with stages("check"):
             plan = checked_plan(options)
+            replaced = _replaced(options)
             feeds = [_feeds(options, tracker, len(plan.trackers) > 1) for tracker in plan.trackers]
             workspace = running.enter_context(Workspace(options.output))
         with stages("import") as notes:
@@ -79,8 +84,20 @@ def export(
             results = (verification, report, protected, arm, golden)
             made = Made(comparisons, network, workspace.folder, contents, counts, *results)
             manifest = _publish(options, made, workspace)
-            notes.append(str(options.output))
+            notes += [str(options.output), *([f"in place of {replaced}"] if replaced else [])]
     return Exported(options.output, manifest, report, arm, options)
+
+
+def _replaced(options: ExportOptions) -> str | None:
+    """What the export takes the place of, in a phrase; golden vectors that would go with it are told at once."""
+    place = place_for(options.golden, options.output) if options.golden else None
+    replaced = replaced_by(options.output, place.inside if place else None)
+    for name in replaced.golden if replaced else ():
+        log.warning(
+            "%s holds golden vectors of the earlier export, which go with it; --golden %s writes new ones",
+            *(options.output / name, options.output / name),
+        )
+    return replaced.about if replaced else None
 
 
 def _feeds(options: ExportOptions, tracker: TrackerModels, several_sizes: bool) -> list[Feed]:
@@ -110,14 +127,13 @@ def _publish(options: ExportOptions, made: Made, workspace: Workspace) -> Manife
     packages = ["torch", "numpy", *(package for name in options.formats for package in format_of(name).packages)]
     place = place_for(options.golden, options.output) if options.golden else None
     manifest = manifest_of(options, made, extra, packages, place.recorded if place else None)
-    inside = {}
-    if place and made.golden:
-        folder = workspace.folder / "golden"
-        if place.inside:
-            inside[place.inside] = folder, made.golden
-        else:
-            publish_vectors(place.target, folder, made.golden)
+    vectors = workspace.folder / "golden"
+    inside = {place.inside: (vectors, made.golden)} if place and place.inside and made.golden else {}
     names = dict.fromkeys(name for tracker in made.trackers for model in tracker.models for name in model.files)
     files = [*(workspace.folder / name for name in names), *extra]
-    workspace.publish([(path.name, path) for path in files], manifest, inside)
+    workspace.stage([(path.name, path) for path in files], manifest, inside)
+    if place and not place.inside and made.golden:
+        publish_vectors(place.target, vectors, made.golden, workspace)
+    else:
+        workspace.put_in_place()
     return manifest

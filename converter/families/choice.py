@@ -32,6 +32,14 @@ def official_root(
     return given or (Path(named) if named else None)
 
 
+def check_official(given: Path | None, checkpoint: object) -> None:
+    """Raises:
+    UsageError: for a checkout where no network is built.
+    """
+    if given and checkpoint is None:
+        raise UsageError(f"--official {given}: it builds the network, which --resume brings in; pass that too")
+
+
 def path_name_of(arch: str | None, config: Path | None, path_name: str | None, head_blocks: int | None) -> str | None:
     """The path name asked for: the one given, with so many blocks in its head where those are given.
 

@@ -1,5 +1,6 @@
 """Reading an export back: its manifest, its models, and whether the files are still those that passed."""
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -118,7 +119,7 @@ def checksums_of(paths: Iterable[Path]) -> dict[Path, str | None]:
     Raises:
         VerificationError: for one that is larger than any model.
     """
-    return {path: _sha256(path) if path.is_file() else None for path in paths}
+    return {path: _sha256(path) if os.path.isfile(path) else None for path in paths}
 
 
 def _sha256(path: Path) -> str:

@@ -1,6 +1,7 @@
 """Golden vectors in a folder, read back: every file is held against its checksum."""
 
 import hashlib
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -16,6 +17,7 @@ from converter.folder.golden_index import KIND, Case, GoldenIndex, GoldenTensor
 from converter.folder.listing import GENERATOR, SCHEMA_VERSION, FileEntry, link_out, read_listing
 from converter.proof.feeds import Feed
 from converter.spec.tensors import TensorSpec
+from converter.util.paths import read_bytes, reason, why_no_folder
 
 
 @dataclass(frozen=True)
@@ -100,11 +102,11 @@ class Golden:
             raise self._changed(name, "is a link that leads out of the folder")
         path = self.folder / name
         try:
-            if path.exists() and not path.is_file():
+            if os.path.exists(path) and not os.path.isfile(path):
                 raise self._changed(name, "is no file")
-            if (size := path.stat().st_size) != entry.bytes:
+            if (size := os.stat(path).st_size) != entry.bytes:
                 raise self._changed(name, f"was changed since it was written: {size} bytes, not {entry.bytes}")
-            data = path.read_bytes()
+            data = read_bytes(path, entry.bytes)
         except OSError as error:
             raise self._changed(name, f"cannot be read: {error.strerror}") from None
         if hashlib.sha256(data).hexdigest() != entry.sha256:
@@ -127,11 +129,10 @@ def read_golden(folder: Path) -> Golden:
     try:
         text, data = read_listing(path)
     except OSError as error:
-        missing = f"no {INDEX} in it" if folder.is_dir() else "is a file" if folder.exists() else "no such folder"
-        if (folder / KIND / INDEX).is_file():
+        missing = f"no {INDEX} in it" if isinstance(error, FileNotFoundError) else f"{INDEX}: {reason(error)}"
+        if os.path.isfile(folder / KIND / INDEX):
             advice = f"pass {folder / KIND}"
-        reason = missing if isinstance(error, FileNotFoundError | NotADirectoryError) else error.strerror
-        raise UsageError(f"golden vectors {folder}: {reason}; {advice}") from None
+        raise UsageError(f"golden vectors {folder}: {why_no_folder(folder) or missing}; {advice}") from None
     except ValueError as error:
         raise UsageError(f"golden vectors {folder}: {INDEX} is not of golden vectors: {error}; {advice}") from None
     generator = data.get("generator") if isinstance(data, dict) and data.get("kind") == KIND else None

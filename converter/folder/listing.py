@@ -1,6 +1,5 @@
 """What a folder of ours says of itself in JSON: what manifests and indices of golden vectors have in common."""
 
-import errno
 import json
 import platform
 import re
@@ -24,6 +23,7 @@ from converter.spec.dimensions import Dimensions
 from converter.spec.network import NetworkSpec, Preprocess
 from converter.spec.tensors import LARGEST_SIZE
 from converter.util.json_text import read_json
+from converter.util.paths import read_bytes
 
 if TYPE_CHECKING:
     from converter.network.checkpoint import Checkpoint
@@ -233,11 +233,7 @@ def read_listing(path: Path) -> tuple[bytes, JsonValue]:
         OSError: when it cannot be read.
         ValueError: saying what is wrong with it.
     """
-    if path.exists() and not path.is_file():
-        raise OSError(errno.EINVAL, "is no file")
-    if (size := path.stat().st_size) > LARGEST_LISTING:
-        raise ValueError(f"it has {size} bytes, expected at most {LARGEST_LISTING}")
-    text = path.read_bytes()
+    text = read_bytes(path, LARGEST_LISTING)
     return text.removeprefix(b"\xef\xbb\xbf"), read_json(text)
 
 

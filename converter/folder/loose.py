@@ -2,6 +2,7 @@
 
 import itertools
 import logging
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from converter.spec.model import Model
 from converter.spec.naming import with_graphs
 from converter.spec.tensors import GraphSpec, TensorSpec
 from converter.util.content import Content, Contents
+from converter.util.paths import why_no_file
 
 log = logging.getLogger(__name__)
 
@@ -66,8 +68,9 @@ def model_files(option: str, path: Path) -> tuple[str, tuple[Path, ...]]:
     form = fitting[0]
     files = tuple(path.with_suffix(suffix) for suffix in form.suffixes)
     for file in files:
-        if not file.is_file():
-            raise UsageError(f"{option} {path}: no {'such file' if file == path else f'{file.name} beside it'}")
+        if reason := why_no_file(file):
+            beside = f"no {file.name} beside it" if not os.path.lexists(file) else f"{file.name} beside it: {reason}"
+            raise UsageError(f"{option} {path}: {reason if file == path else beside}")
     return form.name, files
 
 

@@ -1,5 +1,6 @@
 """``manifest.json``: what an export folder says of itself, written and read by the same class."""
 
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,6 +21,7 @@ from converter.folder.listing import (
     read_listing,
 )
 from converter.spec.tensors import TensorSpec, Tolerance
+from converter.util.paths import reason, why_no_folder
 
 MANIFEST = "manifest.json"
 MOST_GRAPHS = 1000
@@ -130,13 +132,12 @@ def read_manifest(folder: Path, without: str = "for models without one pass --in
     try:
         text, data = read_listing(path)
     except OSError as error:
-        if not folder.is_dir():
-            reason = "is a file" if folder.is_file() else "no such folder"
+        if problem := why_no_folder(folder):
             nearest = did_you_mean(folder.name, _names_in(folder.parent))
-            raise UsageError(f"export {folder}: {reason}, expected a folder that lt-export wrote{nearest}") from None
-        inside = [name for name in _names_in(folder) if (folder / name / MANIFEST).is_file()]
+            raise UsageError(f"export {folder}: {problem}, expected a folder that lt-export wrote{nearest}") from None
+        inside = [name for name in _names_in(folder) if os.path.isfile(folder / name / MANIFEST)]
         advice = f"pass {' or '.join(str(folder / name) for name in inside)}" if inside else without
-        raise UsageError(f"export {folder}: {MANIFEST}: {error.strerror}; {advice}") from None
+        raise UsageError(f"export {folder}: {MANIFEST}: {reason(error)}; {advice}") from None
     except ValueError as error:
         raise VerificationError(f"{path} is damaged: {error}") from None
     if listed_files(data) is None:
@@ -155,4 +156,5 @@ def read_manifest(folder: Path, without: str = "for models without one pass --in
 
 
 def _names_in(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+    """Of the folders in a folder; none where it cannot be looked at."""
+    return [] if why_no_folder(folder) else sorted(path.name for path in folder.iterdir() if os.path.isdir(path))

@@ -1,6 +1,7 @@
 """What somebody probably meant who named other files than those that are wanted."""
 
 import itertools
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from converter.folder.manifest import MANIFEST
 from converter.formats.format import Shapes, format_names, format_of
 from converter.report.text import listed
 from converter.spec.tensors import LARGEST_SIZE, SMALLEST_SIZE, GraphSpec
+from converter.util.paths import why_no_folder
 
 Sides = tuple[Shapes, Shapes]  # a file's inputs and its outputs
 
@@ -16,7 +18,7 @@ def files_in_place_of_export(files: Sequence[Path]) -> str:
     """What to say where an export folder is expected and somebody named files."""
     first = {suffix: form.suffixes[0] for form in map(format_of, format_names()) for suffix in form.suffixes}
     file = files[0]
-    if file.name == MANIFEST or (file.suffix in first and (file.parent / MANIFEST).is_file()):
+    if file.name == MANIFEST or (file.suffix in first and os.path.isfile(file.parent / MANIFEST)):
         return f"{file} is part of an export: pass its folder, {file.parent}"
     models = list(dict.fromkeys(each.with_suffix(first[each.suffix]) for each in files if each.suffix in first))
     if len(models) == 1:
@@ -31,11 +33,11 @@ def in_place_of_checkpoint(path: Path) -> str | None:
     """What to say where a checkpoint is expected and somebody named what is made from one; None for anything else."""
     expected = "expected the file that training wrote"
     export = path.parent if path.name == MANIFEST else path
-    if (export / MANIFEST).is_file():
+    if os.path.isfile(export / MANIFEST):
         part = "part of " if export != path else ""
         return f"{path} is {part}an export, {expected}; lt-verify verifies exports, lt-bench measures them"
     suffixes = {suffix for name in format_names() for suffix in format_of(name).suffixes if suffix != ".bin"}
-    weights_of_ncnn = path.suffix == ".bin" and path.with_suffix(".param").is_file()
+    weights_of_ncnn = path.suffix == ".bin" and os.path.isfile(path.with_suffix(".param"))
     converted = path.suffix in suffixes or weights_of_ncnn
     return f"{path} is a converted model, {expected}; lt-verify verifies models" if converted else None
 
@@ -43,7 +45,7 @@ def in_place_of_checkpoint(path: Path) -> str | None:
 def without_manifest(folder: Path) -> str:
     """What to do with a folder that is no export."""
     suffixes = {format_of(name).suffixes[0] for name in format_names()}
-    models = sorted(path for path in folder.iterdir() if path.suffix in suffixes) if folder.is_dir() else []
+    models = sorted(path for path in folder.iterdir() if path.suffix in suffixes) if not why_no_folder(folder) else []
     holds = f"it holds {listed(path.name for path in models)}: " if models else ""
     return f"{holds}for models without one pass --init and --update"
 

@@ -82,7 +82,15 @@ def make_vectors(
     return write_golden(folder, header, cases)
 
 
-def publish_vectors(target: Path, made: Path, index: GoldenIndex) -> None:
-    """Put a folder of golden vectors in place in one step; an earlier one stays until then."""
+def publish_vectors(target: Path, made: Path, index: GoldenIndex, models: Workspace | None = None) -> None:
+    """Put a folder of golden vectors in place in one step; an earlier one stays until then.
+
+    Args:
+        models: staged already, and published together with the vectors, or neither is.
+    """
     with Workspace(target, GOLDEN_INDEX) as workspace:
-        workspace.publish([(file.name, made / file.name) for file in index.files], index)
+        workspace.stage([(file.name, made / file.name) for file in index.files], index)
+        if models is None:
+            workspace.put_in_place()
+        else:
+            models.put_in_place(together=workspace)

@@ -2,20 +2,21 @@
 
 The work is done in the system's temporary folder. Publishing copies the finished files to a hidden
 folder beside the target and exchanges the two in one system call, so a reader sees the old export or
-the new one, never a mixture. A small shell process waits beside us and cleans up when this process
-dies without a word (``kill -9``, out of memory).
+the new one, never a mixture. Two small shell processes wait beside us, for the case that this process
+dies without a word (``kill -9``, out of memory): one ends what is left of pnnx, the other cleans up.
 """
 
 import glob
 import hashlib
 import io
 import os
+import re
 import secrets
 import shutil
-import subprocess
 import tempfile
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -23,18 +24,22 @@ from converter.errors import ConversionError, UsageError, VerificationError
 from converter.folder.golden_index import GOLDEN_INDEX, GoldenIndex
 from converter.folder.listing import Listing, listed_files, read_listing
 from converter.folder.manifest import MANIFEST
-from converter.util.atomic import aside_of, missing_parents, obstacle, put_in_place, remove_empty, sha256
+from converter.folder.shells import start_shells
+from converter.util.atomic import (
+    aside_of,
+    exchange,
+    missing_parents,
+    obstacle,
+    put_in_place,
+    remove_empty,
+    sha256,
+    shortened,
+)
+from converter.util.paths import why_no_folder, why_unusable
 
 STALE_SECONDS = 3600
 BLOCK = 1 << 20
-# Waits for our end, ends what is left of pnnx, puts back an old export that was moved aside, tidies up.
-_JANITOR = """
-trap "" HUP INT TERM; read -r _; kill -TERM 0
-target=$1 aside=$2 staging=$3 work=$4; shift 4
-[ ! -e "$aside" ] || [ -e "$target" ] || mv -- "$aside" "$target"
-rm -rf -- "$aside" "$staging" "$work" || { sleep 0.2; rm -rf -- "$aside" "$staging" "$work"; }
-[ $# = 0 ] || rmdir -- "$@"
-"""
+MOUNTS = Path("/proc/self/mountinfo")
 
 
 def check_target(target: Path, marker: str = MANIFEST, option: str = "--output") -> None:
@@ -49,17 +54,15 @@ def check_target(target: Path, marker: str = MANIFEST, option: str = "--output")
     Raises:
         UsageError: naming what stands in the way.
     """
-    try:
-        target.lstat()
-    except (FileNotFoundError, NotADirectoryError):
-        pass
-    except OSError as error:
-        raise UsageError(f"{option} {str(target)[:80]}: {error.strerror}") from None
-    if target.is_symlink() and not target.exists():
+    if reason := why_unusable(target):
+        raise UsageError(f"{option} {target}: {reason.replace('a file or a folder', 'a folder to create')}")
+    if os.path.islink(target) and not os.path.exists(target):
         raise UsageError(f"{option} {target}: a link to nothing; remove it or choose another folder")
-    if target.exists():
-        if not target.is_dir():
+    if os.path.exists(target):
+        if not os.path.isdir(target):
             raise UsageError(f"{option} {target}: is a file, expected a folder to create or an earlier export")
+        if reason := _fixed(target.resolve()) or why_no_folder(target):
+            raise UsageError(f"{option} {target}: {reason}")
         foreign = foreign_files(target, marker)
         if foreign:
             raise UsageError(
@@ -68,6 +71,27 @@ def check_target(target: Path, marker: str = MANIFEST, option: str = "--output")
             )
     if reason := obstacle(target, parents=True):
         raise UsageError(f"{option} {target}: {reason}")
+
+
+def _fixed(place: Path) -> str | None:
+    """Why a folder cannot be exchanged for another one, in a phrase; None where it can be."""
+    if Path(os.getcwd()).is_relative_to(place):
+        is_it = "is" if Path(os.getcwd()) == place else "holds"
+        return f"{is_it} the working folder, which cannot be replaced; name a folder in it, or cd elsewhere"
+    if os.path.ismount(place) or str(place) in _mounts():
+        return "is a mount point, which cannot be replaced; name a folder in it"
+    return None
+
+
+def _mounts() -> set[str]:
+    """Where something is mounted, folders of the same disk included; empty where the system does not tell."""
+    try:
+        lines = MOUNTS.read_bytes().splitlines()
+    except OSError:
+        return set()
+    escaped = re.compile(rb"\\([0-7]{3})")
+    places = (escaped.sub(lambda code: bytes([int(code[1], 8)]), line.split()[4]) for line in lines)
+    return set(map(os.fsdecode, places))
 
 
 def foreign_files(target: Path, marker: str = MANIFEST) -> list[str]:
@@ -79,7 +103,7 @@ def foreign_files(target: Path, marker: str = MANIFEST) -> list[str]:
     own = _listed(target, marker)
     if own is None:
         return names
-    return [name for name in names if name not in own and not _own_folder(target, name, own)]
+    return [name for name in names if not (_own_file(target / name, name in own) or _own_folder(target, name, own))]
 
 
 def _listed(folder: Path, marker: str) -> set[str] | None:
@@ -89,6 +113,11 @@ def _listed(folder: Path, marker: str) -> set[str] | None:
     except (OSError, ValueError):
         return None
     return None if listed is None else {*listed, marker}
+
+
+def _own_file(path: Path, listed: bool) -> bool:
+    """A folder that has the name of a file of ours holds what somebody put there."""
+    return listed and (path.is_symlink() or not path.is_dir())
 
 
 def _own_folder(target: Path, name: str, own: Collection[str]) -> bool:
@@ -110,7 +139,8 @@ class Workspace:
 
     Attributes:
         folder: for the work; gone when the block ends, however it ends.
-        process_group: for child processes, which the janitor ends when we are gone; None where there is no janitor.
+        process_group: for child processes, which end with the block, or when we are gone; None where nothing ends
+            them.
     """
 
     def __init__(self, target: Path, marker: str = MANIFEST) -> None:
@@ -125,16 +155,18 @@ class Workspace:
             raise ConversionError(
                 f"cannot make a temporary folder: {error.strerror}; free some space or set TMPDIR"
             ) from None
-        self._janitor = _start_janitor(self.target, aside_of(self._staging), self._staging, self.folder, *self._missing)
-        self.process_group = self._janitor.pid if self._janitor else None
+        self._shells = start_shells(self.target, aside_of(self._staging), self._staging, self.folder, *self._missing)
+        self.process_group = self._shells[0].pid if self._shells else None
         return self
 
     def __exit__(self, *_: object) -> None:
+        for shell in self._shells[:1]:
+            shell.communicate()  # closes its input
         for path in (self.folder, self._staging):
             shutil.rmtree(path, ignore_errors=True)
         remove_empty(self._missing)
-        if self._janitor:
-            self._janitor.communicate()  # closes its input
+        for shell in self._shells[1:]:
+            shell.wait()
 
     def publish(
         self,
@@ -153,7 +185,17 @@ class Workspace:
             ConversionError: when they cannot be written; the target is as before.
             UsageError: when the target has meanwhile become something else.
         """
-        try:
+        self.stage(files, listing, golden)
+        self.put_in_place()
+
+    def stage(
+        self,
+        files: Iterable[tuple[str, Path]],
+        listing: Listing,
+        golden: Mapping[str, tuple[Path, GoldenIndex]] | None = None,
+    ) -> None:
+        """The first half of :meth:`publish`: everything but the exchange."""
+        with self._failures():
             self.target.parent.mkdir(parents=True, exist_ok=True)
             _sweep(self.target)
             self._staging.mkdir()
@@ -161,7 +203,36 @@ class Workspace:
             for name, (folder, index) in (golden or {}).items():
                 sources = [(file.name, folder / file.name) for file in index.files]
                 self._stage(self._staging / name, sources, index, GOLDEN_INDEX)
-            put_in_place(self._staging, self.target, lambda: check_target(self.target, self.marker))
+
+    def put_in_place(self, together: "Workspace | None" = None) -> None:
+        """The second half: the exchange.
+
+        Args:
+            together: put in place just before; when this one cannot be, that one is as before, too.
+        """
+        if together is None:
+            with self._failures():
+                put_in_place(self._staging, self.target, lambda: check_target(self.target, self.marker))
+            return
+        together.put_in_place()
+        try:
+            self.put_in_place()
+        except BaseException:
+            together.take_back()
+            raise
+
+    def take_back(self) -> None:
+        """Undo :meth:`put_in_place`: the target is as before, or absent where it was an empty folder."""
+        with self._failures():
+            if self._staging.exists():
+                exchange(self._staging, self.target)
+            else:
+                os.rename(self.target, self._staging)
+
+    @contextmanager
+    def _failures(self) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
             raise ConversionError(
                 f"cannot publish to {self.target}: {error.strerror}; what was there is as before"
@@ -183,26 +254,9 @@ class Workspace:
         _copy(io.BytesIO(listing.text().encode()), folder / marker)
 
 
-def _start_janitor(*paths: Path) -> "subprocess.Popen[bytes] | None":
-    """The shell that outlives us, or None where there can be none."""
-    if os.name != "posix":
-        return None
-    try:
-        return subprocess.Popen(
-            ["/bin/sh", "-c", _JANITOR, "sh", *map(str, paths)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            cwd="/",
-            process_group=0,
-        )
-    except OSError:
-        return None
-
-
 def _hidden(target: Path) -> str:
     """How the name of a folder beside the target begins; short, so that a long name stays possible."""
-    return f".{target.name[:100]}."
+    return f".{shortened(target.name)}."
 
 
 def _sweep(target: Path) -> None:

@@ -21,6 +21,7 @@ from typing import IO, NoReturn
 
 from converter.formats import worker
 from converter.formats.format import format_of
+from converter.util.packages import ends_its_process
 from converter.util.process import python_environment, python_module, send_nothing
 
 REQUEST, STATUS = struct.Struct("=cI"), struct.Struct("=i")
@@ -104,12 +105,20 @@ def _server(format: str, search_path: str) -> ForkServer:
 
 
 def start_fork(format: str, log: IO[bytes]) -> Fork:
-    """A worker for models of a format; :func:`converter.formats.worker.main` in a process of its own."""
-    server = _server(format, python_environment()["PYTHONPATH"])
-    if server.process.poll() is not None:
-        _server.cache_clear()
+    """A worker for models of a format; :func:`converter.formats.worker.main` in a process of its own.
+
+    Raises:
+        DependencyError: when importing the format's runtime ends a process.
+    """
+    for _ in range(2):
         server = _server(format, python_environment()["PYTHONPATH"])
-    return server.start(log)
+        if server.process.poll() is None:
+            fork = server.start(log)
+            if fork.pid is not None:
+                return fork
+            fork.wait()
+        _server.cache_clear()
+    raise ends_its_process(format_of(format).packages[-1], server.process.wait())
 
 
 class Server:
@@ -185,7 +194,7 @@ class Server:
 def main() -> None:
     """``python -m converter.formats.forks FORMAT``, its client on stdin."""
     send_nothing()
-    with contextlib.suppress(Exception):  # a worker says better what is missing or why it cannot be imported
+    with contextlib.suppress(BaseException):  # a worker says better what is missing or why it cannot be imported
         import_module(format_of(sys.argv[1]).packages[-1])
     with socket.socket(fileno=os.dup(0)) as client:
         Server(client, worker.main).serve()

@@ -12,6 +12,7 @@ from converter.errors import CheckpointError
 from converter.families.family import Shapes
 from converter.network.safetensors import is_safetensors, read_safetensors
 from converter.network.torch_file import load_torch_file
+from converter.util.paths import read_bytes
 
 # where official trainings keep the weights: LightTrack's and STARK's
 PLACES = ("state_dict", "net")
@@ -56,9 +57,7 @@ def read_checkpoint(path: Path, allow_pickle: bool = False) -> Checkpoint:
         CheckpointError: for a file that is missing, is no checkpoint, or needs ``allow_pickle``.
     """
     try:
-        if (size := path.stat().st_size) > LARGEST_FILE:
-            raise CheckpointError(f"checkpoint {path}: has {size} bytes, expected {LARGEST_FILE} at most")
-        data = path.read_bytes()
+        data = read_bytes(path, LARGEST_FILE)
     except OSError as error:
         raise CheckpointError(f"checkpoint {path}: {error.strerror}") from None
     loaded = state = _load(path, data, allow_pickle)

@@ -15,6 +15,7 @@ from converter.network.memory import copied
 from converter.network.recognise import hint, size_options, sizes_of
 from converter.spec.network import NetworkSpec
 from converter.spec.options import NetworkInMemory, NetworkOptions
+from converter.util.paths import why_no_folder
 from official_patches.checkout import CheckoutError, UnknownArchError
 from official_patches.patching import BuildRequest, UnknownNetworkError, patches_of
 
@@ -169,11 +170,11 @@ def check_checkout(root: Path, family: str) -> None:
     named = f" (from {variable})" if from_variable else ""
     others = [name for name in family_names() if name != family and _holds(root, name)]
     beside = [folder for folder in (root.parent, *_folders_in(root)) if _holds(folder, family)]
-    if not root.is_dir():
-        problem = "is a file" if root.exists() else "no such folder"
+    if reason := why_no_folder(root):
+        problem = reason
     elif others:
         problem = f"is one of {patches_of(others[0]).repository}"
-    elif not (root / "lib").is_dir():
+    elif not os.path.isdir(root / "lib"):
         problem = "no folder 'lib' in it"
     else:
         problem = f"no {_place(family)} in it"
@@ -184,7 +185,7 @@ def check_checkout(root: Path, family: str) -> None:
 
 def _holds(root: Path, family: str) -> bool:
     place = root / _place(family)
-    return place.with_suffix("").is_dir() or place.is_file()
+    return os.path.isdir(place.with_suffix("")) or os.path.isfile(place)
 
 
 def _place(family: str) -> Path:
@@ -193,4 +194,4 @@ def _place(family: str) -> Path:
 
 
 def _folders_in(root: Path) -> list[Path]:
-    return sorted(path for path in root.iterdir() if path.is_dir()) if root.is_dir() else []
+    return [] if why_no_folder(root) else sorted(path for path in root.iterdir() if os.path.isdir(path))

@@ -10,6 +10,7 @@ from converter.errors import UsageError
 from converter.spec.model import TrackerModels
 from converter.spec.network import Preprocess
 from converter.spec.tensors import TensorSpec
+from converter.util.paths import why_no_file
 
 
 @dataclass(frozen=True)
@@ -80,11 +81,11 @@ def picture_feed(path: Path, images: Sequence[TensorSpec], preprocess: Preproces
     """
     from PIL import Image
 
+    if reason := why_no_file(path):
+        raise UsageError(f"--image {path}: {reason.partition(',')[0]}, expected a picture")
     try:
         with Image.open(path) as opened:
             picture = opened.convert("RGB")
-    except FileNotFoundError:
-        raise UsageError(f"--image {path}: no such file") from None
     except Exception as error:  # Pillow's plugins raise many types on a damaged file
         raise UsageError(f"--image {path}: not a picture that Pillow can read ({error})") from None
     largest = max(tensor.shape[-1] for tensor in images if tensor.mask_of is None)

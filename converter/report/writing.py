@@ -6,8 +6,9 @@ from converter.errors import ConversionError, UsageError
 from converter.report.blocks import Report
 from converter.report.html import html_of
 from converter.report.markdown import markdown_of
-from converter.util.atomic import obstacle, replacing
+from converter.util.atomic import obstacle_to_file, replacing
 
+MARK = b"lighttrack-export report"  # both templates begin with it; it tells an earlier report of ours
 LANGUAGES = {".html": html_of, ".htm": html_of, ".md": markdown_of}
 
 
@@ -19,14 +20,8 @@ def check_report_path(path: Path) -> None:
     """
     if path.suffix.lower() not in LANGUAGES:
         raise UsageError(f"--report {path}: expected .html or .md")
-    try:
-        if path.is_dir():
-            raise UsageError(f"--report {path}: is a folder, expected a file to write")
-        if reason := obstacle(path.resolve()):  # a link is followed, so that it stays one
-            raise UsageError(f"--report {path}: {reason}")
-    except (OSError, RuntimeError) as error:
-        reason = getattr(error, "strerror", None) or "a link that leads to itself"
-        raise UsageError(f"--report {str(path)[:80]}: {reason}") from None
+    if reason := obstacle_to_file(path, MARK):
+        raise UsageError(f"--report {path}: {reason}")
 
 
 def write_report(path: Path, report: Report) -> None:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from converter.errors import UsageError, in_words
+from converter.errors import CheckpointError, UsageError, in_words
 from converter.spec.options import NetworkInMemory
+from converter.util.paths import why_unusable
 
 if TYPE_CHECKING:
     from torch import nn
@@ -19,8 +20,17 @@ AnyPath = str | PathLike[str]
 
 
 def weights_of(given: "AnyPath | nn.Module") -> Path | NetworkInMemory:
-    """The file with a network's weights, or the network itself."""
-    return expanded(given) if isinstance(given, str | PathLike) else NetworkInMemory(given)
+    """The file with a network's weights, or the network itself.
+
+    Raises:
+        CheckpointError: for a path at which no file can be.
+    """
+    if not isinstance(given, str | PathLike):
+        return NetworkInMemory(given)
+    try:
+        return expanded(given)
+    except UsageError as error:
+        raise CheckpointError(f"checkpoint {error}") from None
 
 
 def texts_of(rename: Mapping[str, str] | Sequence[str]) -> tuple[str, ...]:
@@ -42,9 +52,16 @@ def paths_of(given: AnyPath | Sequence[AnyPath]) -> tuple[Path, ...]:
 
 
 def expanded(given: AnyPath) -> Path:
-    """A path that exists is taken as it is, and so is one that begins with the name of no user."""
+    """A path that exists is taken as it is, and so is one that begins with the name of no user.
+
+    Raises:
+        UsageError: for a path at which neither a file nor a folder can be.
+    """
     path = Path(given)
-    return path if path.exists() else Path(os.path.expanduser(path))
+    path = path if os.path.lexists(path) else Path(os.path.expanduser(path))
+    if problem := why_unusable(path):
+        raise UsageError(f"{path}: {problem}")
+    return path
 
 
 def names_of(given: str | Sequence[str] | None) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """What the commands are asked to do: everything one export or one verification depends on."""
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from converter.spec.naming import Naming
 from converter.spec.network import LARGEST_OPSET, SMALLEST_OPSET, NetworkSpec
 from converter.spec.tensors import Frozen, NonNegative, Size, Tolerance
 from converter.util.folders import near_path
+from converter.util.paths import why_no_file
 
 if TYPE_CHECKING:
     from torch import nn
@@ -50,10 +52,10 @@ def check_checkpoint(file: Path) -> None:
     """Raises:
     CheckpointError: when it is no file.
     """
-    if not file.is_file():
-        reason, nearest = "is a folder" if file.is_dir() else "no such file", near_path(file)
-        advice = f"; did you mean {nearest}?" if nearest else ""
-        if not file.exists() and re.match(r"\w+:/", str(file)):
+    if reason := why_no_file(file):
+        reason, nearest = reason.partition(",")[0], near_path(file)
+        advice = f"; did you mean {nearest}?" if nearest and not os.path.lexists(file) else ""
+        if not os.path.lexists(file) and re.match(r"\w+:/", str(file)):
             reason, advice = "is an address", "; download it first"
         raise CheckpointError(f"checkpoint {file}: {reason}, expected a file written by torch.save{advice}")
 

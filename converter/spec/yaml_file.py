@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 from converter.errors import UsageError
+from converter.util.paths import read_bytes, reason
 
 LARGEST_FILE = 1 << 16  # bytes; ours have a tenth of it
 MOST_VALUES = 20_000  # each as often as it is referred to
@@ -26,11 +27,9 @@ def read_yaml(path: Path) -> dict[str, Any]:
         UsageError: when it cannot be read, is larger than any config, says a key twice, or holds something else.
     """
     try:
-        if (size := path.stat().st_size) > LARGEST_FILE:
-            raise UsageError(f"config {path}: has {size} bytes, expected at most {LARGEST_FILE}")
-        text = path.read_text(encoding="utf-8")
+        text = read_bytes(path, LARGEST_FILE).decode()
     except OSError as error:
-        raise UsageError(f"config {path}: {error.strerror}") from None
+        raise UsageError(f"config {path}: {reason(error)}, expected a YAML file") from None
     except UnicodeDecodeError as error:
         raise UsageError(f"config {path}: not YAML: byte {error.start} is not UTF-8") from None
     try:

@@ -1,5 +1,6 @@
 """Drawn frames as a video or as a folder of pictures, put in place when all of them are written."""
 
+import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,14 +11,15 @@ import numpy as np
 
 from converter.errors import ConversionError, DependencyError, UsageError
 from converter.track.frames import PICTURES, Clip
-from converter.util.atomic import missing_parents, obstacle, remove_empty, replacing
+from converter.util.atomic import missing_parents, obstacle, obstacle_to_file, remove_empty, replacing
 from converter.util.opencv import opencv
+from converter.util.paths import open_file, why_unusable
 
 CODECS = {".mp4": "mp4v", ".avi": "MJPG"}
 # Names that ask for a file, which a folder should not silently be called.
 OTHER_FILES = (*PICTURES, ".gif", ".m4v", ".mkv", ".mov", ".mpeg", ".mpg", ".ogv", ".ts", ".webm", ".wmv", ".zip")
 DEFAULT_FPS = 25.0
-# Written into every picture, so that a later run knows them for ours and may replace them.
+# Written into every picture and video, so that a later run knows them for ours and may replace them.
 MARK = "lighttrack-export"
 _OWN_NAME = re.compile(r"[0-9]{6,}\.png")
 _MARK_WITHIN = 256  # bytes from a picture's beginning
@@ -39,20 +41,24 @@ def _obstacle(target: Path, clip: Clip) -> str | None:
     suffix, expected = target.suffix.lower(), f"expected a folder, or a name ending in {' or '.join(CODECS)}"
     if suffix in OTHER_FILES:
         return expected
-    if suffix in CODECS and target.is_dir():
-        return "is a folder, expected a video file to write"
-    if suffix not in CODECS and target.exists():
-        if not target.is_dir():
+    if suffix in CODECS:
+        return _is_clip(target, clip) or obstacle_to_file(target, MARK.encode(), parents=True)
+    if problem := why_unusable(target):
+        return problem
+    if os.path.exists(target):
+        if not os.path.isdir(target):
             return f"is a file; {expected}"
         if foreign := foreign_files(target):
             return (
                 f"holds {foreign!r}, which was not drawn here; nothing was touched: "
                 "move it away or choose another folder"
             )
-    source = clip.path if clip.path.exists() else clip.path.parent
-    if target.exists() and target.samefile(source):
-        return "is the clip itself"
-    return obstacle(target, parents=True)
+    return _is_clip(target, clip) or obstacle(target, parents=True)
+
+
+def _is_clip(target: Path, clip: Clip) -> str | None:
+    source = clip.path if os.path.exists(clip.path) else clip.path.parent
+    return "is the clip itself" if os.path.exists(target) and os.path.samefile(target, source) else None
 
 
 def foreign_files(folder: Path) -> str | None:
@@ -123,6 +129,16 @@ def _video(draft: Path, target: Path, clip: Clip) -> Iterator[Write]:
             raise ConversionError(
                 f"--annotate {target}: the video came out with {readable} of {written} frames; is the disk full?"
             )
+        _mark_video(draft)
+
+
+def _mark_video(path: Path) -> None:
+    """Put the mark behind everything else, in a part that players pass over."""
+    mark = MARK.encode() + b"\0" * (len(MARK) % 2)
+    size = 8 + len(mark)
+    mp4, avi = size.to_bytes(4, "big") + b"free", b"JUNK" + len(mark).to_bytes(4, "little")
+    with path.open("ab") as file:
+        file.write((mp4 if path.suffix.lower() == ".mp4" else avi) + mark)
 
 
 @contextmanager
@@ -142,5 +158,5 @@ def _pictures(draft: Path) -> Iterator[Write]:
 
 
 def _marked(path: Path) -> bool:
-    with path.open("rb") as reader:
+    with open_file(path) as reader:
         return MARK.encode() in reader.read(_MARK_WITHIN)

@@ -2,6 +2,7 @@
 
 import logging
 import math
+import os
 import re
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
@@ -13,6 +14,7 @@ import numpy as np
 
 from converter.errors import UsageError
 from converter.util.opencv import opencv
+from converter.util.paths import read_bytes, why_no_file
 
 log = logging.getLogger(__name__)
 
@@ -58,12 +60,12 @@ def open_clip(path: Path) -> Clip:
         DependencyError: without OpenCV.
     """
     opencv()
-    if path.is_dir():
+    if os.path.isdir(path):
         return _of_pictures(path, _pictures_in(path))
-    if not path.exists() and re.search(r"%0?\d*d", path.name):
+    if not os.path.lexists(path) and re.search(r"%0?\d*d", path.name):
         return _of_pictures(path, _pictures_like(path))
-    if not path.exists():
-        raise UsageError(f"--clip {path}: no such file or folder")
+    if reason := why_no_file(path):
+        raise UsageError(f"--clip {path}: {reason.replace('no such file', 'no such file or folder')}")
     return _of_video(path)
 
 
@@ -79,7 +81,7 @@ def _of_pictures(path: Path, files: Sequence[Path]) -> Clip:
 
 def _pictures_in(folder: Path) -> list[Path]:
     try:
-        files = [file for file in folder.iterdir() if file.suffix.lower() in PICTURES and file.is_file()]
+        files = [file for file in folder.iterdir() if file.suffix.lower() in PICTURES and os.path.isfile(file)]
     except OSError as error:
         raise UsageError(f"--clip {folder}: {error.strerror}") from None
     files = [file for file in files if not file.name.startswith(".")]
@@ -108,7 +110,7 @@ def _pictures_like(pattern: Path) -> list[Path]:
 def _picture(path: Path, file: Path) -> np.ndarray:
     cv2 = opencv()
     try:
-        data = np.frombuffer(file.read_bytes(), np.uint8)
+        data = np.frombuffer(read_bytes(file), np.uint8)
         pixels = cv2.imdecode(data, cv2.IMREAD_COLOR)
     except OSError as error:
         raise UsageError(f"--clip {path}: {file.name}: {error.strerror}") from None

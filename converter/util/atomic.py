@@ -14,8 +14,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from converter.errors import ConversionError
+from converter.util.paths import open_file, why_unusable
 
 ATTEMPTS = 10
+MARK_WITHIN = 4096  # bytes
+LONGEST_SUFFIX = 20  # bytes of a draft's name
 _unfinished: set[Path] = set()
 
 
@@ -46,7 +49,7 @@ def make_folder(path: Path) -> Path:
 
 def sha256(path: Path) -> str:
     """Hexadecimal digest of a file."""
-    with path.open("rb") as reader:
+    with open_file(path) as reader:
         return hashlib.file_digest(reader, "sha256").hexdigest()
 
 
@@ -56,18 +59,50 @@ def obstacle(target: Path, parents: bool = False) -> str | None:
     Args:
         parents: the folders above it are going to be made.
     """
-    above = target.absolute().parents
-    folder = next(path for path in above if path.exists()) if parents else target.parent
-    if not folder.exists():
+    if problem := why_unusable(target):
+        return problem
+    above = Path(os.path.abspath(target)).parents
+    folder = next(path for path in above if os.path.lexists(path)) if parents else target.parent
+    if not os.path.lexists(folder):
         return f"no folder {folder}; make it first"
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         return f"{folder} is not a folder"
     return None if os.access(folder, os.W_OK | os.X_OK) else f"no permission to write to {folder}"
 
 
+def obstacle_to_file(path: Path, mark: bytes, parents: bool = False) -> str | None:
+    """Why a file that was asked for is not written at a path; None where it is.
+
+    What is there already is replaced only where an earlier run of ours wrote it, or where it is empty.
+
+    Args:
+        mark: what the beginning or the end of such a file holds.
+        parents: as :func:`obstacle`.
+    """
+    if problem := why_unusable(path):
+        return problem.replace("a file or a folder", "a file to write")
+    place = Path(os.path.realpath(path))  # a link is followed, so that it stays one
+    if os.path.isdir(place):
+        return "is a folder, expected a file to write"
+    if os.path.lexists(place) and not marked(place, mark):
+        return "is a file that no run of this program wrote; nothing was touched: move it away or choose another name"
+    return obstacle(place, parents)
+
+
+def marked(path: Path, mark: bytes) -> bool:
+    """Whether a file is empty, or has a mark near its beginning or its end."""
+    try:
+        with open_file(path) as reader:
+            start = reader.read(MARK_WITHIN)
+            reader.seek(max(0, os.fstat(reader.fileno()).st_size - MARK_WITHIN))
+            return not start or mark in start or mark in reader.read(MARK_WITHIN)
+    except OSError:
+        return False
+
+
 def missing_parents(target: Path) -> list[Path]:
     """The folders above a path that are not there, the deepest first."""
-    return [path for path in target.absolute().parents if not path.exists()]
+    return [path for path in Path(os.path.abspath(target)).parents if not os.path.lexists(path)]
 
 
 def remove_empty(folders: list[Path]) -> None:
@@ -87,7 +122,8 @@ def replacing(target: Path) -> Iterator[Path]:
         OSError: when the two cannot be exchanged.
     """
     place = target.resolve()
-    draft = place.with_name(f".{place.stem[:80]}.{secrets.token_hex(4)}{place.suffix}")
+    suffix = place.suffix if len(os.fsencode(place.suffix)) <= LONGEST_SUFFIX else ""
+    draft = place.with_name(f".{shortened(place.stem)}.{secrets.token_hex(4)}{suffix}")
     with unfinished(draft):
         try:
             yield draft
@@ -124,7 +160,7 @@ def remove_unfinished() -> None:
 
 def remove(path: Path) -> None:
     """Remove a file, or a folder with what is in it, as far as it is there and can be removed."""
-    if path.is_dir():
+    if os.path.isdir(path) and not os.path.islink(path):
         shutil.rmtree(path, ignore_errors=True)
     else:
         path.unlink(missing_ok=True)
@@ -176,6 +212,11 @@ def exchange(new: Path, old: Path) -> bool:
         raise
     os.rename(aside, new)
     return True
+
+
+def shortened(name: str, most: int = 100) -> str:
+    """The beginning of a file name, of so many bytes, so that there is room for more behind it."""
+    return os.fsencode(name)[:most].decode(errors="ignore")
 
 
 def aside_of(draft: Path) -> Path:

@@ -1,6 +1,7 @@
 """A child process that is asked over its pipes: each answer within its time, and how the process ended in words."""
 
 import contextlib
+import os
 import signal
 import tempfile
 import threading
@@ -109,8 +110,7 @@ class Child:
             ended = "ended, and so has the process that could say how"
         else:
             ended = _by_signal(signal.Signals(-code), killed) if code < 0 else f"ended with code {code}"
-        self._log.seek(0)
-        said = last_words(self._log.read()[-LOG_TAIL:].decode(errors="replace"), 2)
+        said = last_words(tail(self._log), 2)
         return f"{ended}; it said: {said}" if said else ended
 
 
@@ -121,6 +121,12 @@ def _by_signal(number: signal.Signals, killed: bool) -> str:
     if number == signal.SIGKILL and not killed:
         return "was ended by SIGKILL, as the system does where memory runs out"
     return f"was ended by {number.name}"
+
+
+def tail(log: IO[bytes]) -> str:
+    """The last :data:`LOG_TAIL` bytes of a file, however long it is."""
+    log.seek(max(0, log.seek(0, os.SEEK_END) - LOG_TAIL))
+    return log.read(LOG_TAIL).decode(errors="replace")
 
 
 def last_words(text: str, lines: int) -> str:

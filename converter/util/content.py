@@ -4,7 +4,6 @@ import contextlib
 import fcntl
 import hashlib
 import os
-import stat
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from converter.errors import ConversionError
+from converter.util.paths import read_bytes
 
 LARGEST = 2**31  # bytes; ONNX has the same limit
 SEALED = hasattr(os, "memfd_create") and hasattr(fcntl, "F_ADD_SEALS") and Path("/proc/self/fd").is_dir()
@@ -65,16 +65,9 @@ def content_of(file: File) -> Content:
     if isinstance(file, Content):
         return file
     try:
-        with open(file, "rb", opener=_without_waiting) as reader:
-            about = os.fstat(reader.fileno())
-            if not stat.S_ISREG(about.st_mode):
-                raise ConversionError(f"cannot read {file}: it is no regular file")
-            data = reader.read(LARGEST) if about.st_size < LARGEST else b""
+        return Content.holding(file, read_bytes(file, LARGEST))
     except OSError as error:
         raise ConversionError(f"cannot read {file}: {error.strerror}") from None
-    if about.st_size >= LARGEST or len(data) == LARGEST:
-        raise ConversionError(f"cannot read {file}: {about.st_size} bytes, expected a model of less than {LARGEST}")
-    return Content.holding(file, data)
 
 
 class Contents:
@@ -107,11 +100,6 @@ class Contents:
         if path not in self._read:
             self._read[path] = content_of(path)
         return self._read[path]
-
-
-def _without_waiting(path: str, flags: int) -> int:
-    """A pipe opens at once, whoever is at its other end."""
-    return os.open(path, flags | os.O_NONBLOCK)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ an import that fails anywhere inside is one line there.
 
 import re
 import shlex
+import signal
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 
 import converter
 from converter.errors import ConverterError, DependencyError
@@ -147,35 +149,53 @@ def importing(option: str = "") -> Iterator[None]:
     """
     try:
         yield
-    except ConverterError:
+    except (ConverterError, KeyboardInterrupt):
         raise
-    except Exception as error:
+    except BaseException as error:  # packages end the process, too, where something does not suit them
         package = _not_imported(error)
         if package is None:
             raise
         raise _failure(package, error, option) from error
 
 
-def _failure(package: Package, error: Exception, option: str) -> DependencyError:
+def _failure(package: Package, error: BaseException, option: str) -> DependencyError:
     start = f"{option} needs {package.label}, " if option else f"{package.label}, which {package.purpose}, "
     if isinstance(error, ModuleNotFoundError) and error.name == package.name:
         state = "not installed here" if option else "is not installed here"
     else:
-        state = f"{'which ' if option else ''}cannot be imported here ({reason(error)})"
+        use = "used" if isinstance(error, AttributeError) and isinstance(error.obj, ModuleType) else "imported"
+        state = f"{'which ' if option else ''}cannot be {use} here ({reason(error)})"
     return DependencyError(f"{start}{state}: {remedy(package, error)}")
 
 
-def _not_imported(error: Exception) -> Package | None:
-    """The package whose import an error ended: the innermost whose module was being executed, or could not begin."""
+def ends_its_process(name: str, code: int) -> DependencyError:
+    """A package whose import ends the process, as one for another processor or Python does.
+
+    Args:
+        code: with which it ended; negative for a signal.
+    """
+    package = _BY_NAME[name]
+    ended = f"signal {signal.Signals(-code).name}" if code < 0 else f"code {code}"
+    return DependencyError(
+        f"{package.label}, which {package.purpose}, cannot be imported here (the import ended its process with "
+        f"{ended}): {reinstall(package)}"
+    )
+
+
+def _not_imported(error: BaseException) -> Package | None:
+    """The package whose import an error ended: the innermost whose module was being executed, or could not begin, or
+    has not what is asked of it."""
     named = [error.name or ""] if isinstance(error, ImportError) else []
+    if isinstance(error, AttributeError) and isinstance(error.obj, ModuleType):
+        named = [error.obj.__name__]
     modules = [
         str(frame.f_globals.get("__name__", ""))
         for frame, _ in traceback.walk_tb(error.__traceback__)
         if frame.f_code.co_name == "<module>" and frame.f_code.co_filename == frame.f_globals.get("__file__")
     ]
     modules.reverse()
-    missing = isinstance(error, ModuleNotFoundError)
-    names = (name.partition(".")[0] for name in ([*named, *modules] if missing else [*modules, *named]))
+    lacking = isinstance(error, ModuleNotFoundError | AttributeError) or "cannot import name" in str(error)
+    names = (name.partition(".")[0] for name in ([*named, *modules] if lacking else [*modules, *named]))
     return next((_BY_NAME[name] for name in names if name in _BY_NAME), None)
 
 

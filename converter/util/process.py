@@ -25,6 +25,18 @@ def age() -> float:
         return time.process_time()
 
 
+def open_standard_streams() -> None:
+    """What the shell has closed (``2>&-``) is open and goes nowhere.
+
+    Otherwise the next file that is opened would get its number, and ncnn, pnnx and Python itself would print into that.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free
+
+
 def keep_garbage() -> None:
     """No garbage collection from now on: in a short run it looks at torch's million objects and frees none of them."""
     gc.disable()

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from converter.checks.arm.asked import golden_source
-from converter.families.choice import official_root
+from converter.families.choice import check_official, official_root
 from converter.formats.format import checked_formats
 from converter.network.settled import settled
 from converter.spec.arguments import AnyPath, finite, path_of, paths_of, refused_values, texts_of, weights_of
@@ -92,6 +92,7 @@ def verify(
     loose = {graph: path for graph, file in (models or {}).items() if (path := path_of(file))}
     named, wanted = texts_of(rename), checked_formats(formats)
     check_models(export, loose, named, wanted)
+    check_official(path_of(official), checkpoint)
     flags = {"path_name": path_name, "template_size": template_size, "search_size": search_size}
 
     def asked(arch: str | None) -> VerifyOptions:

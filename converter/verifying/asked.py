@@ -1,5 +1,6 @@
 """What is to be verified: the models, the network and the sizes, from what was asked for and what an export says."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -21,7 +22,7 @@ def check_models(folder: Path | None, loose: Mapping[str, Path], rename: tuple[s
     if folder and loose:
         name = next(iter(loose)).replace("_", "-")
         raise UsageError(f"--{name} beside an export folder: pass the folder or single models, not both")
-    if folder and folder.is_file():
+    if folder and os.path.isfile(folder):
         raise UsageError(files_in_place_of_export([folder]))
     if not folder and not loose:
         raise UsageError("nothing to verify: pass an export folder, or --init and --update")

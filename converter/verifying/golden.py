@@ -1,5 +1,7 @@
 """Golden vectors to compare with."""
 
+import os
+
 from converter.errors import UsageError, VerificationError
 from converter.families.family import family_of
 from converter.folder.golden import Golden, read_golden
@@ -18,7 +20,7 @@ def golden_of(options: VerifyOptions, subject: Subject) -> Golden | None:
         return read_golden(options.golden)
     recorded = subject.manifest.golden if subject.manifest else None
     for name in (recorded, GOLDEN_FOLDER) if options.folder else ():
-        if name and (subject.folder / name / GOLDEN_INDEX).is_file():
+        if name and os.path.lexists(subject.folder / name / GOLDEN_INDEX):
             return read_golden(subject.folder / name)
     return None
 

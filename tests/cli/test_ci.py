@@ -15,6 +15,7 @@ from conftest import TINY
 
 PROOF = [f"ncnn {run}, noise {seed}" for seed in (0, 1) for run in ("init alone", "update alone", "update chained")]
 STRICT = ("--atol", 0, "--rtol", 1e-12)
+OLD = '<testsuites><testsuite tests="1" name="lt-export"></testsuite></testsuites>'
 
 
 @pytest.fixture
@@ -78,7 +79,7 @@ def test_every_problem_of_a_verdict_is_in_the_file(tiny_export, tiny, tmp_path, 
 )
 def test_what_keeps_a_run_from_a_verdict_is_an_error(tiny_export, file, more, code):
     for line in (("--junit", file, *more), (*more, f"--junit={file}")):
-        file.write_text("of an earlier run")
+        file.write_text(OLD)
         done = lt_verify(tiny_export, *line)
         assert done.code == code
         said = done.error_line.removeprefix("lt-verify: error: ")
@@ -131,14 +132,14 @@ def test_a_file_that_cannot_be_written_is_never_in_place_of_a_verdict(
     def full_disk(_):
         raise OSError(28, "No space left on device")
 
-    file.write_text("old")
+    file.write_text(OLD)
     monkeypatch.setattr(renderer, "junit_of", full_disk)
     done = lt_verify(tiny_export, "--resume", tiny, "--junit", file, "--json", *more)
     assert done.code == code
     assert json.loads(done.out)["verdict"] == ("failed" if more else "passed")
     reason = "No space left on device; the list of tests is lost, the result is not"
     assert done.err.splitlines()[-1] == f"lt-verify: {word}: cannot write {file}: {reason}"
-    assert file.read_text() == "old"
+    assert file.read_text() == OLD
     assert sorted(os.listdir(file.parent)) == ["a.xml"]
 
 

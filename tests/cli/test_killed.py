@@ -105,7 +105,7 @@ def test_killing_the_whole_process_group_leaves_nothing_either(started, tiny_exp
         if line.startswith("trace"):
             break
     offspring = children(process.pid)
-    assert len(offspring) == 3  # the janitor and two pnnx
+    assert len(offspring) == 4  # the two shells and two pnnx
     os.killpg(process.pid, signal.SIGKILL)
     process.wait(30)
     assert settles(lambda: not list(work.iterdir()))

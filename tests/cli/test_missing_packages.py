@@ -1,11 +1,14 @@
 """A package that is missing, or is there and cannot be imported: one line that says so and what to do, and exit 5."""
 
+import json
 import re
+import subprocess
+import sys
 
 import pytest
 
 import warm
-from commands import BENCH, EXPORT, ROOT, VERIFY, lt
+from commands import BENCH, EXPORT, ROOT, VERIFY, environment, lt
 from conftest import TINY, damage, hide
 
 INSTALL = f"pip install -c {ROOT}/constraints.txt"
@@ -136,3 +139,44 @@ def test_a_package_that_cannot_be_imported_is_one_line_with_the_reason(calls, tm
     command = INSTALL if harm == "requirement" else "pip install --force-reinstall --no-deps "
     assert f"): {command}" in line
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("package", ["typer", "rich", "pydantic"])
+@pytest.mark.parametrize("harm", ["other", "exits"])
+def test_what_the_command_line_itself_needs_is_missing_too(tmp_path, package, harm):
+    """As an installed command starts; ``--json`` has its object then, too."""
+    source = "raise SystemExit(1)\n" if harm == "exits" else HARMS[harm][0]
+    words = ["-c", "from converter.cli.start import lt_verify; lt_verify()", "--json"]
+    variables = environment(PYTHONPATH=damage(tmp_path, package, source))
+    done = subprocess.run([sys.executable, *words], env=variables, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 5, done.stderr
+    (line,) = done.stderr.splitlines()
+    assert f": error: {package}, which " in line
+    assert json.loads(done.stdout)["error"]["exit_code"] == 5
+
+
+@pytest.mark.parametrize(
+    ("call", "package"),
+    [("export", "torch"), ("export", "pnnx"), ("verify", "ncnn"), ("verify onnx", "onnxruntime"), ("bench", "ncnn")],
+)
+@pytest.mark.parametrize(
+    "source", ["raise SystemExit(1)\n", "", "import os; os.abort()\n"], ids=["exits", "empty", "aborts"]
+)
+def test_a_package_that_ends_its_process_or_holds_nothing_is_no_failed_verification(
+    calls, tmp_path, call, package, source
+):
+    if "abort" in source and call != "verify" and call != "verify onnx":
+        source = "class Odd(BaseException): pass\nraise Odd\n"  # what ends this process cannot be told by it
+    command, words = calls[call]
+    done = command(*words, "-q", PYTHONPATH=damage(tmp_path, package, source))
+    assert re.search(rf"{package}, which .* cannot be (imported|used) here", one_line(done, f"lt-{call.split()[0]}"))
+
+
+def test_a_pnnx_that_does_not_start_is_to_be_reinstalled(calls, tmp_path):
+    script = tmp_path / "run"
+    script.write_text("#!/bin/sh\necho 'pnnx: error while loading shared libraries: libX.so.1' >&2\nexit 127\n")
+    script.chmod(0o755)
+    command, words = calls["export"]
+    done = command(*words, "-q", PYTHONPATH=damage(tmp_path, "pnnx", f"EXEC_PATH = {str(script)!r}\n"))
+    line = one_line(done, "lt-export")
+    assert "could not be started; it said: pnnx: error while loading shared libraries: libX.so.1; reinstall it" in line

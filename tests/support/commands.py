@@ -33,7 +33,7 @@ class Finished:
     @property
     def error_line(self) -> str:
         """The one line that begins with the program's name."""
-        lines = [line for line in self.err.splitlines() if re.match(r"lt-\w+: error: ", line)]
+        lines = [line for line in self.err.splitlines() if re.match(r"lt-\w+: (internal )?error: ", line)]
         assert len(lines) == 1, self.err
         assert "Traceback" not in self.err
         return lines[0]

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from converter.errors import DependencyError
 from converter.util.atomic import sha256
 from converter.util.folders import cache_folder
+from converter.util.paths import open_file, read_bytes, why_no_folder
 
 RECORD = "arm-root.json"
 SYSTEM, PACKAGES = "system", "python"
@@ -132,7 +133,7 @@ def read_record(folder: Path) -> Record:
         DependencyError: for a damaged one.
     """
     try:
-        return Record.model_validate_json((folder / RECORD).read_bytes())
+        return Record.model_validate_json(read_bytes(folder / RECORD))
     except FileNotFoundError:
         raise
     except OSError as error:
@@ -146,8 +147,8 @@ def read_record(folder: Path) -> Record:
 def _by_hand(folder: Path) -> ArmRoot:
     """A folder that somebody else made: the root of a system for aarch64, with numpy and ncnn where its Python finds
     them or under ``python``."""
-    if not folder.is_dir():
-        raise DependencyError(f"ARM root {folder}: no such folder; {_rebuild(folder, 'builds it')}")
+    if reason := why_no_folder(folder):
+        raise DependencyError(f"ARM root {folder}: {reason}; {_rebuild(folder, 'builds it')}")
     if (folder / SYSTEM).is_dir() or ((folder / PACKAGES).is_dir() and not (folder / "usr").is_dir()):
         raise DependencyError(f"ARM root {folder} is half-built: no {RECORD} in it; {_rebuild(folder)}")
     pythons = sorted((folder / "usr/bin").glob("python3.*[0-9]"), key=lambda path: int(path.name.split(".")[-1]))
@@ -174,7 +175,7 @@ def _checked(root: ArmRoot) -> ArmRoot:
     if not os.access(root.qemu, os.X_OK):
         raise _damaged(root.folder, f"no program {root.qemu}")
     try:
-        with root.python.open("rb") as reader:
+        with open_file(root.python) as reader:
             start = reader.read(20)
     except OSError as error:
         raise _damaged(root.folder, f"{root.python}: {error.strerror}") from None

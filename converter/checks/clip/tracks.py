@@ -2,13 +2,14 @@
 
 import csv
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
 from converter.checks.clip.frame import REFERENCE, FrameRow
 from converter.checks.clip.report import ClipReport
 from converter.errors import UsageError
 from converter.families.family import Estimate
-from converter.util.atomic import obstacle, replacing
+from converter.util.atomic import obstacle_to_file, replacing
 
 COLUMNS = ("x", "y", "w", "h", "score")
 COMPARED = ("iou", "one_step_iou")
@@ -20,9 +21,7 @@ def check_tracks(path: Path) -> None:
     Raises:
         UsageError: naming what stands in the way.
     """
-    if path.is_dir():
-        raise UsageError(f"--tracks {path}: is a folder, expected a CSV file to write")
-    if reason := obstacle(path):
+    if reason := obstacle_to_file(path, _titles([]).rstrip().encode()):
         raise UsageError(f"--tracks {path}: {reason}")
 
 
@@ -35,17 +34,23 @@ def write_tracks(path: Path, report: ClipReport) -> None:
     Raises:
         UsageError: when the file cannot be written.
     """
-    titles = [f"{REFERENCE}_{column}" for column in COLUMNS]
-    titles += [f"{candidate.name}_{column}" for candidate in report.candidates for column in (*COLUMNS, *COMPARED)]
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["frame", *titles, "lost"])
-    writer.writerows(_line(row) for row in report.frames)
+    csv.writer(text, lineterminator="\n").writerows(_line(row) for row in report.frames)
+    titles = _titles([candidate.name for candidate in report.candidates])
     try:
         with replacing(path) as draft:
-            draft.write_text(text.getvalue(), encoding="utf-8")
+            draft.write_text(titles + text.getvalue(), encoding="utf-8")
     except OSError as error:
         raise UsageError(f"--tracks {path}: {error.strerror}") from None
+
+
+def _titles(candidates: Sequence[str]) -> str:
+    """The first line; it begins the same whatever the candidates are, and so tells an earlier track."""
+    text = io.StringIO()
+    titles = [f"{REFERENCE}_{column}" for column in COLUMNS]
+    titles += [f"{candidate}_{column}" for candidate in candidates for column in (*COLUMNS, *COMPARED)]
+    csv.writer(text, lineterminator="\n").writerow(["frame", *titles, *(["lost"] if candidates else [])])
+    return text.getvalue()
 
 
 def _line(row: FrameRow) -> list[str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from converter.checks.dumps.reading import EXTENSIONS
 from converter.errors import UsageError
 from converter.folder.golden_index import GoldenIndex
+from converter.util.paths import why_no_folder
 
 _ROLES = ("output", "input", "intermediate")
 _HINTS = ("nchw", "nhwc")
@@ -65,8 +66,8 @@ def find_dumps(
 
 
 def _files(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        raise UsageError(f"--dumps {folder}: {'is a file' if folder.exists() else 'no such folder'}, expected a folder")
+    if reason := why_no_folder(folder):
+        raise UsageError(f"--dumps {folder}: {reason.partition(',')[0]}, expected a folder")
 
     def refuse(error: OSError) -> None:
         raise UsageError(f"--dumps {error.filename}: {error.strerror}")

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from converter.util.paths import read_bytes, why_no_file
+
 RAW = (".bin", ".raw")
 TEXT = (".txt", ".csv", ".dat")
 EXTENSIONS = (".npy", *RAW, *TEXT)
@@ -43,6 +45,8 @@ def read_numbers(path: Path, counts: Sequence[int], pixels: bool) -> Numbers:
         DumpError: when it cannot be read. Another count is an error only where it leaves open how numbers are stored.
     """
     try:
+        if reason := why_no_file(path):
+            raise DumpError(reason)
         size = path.stat().st_size
         if size == 0:
             raise DumpError("is empty")
@@ -50,7 +54,7 @@ def read_numbers(path: Path, counts: Sequence[int], pixels: bool) -> Numbers:
             raise DumpError(f"has {size} bytes, far too many for {counts[0]} numbers")
         if path.suffix.lower() == ".npy":
             return _npy(path)
-        data = path.read_bytes()
+        data = read_bytes(path)
     except OSError as error:
         raise DumpError(f"cannot be read: {error.strerror}") from None
     return _raw(data, counts, pixels) if path.suffix.lower() in RAW else _text(data)

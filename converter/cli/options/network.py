@@ -1,5 +1,6 @@
 """Which network, and where its weights are."""
 
+import os
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -81,7 +82,7 @@ def checkpoint_of(argument: Path | None, resume: Path | None) -> Path:
         CheckpointError: as :func:`check_checkpoint`.
     """
     if argument and resume and argument != resume:
-        more = "" if argument.is_file() else f"; {REPEATED}"
+        more = "" if os.path.isfile(argument) else f"; {REPEATED}"
         raise UsageError(f"two checkpoints, {argument} and --resume {resume}: expected one of them{more}")
     checkpoint = argument or resume
     if checkpoint is None:

@@ -20,7 +20,7 @@ from converter.formats.ncnn.weights import NcnnWeights, halved, load_bin
 from converter.formats.source import Source
 from converter.spec.tensors import GraphSpec, TensorSpec
 from converter.util.atomic import make_folder, write
-from converter.util.child import last_words
+from converter.util.child import last_words, tail
 
 LAST_WORDS = 3
 # what pnnx writes beside the ncnn model and nobody reads: its own weights and ONNX file, two scripts
@@ -28,6 +28,8 @@ UNREAD = ("pnnxbin", "pnnxonnx", "pnnxpy", "ncnnpy")
 # pnnx runs the network once, for the shapes; there, several threads wait for each other more than they work
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 FULL_DISK = 1 << 20
+NOT_STARTED = 127  # of the loader, where a shared library is missing
+REINSTALL = "reinstall it: pip install --force-reinstall pnnx"
 
 
 class PnnxRun:
@@ -80,9 +82,7 @@ class PnnxRun:
                     process_group=process_group,
                 )
         except OSError as error:
-            raise DependencyError(
-                f"cannot run {command[0]}: {error.strerror}; reinstall it: pip install --force-reinstall pnnx"
-            ) from None
+            raise DependencyError(f"cannot run {command[0]}: {error.strerror}; {REINSTALL}") from None
 
     def result(self) -> tuple[Path, ...]:
         """Wait for pnnx, prove what it wrote, give blobs their declared names.
@@ -92,6 +92,7 @@ class PnnxRun:
 
         Raises:
             ConversionError: with the operator, or with pnnx's own last words.
+            DependencyError: when it does not start.
         """
         try:
             code = self.process.wait(max(0.0, self.deadline - time.monotonic()))
@@ -100,6 +101,8 @@ class PnnxRun:
             raise self._failed(f"did not finish within {self.timeout:g} s and was ended (--pnnx-timeout)") from None
         if code < 0:
             raise self._failed(f"ended by signal {-code}")
+        if code == NOT_STARTED:
+            raise DependencyError(f"{self._failed('could not be started')}; {REINSTALL}")
         if code > 0:
             raise self._failed(f"returned {code}, expected 0")
         graph, stored = self._proved()
@@ -169,7 +172,8 @@ class PnnxRun:
     def _failed(self, what: str) -> ConversionError:
         if shutil.disk_usage(self.folder).free < FULL_DISK:
             what = f"the disk is full, {what}"
-        said = (self.folder / "log").read_text(errors="replace")
+        with (self.folder / "log").open("rb") as log:
+            said = tail(log)
         # "ignore <operator> ..." is how pnnx mentions what it could not convert
         telling = "\n".join(line for line in said.split("\n") if line.strip().startswith("ignore ")) or said
         last = last_words(telling, LAST_WORDS)

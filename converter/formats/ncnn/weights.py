@@ -4,6 +4,7 @@ Nothing in the file says what it holds; the ``.param`` beside it does. An array 
 bytes that say how it is stored, or without, and is then float32. Numbers are little-endian.
 """
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -149,7 +150,7 @@ def load_bin(graph: NcnnGraph, file: File) -> NcnnWeights:
     """
     if isinstance(file, Path):
         longest = sum(_longest(slot) for _, slots in _asked(graph, file.name) for slot in slots)
-        if file.is_file() and (size := file.stat().st_size) > longest:
+        if os.path.isfile(file) and (size := file.stat().st_size) > longest:
             raise ConversionError(
                 f"{file.name}: goes on to byte {size}, expected at most {longest} bytes of weights; "
                 "damaged, or the weights of another model"

@@ -162,8 +162,10 @@ def simplified(model: onnx.ModelProto, graph: GraphSpec, without: Sequence[str] 
     process.send_nothing()  # onnxsim imports onnxruntime
     with _without_sympy():
         import onnxsim  # not needed without this step
+
+        simplify = onnxsim.simplify  # what is no such package at all lacks it
     try:
-        result, _ = onnxsim.simplify(model, check_n=0, **({"skipped_optimizers": list(without)} if without else {}))
+        result, _ = simplify(model, check_n=0, **({"skipped_optimizers": list(without)} if without else {}))
     except Exception as error:  # onnxsim raises what its C++ side throws
         first = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
         raise ConversionError(f"onnxsim on {graph.name}: {first}; --no-simplify leaves it out") from error

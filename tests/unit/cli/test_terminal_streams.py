@@ -1,7 +1,9 @@
 """Characters that an encoding lacks or a terminal obeys, and when a bar is shown."""
 
+import errno
 import io
 import logging
+import os
 
 import pytest
 from rich.panel import Panel
@@ -9,7 +11,7 @@ from rich.text import Text
 
 from converter.cli import terminal
 from converter.cli.command import log_to_stderr
-from converter.cli.terminal import SPELLED, LogLines, Stream, put, shows_movement
+from converter.cli.terminal import SPELLED, Lenient, LogLines, Short, Stream, lost, put, shows_movement, within
 
 
 @pytest.mark.parametrize(
@@ -80,3 +82,23 @@ def test_a_message_in_a_file_is_one_line(tmp_path):
     with (tmp_path / "log").open("w") as file:
         LogLines(console=Stream(file=file)).emit(logging.LogRecord("converter", logging.WARNING, "", 0, said, (), None))
     assert (tmp_path / "log").read_text() == f"WARNING  {said}\n"
+
+
+def test_a_message_ends_at_500_characters_and_keeps_its_end():
+    message = f"config {'n' * 5000}: no such file; pass another one"
+    assert within("short") == "short"
+    assert len(within(message)) == 500
+    assert within(message).startswith("config nnn")
+    assert within(message).endswith("nnn: no such file; pass another one")
+    record = logging.LogRecord("converter", logging.WARNING, "", 0, "%s", (message,), None)
+    assert Short("%(message)s").format(record) == within(message)
+
+
+def test_a_stream_that_cannot_be_written_is_lost_once_and_for_all():
+    with open("/dev/full", "w") as full:
+        stream = Lenient(full)
+        assert lost(stream) is None
+        print("a line", file=stream)
+        assert lost(stream).errno == errno.ENOSPC
+        print("another", file=stream, flush=True)
+        assert os.path.samestat(os.fstat(full.fileno()), os.stat(os.devnull))

@@ -138,7 +138,7 @@ def test_a_folder_that_is_none_of_ours_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match=r"file: is a file, expected a folder"):
         read_manifest(tmp_path / "file")
-    with pytest.raises(UsageError, match=r"manifest\.json: No such file or directory; .* pass --init and --update"):
+    with pytest.raises(UsageError, match=r"manifest\.json: no such file or directory; .* pass --init and --update"):
         read_manifest(tmp_path)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from place import Place
+from place import Place, listing
 
 from commands import ROOT
 from converter.errors import ConversionError, UsageError
@@ -30,8 +30,9 @@ def files(folder):
     print("half published", flush=True)
     time.sleep(60)
 
+stubborn = 'trap "" HUP INT TERM; sleep 60 & sleep 60; exit'
 with Workspace(Path(sys.argv[1])) as workspace:
-    subprocess.Popen(["sleep", "60"], process_group=workspace.process_group)
+    subprocess.Popen(["sh", "-c", stubborn], process_group=workspace.process_group)
     workspace.publish(files(workspace.folder), listing({"a.bin": b"weights"}))
 """
 
@@ -65,12 +66,16 @@ def test_killed_process_leaves_no_litter_and_no_children(place):
     assert place.contents() == before
 
 
-def test_children_in_the_process_group_end_with_the_block(place):
+@pytest.mark.parametrize("words", [("sleep", "60"), ("sh", "-c", "trap '' HUP INT TERM; sleep 60 & sleep 60; exit")])
+def test_children_in_the_process_group_end_with_the_block(place, words):
+    """Also those that ignore signals, and their own children."""
     with Workspace(place.out) as workspace:
-        child = subprocess.Popen(["sleep", "60"], process_group=workspace.process_group)
-    assert child.wait(timeout=20) == -signal.SIGTERM
-    with pytest.raises(ProcessLookupError):
-        os.killpg(workspace.process_group, 0)
+        child = subprocess.Popen(words, process_group=workspace.process_group)
+        time.sleep(0.1)
+    assert child.wait(timeout=20) == -signal.SIGKILL
+    listed = subprocess.run(["ps", "-eo", "pgid=,stat="], capture_output=True, text=True, check=True).stdout
+    living = {int(group) for group, state in map(str.split, listed.splitlines()) if not state.startswith("Z")}
+    assert workspace.process_group not in living
 
 
 @pytest.fixture
@@ -159,12 +164,58 @@ def test_two_steps_are_undone_when_the_second_fails(place, no_exchange, failing_
 
 
 def test_two_steps_are_undone_without_a_janitor_too(place, no_exchange, failing_rename, monkeypatch):
-    monkeypatch.setattr(publish, "_start_janitor", lambda *_: None)
+    monkeypatch.setattr(publish, "start_shells", lambda *_: [])
     place.write_old_export()
     before = place.contents()
     with pytest.raises(ConversionError, match="Input/output error; what was there is as before"):
         place.export()
     assert place.contents() == before
+
+
+VECTORS = {"v.bin": b"vectors"}
+
+
+def staged(place, workspace, files):
+    workspace.stage(place.write(workspace.folder, files), listing(files))
+
+
+@pytest.mark.parametrize("before", ["absent", "earlier", "empty"])
+@pytest.mark.parametrize("error", [OSError(5, "Input/output error"), KeyboardInterrupt()])
+def test_two_folders_appear_together_or_not_at_all(place, monkeypatch, before, error):
+    place.write_old_export()
+    beside = place.folder / "golden"
+    if before == "earlier":
+        place.write_old_export(beside)
+    elif before == "empty":
+        beside.mkdir()
+    contents = {path: data for path, data in place.contents().items() if before != "empty" or path != beside}
+    check_target = publish.check_target
+
+    def changed(target, marker):
+        check_target(target, marker)
+        if target == place.out:
+            assert (beside / "v.bin").exists()
+            raise error
+
+    monkeypatch.setattr(publish, "check_target", changed)
+    with Workspace(place.out) as second, Workspace(beside) as first:
+        staged(place, second, place.new)
+        staged(place, first, VECTORS)
+        with pytest.raises(ConversionError if isinstance(error, OSError) else KeyboardInterrupt):
+            second.put_in_place(together=first)
+    assert place.contents() == contents
+    assert place.litter() == []
+
+
+def test_two_folders_appear_together(place):
+    with Workspace(place.out) as second, Workspace(place.folder / "golden") as first:
+        staged(place, second, place.new)
+        staged(place, first, VECTORS)
+        assert not place.out.exists()
+        assert not first.target.exists()
+        second.put_in_place(together=first)
+    assert foreign_files(place.out) == foreign_files(first.target) == []
+    assert place.litter() == []
 
 
 INTERRUPTED = """
@@ -237,7 +288,7 @@ def test_a_relative_temporary_folder_is_made_absolute(place, monkeypatch):
 def test_a_name_of_250_characters_is_published_and_one_of_300_is_refused(place):
     place.export(place.folder / ("n" * 250))
     assert (place.folder / ("n" * 250) / "manifest.json").is_file()
-    with pytest.raises(UsageError, match="File name too long"):
+    with pytest.raises(UsageError, match="file name too long"):
         publish.check_target(place.folder / ("n" * 300))
 
 

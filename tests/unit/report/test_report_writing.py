@@ -61,17 +61,29 @@ def test_relative_path_is_one_of_the_current_folder(tmp_path, monkeypatch):
 
 
 def test_earlier_report_is_replaced_and_a_link_stays_one(tmp_path):
-    (tmp_path / "real.md").write_text("old")
+    write_report(tmp_path / "real.md", report_of(result(), "yesterday"))
     (tmp_path / "link.md").symlink_to("real.md")
     write_report(tmp_path / "link.md", report_of(result(), "today"))
     assert (tmp_path / "link.md").is_symlink()
     assert (tmp_path / "real.md").read_text().startswith("## ✅")
+    assert "Made today" in (tmp_path / "real.md").read_text()
+
+
+@pytest.mark.parametrize("name", ["README.md", "index.html"])
+def test_a_page_of_somebody_else_is_left_alone(tmp_path, name):
+    (tmp_path / name).write_text("# Mine")
+    with pytest.raises(UsageError, match=r"no run of this program wrote; nothing was touched: move it away or choose"):
+        write_report(tmp_path / name, report_of(result(), "today"))
+    assert (tmp_path / name).read_text() == "# Mine"
+    (tmp_path / name).write_text("")
+    write_report(tmp_path / name, report_of(result(), "today"))
 
 
 @pytest.mark.parametrize("fails", ["write_bytes", "replace"])
 def test_earlier_report_outlives_a_failure(tmp_path, monkeypatch, fails):
     path = tmp_path / "a.html"
-    path.write_text("old")
+    write_report(path, report_of(result(), "yesterday"))
+    before = path.read_text()
 
     def full_disk(*_):
         raise OSError(28, "No space left on device")
@@ -80,7 +92,7 @@ def test_earlier_report_outlives_a_failure(tmp_path, monkeypatch, fails):
     with pytest.raises(ConversionError, match="No space left on device") as caught:
         write_report(path, report_of(result(), "today"))
     assert "\n" not in str(caught.value)
-    assert path.read_text() == "old"
+    assert path.read_text() == before
     assert [one.name for one in tmp_path.iterdir()] == ["a.html"]
 
 

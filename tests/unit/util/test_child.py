@@ -7,7 +7,7 @@ import time
 import pytest
 
 from converter.util import child
-from converter.util.child import Child, ChildEnded, last_words
+from converter.util.child import LOG_TAIL, Child, ChildEnded, last_words, tail
 
 
 def started(code):
@@ -109,3 +109,12 @@ def test_a_process_that_cannot_be_started_is_an_error():
 )
 def test_last_words(text, lines, words):
     assert last_words(text, lines) == words
+
+
+def test_of_a_long_log_the_end_is_read(tmp_path):
+    path = tmp_path / "log"
+    path.write_bytes(b"\xff" * 10 * LOG_TAIL + b"\nthe end\n")
+    with path.open("rb") as log:
+        said = tail(log)
+    assert len(said) == LOG_TAIL
+    assert last_words(said, 1) == "the end"

@@ -50,6 +50,8 @@ def test_the_table_is_what_the_project_requires():
         ("raise ValueError('size changed')", r"cannot be imported here \(ValueError: size changed\): pip install --f"),
         ("import psutil.no_such_part", r"cannot be imported here \(No module .*part'\): pip install --force-reins"),
         ("import no_such_thing", r"cannot be imported here \(No module named 'no_such_thing'\): pip install -c \S+ 'l"),
+        ("raise SystemExit(1)", r"cannot be imported here \(SystemExit: 1\): pip install --force-reinstall --no-deps "),
+        ("class Odd(BaseException): pass\nraise Odd('x')", r"cannot be imported here \(Odd: x\): pip install --force"),
         ("def f(): raise OSError('inside')\nf()", r"cannot be imported here \(inside\): pip install"),
     ],
 )
@@ -67,6 +69,31 @@ def test_a_name_that_a_package_lacks_is_told_apart_from_a_missing_package():
         importing(),
     ):
         from psutil import no_such_name  # noqa: F401
+
+
+def test_a_package_that_is_too_old_for_a_name_is_told_when_it_is_used():
+    import psutil
+
+    with (
+        pytest.raises(DependencyError, match=r"^psutil, .*, cannot be used here \(AttributeError: .* no attr"),
+        importing(),
+    ):
+        psutil.no_such_name  # noqa: B018
+
+
+def test_an_object_of_ours_without_a_name_is_a_bug():
+    with pytest.raises(AttributeError), importing():
+        BY_NAME["onnx"].no_such_name  # noqa: B018
+    with pytest.raises(AttributeError), importing():
+        packages.no_such_name  # noqa: B018
+
+
+@pytest.mark.parametrize(("code", "said"), [(-6, "signal SIGABRT"), (1, "code 1")])
+def test_a_package_that_ends_its_process_is_named(code, said):
+    error = packages.ends_its_process("ncnn", code)
+    assert f"ncnn, which runs ncnn models, cannot be imported here (the import ended its process with {said})" in str(
+        error
+    )
 
 
 def test_the_package_that_is_missing_is_named_and_not_the_one_that_asks_for_it(broken, monkeypatch):

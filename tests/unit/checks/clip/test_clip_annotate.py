@@ -142,6 +142,7 @@ def test_a_video_with_the_clips_speed(clip, tmp_path, name):
     red, _, blue = frames[0][:180].reshape(-1, 3).mean(axis=0)  # the clip is bluish
     assert blue > red + 20
     assert [path.name for path in target.parent.iterdir()] == [name]
+    assert run(clip, target)  # in place of its own
 
 
 def test_pictures_have_no_speed_and_become_25_frames_a_second(tmp_path):
@@ -206,9 +207,11 @@ def test_a_folder_with_something_else_in_it_is_refused(clip, tmp_path):
 def test_targets_that_cannot_be_are_refused(clip, tmp_path):
     (tmp_path / "file").write_text("mine")
     (tmp_path / "folder.mp4").mkdir()
+    (tmp_path / "holiday.mp4").write_bytes(b"mine")
     for target, words in (
         (tmp_path / "file", "is a file; expected a folder, or a name ending in .mp4 or .avi"),
-        (tmp_path / "folder.mp4", "is a folder, expected a video file"),
+        (tmp_path / "folder.mp4", "is a folder, expected a file"),
+        (tmp_path / "holiday.mp4", "is a file that no run of this program wrote; nothing was touched"),
         (tmp_path / "out.mkv", "expected a folder, or a name ending in .mp4 or .avi"),
         (tmp_path / "out.png", "expected a folder, or a name ending in"),
         (tmp_path / "file" / "out", "is not a folder"),
