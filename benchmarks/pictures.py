@@ -1,8 +1,8 @@
 """``python -m benchmarks.pictures`` draws the pictures that every proof compares on, in ``converter/proof/pictures``.
 
 They show what cameras give, more of it than a clip does: shapes of all sizes over each other, which have the
-statistics of real scenes ("dead leaves"), textured, in every colour and in saturated ones, dark, overexposed; rings
-of every frequency; plain surfaces with hard edges. Which ones are there was chosen by ``benchmarks.wrong_models``.
+statistics of real scenes ("dead leaves"), textured, dark, overexposed; rings of every frequency; plain surfaces with
+hard edges; a single grey. Which ones are there was chosen with ``benchmarks.wrong_models``.
 """
 
 import sys
@@ -18,12 +18,11 @@ SIDE = 384
 DRAWN = 2  # times as large as kept, so that edges are smooth
 
 
-def leaves(seed: int, sizes: tuple[int, int], count: int, saturated: bool = False, grain: int = 0) -> np.ndarray:
+def leaves(seed: int, sizes: tuple[int, int], count: int, grain: int) -> np.ndarray:
     """Discs, squares and bars over each other, (SIDE, SIDE, 3) float on 0-255.
 
     Args:
         sizes: smallest and largest radius in pixels; how often one comes falls with its cube.
-        saturated: whether every colour is a corner of the RGB cube.
         grain: of the surfaces, in grey values.
     """
     random = np.random.default_rng(seed)
@@ -36,8 +35,7 @@ def leaves(seed: int, sizes: tuple[int, int], count: int, saturated: bool = Fals
         radius = DRAWN / np.sqrt(share / smallest**2 + (1 - share) / largest**2)
         x, y = random.random(2) * side
         turned = random.random() * 2 * np.pi
-        colour = tuple(int(value) for value in random.integers(0, 2, 3) * 255)
-        colour = colour if saturated else tuple(int(value) for value in random.integers(0, 256, 3))
+        colour = tuple(int(value) for value in random.integers(0, 256, 3))
         _draw(draw, int(random.integers(3)), (x, y), radius, turned, colour)
     picture = np.asarray(image.resize((SIDE, SIDE), Image.Resampling.BOX)).astype(float)
     return picture + grain * random.integers(-1, 2, (SIDE, SIDE, 1))
@@ -78,7 +76,7 @@ def surfaces(seed: int) -> np.ndarray:
 
 DRAWINGS: dict[str, Callable[[], np.ndarray]] = {
     "texture": lambda: leaves(5, (2, 40), 10000, grain=16),
-    "colours": lambda: leaves(3, (20, 140), 500, saturated=True),
+    "flat": lambda: np.full((SIDE, SIDE, 3), 118.0),
     "dark": lambda: leaves(1, (4, 140), 1600, grain=12) * 0.15,
     "overexposed": lambda: leaves(2, (4, 140), 1600, grain=12) * 2.2 + 60,
     "rings": rings,

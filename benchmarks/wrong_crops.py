@@ -23,7 +23,9 @@ def crops_of(clip: Path, track: Path, network: NetworkSpec, count: int) -> list[
     with track.open() as file:
         boxes = [Box(*(float(row[key]) for key in ("x", "y", "w", "h"))) for row in csv.DictReader(file)]
     wanted = np.linspace(0, len(boxes) - 2, count).astype(int)
-    return [_pair(clip.name, index, *pair, boxes[index], network) for index, pair in _frames(clip, set(wanted.tolist()))]
+    return [
+        _pair(clip.name, index, *pair, boxes[index], network) for index, pair in _frames(clip, set(wanted.tolist()))
+    ]
 
 
 def _frames(clip: Path, wanted: set[int]) -> Iterator[tuple[int, tuple[np.ndarray, np.ndarray]]]:
@@ -35,9 +37,7 @@ def _frames(clip: Path, wanted: set[int]) -> Iterator[tuple[int, tuple[np.ndarra
             before = frame
 
 
-def _pair(
-    clip: str, index: int, first: np.ndarray, second: np.ndarray, box: Box, network: NetworkSpec
-) -> Feed:
+def _pair(clip: str, index: int, first: np.ndarray, second: np.ndarray, box: Box, network: NetworkSpec) -> Feed:
     side = float(context_side(box.w, box.h, network.tracker["context_amount"]))
     tensors = {}
     for name, frame, size in (("z", first, network.template_size), ("x", second, network.search_size)):

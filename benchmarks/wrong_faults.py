@@ -44,8 +44,8 @@ class Fault:
         new = {role: array.clone() for role, array in weights.items()}
         if self.role:
             flat = new[self.role].reshape(-1)
-            flat[self.places[0]] = flat[self.places[0]] * self.value if self.kind == "weight" else (
-                flat[self.places[0]] + self.value
+            flat[self.places[0]] = (
+                flat[self.places[0]] * self.value if self.kind == "weight" else (flat[self.places[0]] + self.value)
             )
         for array in new.values() if not self.role else ():
             if self.kind == "channel zeroed":

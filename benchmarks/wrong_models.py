@@ -102,14 +102,12 @@ class Judged:
 
 def old_noise(images: Sequence[TensorSpec], seed: int = 0, count: int = 2) -> list[Feed]:
     """Standard normal noise, which was all that models were compared on before there were pictures."""
+
+    def drawn(image: TensorSpec, *of: int) -> np.ndarray:
+        return np.random.default_rng([seed, *of]).standard_normal(image.shape).astype(np.float32)
+
     return [
-        Feed(
-            f"noise {index}",
-            {
-                image.meaning: np.random.default_rng([seed, index, place]).standard_normal(image.shape).astype(np.float32)
-                for place, image in enumerate(images)
-            },
-        )
+        Feed(f"noise {index}", {image.meaning: drawn(image, index, place) for place, image in enumerate(images)})
         for index in range(count)
     ]
 

@@ -19,8 +19,8 @@ from converter.spec.tensors import TensorSpec
 PICTURES = Path(__file__).parent / "pictures"
 # name and scale: how many pixels of the crop one of the picture becomes. Chosen by benchmarks/wrong_models.py; a
 # check that takes one input takes the last.
-SHOWN = (("rings", 1), ("surfaces", 1), ("dark", 1), ("overexposed", 1), ("colours", 2), ("texture", 1))
-SMOOTH = 8  # pixels, of smooth noise
+SHOWN = (("rings", 1), ("surfaces", 1), ("flat", 1), ("dark", 1), ("overexposed", 1), ("texture", 3))
+SMOOTH, COARSE = 8, 20  # pixels from one value of the noise to the next
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def feeds_of(tracker: TrackerModels, seed: int, pictures: Sequence[Path]) -> lis
 
 
 def noise_feeds(seed: int, count: int, images: Sequence[TensorSpec], preprocess: Preprocess) -> list[Feed]:
-    """Seeded noise: fine, in which every pixel has a saturated colour of its own, and smooth, in turn."""
+    """Seeded noise: fine, in which every pixel has a saturated colour of its own, smooth and coarse, in turn."""
     feeds = []
     for index in range(count):
         name, draw = _NOISE[index % len(_NOISE)]
@@ -71,15 +71,20 @@ def _fine(side: int, generator: np.random.Generator) -> np.ndarray:
     return generator.integers(0, 2, (side, side, 3), np.uint8) * np.uint8(255)
 
 
-def _smooth(side: int, generator: np.random.Generator) -> np.ndarray:
-    coarse = generator.integers(0, 256, (side // SMOOTH + 2, side // SMOOTH + 2, 3), np.uint8)
-    wide = (coarse.shape[1] * SMOOTH, coarse.shape[0] * SMOOTH)
-    return np.asarray(Image.fromarray(coarse).resize(wide, Image.Resampling.BICUBIC))[:side, :side]
+def _smooth(side: int, generator: np.random.Generator, step: int = SMOOTH) -> np.ndarray:
+    values = generator.integers(0, 256, (side // step + 2, side // step + 2, 3), np.uint8)
+    wide = (values.shape[1] * step, values.shape[0] * step)
+    return np.asarray(Image.fromarray(values).resize(wide, Image.Resampling.BICUBIC))[:side, :side]
+
+
+def _coarse(side: int, generator: np.random.Generator) -> np.ndarray:
+    return _smooth(side, generator, COARSE)
 
 
 _NOISE: tuple[tuple[str, Callable[[int, np.random.Generator], np.ndarray]], ...] = (
     ("noise, fine", _fine),
     ("noise, smooth", _smooth),
+    ("noise, coarse", _coarse),
 )
 
 

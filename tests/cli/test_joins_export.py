@@ -4,6 +4,7 @@ import hashlib
 import json
 
 import pytest
+from default_inputs import NOISE, PICTURES
 
 from commands import lt_export
 from conftest import TINY
@@ -67,7 +68,7 @@ def test_what_is_published_is_what_was_protected(protected):
 
 
 def test_every_input_is_compared_at_every_size(plain):
-    names = [f"{name} at 127/{size}" for size in SIZES for name in ("noise 0", "loud.png")]
+    names = [f"{name} at 127/{size}" for size in SIZES for name in (NOISE[0], *PICTURES, "loud.png")]
     assert plain[1]["verification"]["feeds"] == names
     compared = {check["feed"] for check in plain[1]["verification"]["checks"] if check["how"] == "chained"}
     assert compared == set(names)

@@ -9,6 +9,7 @@ import xml.etree.ElementTree as ElementTree
 
 import numpy as np
 import pytest
+from default_inputs import CASES, INPUTS
 
 from commands import lt_export, lt_verify
 from conftest import TINY
@@ -60,7 +61,7 @@ def test_everything_at_once_on_a_good_export(tiny_both, tiny, clip, tmp_path):
     assert all(walk["passed"] and walk["matched"] == walk["total"] > 20 for walk in result["layers"])
     assert result["clip"]["passed"]
     assert {name for frame in result["clip"]["frames"] for name in frame["candidates"]} == {"ncnn", "onnx"}
-    assert result["verification"]["feeds"] == ["noise 0", "noise 1", "frames frames 0 and 1"]
+    assert result["verification"]["feeds"] == [*INPUTS, "frames frames 0 and 1"]
     assert len(list((tmp_path / "drawn").glob("*.png"))) == 6
     rows = list(csv.DictReader((tmp_path / "tracks.csv").open()))
     values = ("x", "y", "w", "h", "score")
@@ -150,11 +151,11 @@ def test_golden_vectors_of_another_checkpoint_are_refused(golden_export, tmp_pat
 @pytest.mark.parametrize("name", ["zf.bin", "zf.nhwc.npy"])
 def test_a_changed_golden_vector_is_named(golden_export, tmp_path, name):
     export = shutil.copytree(golden_export, tmp_path / "export")
-    path = export / "golden" / "noise_1" / "init" / name
+    path = export / "golden" / "noise_smooth" / "init" / name
     path.write_bytes(path.read_bytes()[:-4] + b"\0\0\0\0")
     done = lt_verify(export)
     assert done.code == 1
-    assert f"noise_1/init/{name} was changed" in done.error_line
+    assert f"noise_smooth/init/{name} was changed" in done.error_line
 
 
 @pytest.mark.parametrize("bare", [True, False])
@@ -165,13 +166,13 @@ def test_golden_vectors_are_written_later_too(tiny_export, tiny, tmp_path, bare)
     assert done.code == 0, done.err
     folder = export / "golden" if bare else tmp_path / "vectors"
     index = json.loads((folder / "index.json").read_text())
-    assert [case["name"] for case in index["cases"]] == ["noise_0", "noise_1"]
+    assert [case["name"] for case in index["cases"]] == list(CASES)
     where = [] if bare else ["--golden", folder]
     done = lt_verify(export, *where, "--json")
     assert done.code == 0, done.err
     result = json.loads(done.out)
     assert result["reference"].startswith(f"golden vectors in {folder}: ")
-    assert result["verification"]["feeds"] == ["noise 0", "noise 1"]
+    assert result["verification"]["feeds"] == list(INPUTS)
     again = lt_export("--resume", tiny, "--path-name", TINY, "-o", export, "-q")
     assert again.code == 0, again.err
     assert sorted(path.name for path in export.iterdir()) == sorted(path.name for path in tiny_export.iterdir())
@@ -213,7 +214,7 @@ def test_a_place_for_golden_vectors_that_cannot_be(tiny, tmp_path, golden, words
 
 
 def test_a_dump_is_compared_and_its_mistake_named(golden_export, tmp_path):
-    reg = np.load(golden_export / "golden" / "noise_0" / "update" / "reg.npy")
+    reg = np.load(golden_export / "golden" / "noise_fine" / "update" / "reg.npy")
     (reg / 16).astype("<f4").transpose(0, 2, 3, 1).tofile(tmp_path / "reg.bin")
     done = lt_verify(golden_export, "--dumps", tmp_path, "--json")
     assert done.code == 1
