@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -212,28 +213,32 @@ def opened(checkpoint: Path, folder: Path) -> Setting:
     return Setting(folder, tracker, network.eval())
 
 
-def measured(options: argparse.Namespace, folder: Path) -> dict[str, object]:
+def measured(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """The counts of every format."""
     setting = opened(options.resume, folder)
     crops = {
         clip.stem: crops_of(clip, track, setting.tracker.network, options.crops)
         for clip, track in zip(options.clips, options.tracks, strict=True)
     }
-    results: dict[str, object] = {}
+    results: dict[str, Any] = {}
     for format in options.format or FORMATS:
         result = judged(setting, format, crops, options)
         random = np.random.default_rng(options.seed)
         results[format] = {
             "models": len(result.faults),
+            "wrong": int(result.wrong.sum()),
+            "caught": int((result.wrong & result.default.any(1)).sum()),
             **result.counts(result.wrong),
             "clips": {clip: result.counts(each.any(1)) for clip, each in result.crops.items()},
             "confirmed": confirmed(setting, result, options.confirm, random) if options.confirm else None,
-            "missed": result.missed(),
         }
+        for fault in result.missed():
+            print(f"{format}: missed {fault}", flush=True)
+    results["lines"] = lines_of(results)
     return results
 
 
-def lines_of(results: Mapping[str, Mapping[str, Mapping[str, int]]]) -> list[str]:
+def lines_of(results: Mapping[str, dict[str, dict[str, int]]]) -> list[str]:
     """A line for each format and kind."""
     return [
         f"{format}, {kind}: of {counts['wrong']} wrong models, caught {counts['caught']} "
@@ -250,7 +255,7 @@ def main(arguments: list[str] | None = None) -> int:
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory(prefix="lt-wrong-") as folder:
         results = measured(options, Path(folder) / "export")
-    print(*lines_of(results), sep="\n")  # type: ignore[arg-type]
+    print(*results["lines"], sep="\n")
     if options.json:
         options.json.write_text(json.dumps(results, indent=1, default=str) + "\n", encoding="utf-8")
     return 0

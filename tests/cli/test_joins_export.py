@@ -45,7 +45,7 @@ def protected(export):
 
 
 def test_layers_that_could_overflow_are_protected_at_every_size(plain, protected):
-    expected = {"update_128": ["conv_37"], "update_144": ["conv_37", "convrelu_2"]}
+    expected = {f"update_{size}": ["conv_37", "convrelu_2"] for size in SIZES}
     assert protected[1]["protected_from_half"] == expected
     assert plain[1]["protected_from_half"] is None
     for graph in ("init", "update_128", "update_144"):

@@ -90,13 +90,11 @@ def test_everything_at_once_on_a_good_export(tiny_both, tiny, clip, tmp_path):
     assert text.count("a sign per layer") == len(result["layers"])
 
 
-def test_half_precision_is_reported_and_a_sum_that_could_overflow_fails(tiny_both, tiny, clip):
-    """The random network's answers to noise stay small, those to a real crop do not."""
+def test_half_precision_is_reported_and_a_sum_that_could_overflow_fails(tiny_both, tiny):
+    """The random network answers pictures with large values."""
     done = lt_verify(tiny_both, "--resume", tiny, "--fp16-report", "--json")
-    assert done.code == 0, done.err
-    assert result_of(done)["fp16"]["passed"]
-    done = lt_verify(tiny_both, "--resume", tiny, "--fp16-report", "--clip", clip, "--box", BOX, "--json")
     assert done.code == 1
+    assert result_of(done)["verification"]["status"] == "passed"
     assert result_of(done)["fp16"]["protect"] == {"update": ["conv_37", "convrelu_2"]}
     assert "sums in half can pass 65504 inside 2 layers" in done.error_line
 
