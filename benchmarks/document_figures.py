@@ -47,12 +47,14 @@ class Setting:
         trained: a trained LightTrack-Mobile checkpoint; None where there is none.
         clip: a video for it.
         box: of its target in the first frame, x,y,w,h.
+        tracked: clips, each with a CSV of its target's box in every frame.
     """
 
     folder: Path
     trained: Path | None = None
     clip: Path | None = None
     box: str | None = None
+    tracked: tuple[tuple[Path, Path], ...] = ()
 
     def checkpoint(self) -> str:
         if self.trained is None:
@@ -191,6 +193,18 @@ def bench(setting: Setting) -> dict[str, Any]:
     return {"lines": [line.rstrip() for line in shown[first:last]], **_versions()}
 
 
+def wrong_models(setting: Setting) -> dict[str, Any]:
+    """How many models made wrong on purpose the proof fails on its default inputs."""
+    if not setting.tracked:
+        raise MeasuringError("--tracked CLIP CSV is missing, a clip and the box of its target in every frame")
+    clips, tracks = ([str(path) for path in paths] for paths in zip(*setting.tracked, strict=True))
+    file = setting.folder / "wrong_models.json"
+    words = ("--resume", setting.checkpoint(), "--clips", *clips, "--tracks", *tracks, "--json", str(file))
+    setting.run(sys.executable, "-m", "benchmarks.wrong_models", *words)
+    measured: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return measured
+
+
 def counts(_: Setting) -> dict[str, Any]:
     """What is counted in the project itself."""
     mutants = yaml.safe_load((ROOT / "tests/mutants/mutants.yaml").read_text(encoding="utf-8"))
@@ -198,7 +212,7 @@ def counts(_: Setting) -> dict[str, Any]:
 
 
 SECTIONS: Mapping[str, Callable[[Setting], dict[str, Any]]] = {
-    each.__name__: each for each in (demo, failed, run, counts, half, overflow, arm, arm_setup, bench)
+    each.__name__: each for each in (demo, failed, run, counts, half, overflow, arm, arm_setup, bench, wrong_models)
 }
 
 

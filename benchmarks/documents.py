@@ -48,6 +48,15 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--trained", type=Path, metavar="FILE", help="a trained LightTrack-Mobile checkpoint")
     parser.add_argument("--clip", type=Path, metavar="FILE", help="a video for it")
     parser.add_argument("--box", metavar="X,Y,W,H", help="of the video's target in the first frame")
+    parser.add_argument(
+        "--tracked",
+        nargs=2,
+        type=Path,
+        action="append",
+        default=[],
+        metavar=("CLIP", "CSV"),
+        help="a video, and x,y,w,h of its target in every frame; again for others",
+    )
     parser.add_argument("--fill", action="store_true", help="measure nothing: put the file's figures into the texts")
     parsed = parser.parse_args(arguments)
     if unknown := sorted(set(parsed.sections) - set(SECTIONS)):
@@ -60,7 +69,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = parse(arguments)
     with tempfile.TemporaryDirectory(prefix="lt-documents-") as folder:
         files = (path.absolute() if path else None for path in (options.trained, options.clip))
-        setting = Setting(Path(folder), *files, options.box)
+        tracked = tuple((clip.absolute(), track.absolute()) for clip, track in options.tracked)
+        setting = Setting(Path(folder), *files, options.box, tracked)
         try:
             for section in () if options.fill else options.sections or UNTRAINED:
                 print(section, flush=True)

@@ -145,7 +145,7 @@ def _look_at_files(subject: Subject, manifest: Manifest) -> list[FileProblem]:
 def _process(candidate: Candidate, options: BenchOptions, subject: Subject) -> WorkerProcess:
     """The candidate's own, which begins with loading it."""
     tracker = subject.tracker
-    tensors = noise_feeds(options.seed, 1, tracker.images)[0].tensors
+    tensors = noise_feeds(options.seed, 1, tracker.images, tracker.network.preprocess)[0].tensors
     shown = ((image, f"{image}_mask") for image in ("z", "x"))
     pictures = [tuple(tensors[name] for name in names if name in tensors) for names in shown]
     opening: tuple[str, tuple[Any, ...]]

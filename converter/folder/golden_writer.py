@@ -123,8 +123,9 @@ def nhwc(array: np.ndarray) -> np.ndarray:
 
 
 def _about(feed: Feed) -> str:
-    drawn = re.fullmatch(r"noise \d+( at \d+/\d+)?", feed.name)
-    return "seeded standard normal noise" if drawn else f"crops of {feed.name}, normalised as preprocess says"
+    drawn = re.fullmatch(r"noise, (fine|smooth|coarse)( \d+)?( at \d+/\d+)?", feed.name)
+    shown = "seeded noise of 8-bit pixels" if drawn else f"crops of {feed.name}"
+    return f"{shown}, normalised as preprocess says"
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,14 @@ import subprocess
 import sys
 
 import pytest
+from default_inputs import noise_feed
 
 import warm
 from commands import BENCH, command, environment, lt_bench
 from conftest import hide
 from converter.formats.ncnn.runner import NcnnRunner
 from converter.formats.onnx.runner import OnnxRunner
+from converter.spec.config import network_for
 
 SHORT = ("--threads", 1, "--rounds", 2, "--runs", 2)
 
@@ -91,10 +93,11 @@ def test_what_is_asked_for_reaches_the_processes(tiny_both, monkeypatch):
     assert done.code == 0, done.err
     opened = [arguments for name, arguments in calls if name == "load_graphs"]
     assert [({model.format for model in models}, *more) for _, models, *more, _, _ in opened] == [({"ncnn"}, 2, True)]
-    for _, _, _, _, (z,), (x,) in opened:
-        for image, size, place in ((z, 127, 0), (x, 288, 1)):
-            noise = np.random.default_rng([71, 0, place]).standard_normal((1, 3, size, size)).astype(np.float32)
-            np.testing.assert_array_equal(image, noise)
+    for _, models, _, _, (z,), (x,) in opened:
+        images = [tensor for model in models for tensor in model.graph.inputs if tensor.meaning in ("z", "x")]
+        noise = noise_feed(71, images, network_for(None)[1].preprocess).tensors
+        np.testing.assert_array_equal(z, noise["z"])
+        np.testing.assert_array_equal(x, noise["x"])
     shares = [arguments[1] for name, arguments in calls if name == "turn"]
     assert 0 < shares[0] <= 120
     assert [arguments for name, arguments in calls if name == "turn"] == [

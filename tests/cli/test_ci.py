@@ -7,13 +7,14 @@ import signal
 import subprocess
 
 import pytest
+from default_inputs import INPUTS
 from junit import read_junit
 
 import converter.report.junit as renderer
 from commands import command, environment, lt_bench, lt_export, lt_verify
 from conftest import TINY
 
-PROOF = [f"ncnn {run}, noise {seed}" for seed in (0, 1) for run in ("init alone", "update alone", "update chained")]
+PROOF = [f"ncnn {run}, {name}" for name in INPUTS for run in ("init alone", "update alone", "update chained")]
 STRICT = ("--atol", 0, "--rtol", 1e-12)
 OLD = '<testsuites><testsuite tests="1" name="lt-export"></testsuite></testsuites>'
 

@@ -4,6 +4,7 @@ import hashlib
 import json
 
 import pytest
+from default_inputs import NOISE, PICTURES
 
 from commands import lt_export
 from conftest import TINY
@@ -44,7 +45,7 @@ def protected(export):
 
 
 def test_layers_that_could_overflow_are_protected_at_every_size(plain, protected):
-    expected = {"update_128": ["conv_37"], "update_144": ["conv_37", "convrelu_2"]}
+    expected = {f"update_{size}": ["conv_37", "convrelu_2"] for size in SIZES}
     assert protected[1]["protected_from_half"] == expected
     assert plain[1]["protected_from_half"] is None
     for graph in ("init", "update_128", "update_144"):
@@ -67,7 +68,7 @@ def test_what_is_published_is_what_was_protected(protected):
 
 
 def test_every_input_is_compared_at_every_size(plain):
-    names = [f"{name} at 127/{size}" for size in SIZES for name in ("noise 0", "loud.png")]
+    names = [f"{name} at 127/{size}" for size in SIZES for name in (NOISE[0], *PICTURES, "loud.png")]
     assert plain[1]["verification"]["feeds"] == names
     compared = {check["feed"] for check in plain[1]["verification"]["checks"] if check["how"] == "chained"}
     assert compared == set(names)

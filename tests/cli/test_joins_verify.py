@@ -7,6 +7,7 @@ import shutil
 
 import numpy as np
 import pytest
+from default_inputs import CASES, INPUTS
 from exports import export_to
 
 from commands import lt_verify
@@ -111,10 +112,10 @@ def test_the_seed_is_the_exports_own_unless_another_is_given(sized, tiny):
 
 
 def test_a_fault_that_shows_on_a_picture_only_is_found_with_the_picture(export, tiny, loud_picture):
-    """A bound on reg that no noise reaches."""
+    """A bound on reg that no input without it reaches."""
     largest = max(
         np.load(export / "golden" / case / "update_128" / "reg.npy").max()
-        for case in ("noise_0_at_127_128", "noise_1_at_127_128")
+        for case in [f"{name}_at_127_128" for name in CASES]
     )
     path = export / "lighttrack_update_128.param"
     magic, counts, *lines = path.read_text().splitlines()
@@ -125,10 +126,10 @@ def test_a_fault_that_shows_on_a_picture_only_is_found_with_the_picture(export, 
     path.write_text("\n".join([magic, f"{layers + 1} {blobs + 1}", *lines]) + "\n")
     adapt_manifest(export)
     words = (export, "--resume", tiny, "--search-size", 128, "--json")
-    assert result_of(lt_verify(*words), 0)["verification"]["feeds"] == ["noise 0", "noise 1"]
+    assert result_of(lt_verify(*words), 0)["verification"]["feeds"] == list(INPUTS)
     done = lt_verify(*words, "--image", loud_picture)
     result = result_of(done, 1)
-    assert result["verification"]["feeds"] == ["noise 0", "noise 1", "loud.png"]
+    assert result["verification"]["feeds"] == [*INPUTS, "loud.png"]
     assert {check["feed"] for check in result["verification"]["checks"] if not check["passed"]} == {"loud.png"}
     assert "loud.png): reg is off by" in done.error_line
 
@@ -248,7 +249,7 @@ def test_golden_vectors_are_written_of_every_size(sized, tiny, tmp_path):
         json.loads((folder / "index.json").read_text()) for folder in (tmp_path / "golden", sized / "golden")
     )
     assert [case["title"] for case in ours["cases"]] == [
-        *("noise 0 at 127/128", "noise 1 at 127/128", "noise 0 at 127/144", "noise 1 at 127/144"),
+        *(f"{name} at 127/{size}" for size in (128, 144) for name in INPUTS),
     ]
     for name in ("cases", "tensors", "files", "checkpoint"):
         assert ours[name] == theirs[name], name
@@ -304,7 +305,7 @@ def test_dumps_are_not_compared_with_golden_vectors_of_another_checkpoint(export
     sha256 = json.loads(path.read_text())["checkpoint"]["sha256"]
     path.write_text(path.read_text().replace(sha256, "0" * 64))
     (tmp_path / "dumps").mkdir()
-    shutil.copy(export / "golden" / "noise_0_at_127_128" / "update_128" / "reg.npy", tmp_path / "dumps")
+    shutil.copy(export / "golden" / "noise_fine_at_127_128" / "update_128" / "reg.npy", tmp_path / "dumps")
     words = (export, "--resume", tiny, "--search-size", 128, "--dumps", tmp_path / "dumps", "--json")
     done = lt_verify(*words)
     assert done.code == 1

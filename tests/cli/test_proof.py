@@ -5,11 +5,16 @@ import re
 import stat
 import textwrap
 
+import numpy as np
 import pytest
 
 import warm
 from commands import EXPORT, ROOT, lt_export
 from conftest import TINY, contents, hide
+from converter.families.dimensions import dimensions_of
+from converter.formats.ncnn.param import load_param
+from converter.formats.ncnn.runner import NcnnRunner
+from converter.spec.config import network_for
 
 RUN_REAL = """
     #!{python}
@@ -97,6 +102,45 @@ def test_a_damaged_model_fails_with_its_figures(pnnx_that, export_with, damage):
     assert "verification failed" in done.error_line
     assert "nothing was published" in done.error_line
     assert "FAILED" in done.out
+
+
+CLAMP = """
+    lines = param.read_text().splitlines()
+    for place in [index for index, line in enumerate(lines) if line.split()[1:2] == [{layer!r}]]:
+        words = lines[place].split()
+        blob, words[5] = words[5], "unbounded"
+        lines[place] = " ".join(words)
+        lines.insert(place + 1, f"Clip clamped 1 1 unbounded {{blob}} 0={low:.6e} 1={high:.6e}")
+        layers, blobs = map(int, lines[1].split())
+        lines[1] = f"{{layers + 1}} {{blobs + 1}}"
+    param.write_text("\\n".join(lines) + "\\n")
+"""
+
+
+def range_on_normal_noise(export, graph, layer):
+    """The smallest and the largest value that a layer gives on two inputs of standard normal noise."""
+    files = [export / f"lighttrack_{graph.name}.{end}" for end in ("param", "bin")]
+    (blob,) = next(each.outputs for each in load_param(files[0]).layers if each.name == layer)
+    runner, random, values = NcnnRunner(*files, graph), np.random.default_rng(0), []
+    for _ in range(2):
+        feed = {tensor.name: random.standard_normal(tensor.shape).astype(np.float32) for tensor in graph.inputs}
+        values.append(runner.blobs(feed, [blob])[blob])
+    return float(np.min(values)), float(np.max(values))
+
+
+@pytest.mark.parametrize("nth", [0, 2])
+def test_a_clamp_that_noise_does_not_reach_is_found(pnnx_that, export_with, tiny_export, nth):
+    """A convolution's output is bounded by its range on standard normal noise, so that such noise does not tell."""
+    _, network = network_for(None, None, {"path_name": TINY})
+    graph = network.graph_specs("two", dimensions_of(network))[0]
+    names = [layer.name for layer in load_param(tiny_export / "lighttrack_init.param").layers]
+    layer = [name for name in names if name.startswith("conv_")][nth]
+    low, high = range_on_normal_noise(tiny_export, graph, layer)
+    beside = 1e-3 * (high - low)
+    done = export_with(pnnx_that(CLAMP.format(layer=layer, low=low - beside, high=high + beside)))
+    assert done.code == 1, done.err
+    assert "verification failed" in done.error_line
+    assert re.search(r"ncnn init \(alone, (noise|picture).+\): zf is off by", done.error_line)
 
 
 SWAP = """

@@ -7,6 +7,7 @@ from dataclasses import replace
 import onnxruntime
 import pytest
 from consumer import answers, assert_close, export, extract, images, load
+from default_inputs import INPUTS
 
 from commands import lt_verify
 from conftest import MOBILE
@@ -52,7 +53,7 @@ def test_every_size_is_compared(several):
     graphs = {"init", "update_256", "update_288", "update_255"}
     assert {check["graph"] for check in checks} == graphs
     assert {check["feed"] for check in checks} == {
-        f"noise {index} at 127/{size}" for index in (0, 1) for size in (256, 288, 255)
+        f"{name} at 127/{size}" for name in INPUTS for size in (256, 288, 255)
     }
 
 
@@ -73,7 +74,7 @@ def test_a_dynamic_export_says_what_it_serves_and_what_reads_it(dynamic):
     assert manifest["tracker"]["search_size"] == 288
     assert manifest["formats"]["ncnn"] == {"split": "two", "dynamic_search": True, "oldest_ncnn": "20250428"}
     compared = {check["feed"] for check in manifest["verification"]["checks"] if check["graph"] == "update"}
-    assert compared == {f"noise {index} at 127/{size}" for index in (0, 1) for size in SERVED}
+    assert compared == {f"{name} at 127/{size}" for name in INPUTS for size in SERVED}
     # releases before 20261020 do not know 12= and 13= and answer wrongly where they meet them
     reshapes = [layer for layer in load_param(folder / "lighttrack_update.param").layers if layer.type == "Reshape"]
     assert any("6=" in word for layer in reshapes for word in layer.params)

@@ -80,13 +80,13 @@ def test_a_golden_case_that_lacks_a_tensor_is_named(export, meaning, role):
         index["tensors"] = [
             entry
             for entry in index["tensors"]
-            if (entry["case"], entry["meaning"], entry["role"]) != ("noise_1", meaning, role)
+            if (entry["case"], entry["meaning"], entry["role"]) != ("noise_smooth", meaning, role)
         ]
 
     edit(export / "golden" / "index.json", change)
     done = lt_verify(export)
     assert done.code == 1
-    assert f"case 'noise 1' has no {meaning}, which " in done.error_line
+    assert f"case 'noise, smooth' has no {meaning}, which " in done.error_line
 
 
 def test_a_model_of_a_size_without_golden_vectors_is_not_verified(tiny, tmp_path):

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from comparisons import models_of
+from default_inputs import INPUTS, noise_feed
 from half_models import Model, reported, scalable_pair, specs
 from junit import read_junit
 
@@ -28,7 +29,7 @@ from converter.checks.half.masks import protect_files
 from converter.families.dimensions import dimensions_of
 from converter.formats.ncnn.param import load_param
 from converter.proof.comparison import Comparison
-from converter.proof.feeds import Feed, noise_feeds
+from converter.proof.feeds import Feed
 from converter.spec.config import network_for
 from converter.spec.model import TrackerModels
 from converter.spec.network import ArmTolerances
@@ -65,7 +66,7 @@ def model(small, tmp_path):
 @pytest.fixture
 def feeds(model):
     images = [tensor for graph in model.graphs for tensor in graph.inputs if tensor.meaning in ("z", "x")]
-    return noise_feeds(0, 1, images)
+    return [noise_feed(0, images, network_for(None)[1].preprocess)]
 
 
 def on_arm(root, model, feeds, *modes, answers=None, **more):
@@ -264,7 +265,10 @@ def test_export_that_fails_on_arm_is_not_published(root, tiny, tmp_path):
     words = ("--resume", tiny, *SIZES, "-o", tmp_path / "out", *ARM, "--arm-rtol", "1e-9")
     done = lt_export(*words)
     assert done.code == 1
-    assert "ncnn-arm64 (emulated aarch64): fp16: 3 of 3 checks, init (alone, noise 1): zf is off by" in done.error_line
+    assert (
+        "ncnn-arm64 (emulated aarch64): fp16: 3 of 3 checks, init (alone, picture 'texture' at scale 1): zf is off by"
+        in done.error_line
+    )
     assert done.error_line.endswith("; nothing was published")
     assert not (tmp_path / "out").exists()
     assert "emulated aarch64" in done.out
@@ -302,7 +306,7 @@ def test_verification_reports_and_writes_golden_vectors_of_the_kernels(small, ti
     index = json.loads((golden / "index.json").read_text())
     assert index["reference"].startswith("emulated aarch64: ncnn ")
     assert "fp16 (half storage and arithmetic" in index["reference"]
-    assert [case["title"] for case in index["cases"]] == ["noise 0", "noise 1"]
+    assert [case["title"] for case in index["cases"]] == list(INPUTS[-2:])
     exact = lt_verify(small, "--golden", golden, "--json")
     assert exact.code == 1  # these are not the network's own answers, and float32 kernels tell
     zf = [

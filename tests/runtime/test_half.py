@@ -5,6 +5,7 @@ import shutil
 import numpy as np
 import pytest
 from comparisons import comparison_of
+from default_inputs import noise_feed
 from half_models import Model, reported, scalable_pair, specs
 
 from conftest import TINY
@@ -15,7 +16,8 @@ from converter.errors import ConversionError, UsageError
 from converter.formats.ncnn.param import load_param, read_param
 from converter.formats.ncnn.slots import slots_of
 from converter.formats.ncnn.weights import load_model
-from converter.proof.feeds import Feed, noise_feeds
+from converter.proof.feeds import Feed
+from converter.spec.config import network_for
 from converter.spec.tensors import GraphSpec, TensorSpec
 
 
@@ -29,7 +31,7 @@ def model(tiny_export, tmp_path):
 @pytest.fixture
 def feeds(model):
     images = [tensor for graph in model.graphs for tensor in graph.inputs if tensor.meaning in ("z", "x")]
-    return noise_feeds(0, 1, images)
+    return [noise_feed(0, images, network_for(None)[1].preprocess)]
 
 
 def test_sound_network_passes(model, feeds):
@@ -37,7 +39,7 @@ def test_sound_network_passes(model, feeds):
     assert report, report.failure()
     assert report.protect == {}
     assert report.not_analysed == ()
-    assert report.feeds == ("noise 0",)
+    assert report.feeds == ("noise, fine",)
     assert {layer.graph for layer in report.layers} == {"init", "update"}
     assert len(report.layers) == sum(len(load_param(model.files(name)[0]).layers) for name in ("init", "update"))
 
@@ -47,7 +49,7 @@ def test_every_layer_with_sums_computes_as_ncnn_does(size, tiny_export, exported
     graphs = specs(path_name=TINY) if size == "tiny" else specs()
     model = Model(tiny_export if size == "tiny" else exported[0], graphs)
     images = [tensor for graph in graphs for tensor in graph.inputs if tensor.meaning in ("z", "x")]
-    report = model.report(noise_feeds(1, 1, images))
+    report = model.report([noise_feed(1, images, network_for(None)[1].preprocess)])
     assert report.not_analysed == ()
     with_sums = [layer for layer in report.layers if layer.sum_bound is not None]
     assert len(with_sums) > len(report.layers) / 4

@@ -1,13 +1,13 @@
 """A real network whose models are walked layer by layer."""
 
 from apart import Apart
+from default_inputs import noise_feed
 
 from converter.checks.layers.walk import walk_layers
 from converter.families.family import family_of
 from converter.network.checkpoint import load_strictly, read_checkpoint
 from converter.network.load import one_thread
 from converter.network.reference import TorchModel
-from converter.proof.feeds import noise_feeds
 from converter.spec.config import network_for
 from converter.spec.tensors import Tolerance
 
@@ -27,7 +27,7 @@ class Tracker:
         splits = [spec.graph_specs(split, dimensions) for split in ("two", "three")]
         self.graphs = {graph.name: graph for split in splits for graph in split}
         images = (self.graphs["init"].inputs[0], self.graphs["backbone"].inputs[0])
-        (feed,) = noise_feeds(3, 1, images)
+        feed = noise_feed(3, images, spec.preprocess)
         with one_thread():
             self.feed = feed.tensors | TorchModel(self.network, FAMILY, images).infer(feed.tensors)
 

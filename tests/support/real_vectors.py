@@ -1,6 +1,7 @@
 """Golden vectors of a real network, and what dumps of it are found to be."""
 
 import device
+from default_inputs import noise_feed
 
 from converter.checks.dumps.diagnose import diagnose_dumps
 from converter.families.dimensions import dimensions_of
@@ -11,7 +12,7 @@ from converter.folder.golden_writer import GoldenCase, write_golden
 from converter.folder.listing import CheckpointEntry, preprocess_entry, tracker_entry
 from converter.network.reference import TorchModel
 from converter.network.trace import intermediates
-from converter.proof.feeds import noise_feeds, picture_feed
+from converter.proof.feeds import picture_feed
 from converter.spec.config import network_for
 from converter.spec.network import Preprocess
 from converter.spec.options import ExportOptions
@@ -37,7 +38,8 @@ class Setup:
         self.graphs = self.spec.graph_specs("two", dimensions)
         images = (self.graphs[0].inputs[0], self.graphs[1].inputs[1])
         self.reference = TorchModel(self.network, FAMILY, images)
-        self.feeds = [picture_feed(path, images, self.spec.preprocess) for path in paths] + noise_feeds(0, 1, images)
+        preprocess = self.spec.preprocess
+        self.feeds = [*(picture_feed(path, images, preprocess) for path in paths), noise_feed(0, images, preprocess)]
         self.pictures = {
             path.name: {
                 name: image[0].transpose(1, 2, 0)

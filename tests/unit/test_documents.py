@@ -12,7 +12,7 @@ import yaml
 from typer.exceptions import TyperException
 
 import documents
-from benchmarks import document_figures, marks
+from benchmarks import document_figures, marks, wrong_models
 from benchmarks import documents as written
 from benchmarks import export as benchmark
 from commands import ROOT
@@ -24,7 +24,11 @@ from documents import MODULES, PAGES, PROJECT, inline_code, lines_of, names_of, 
 
 README = ROOT / "README.md"
 ELSEWHERE = {"--no-deps", "--install-completion"}  # options of other programs, and of ours that typer adds
-BENCHMARKS = {"benchmarks.export": benchmark.parse, "benchmarks.documents": written.parse}
+BENCHMARKS = {
+    "benchmarks.export": benchmark.parse,
+    "benchmarks.documents": written.parse,
+    "benchmarks.wrong_models": wrong_models.parse,
+}
 LINES = [pytest.param(line, id=f"{line.page}: {line}") for page in PAGES for line in shell_lines(page)]
 FIGURES = written.read_figures()
 

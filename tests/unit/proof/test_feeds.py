@@ -1,12 +1,24 @@
-"""Inputs to compare on: reproducible noise, and crops of pictures as a tracker would cut them."""
+"""Inputs to compare on: reproducible noise, the package's pictures, and crops of others as a tracker would cut them."""
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from converter.errors import UsageError
-from converter.proof.feeds import edge_mask, noise_feeds, normalised, picture_feed
+from converter.families.family import family_of
+from converter.proof.feeds import (
+    PICTURES,
+    SHOWN,
+    Feed,
+    edge_mask,
+    feeds_of,
+    noise_feeds,
+    normalised,
+    packaged_feeds,
+    picture_feed,
+)
 from converter.spec.config import network_for
+from converter.spec.model import TrackerModels
 from converter.spec.tensors import TensorSpec
 
 PREPROCESS = network_for(None)[1].preprocess
@@ -20,8 +32,19 @@ def image(name, size):
 IMAGES = (image("z", 32), image("x", 64))
 
 
+AS_PIXELS = PREPROCESS.model_copy(update={"pixel_range": [0.0, 255.0], "mean": [0.0] * 3, "std": [1.0] * 3})
+
+
+def noise(seed, count=2, images=IMAGES, preprocess=PREPROCESS):
+    return noise_feeds(seed, count, images, preprocess)
+
+
 def noise_bytes(seed, count=2):
-    return [array.tobytes() for feed in noise_feeds(seed, count, IMAGES) for array in feed.tensors.values()]
+    return [array.tobytes() for feed in noise(seed, count) for array in feed.tensors.values()]
+
+
+def default_feeds(images=IMAGES, preprocess=PREPROCESS, seed=0):
+    return [*noise(seed, 3, images, preprocess), *packaged_feeds(seed, images, preprocess)]
 
 
 def picture(folder, pixels, name="picture.png"):
@@ -39,15 +62,9 @@ def test_noise_of_one_seed_is_the_same_bytes():
     assert noise_bytes(7) == noise_bytes(7)
 
 
-def test_noise_differs_between_seeds_feeds_and_inputs():
-    same_size = (image("z", 8), image("x", 8))
-    arrays = [
-        array.tobytes()
-        for seed in (0, 1)
-        for feed in noise_feeds(seed, 2, same_size)
-        for array in feed.tensors.values()
-    ]
-    assert len(set(arrays)) == 8
+def test_noise_differs_between_seeds_and_feeds():
+    arrays = [array for seed in (0, 1) for array in noise_bytes(seed, 4)]
+    assert len(set(arrays)) == len(arrays) == 16
 
 
 def test_more_noise_begins_with_the_same_noise():
@@ -55,21 +72,100 @@ def test_more_noise_begins_with_the_same_noise():
 
 
 def test_noise_has_the_declared_shapes_as_float32():
-    feeds = noise_feeds(0, 3, IMAGES)
-    assert [feed.name for feed in feeds] == ["noise 0", "noise 1", "noise 2"]
+    feeds = noise(0, 4)
+    assert [feed.name for feed in feeds] == ["noise, fine", "noise, smooth", "noise, coarse", "noise, fine 2"]
     for feed in feeds:
         assert {name: array.shape for name, array in feed.tensors.items()} == {"z": (1, 3, 32, 32), "x": (1, 3, 64, 64)}
         assert {array.dtype for array in feed.tensors.values()} == {np.dtype(np.float32)}
 
 
-def test_noise_is_standard_normal():
-    x = noise_feeds(0, 1, [image("x", 128)])[0].tensors["x"]
-    assert abs(x.mean()) < 0.02
-    assert abs(x.std() - 1) < 0.02
-
-
 def test_no_noise_is_no_feed():
-    assert noise_feeds(0, 0, IMAGES) == []
+    assert noise(0, 0) == []
+
+
+def test_noise_is_fine_smooth_and_coarse():
+    fine, smooth, coarse = (feed.tensors["x"][0].round() for feed in noise(0, 3, [image("x", 128)], AS_PIXELS))
+    assert set(np.unique(fine)) == {0, 255}
+    assert abs(fine.mean() - 127.5) < 3
+    steps = [np.abs(np.diff(pixels)).mean() for pixels in (fine, smooth, coarse)]
+    assert steps[0] > 120
+    assert 4 < steps[1] < 20
+    assert steps[2] < steps[1] / 2
+    for pixels in (smooth, coarse):
+        assert pixels.max() > 230
+        assert pixels.min() < 25
+
+
+@pytest.mark.parametrize("sizes", [(127, 288), (128, 256), (31, 400), (255, 255)])
+def test_every_default_input_begins_as_pixels_of_8_bits(sizes):
+    """The normalisation undone, there are whole numbers; and what the network is given is made of these."""
+    images = [image(name, size) for name, size in zip("zx", sizes, strict=True)]
+    for feed, shown in zip(default_feeds(images), default_feeds(images, AS_PIXELS), strict=True):
+        assert feed.name == shown.name
+        for tensor in images:
+            pixels = shown.tensors[tensor.meaning]
+            assert pixels.shape == tensor.shape
+            np.testing.assert_allclose(pixels, pixels.round(), atol=1e-4)
+            again = normalised(pixels[0].round().transpose(1, 2, 0).clip(0, 255).astype(np.uint8), PREPROCESS)
+            np.testing.assert_array_equal(feed.tensors[tensor.meaning], again)
+
+
+def test_a_bgr_network_is_shown_the_same_pictures():
+    turned = AS_PIXELS.model_copy(update={"colour_order": "BGR"})
+    for rgb, bgr in zip(default_feeds(preprocess=AS_PIXELS), default_feeds(preprocess=turned), strict=True):
+        for name in ("z", "x"):
+            np.testing.assert_array_equal(rgb.tensors[name], bgr.tensors[name][:, ::-1])
+
+
+def test_the_template_is_the_middle_of_the_search_crop():
+    for feed in default_feeds():
+        if "scale 3" not in feed.name:
+            np.testing.assert_array_equal(feed.tensors["z"], feed.tensors["x"][:, :, 16:48, 16:48])
+
+
+def test_pictures_are_the_same_whatever_the_seed():
+    pairs = zip(packaged_feeds(0, IMAGES, PREPROCESS), packaged_feeds(1, IMAGES, PREPROCESS), strict=True)
+    for one, other in pairs:
+        assert one.name == other.name
+        assert one.tensors["x"].tobytes() == other.tensors["x"].tobytes()
+
+
+def test_pictures_show_what_they_are_called():
+    images = [image("z", 127), image("x", 288)]
+    shown = {feed.name: feed.tensors["x"][0].transpose(1, 2, 0) for feed in packaged_feeds(0, images, AS_PIXELS)}
+    assert list(shown) == [f"picture '{name}' at scale {scale}" for name, scale in SHOWN]
+    by_name = {name.split("'")[1]: pixels.round() for name, pixels in shown.items()}
+    assert by_name["dark"].max() < 50
+    assert np.median(by_name["overexposed"]) == 255
+    assert set(np.unique(by_name["surfaces"])) == {0, 255}
+    assert set(np.unique(by_name["flat"])) == {118}
+    assert len(np.unique(by_name["texture"].reshape(-1, 3), axis=0)) > 10000
+
+
+def test_a_picture_is_enlarged_by_its_scale():
+    """At scale 3 the crop shows a third of the picture, at 1 its very pixels."""
+    images = [image("x", 96)]
+    x = {feed.name.split("'")[1]: feed.tensors["x"][0] for feed in packaged_feeds(0, images, AS_PIXELS)}
+    with Image.open(PICTURES / "surfaces.png") as opened:
+        middle = np.asarray(opened.convert("RGB"))[144:240, 144:240]
+    np.testing.assert_allclose(x["surfaces"].transpose(1, 2, 0), middle, atol=1e-4)
+    with Image.open(PICTURES / "texture.png") as opened:
+        part = opened.convert("RGB").crop((176, 176, 208, 208)).resize((96, 96), Image.Resampling.BILINEAR)
+    found = x["texture"].transpose(1, 2, 0)[4:-4, 4:-4]
+    np.testing.assert_allclose(found, np.asarray(part)[4:-4, 4:-4], atol=1)
+
+
+def test_default_inputs_are_few_and_have_names_of_their_own():
+    names = [feed.name for feed in default_feeds()]
+    assert len(set(names)) == len(names) <= 10
+
+
+def test_the_default_inputs_are_noise_then_pictures_then_the_users(tmp_path):
+    spec = network_for(None)[1]
+    tracker = TrackerModels(spec, family_of(spec.family).dimensions(spec.path_name, *spec.sizes), ())
+    feeds = feeds_of(tracker, 0, [picture(tmp_path, np.zeros((300, 300, 3)))])
+    assert [feed.name for feed in feeds] == [feed.name for feed in default_feeds()] + ["picture.png"]
+    assert isinstance(feeds[0], Feed)
 
 
 @pytest.mark.parametrize("size", [(64, 64), (200, 90), (90, 200), (31, 47)])
@@ -193,11 +289,16 @@ def test_masks_are_zeros_and_ones_at_two_edges():
     assert len({edge_mask(20, generator).tobytes() for _ in range(20)}) > 10
 
 
-def test_noise_of_a_mask_is_a_mask():
-    (first, second) = noise_feeds(3, 2, [image("z", 128), image("x", 320), MASK])
-    assert set(np.unique(first.tensors["x_mask"])) == {0, 1}
-    assert not np.array_equal(first.tensors["x_mask"], second.tensors["x_mask"])
-    assert np.array_equal(first.tensors["x"], noise_feeds(3, 1, [image("z", 128), image("x", 320)])[0].tensors["x"])
+def test_default_inputs_have_masks_that_mark_cells_without_image():
+    """Each another; and what a mask marks changes nothing in the pictures."""
+    images = [image("z", 128), image("x", 320)]
+    masks = []
+    for with_mask, without in zip(default_feeds([*images, MASK]), default_feeds(images), strict=True):
+        masks.append(with_mask.tensors["x_mask"])
+        assert masks[-1].shape == MASK.shape
+        assert set(np.unique(masks[-1])) == {0, 1}
+        assert np.array_equal(with_mask.tensors["x"], without.tensors["x"])
+    assert len({mask.tobytes() for mask in masks}) > len(masks) / 2
 
 
 def test_crops_of_a_picture_have_image_everywhere(tmp_path):

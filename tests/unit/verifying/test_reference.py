@@ -52,9 +52,9 @@ def golden(tmp_path):
     folder.mkdir()
     cases = []
     for graphs, feed in (
-        ((INIT, UPDATE), picture_feed("noise 0", 1)),
+        ((INIT, UPDATE), picture_feed("noise, fine", 1)),
         ((INIT, UPDATE), picture_feed("bag.png", 2)),
-        ((INIT, UPDATE_LARGER), large_feed("noise 0 at 10/24", 3)),
+        ((INIT, UPDATE_LARGER), large_feed("noise, fine at 10/24", 3)),
     ):
         answer = run(feed.tensors)
         cases.append(GoldenCase(graphs, feed, answer, inner(answer)))
@@ -67,7 +67,7 @@ def larger_images():
 
 
 def test_cases_have_their_own_graphs(golden):
-    assert [case.name for case in golden.cases] == ["noise_0", "bag_png", "noise_0_at_10_24"]
+    assert [case.name for case in golden.cases] == ["noise_fine", "bag_png", "noise_fine_at_10_24"]
     assert [(entry["name"], entry["intermediates"]) for entry in golden.index.model_dump()["graphs"]] == [
         ("init", ["features.blocks.1"]),
         ("update", ["features.blocks.1", "head.cls_tower.0"]),
@@ -75,20 +75,22 @@ def test_cases_have_their_own_graphs(golden):
     ]
     found = {(entry.case, entry.graph) for entry in golden.index.tensors}
     assert found == {
-        *((case, name) for case in ("noise_0", "bag_png") for name in ("init", "update")),
-        ("noise_0_at_10_24", "init"),
-        ("noise_0_at_10_24", "update_24"),
+        *((case, name) for case in ("noise_fine", "bag_png") for name in ("init", "update")),
+        ("noise_fine_at_10_24", "init"),
+        ("noise_fine_at_10_24", "update_24"),
     }
-    assert tensor_of(golden, "noise_0_at_10_24", "update_24", "cls").shape == (1, 1, 12, 12)
+    assert tensor_of(golden, "noise_fine_at_10_24", "update_24", "cls").shape == (1, 1, 12, 12)
 
 
 def test_noise_is_called_so_whatever_its_size(golden):
     abouts = [case["about"] for case in golden.index.model_dump()["cases"]]
-    noise = "seeded standard normal noise"
+    noise = "seeded noise of 8-bit pixels, normalised as preprocess says"
     assert abouts == [noise, "crops of bag.png, normalised as preprocess says", noise]
 
 
-@pytest.mark.parametrize("title", ["noise", "noise 0.png", "noise 0 at 10", "my noise 0", "noise 0 at 10/24.png"])
+@pytest.mark.parametrize(
+    "title", ["noise", "noise, fine.png", "noise, fine at 10", "my noise, fine", "noise, fine at 10/24.png"]
+)
 def test_a_picture_is_not_called_noise(tmp_path, title):
     tmp_path.joinpath("golden").mkdir()
     feed = picture_feed(title, 1)
@@ -98,14 +100,14 @@ def test_a_picture_is_not_called_noise(tmp_path, title):
 
 def test_vectors_of_one_size_leave_the_others(golden):
     small, large = golden.of_size(IMAGES), golden.of_size(larger_images())
-    assert [case.name for case in small.cases] == ["noise_0", "bag_png"]
-    assert [case.name for case in large.cases] == ["noise_0_at_10_24"]
+    assert [case.name for case in small.cases] == ["noise_fine", "bag_png"]
+    assert [case.name for case in large.cases] == ["noise_fine_at_10_24"]
     assert [feed.tensors["x"].shape for feed in small.feeds()] == [SHAPES["x"]] * 2
     (feed,), (answer,) = large.feeds(), large.answers()
-    assert (feed.name, feed.tensors.keys(), feed.tensors["x"].shape) == ("noise 0 at 10/24", {"z", "x"}, LARGER)
+    assert (feed.name, feed.tensors.keys(), feed.tensors["x"].shape) == ("noise, fine at 10/24", {"z", "x"}, LARGER)
     assert answer["cls"].shape == (1, 1, 12, 12)
     np.testing.assert_array_equal(feed.tensors["z"], large_feed("", 3).tensors["z"])
-    assert {entry.case for entry in large.index.tensors} == {"noise_0_at_10_24"}
+    assert {entry.case for entry in large.index.tensors} == {"noise_fine_at_10_24"}
     assert len(golden.cases) == 3
     small.check_files()
     assert small.index.files == golden.index.files
@@ -143,7 +145,7 @@ def strange():
 def test_vectors_are_taken_at_the_size_looked_at_or_whole(golden):
     everything = golden_of(options(golden), subject(IMAGES))
     assert len(everything.cases) == 3
-    assert [case.name for case in golden_at(everything, tracker(larger_images())).cases] == ["noise_0_at_10_24"]
+    assert [case.name for case in golden_at(everything, tracker(larger_images())).cases] == ["noise_fine_at_10_24"]
     assert len(golden_at(everything, tracker(IMAGES)).cases) == 2
     assert len(golden_at(everything, tracker(strange())).cases) == 3
     none = options(golden).model_copy(update={"golden": None})
@@ -154,7 +156,7 @@ def test_golden_vectors_are_the_reference_at_the_sizes_that_they_are_of(golden, 
     given = subject(IMAGES, larger_images(), strange())
     small, large = compared_with_golden(options(golden), given, golden)
     assert (small.tracker, large.tracker) == given.trackers[:2]
-    assert [feed.name for feed in large.feeds] == ["noise 0 at 10/24"]
+    assert [feed.name for feed in large.feeds] == ["noise, fine at 10/24"]
     assert large.outputs[0]["reg"].shape == (1, 4, 12, 12)
     assert "not verified at 127/288: there are no golden vectors of it" in caplog.text
     reference = GoldenReference(golden, None)
@@ -175,11 +177,11 @@ def test_golden_vectors_at_another_size_have_every_tensor(golden):
     left = [
         entry
         for entry in index["tensors"]
-        if (entry["case"], entry["meaning"], entry["role"]) != ("noise_0_at_10_24", "zf", "output")
+        if (entry["case"], entry["meaning"], entry["role"]) != ("noise_fine_at_10_24", "zf", "output")
     ]
     path.write_text(json.dumps({**index, "tensors": left}))
     given = subject(IMAGES, larger_images())
-    with pytest.raises(VerificationError, match="case 'noise 0 at 10/24' has no zf, which ncnn init is compared"):
+    with pytest.raises(VerificationError, match="case 'noise, fine at 10/24' has no zf, which ncnn init is compared"):
         compared_with_golden(options(golden), given, golden_of(options(golden), given))
 
 
