@@ -233,7 +233,12 @@ def read_listing(path: Path) -> tuple[bytes, JsonValue]:
         OSError: when it cannot be read.
         ValueError: saying what is wrong with it.
     """
-    text = read_bytes(path, LARGEST_LISTING)
+    try:
+        text = read_bytes(path, LARGEST_LISTING)
+    except OSError as error:
+        if error.errno == errno.EFBIG:
+            raise ValueError(error.strerror) from None
+        raise
     return text.removeprefix(b"\xef\xbb\xbf"), read_json(text)
 
 

@@ -29,7 +29,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     try:
         text = read_bytes(path, LARGEST_FILE).decode()
     except OSError as error:
-        raise UsageError(f"config {path}: {reason(error)}, expected a YAML file") from None
+        raise UsageError(f"config {path}: {reason(error)}; expected a YAML file") from None
     except UnicodeDecodeError as error:
         raise UsageError(f"config {path}: not YAML: byte {error.start} is not UTF-8") from None
     try:

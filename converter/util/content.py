@@ -13,7 +13,7 @@ from pathlib import Path
 from converter.errors import ConversionError
 from converter.util.paths import read_bytes
 
-LARGEST = 2**31  # bytes; ONNX has the same limit
+LARGEST = 2**31 - 1  # bytes; ONNX has the same limit
 SEALED = hasattr(os, "memfd_create") and hasattr(fcntl, "F_ADD_SEALS") and Path("/proc/self/fd").is_dir()
 
 

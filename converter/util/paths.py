@@ -85,9 +85,10 @@ def read_bytes(path: Path, most: int | None = None) -> bytes:
     with open_file(path) as reader:
         if most is None:
             return reader.read()
-        data = reader.read(most + 1)
-    if len(data) > most:
-        raise OSError(errno.EFBIG, f"holds more than {most:,} bytes", str(path))
+        size = os.fstat(reader.fileno()).st_size
+        data = reader.read(most + 1) if size <= most else b""
+    if max(size, len(data)) > most:
+        raise OSError(errno.EFBIG, f"has {max(size, len(data))} bytes, expected at most {most}", str(path))
     return data
 
 

@@ -108,8 +108,8 @@ def test_a_link_is_followed_inside_its_folder_only(tmp_path):
 def test_a_listing_that_is_too_large_or_no_file_is_not_read(tmp_path):
     with (tmp_path / "large.json").open("wb") as file:
         file.truncate(1 << 40)
-    with pytest.raises(ValueError, match="it has 1099511627776 bytes"):
+    with pytest.raises(ValueError, match="has 1099511627776 bytes"):
         read_listing(tmp_path / "large.json")
     os.mkfifo(tmp_path / "pipe.json")
-    with pytest.raises(OSError, match="is no file"):
+    with pytest.raises(OSError, match="Invalid argument|is a pipe"):
         read_listing(tmp_path / "pipe.json")

@@ -57,7 +57,7 @@ def test_nobody_changes_what_a_library_opens(file):
 
 def test_what_is_no_file_is_refused(tmp_path, monkeypatch):
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(ConversionError, match="pipe: it is no regular file"):
+    with pytest.raises(ConversionError, match="pipe: is a pipe, expected a file"):
         content_of(tmp_path / "pipe")
     with pytest.raises(ConversionError, match=r"cannot read .*: Is a directory"):
         content_of(tmp_path)
@@ -65,8 +65,8 @@ def test_what_is_no_file_is_refused(tmp_path, monkeypatch):
         content_of(tmp_path / "nowhere")
     assert Contents().where_there([tmp_path / "nowhere"]) == (tmp_path / "nowhere",)
     (tmp_path / "large").write_bytes(b"12345")
-    monkeypatch.setattr(content, "LARGEST", 5)
-    with pytest.raises(ConversionError, match="large: 5 bytes, expected a model of less than 5"):
+    monkeypatch.setattr(content, "LARGEST", 4)
+    with pytest.raises(ConversionError, match="large: has 5 bytes, expected at most 4"):
         content_of(tmp_path / "large")
 
 

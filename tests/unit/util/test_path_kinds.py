@@ -24,7 +24,7 @@ def test_files_folders_and_nothing_are_told_apart(tmp_path):
         *(None, "is a file", "no such folder", "a link to nothing")
     ]
     assert read_bytes(file) == read_bytes(file, 4) == b"1234"
-    with pytest.raises(OSError, match="holds more than 3 bytes"):
+    with pytest.raises(OSError, match="bytes, expected at most 3"):
         read_bytes(file, 3)
 
 
