@@ -159,7 +159,7 @@ def test_missing_picture_is_refused(tmp_path):
 
 
 def test_folder_is_no_picture(tmp_path):
-    with pytest.raises(UsageError, match=r"--image .*not a picture"):
+    with pytest.raises(UsageError, match=r"--image .*is a folder, expected a picture"):
         picture_feed(tmp_path, IMAGES, PREPROCESS)
 
 
