@@ -5,6 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from converter.util.paths import why_unusable
+
 if TYPE_CHECKING:
     from converter.report.blocks import Report
 
@@ -46,11 +48,13 @@ def append_summary(path: Path, report: "Report") -> None:
 
     Raises:
         OSError: when it cannot be written.
-        ValueError: when even the verdict does not fit.
+        ValueError: for what is no file, and when even the verdict does not fit.
     """
     from converter.report.blocks import Text
     from converter.report.markdown import markdown_of
 
+    if problem := why_unusable(path):
+        raise ValueError(problem)
     used = path.stat().st_size if path.exists() else 0
     bare = [replace(section, blocks=()) for section in report.sections]
     if bare:

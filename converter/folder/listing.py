@@ -1,5 +1,6 @@
 """What a folder of ours says of itself in JSON: what manifests and indices of golden vectors have in common."""
 
+import errno
 import json
 import platform
 import re

@@ -196,7 +196,8 @@ class Workspace:
     ) -> None:
         """The first half of :meth:`publish`: everything but the exchange."""
         with self._failures():
-            self.target.parent.mkdir(parents=True, exist_ok=True)
+            for folder in reversed(missing_parents(self.target)):
+                folder.mkdir(exist_ok=True)  # one by one: pathlib recurses, and a path may have thousands
             _sweep(self.target)
             self._staging.mkdir()
             self._stage(self._staging, files, listing, self.marker)

@@ -171,7 +171,7 @@ def check_checkout(root: Path, family: str) -> None:
     others = [name for name in family_names() if name != family and _holds(root, name)]
     beside = [folder for folder in (root.parent, *_folders_in(root)) if _holds(folder, family)]
     if reason := why_no_folder(root):
-        problem = reason
+        problem = reason.partition(",")[0]
     elif others:
         problem = f"is one of {patches_of(others[0]).repository}"
     elif not os.path.isdir(root / "lib"):

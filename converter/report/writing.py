@@ -8,7 +8,7 @@ from converter.report.html import html_of
 from converter.report.markdown import markdown_of
 from converter.util.atomic import obstacle_to_file, replacing
 
-MARK = b"lighttrack-export report"  # both templates begin with it; it tells an earlier report of ours
+MARK = b"lighttrack-export report"  # in both templates; it tells an earlier report of ours
 LANGUAGES = {".html": html_of, ".htm": html_of, ".md": markdown_of}
 
 

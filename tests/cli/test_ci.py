@@ -197,3 +197,10 @@ def test_a_summary_that_cannot_be_written_changes_no_verdict(tiny_export, tiny, 
         assert "verified LightTrackM_Subnet" in done.out
         assert f"the job summary {summary} lacks this run" in " ".join(done.err.split())
         assert read_junit(file).bad() == {}
+
+
+def test_a_job_summary_that_is_a_pipe_is_not_waited_for(tiny_export, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    done = lt_verify(tiny_export, "--resume", "nowhere.pth", GITHUB_STEP_SUMMARY=str(tmp_path / "pipe"))
+    assert done.code == 3
+    assert "lacks this run: is a pipe" in " ".join(done.err.split())
