@@ -36,7 +36,7 @@ def test_an_escape_is_found_and_shortened(monkeypatch, tmp_path):
 
     target = Target(lambda: [b"abc"], fails_on_brackets)
     monkeypatch.setitem(fuzzing.TARGETS, "made-up", target)
-    _, escape = batch("made-up", 1, tmp_path)
+    _, escape = batch("made-up", 1, tmp_path, 1000)
     assert escape is not None
     assert isinstance(escape[1], IndexError)
     assert len(escape[0]) <= 5
