@@ -34,6 +34,7 @@ SCHEMA_VERSION = 1
 IN_MEMORY = "a network in memory"
 LARGEST_LISTING, LARGEST_FILE = 64 << 20, 4 << 30  # bytes
 MOST_SIZES = 100
+LONGEST_NAME, LONGEST_PATH = 255, 1000  # bytes, characters
 
 
 class Entry(BaseModel):
@@ -58,12 +59,23 @@ class GeneratorEntry(Entry):
 def _inside(name: str) -> str:
     """A name that stays in its folder, as every system reads it."""
     parts = re.split(r"[/\\]", name)
-    if not name.isprintable() or {"", ".", ".."} & {*parts} or ":" in parts[0]:
+    if not _can_be_a_path(name) or {"", ".", ".."} & {*parts} or ":" in parts[0]:
         raise ValueError(f"{name[:60]!r} is no name of a file in the folder")
     return name
 
 
+def _relative(way: str) -> str:
+    if not _can_be_a_path(way) or not way or way.startswith("/"):
+        raise ValueError(f"{way[:60]!r} is no way from one folder to another")
+    return way
+
+
+def _can_be_a_path(name: str) -> bool:
+    return name.isprintable() and len(name) <= LONGEST_PATH and max(map(len, name.encode().split(b"/"))) <= LONGEST_NAME
+
+
 FileName = Annotated[str, AfterValidator(_inside)]
+Way = Annotated[str, AfterValidator(_relative)]
 Edge = Annotated[int, Field(ge=1, le=LARGEST_SIZE)]
 
 

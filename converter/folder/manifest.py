@@ -16,6 +16,7 @@ from converter.folder.listing import (
     SetEntry,
     SizesEntry,
     TrackerEntry,
+    Way,
     link_out,
     listed_files,
     read_listing,
@@ -89,7 +90,7 @@ class Manifest(Listing):
     protected_from_half: dict[str, tuple[str, ...]] | None = None
     graphs: Annotated[tuple[GraphEntry, ...], Field(min_length=1, max_length=MOST_GRAPHS)]
     extra_files: tuple[FileEntry, ...] = ()
-    golden: Annotated[str, Field(pattern=r"^[^/\x00-\x1f][^\x00-\x1f]*$")] | None = None
+    golden: Way | None = None
     preprocess: PreprocessEntry | None = None
     tracker: TrackerEntry
     tools: dict[str, str] = Field(default_factory=dict)

@@ -206,7 +206,9 @@ MANIFESTS = {
     "seed": (lambda manifest: manifest["verification"].update(seed=-1), 1, "verification.seed: Input should be"),
     "bytes": (lambda manifest: manifest["graphs"][0]["files"][0].update(bytes=1 << 50), 1, "files.0.bytes: Input"),
     "large": (lambda manifest: manifest["tracker"].update(lr=10**40), 1, "is damaged: integer 1000"),
-    "golden": (lambda manifest: manifest.update(golden="/etc"), 1, "golden: String should match pattern"),
+    "golden": (lambda manifest: manifest.update(golden="/etc"), 1, "'/etc' is no way from one folder to another"),
+    "long": (first_file("x" * 300), 2, "is none of lt-export's"),
+    "way": (lambda manifest: manifest.update(golden="x" * 300), 1, "is no way from one folder to another"),
 }
 
 

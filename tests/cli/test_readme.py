@@ -9,9 +9,11 @@ import subprocess
 import sys
 import sysconfig
 
+import hostile
 import ncnn
 import numpy as np
 import pytest
+import torch
 from consumer import answers, assert_close
 
 from benchmarks.document_figures import COLUMNS
@@ -124,6 +126,8 @@ def test_a_line_of_each_page_is_run(program, words, seeded, exported, tmp_path):
     (tmp_path / "checkpoints").mkdir()
     for place in (".", "checkpoints"):
         shutil.copy(seeded, tmp_path / place / "LightTrackM.pth")
+    weights = torch.load(seeded, weights_only=True)["state_dict"]
+    (tmp_path / "LightTrackM.safetensors").write_bytes(hostile.safetensors(weights))
     for export in ("exports/LightTrackM_Subnet", "export"):
         shutil.copytree(exported[0], tmp_path / export)
     done = lt(MODULES[program], *words, cwd=tmp_path)

@@ -13,7 +13,7 @@ from mutation import programs
 from targets import OURS, TARGETS, Target
 
 CORPUS = Path(__file__).parent / "corpus"
-BATCH = 200
+BATCH = 50
 SECONDS_EACH = 5
 
 
@@ -86,28 +86,29 @@ def batch(name: str, number: int, folder: Path, count: int = BATCH) -> tuple[int
 
 
 def fuzz(names: list[str], seconds: float, first: int, say: Callable[[str], None] = print) -> dict[str, int]:
-    """Every target in turn until the time is over; kept escapes by target."""
+    """Every target at least once, then whichever has had the least time, until it is over; kept escapes by target."""
     ends = time.monotonic() + seconds
-    runs, found = dict.fromkeys(names, 0), dict.fromkeys(names, 0)
+    runs, batches, found = (dict.fromkeys(names, 0) for _ in range(3))
     spent = dict.fromkeys(names, 0.0)
     with TemporaryDirectory() as folder:
-        number = first
-        while time.monotonic() < ends or not all(runs.values()):
-            for name in names:
-                if runs[name] and time.monotonic() >= ends:
-                    continue
-                began = time.monotonic()
-                done, escape = batch(name, number, Path(folder).resolve())
-                spent[name] += time.monotonic() - began
-                runs[name] += done
-                if escape:
-                    found[name] += 1
-                    data, error = escape
-                    path = CORPUS / name / hashlib.sha256(data).hexdigest()[:16]
-                    path.parent.mkdir(parents=True, exist_ok=True)
-                    path.write_bytes(data)
-                    say(f"{name}: seed {number}: {type(error).__name__}: {str(error)[:300]}\n    kept as {path}")
-            number += 1
+        while time.monotonic() < ends or not all(batches.values()):
+            name = min(names, key=lambda name: spent[name])
+            began, number = time.monotonic(), first + batches[name]
+            done, escape = batch(name, number, Path(folder).resolve())
+            spent[name] += time.monotonic() - began
+            batches[name] += 1
+            runs[name] += done
+            if escape:
+                found[name] += 1
+                say(f"{name}: seed {number}: {kept(name, *escape)}")
     for name in names:
         say(f"{name:12} {runs[name]:9,} inputs, {spent[name]:6.0f} s, {found[name]} escapes")
     return found
+
+
+def kept(name: str, data: bytes, error: BaseException) -> str:
+    """Keep what escaped for the ordinary tests; what it did, and where it is."""
+    path = CORPUS / name / hashlib.sha256(data).hexdigest()[:16]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    return f"{type(error).__name__}: {str(error)[:300]}\n    kept as {path}"

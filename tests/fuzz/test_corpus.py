@@ -36,7 +36,7 @@ def test_an_escape_is_found_and_shortened(monkeypatch, tmp_path):
 
     target = Target(lambda: [b"abc"], fails_on_brackets)
     monkeypatch.setitem(fuzzing.TARGETS, "made-up", target)
-    _, escape = batch("made-up", 1, tmp_path)
+    _, escape = batch("made-up", 1, tmp_path, 1000)
     assert escape is not None
     assert isinstance(escape[1], IndexError)
     assert len(escape[0]) <= 5
@@ -49,3 +49,17 @@ def test_a_parser_that_hangs_escapes(monkeypatch, tmp_path):
 
     monkeypatch.setattr(fuzzing, "SECONDS_EACH", 0.1)
     assert "0.1 s" in str(escapes(Target(lambda: [b""], hangs), b"", tmp_path))
+
+
+def test_every_target_is_run_at_least_once_and_what_escapes_is_kept(monkeypatch, tmp_path):
+    said = []
+
+    def fails(data, folder):
+        raise IndexError
+
+    monkeypatch.setattr(fuzzing, "CORPUS", tmp_path)
+    monkeypatch.setitem(fuzzing.TARGETS, "made-up", Target(lambda: [b"abc"], fails))
+    found = fuzzing.fuzz(["raw", "made-up"], 0, 1, said.append)
+    assert found == {"raw": 0, "made-up": 1}
+    assert len(list((tmp_path / "made-up").iterdir())) == 1
+    assert [line.split()[0] for line in said] == ["made-up:", "raw", "made-up"]

@@ -16,6 +16,8 @@ TORCH = {
     "converter.network.load",
     "converter.network.trace",
     "converter.network.checkpoint",
+    "converter.network.safetensors",
+    "converter.network.torch_file",
     "converter.network.memory",
     "converter.network.safetensors",
     "converter.network.torch_file",

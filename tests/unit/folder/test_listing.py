@@ -76,7 +76,24 @@ def test_other_json_is_no_manifest(data):
 
 @pytest.mark.parametrize(
     "name",
-    ["", ".", "..", "../a", "a/../b", "/a", "a//b", "a/", "./a", "C:/a", "C:a", "a\\..\\b", "a\0", "a\x1b[2J", "a\n"],
+    [
+        "",
+        ".",
+        "..",
+        "../a",
+        "a/../b",
+        "/a",
+        "a//b",
+        "a/",
+        "./a",
+        "C:/a",
+        "C:a",
+        "a\\..\\b",
+        "a\0",
+        "a\x1b[2J",
+        "a\n",
+        "a" * 256,
+    ],
 )
 def test_a_name_that_leads_out_or_hides_something_lists_nothing(name):
     assert listed_files({**GOOD, "extra_files": [{"name": name, "sha256": "44"}]}) is None
