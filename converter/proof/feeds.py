@@ -69,7 +69,8 @@ def noise_feeds(seed: int, count: int, images: Sequence[TensorSpec], preprocess:
 
 
 def _fine(side: int, generator: np.random.Generator) -> np.ndarray:
-    return generator.integers(0, 2, (side, side, 3), np.uint8) * np.uint8(255)
+    """Coarse noise, dithered: noise that is alike everywhere gives outputs of hardly any range to compare by."""
+    return (generator.integers(0, 255, (side, side, 3)) < _coarse(side, generator)) * np.uint8(255)
 
 
 def _smooth(side: int, generator: np.random.Generator, step: int = SMOOTH) -> np.ndarray:

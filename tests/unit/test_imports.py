@@ -19,8 +19,6 @@ TORCH = {
     "converter.network.safetensors",
     "converter.network.torch_file",
     "converter.network.memory",
-    "converter.network.safetensors",
-    "converter.network.torch_file",
     "converter.formats.onnx.convert",
     "converter.network.demo",
     "converter.network.reference",
