@@ -180,7 +180,7 @@ def test_missing_key_of_a_new_arch_is_named(write):
 def test_config_that_is_no_file_is_refused(tmp_path, make):
     path = tmp_path / "config.yaml"
     make(path)
-    with pytest.raises(UsageError, match=r"config\.yaml: (no such file|is a dir).*, expected a YAML file"):
+    with pytest.raises(UsageError, match=r"config\.yaml: (no such file|is a dir).*; expected a YAML file"):
         network_for(None, path)
 
 
