@@ -199,7 +199,8 @@ def wrong_models(setting: Setting) -> dict[str, Any]:
         raise MeasuringError("--tracked CLIP CSV is missing, a clip and the box of its target in every frame")
     clips, tracks = ([str(path) for path in paths] for paths in zip(*setting.tracked, strict=True))
     file = setting.folder / "wrong_models.json"
-    words = ("--resume", setting.checkpoint(), "--clips", *clips, "--tracks", *tracks, "--json", str(file))
+    drawn = ("--seed", "11", "--faults", "600", "--crops", "2", "--confirm", "30")
+    words = ("--resume", setting.checkpoint(), "--clips", *clips, "--tracks", *tracks, *drawn, "--json", str(file))
     setting.run(sys.executable, "-m", "benchmarks.wrong_models", *words)
     measured: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     return measured
