@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from converter.proof.feeds import PICTURES
+from converter.proof.inputs import PICTURES
 
 SIDE = 384
 DRAWN = 2  # times as large as kept, so that edges are smooth

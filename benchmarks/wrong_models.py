@@ -31,7 +31,8 @@ from converter.network.checkpoint import load_strictly, read_checkpoint
 from converter.network.reference import reference_outputs
 from converter.proof.chain import Run
 from converter.proof.comparison import Comparison
-from converter.proof.feeds import Feed, feeds_of
+from converter.proof.feeds import Feed
+from converter.proof.inputs import feeds_of
 from converter.proof.verify import check_of, verify
 from converter.spec.config import network_for
 from converter.spec.model import TrackerModels

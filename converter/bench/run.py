@@ -17,7 +17,7 @@ from converter.folder.listing import CheckpointEntry, tool_versions
 from converter.folder.manifest import Manifest
 from converter.formats.format import check_runtime
 from converter.formats.isolated import WorkerProcess
-from converter.proof.feeds import noise_feeds
+from converter.proof.inputs import noise_feeds
 from converter.report.text import count
 from converter.util.atomic import sha256
 from converter.util.machine import load_average, this_machine

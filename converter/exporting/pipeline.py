@@ -17,7 +17,8 @@ from converter.folder.vectors import make_vectors, place_for, publish_vectors
 from converter.folder.workspace import Workspace
 from converter.formats.format import format_of
 from converter.proof.comparison import Comparison
-from converter.proof.feeds import Feed, feeds_of
+from converter.proof.feeds import Feed
+from converter.proof.inputs import feeds_of
 from converter.spec.model import TrackerModels
 from converter.spec.options import ExportOptions
 from converter.util.content import Contents

@@ -13,7 +13,8 @@ from converter.families.family import family_of
 from converter.folder.golden import Golden
 from converter.folder.listing import CheckpointEntry, checkpoint_entry
 from converter.proof.comparison import Comparison
-from converter.proof.feeds import Feed, feeds_of
+from converter.proof.feeds import Feed
+from converter.proof.inputs import feeds_of
 from converter.spec.model import TrackerModels
 from converter.spec.options import VerifyOptions
 from converter.spec.tensors import Tolerance

@@ -1,6 +1,6 @@
 """What everything is compared on where nobody says otherwise."""
 
-from converter.proof.feeds import noise_feeds
+from converter.proof.inputs import noise_feeds
 
 NOISE = ("noise, fine", "noise, smooth", "noise, coarse")
 PICTURES = (

@@ -12,7 +12,7 @@ from converter.folder.golden_writer import GoldenCase, write_golden
 from converter.folder.listing import CheckpointEntry, preprocess_entry, tracker_entry
 from converter.network.reference import TorchModel
 from converter.network.trace import intermediates
-from converter.proof.feeds import picture_feed
+from converter.proof.inputs import picture_feed
 from converter.spec.config import network_for
 from converter.spec.network import Preprocess
 from converter.spec.options import ExportOptions

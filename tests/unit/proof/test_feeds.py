@@ -6,14 +6,13 @@ from PIL import Image
 
 from converter.errors import UsageError
 from converter.families.family import family_of
-from converter.proof.feeds import (
+from converter.proof.feeds import Feed, normalised
+from converter.proof.inputs import (
     PICTURES,
     SHOWN,
-    Feed,
     edge_mask,
     feeds_of,
     noise_feeds,
-    normalised,
     packaged_feeds,
     picture_feed,
 )
