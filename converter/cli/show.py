@@ -74,7 +74,7 @@ def _proof(report: Report) -> Section:
 
 
 def _print_inputs(console: Console, feeds: tuple[str, ...]) -> None:
-    inputs = listed(feeds) if len(feeds) <= LISTED else f"{len(feeds)} inputs, {feeds[0]} to {feeds[-1]}"
+    inputs = listed(feeds) if len(feeds) <= LISTED else f"{len(feeds)} inputs; -v shows each"
     console.print(f"compared on {inputs}", style="dim", highlight=False, soft_wrap=True)
 
 
