@@ -69,8 +69,8 @@ def rings() -> np.ndarray:
 
 
 def surfaces(seed: int) -> np.ndarray:
-    """Plain black and white squares of 32 pixels."""
-    squares = np.random.default_rng(seed).integers(0, 2, (SIDE // 32, SIDE // 32, 1)) * 255.0
+    """Plain dark and light squares of 32 pixels."""
+    squares = np.random.default_rng(seed).integers(0, 2, (SIDE // 32, SIDE // 32, 1)) * 128.0 + 64
     return np.kron(np.repeat(squares, 3, -1), np.ones((32, 32, 1)))
 
 

@@ -134,13 +134,13 @@ def test_lt_verify_of_half_weights(halves, tiny):
 
 
 def test_half_weights_may_decide_between_cells_that_are_nearly_equal(tiny, tmp_path):
-    """The two best cells differ by 1.2e-4 of the range on this noise: more than a tie in float32, less than in half."""
-    done = export(tiny, tmp_path / "out", "--half", "--search-size", 128, "--seed", 260, "--json")
+    """The two best cells differ by 4e-4 of the range on this noise: more than a tie in float32, less than in half."""
+    done = export(tiny, tmp_path / "out", "--half", "--search-size", 128, "--seed", 15, "--json")
     assert done.code == 0, done.err
     verified = lt_verify(tmp_path / "out", "--resume", tiny, "--json")
     assert verified.code == 0, verified.err
     for checks in (json.loads(each.out)["verification"]["checks"] for each in (done, verified)):
-        cells = [check["best_cell"] for check in checks if check["feed"] == "noise 1" and check["best_cell"]]
+        cells = [check["best_cell"] for check in checks if check["feed"] == "noise, fine" and check["best_cell"]]
         assert [(cell["same"], cell["tie"], cell["passed"]) for cell in cells] == [(False, True, True)] * 2
 
 
