@@ -1,21 +1,23 @@
 """A checkpoint in the official format with seeded weights, for trying the export without a trained one.
 
 The weights are random, so a tracker made from them tracks nothing. Their batch norms have been through
-noise, so that signals keep their scale through the network and every output says something.
+the inputs that exports are compared on, so that signals keep their scale through the network and every output says
+something.
 """
 
 import argparse
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import nn
 
+from converter.families.dimensions import dimensions_of
 from converter.families.family import family_of
 from converter.network.load import one_thread
+from converter.proof.inputs import noise_feeds, packaged_feeds
 from converter.spec.config import network_for
 from converter.util.atomic import replacing
-
-CALIBRATION_STEPS = 4
 
 State = dict[str, torch.Tensor]
 
@@ -30,18 +32,19 @@ def seeded_state(path_name: str, template_size: int = 127, search_size: int = 28
         official state-dict key -> tensor
     """
     family = family_of("lighttrack")
+    _, spec = network_for(None, None, {"path_name": path_name})
+    spec = spec.at(template_size, search_size)
+    images = spec.images(dimensions_of(spec))
+    feeds = noise_feeds(seed, spec.noise_feeds, images, spec.preprocess)
+    feeds += packaged_feeds(seed, images, spec.preprocess)
     network = family.build(path_name, template_size, search_size).to_empty(device="cpu")
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad(), one_thread():
         for module in network.modules():
             _fill(module, generator)
         network.train()
-        for _ in range(CALIBRATION_STEPS):
-            feed = {
-                "z": torch.randn(2, 3, template_size, template_size, generator=generator),
-                "x": torch.randn(2, 3, search_size, search_size, generator=generator),
-            }
-            family.reference(network, feed)
+        crops = {name: torch.from_numpy(np.concatenate([feed.tensors[name] for feed in feeds])) for name in "zx"}
+        family.reference(network, crops)
     state: State = network.state_dict()
     return state
 
@@ -54,7 +57,7 @@ def _fill(module: nn.Module, generator: torch.Generator) -> None:
             module.bias.normal_(std=0.1, generator=generator)
     elif isinstance(module, nn.BatchNorm2d):
         module.reset_running_stats()
-        module.momentum = None  # a plain average over the calibration steps
+        module.momentum = 1.0  # the statistics are those of the one batch
         module.weight.uniform_(0.5, 1.5, generator=generator)
         module.bias.normal_(std=0.1, generator=generator)
 
