@@ -8,7 +8,6 @@ something.
 import argparse
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -18,6 +17,9 @@ from converter.network.load import one_thread
 from converter.proof.inputs import noise_feeds, packaged_feeds
 from converter.spec.config import network_for
 from converter.util.atomic import replacing
+
+# Of the measured variance: layers of random weights amplify differences from one to the next, trained ones do not.
+CALM = 1.5
 
 State = dict[str, torch.Tensor]
 
@@ -43,8 +45,11 @@ def seeded_state(path_name: str, template_size: int = 127, search_size: int = 28
         for module in network.modules():
             _fill(module, generator)
         network.train()
-        crops = {name: torch.from_numpy(np.concatenate([feed.tensors[name] for feed in feeds])) for name in "zx"}
-        family.reference(network, crops)
+        for feed in feeds:
+            family.reference(network, {name: torch.from_numpy(feed.tensors[name]) for name in "zx"})
+        for module in network.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.running_var *= CALM
     state: State = network.state_dict()
     return state
 
@@ -57,7 +62,7 @@ def _fill(module: nn.Module, generator: torch.Generator) -> None:
             module.bias.normal_(std=0.1, generator=generator)
     elif isinstance(module, nn.BatchNorm2d):
         module.reset_running_stats()
-        module.momentum = 1.0  # the statistics are those of the one batch
+        module.momentum = None  # a plain average over the inputs
         module.weight.uniform_(0.5, 1.5, generator=generator)
         module.bias.normal_(std=0.1, generator=generator)
 
