@@ -21,6 +21,7 @@ TRAINED = {"shared", "official", "official_stark"}  # fixtures whose folders may
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # of this process: several threads are slow beside what the tests start
 
+LOUD = 6e4
 MOBILE = "back_04502514044521042540+cls_211000022+reg_100000111_ops_32"
 # the least that a path name can ask for: stride 8, output of a first block, one layer per tower
 TINY = "back_00000000000000000000+cls_002222222+reg_012222222_ops_10"
@@ -133,13 +134,29 @@ def tiny(once) -> Path:
 
 
 @pytest.fixture(scope="session")
+def loud(once, tiny) -> Path:
+    """The same network with sums that pass 65504: one layer of a tower is larger, the next one smaller by as much."""
+    import torch
+
+    def make(path: Path) -> None:
+        checkpoint = torch.load(tiny, weights_only=True)
+        state = checkpoint["state_dict"]
+        for key in ("head.cls_tower.0.BN.weight", "head.cls_tower.0.BN.bias"):
+            state[key] *= LOUD
+        state["head.cls_perd.cls_pred.weight"] /= LOUD
+        torch.save(checkpoint, path)
+
+    return once("loud.pth", make)
+
+
+@pytest.fixture(scope="session")
 def loud_picture(tmp_path_factory) -> Path:
-    """A bright rectangle: the smallest network answers it with larger values than any noise."""
+    """Blocks, nearly all white: the smallest network answers them with larger values than any other input."""
     import numpy as np
     from PIL import Image
 
-    pixels = np.random.default_rng(0).integers(60, 90, (36, 36, 3), np.uint8)
-    pixels[12:24, 10:26] = 250
+    blocks = np.clip(np.random.default_rng(0).integers(0, 256, (15, 15, 3)) * 2.5 + 225, 0, 255).astype(np.uint8)
+    pixels = np.kron(blocks, np.ones((8, 8, 1), np.uint8))
     path = tmp_path_factory.mktemp("pictures") / "loud.png"
     Image.fromarray(pixels).save(path)
     return path

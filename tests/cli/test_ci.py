@@ -54,11 +54,11 @@ def test_an_export_that_fails_is_written_too(words, file):
 
 def test_a_verification_has_a_case_for_every_check(tiny_export, tiny, file):
     done = lt_verify(tiny_export, "--resume", tiny, "--layers", "--fp16-report", "--junit", file, "--json")
-    assert done.code == 1  # sums of the random network can overflow in halves
-    assert json.loads(done.out)["verification"]["status"] == "passed"
+    assert done.code == 0, done.err
+    assert json.loads(done.out)["verdict"] == "passed"
     names = [*(f"proof {name}" for name in PROOF), "checks layers", "checks fp16", "checks files"]
     assert [f"{group.removeprefix('lt-verify.')} {name}" for group, name in read_junit(file).cases] == names
-    assert list(read_junit(file).bad()) == [("lt-verify.checks", "fp16")]
+    assert read_junit(file).bad() == {}
 
 
 def test_every_problem_of_a_verdict_is_in_the_file(tiny_export, tiny, tmp_path, file):

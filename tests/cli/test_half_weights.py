@@ -89,7 +89,7 @@ def test_onnx_weights_are_halves_between_float_inputs_and_outputs(halves, tiny):
 
 def test_weights_that_are_halves_answer_as_exactly_as_float32(tiny, tmp_path):
     checkpoint = exact(tiny, tmp_path / "exact.pth")
-    done = export(checkpoint, tmp_path / "half", "--half", *BOTH, "--rtol", "1e-5", "--json")
+    done = export(checkpoint, tmp_path / "half", "--half", *BOTH, "--rtol", "5e-5", "--json")
     assert done.code == 0, done.err
     z, x = images(127, 288)
     expected = answers(checkpoint, z, x)
@@ -134,8 +134,8 @@ def test_lt_verify_of_half_weights(halves, tiny):
 
 
 def test_half_weights_may_decide_between_cells_that_are_nearly_equal(tiny, tmp_path):
-    """The two best cells differ by 4e-4 of the range on this noise: more than a tie in float32, less than in half."""
-    done = export(tiny, tmp_path / "out", "--half", "--search-size", 128, "--seed", 15, "--json")
+    """The two best cells differ by 1.3e-5 of the range on this noise: more than a tie in float32, less than in half."""
+    done = export(tiny, tmp_path / "out", "--half", "--search-size", 128, "--seed", 75, "--json")
     assert done.code == 0, done.err
     verified = lt_verify(tmp_path / "out", "--resume", tiny, "--json")
     assert verified.code == 0, verified.err

@@ -185,8 +185,8 @@ def test_seeded_inputs_of_a_size_are_the_same_alone_and_among_others(tiny, tmp_p
         }
 
     alone, among = inputs(tmp_path / "alone", "--search-size", 255), inputs(tmp_path / "among")
-    assert len(alone) == len(set(alone.values())) == 4
-    assert len(among) == 3 * 4
+    assert len(alone) == len(set(alone.values())) == 2 * len(INPUTS)
+    assert len(among) == 3 * 2 * len(INPUTS)
     suffix = " at 127/255"
     assert alone == {(title.removesuffix(suffix), x): data for (title, x), data in among.items() if suffix in title}
 

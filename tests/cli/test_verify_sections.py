@@ -99,12 +99,16 @@ def test_everything_at_once_on_a_good_export(tiny_both, tiny, clip, tmp_path):
     assert text.count("a sign per layer") == len(result["layers"])
 
 
-def test_half_precision_is_reported_and_a_sum_that_could_overflow_fails(tiny_both, tiny):
-    """The random network answers pictures with large values."""
+def test_half_precision_is_reported_and_a_sum_that_could_overflow_fails(tiny_both, tiny, loud, tmp_path):
     done = lt_verify(tiny_both, "--resume", tiny, "--fp16-report", "--json")
+    assert done.code == 0, done.err
+    assert result_of(done)["fp16"]["passed"]
+    words = ("--resume", loud, "--path-name", TINY, "--search-size", 128, "-q", "-o", tmp_path / "loud")
+    assert lt_export(*words).code == 0
+    done = lt_verify(tmp_path / "loud", "--resume", loud, "--fp16-report", "--json")
     assert done.code == 1
     assert result_of(done)["verification"]["status"] == "passed"
-    assert result_of(done)["fp16"]["protect"] == {"update": ["conv_37", "convrelu_2"]}
+    assert result_of(done)["fp16"]["protect"] == {"update": ["convrelu_0", "conv_37"]}
     assert "sums in half can pass 65504 inside 2 layers" in done.error_line
 
 
