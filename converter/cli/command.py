@@ -213,6 +213,8 @@ def _cause(
         return f"error: {error}", error.exit_code
     if isinstance(error, TyperException):
         return f"error: {_refusal(program, error, words, advice)}", 2
+    if isinstance(error, SystemExit) and not error.code and interruption.stages is None:
+        return "", 0  # of typer, which has shown a shell's completion; no work has begun
     if isinstance(error, KeyboardInterrupt):  # of whoever calls this in a process of his own
         raise error
     cause = (error.__context__ if isinstance(error, SystemExit | typer.Abort) else None) or error

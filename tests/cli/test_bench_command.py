@@ -172,7 +172,7 @@ def test_another_checkpoint_than_the_exported_one_is_measured_with_a_warning(tin
     ("arguments", "code", "words"),
     [
         (["--resume", "nowhere.pth"], 3, "checkpoint nowhere.pth: no such file"),
-        (["--resume", "{export}/manifest.json"], 3, "checkpoint"),
+        (["--resume", "{export}/manifest.json"], 3, "is part of an export, expected the file that training wrote"),
         (["--threads", 0], 2, "--threads 0: expected 1 to"),
         (["--precision", "int8"], 2, "--precision int8: expected one of fp32, half"),
         (["--format", "onnx", "--precision", "half"], 2, "only ncnn has a half mode"),

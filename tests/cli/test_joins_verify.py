@@ -350,8 +350,8 @@ def test_outputs_of_one_shape_are_not_guessed(onnx, tiny, tmp_path):
     save(model, folder / "lighttrack_update.onnx")
     done = loose(folder, tiny)
     assert done.code == 2
-    assert "with no assignment of zf, x to zf 1x40x16x16, x 1x3x160x160 do o1, o2, o3 come out as" in done.error_line
-    assert "name them with --rename BLOB=MEANING" in done.error_line
+    assert "fed with zf 1x40x16x16, x 1x3x160x160 as zf, x, in any order" in done.error_line
+    assert "name inputs and outputs with --rename BLOB=MEANING" in done.error_line
     result = result_of(loose(folder, tiny, "--rename", "o3=reg", "--json"), 0)
     update = result["models"][1]
     named = {tensor["name"]: tensor["meaning"] for tensor in update["tensors"] if tensor["role"] == "output"}

@@ -167,8 +167,8 @@ def test_a_package_that_ends_its_process_or_holds_nothing_is_no_failed_verificat
 ):
     if "abort" in source and call != "verify" and call != "verify onnx":
         source = "class Odd(BaseException): pass\nraise Odd\n"  # what ends this process cannot be told by it
-    command, words = calls[call]
-    done = command(*words, "-q", PYTHONPATH=damage(tmp_path, package, source))
+    module, words = calls[call]
+    done = lt(module, *words, "-q", PYTHONPATH=damage(tmp_path, package, source))
     assert re.search(rf"{package}, which .* cannot be (imported|used) here", one_line(done, f"lt-{call.split()[0]}"))
 
 
@@ -176,7 +176,7 @@ def test_a_pnnx_that_does_not_start_is_to_be_reinstalled(calls, tmp_path):
     script = tmp_path / "run"
     script.write_text("#!/bin/sh\necho 'pnnx: error while loading shared libraries: libX.so.1' >&2\nexit 127\n")
     script.chmod(0o755)
-    command, words = calls["export"]
-    done = command(*words, "-q", PYTHONPATH=damage(tmp_path, "pnnx", f"EXEC_PATH = {str(script)!r}\n"))
+    module, words = calls["export"]
+    done = lt(module, *words, "-q", PYTHONPATH=damage(tmp_path, "pnnx", f"EXEC_PATH = {str(script)!r}\n"))
     line = one_line(done, "lt-export")
     assert "could not be started; it said: pnnx: error while loading shared libraries: libX.so.1; reinstall it" in line

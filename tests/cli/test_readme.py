@@ -9,6 +9,8 @@ import subprocess
 import sys
 import sysconfig
 
+import clips
+import cv2
 import hostile
 import ncnn
 import numpy as np
@@ -130,6 +132,9 @@ def test_a_line_of_each_page_is_run(program, words, seeded, exported, tmp_path):
     (tmp_path / "LightTrackM.safetensors").write_bytes(hostile.safetensors(weights))
     for export in ("exports/LightTrackM_Subnet", "export"):
         shutil.copytree(exported[0], tmp_path / export)
+    (tmp_path / "street.mp4").mkdir()  # a clip may be a folder of pictures
+    for index in range(3):
+        assert cv2.imwrite(str(tmp_path / "street.mp4" / f"{index}.png"), clips.frame(index, (480, 360)))
     done = lt(MODULES[program], *words, cwd=tmp_path)
     assert done.code == 0, done.err
 

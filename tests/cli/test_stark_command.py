@@ -11,6 +11,7 @@ import types
 import numpy as np
 import pytest
 import torch
+from default_inputs import INPUTS
 from stark import ARCH, SMALL, save
 
 from commands import lt_bench, lt_export, lt_verify
@@ -62,7 +63,7 @@ def test_the_manifest_says_what_it_is(both):
     checked = {output["name"] for check in manifest["verification"]["checks"] for output in check["outputs"]}
     assert checked == {"zv", "zk", "box", "corners", "score"}
     cells = [check["best_cell"] for check in manifest["verification"]["checks"] if check["graph"] == "update"]
-    assert len(cells) == 2 * 2 * 2
+    assert len(cells) == 2 * 2 * len(INPUTS)
     assert all(cell["passed"] for cell in cells)
 
 
@@ -78,7 +79,7 @@ def test_an_export_verifies_against_network_and_golden_vectors(both, stark_weigh
     for arguments in ((), ("--resume", stark_weights["rep_v2"], "--seed", 5, "--layers")):
         done = lt_verify(folder, *arguments, "--json")
         assert done.code == 0, done.err
-    assert len(json.loads(done.out)["verification"]["checks"]) == 2 * 2 * 3
+    assert len(json.loads(done.out)["verification"]["checks"]) == 2 * 3 * len(INPUTS)
 
 
 @pytest.mark.parametrize("head", ["dsconv_v3_2", "dsconv_v3_6"])

@@ -53,7 +53,7 @@ def test_a_path_is_no_markup(tiny, tmp_path, loud_picture):
     picture = tmp_path / "p[/bold].png"
     picture.write_bytes(loud_picture.read_bytes())
     words = ("--resume", tiny, "--path-name", TINY, "--rtol", "1", "--image", "p[/bold].png")
-    done = shell("", EXPORT, *words, "-o", "a[/x]:smile:", cwd=tmp_path)
+    done = shell("", EXPORT, *words, "-v", "-o", "a[/x]:smile:", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "a[/x]:smile:" in done.stderr
     assert done.stdout.startswith("verified LightTrackM_Subnet in a[/x]:smile:\n")
