@@ -79,7 +79,7 @@ def packaged_feeds(seed: int, images: Sequence[TensorSpec], preprocess: Preproce
         with Image.open(PICTURES / f"{name}.png") as picture:
             side = min(picture.width, _largest(images) / scale)
             generator = np.random.default_rng([seed, len(_NOISE) + index])
-            title = f"picture '{name}' at scale {scale}"
+            title = f"picture '{name}'" + (f" at scale {scale}" if scale > 1 else "")
             feeds.append(_feed(title, picture.convert("RGB"), side, images, preprocess, generator))
     return feeds
 

@@ -77,8 +77,7 @@ def proof_section(checks: Sequence[Check], histograms: Sequence[Histogram] = (),
     if pairs:
         check, output = max(pairs, key=lambda pair: badness(pair[1]))
         summary += f" Worst: {place(check)}, output {output.name}: {_in_words(output)}."
-    about = f"Compared with {reference}: the" if reference else "The"
-    about += " worst of all inputs, graph by graph."
+    about = f"Compared with {reference}. The worst input:" if reference else "The worst input:"
     blocks: list[Block] = [_table(COLUMNS, _worst_rows(pairs), about)]
     rows = [_with_input(*pair) for pair in pairs]
     every = _table((*COLUMNS[:3], Column("Input"), *COLUMNS[3:]), rows, "", long=True)

@@ -4,18 +4,18 @@ from converter.proof.inputs import noise_feeds
 
 NOISE = ("noise, fine", "noise, smooth", "noise, coarse")
 PICTURES = (
-    "picture 'rings' at scale 1",
-    "picture 'surfaces' at scale 1",
-    "picture 'flat' at scale 1",
-    "picture 'dark' at scale 1",
-    "picture 'overexposed' at scale 1",
+    "picture 'rings'",
+    "picture 'surfaces'",
+    "picture 'flat'",
+    "picture 'dark'",
+    "picture 'overexposed'",
     "picture 'texture' at scale 3",
 )
 INPUTS = (*NOISE, *PICTURES)
 CASES = (  # folders of golden vectors
     *("noise_fine", "noise_smooth", "noise_coarse"),
-    *("picture_rings_at_scale_1", "picture_surfaces_at_scale_1", "picture_flat_at_scale_1"),
-    *("picture_dark_at_scale_1", "picture_overexposed_at_scale_1", "picture_texture_at_scale_3"),
+    *("picture_rings", "picture_surfaces", "picture_flat"),
+    *("picture_dark", "picture_overexposed", "picture_texture_at_scale_3"),
 )
 
 
