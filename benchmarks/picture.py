@@ -16,7 +16,7 @@ from rich.console import CONSOLE_SVG_FORMAT, Console
 from rich.style import Style
 from rich.text import Text
 
-WIDTH, HEIGHT = 130, 200
+WIDTH, HEIGHT = 140, 200
 TERMINAL = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"}
 LEFT_OUT = ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "LT_DEBUG", "CI", "GITHUB_ACTIONS")
 COLOURS = {"brown": "yellow"}  # pyte's names for what rich calls otherwise

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from default_inputs import PICTURES as PICTURE_NAMES
 from PIL import Image
 
 from converter.errors import UsageError
@@ -9,7 +10,6 @@ from converter.families.family import family_of
 from converter.proof.feeds import Feed, normalised
 from converter.proof.inputs import (
     PICTURES,
-    SHOWN,
     edge_mask,
     feeds_of,
     noise_feeds,
@@ -132,7 +132,7 @@ def test_pictures_are_the_same_whatever_the_seed():
 def test_pictures_show_what_they_are_called():
     images = [image("z", 127), image("x", 288)]
     shown = {feed.name: feed.tensors["x"][0].transpose(1, 2, 0) for feed in packaged_feeds(0, images, AS_PIXELS)}
-    assert list(shown) == [f"picture '{name}' at scale {scale}" for name, scale in SHOWN]
+    assert list(shown) == list(PICTURE_NAMES)
     by_name = {name.split("'")[1]: pixels.round() for name, pixels in shown.items()}
     assert by_name["dark"].max() < 50
     assert np.median(by_name["overexposed"]) == 255
