@@ -112,6 +112,11 @@ def check_options(options: VerifyOptions) -> OpenedClip | None:
     """
     if options.layers and options.checkpoint is None:
         raise UsageError("--layers walks through the network: pass --resume CHECKPOINT")
+    if options.golden and options.checkpoint and not options.dumps and not options.write_golden:
+        raise UsageError(
+            f"--golden {options.golden} beside --resume: models are compared with the network, and the vectors with "
+            "nothing; leave one of them out, or pass --dumps too"
+        )
     if options.reports:
         from converter.report.writing import check_report_path
 

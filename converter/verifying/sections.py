@@ -201,9 +201,9 @@ def opened_clip(options: VerifyOptions) -> OpenedClip | None:
         UsageError, DependencyError: naming the option.
     """
     if options.clip is None:
-        for option in ("box", "annotate", "tracks"):
+        for option in ("box", "annotate", "tracks", "min_iou"):
             if getattr(options, option) is not None:
-                raise UsageError(f"--{option} is about a clip: pass --clip too")
+                raise UsageError(f"--{option.replace('_', '-')} is about a clip: pass --clip too")
         return None
     if options.checkpoint is None:
         raise UsageError("--clip tracks with the network beside the models: pass --resume CHECKPOINT")
