@@ -42,15 +42,10 @@ class Fork:
                 os.kill(self.pid, signal.SIGKILL)
 
     def wait(self) -> int | None:
-        """Its exit code, negative for a signal; the server's where that has ended before there was a worker.
-
-        None where nobody knows, for the server has ended since.
-        """
+        """Its exit code, negative for a signal; None where nobody knows, for the server has ended."""
         if not self._status.closed:
             self._code = self._read()
             self._status.close()
-            if self.pid is None:
-                self._code = self._server.process.wait()
         return self._code
 
     def _read(self) -> int | None:

@@ -184,8 +184,9 @@ def test_a_bare_state_dict_is_taken(place, tmp_path):
     assert export_models(tmp_path / "some.pth", tmp_path / "out") == models(place / "out")
 
 
-def test_pickled_code_is_run_when_allowed(place, tmp_path):
-    assert export_models(place / "pickled.pth", tmp_path / "out", "--allow-pickle") == models(place / "out")
+@pytest.mark.parametrize("arch", [(), ("--arch", "LightTrackM_Subnet")])
+def test_pickled_code_is_run_when_allowed(place, tmp_path, arch):
+    assert export_models(place / "pickled.pth", tmp_path / "out", "--allow-pickle", *arch) == models(place / "out")
 
 
 def export_models(checkpoint, target, *options):
