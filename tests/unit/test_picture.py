@@ -30,12 +30,12 @@ def test_the_picture_has_the_command_and_its_lines(tmp_path):
     svg = (tmp_path / "a.svg").read_text(encoding="utf-8")
     shown = re.sub(r"<style>.*?</style>|<[^>]+>|\s|&#160;", "", svg, flags=re.DOTALL)
     assert shown.startswith("atitle")
-    assert "acommandverified130é×2" in shown
+    assert "acommandverified140é×2" in shown
     assert "@font-face" not in svg
     assert "#run-clip-terminal" not in svg  # it cuts the last line
 
 
 def test_a_command_that_fails_is_not_drawn(tmp_path):
-    with pytest.raises(CommandError, match=r"(?s)verified 130 é × 2\n.* 3: exit code 3, expected 0"):
+    with pytest.raises(CommandError, match=r"(?s)verified 140 é × 2\n.* 3: exit code 3, expected 0"):
         screen_of([sys.executable, "-c", COLOURED, "3"], tmp_path)
     assert screen_of([sys.executable, "-c", COLOURED, "3"], tmp_path, code=3)
