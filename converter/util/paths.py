@@ -6,6 +6,7 @@ import stat
 from io import BufferedReader
 from pathlib import Path
 
+BLOCK = 1 << 20  # bytes
 NOT_THERE = (errno.ENOENT, errno.ENOTDIR)
 _OTHER_KINDS = {
     stat.S_IFIFO: "a pipe",
@@ -86,7 +87,9 @@ def read_bytes(path: Path, most: int | None = None) -> bytes:
         if most is None:
             return reader.read()
         size = os.fstat(reader.fileno()).st_size
-        data = reader.read(most + 1) if size <= most else b""
+        data = reader.read(size + 1) if size <= most else b""  # not of most: its buffer is made at once
+        while size < len(data) <= most and (more := reader.read(BLOCK)):  # it grows, or has no size, as in /proc
+            data += more
     if max(size, len(data)) > most:
         raise OSError(errno.EFBIG, f"has {max(size, len(data))} bytes, expected at most {most}", str(path))
     return data
