@@ -1,6 +1,6 @@
 """One layer of a model made wrong on purpose: its output clamped, or its weights changed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -109,10 +109,3 @@ def faulty_output(steps: Steps, fault: Fault, values: Mapping[str, Tensor]) -> t
         wrong = step.run([values[name] for name in step.inputs], fault.changed(step.weights))
         rows = torch.nonzero((wrong != right).flatten(1).any(1)).flatten()
         return wrong[rows], rows
-
-
-def kinds_of(faults: Sequence[Fault]) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for fault in faults:
-        counts[fault.kind] = counts.get(fault.kind, 0) + 1
-    return counts

@@ -20,7 +20,6 @@ from converter.spec.model import Model
 
 Values = dict[str, Tensor]
 Weights = Mapping[str, Tensor]
-BIAS_ROLES = ("bias", "mean")
 
 
 @dataclass(frozen=True)
