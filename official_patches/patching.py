@@ -14,6 +14,7 @@ from torch import nn
 ACTIVATIONS: dict[str | None, Callable[[torch.Tensor], torch.Tensor]] = {
     None: lambda output: output,
     "sigmoid": torch.sigmoid,
+    "softmax": lambda output: torch.softmax(output, dim=1),
 }
 _ABSENT = object()
 

@@ -135,6 +135,7 @@ class NetworkSpec(Frozen):
     ties: dict[str, NonNegative] = Field(default_factory=dict)
     one_step: dict[str, StepLimits] = Field(default_factory=dict)
     logits: dict[str, str] = Field(default_factory=dict)
+    activation: Activation = "sigmoid"
     activations: dict[str, Activation] = Field(default_factory=dict)
     dynamic_search: list[Size] = Field(default_factory=list)
     arm: dict[str, ArmTolerances] = Field(default_factory=dict)
@@ -276,7 +277,7 @@ class NetworkSpec(Frozen):
         """
         if not self.logits:
             raise UsageError(f"--sigmoid: {', '.join(self.archs)}: no output of it is a logit")
-        return self.model_copy(update={"activations": dict.fromkeys(self.logits, "sigmoid")})
+        return self.model_copy(update={"activations": dict.fromkeys(self.logits, self.activation)})
 
     def with_masks(self) -> "NetworkSpec":
         """The same network with its masks as inputs.
