@@ -190,7 +190,7 @@ def tracker_entry(network: NetworkSpec, dimensions: Dimensions, **more: tuple[Si
         stride=dimensions.stride,
         template_size=network.template_size,
         search_size=network.search_size,
-        score_size=dimensions.search_cells,
+        score_size=dimensions.score_size,
         **{**network.tracker, **dict.fromkeys(network.activations, "probability")},
         **more,
     )

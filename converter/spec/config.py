@@ -44,10 +44,7 @@ def network_for(
         UsageError: for a config that cannot be read, has an unknown key or a value that does not fit.
     """
     known = _read_folder(config_folder())
-    of_archs: dict[str, dict[str, Any]] = {}
-    for data in known.values():
-        for name in data["archs"]:
-            of_archs.setdefault(name, data)
+    of_archs = _of_archs(known)
     user = read_yaml(config) if config else {}
     extended = _extended(user.pop("extends", None), known, config)
     archs = _archs({**extended, **user}, config) or list(of_archs)
@@ -66,6 +63,20 @@ def network_for(
         return arch, NetworkSpec.model_validate(merged)
     except ValidationError as error:
         raise UsageError(_explained(error.errors()[0], config, flags, merged)) from None
+
+
+def arch_names() -> list[str]:
+    """Every arch that one of the project's own configs lists."""
+    return list(_of_archs(_read_folder(config_folder())))
+
+
+def _of_archs(known: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The first config that lists an arch, of every arch."""
+    found: dict[str, dict[str, Any]] = {}
+    for data in known.values():
+        for name in data["archs"]:
+            found.setdefault(name, data)
+    return found
 
 
 def _archs(user: Mapping[str, Any], config: Path | None) -> list[str]:

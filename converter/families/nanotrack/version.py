@@ -14,7 +14,8 @@ from converter.spec.dimensions import Dimensions
 STRIDE = 16
 TEMPLATE_CELLS = 8
 CORRELATION_CHANNELS = TEMPLATE_CELLS**2  # one per cell of the template
-UNUSED = "neck"  # trained along and saved, never called
+HEAD = "ban_head."
+UNUSED = "neck."  # trained along and saved, never called
 
 
 @dataclass(frozen=True)
@@ -160,7 +161,7 @@ def dimensions(name: str, template_size: int, search_size: int) -> Dimensions:
 
 def ignores(key: str) -> bool:
     """Whether weights may have a key that the network does not have."""
-    return key.startswith(f"{UNUSED}.")
+    return key.startswith(UNUSED)
 
 
 def closest(shapes: Shapes, expected: Mapping[str, Shapes]) -> str | None:
@@ -172,7 +173,7 @@ def closest(shapes: Shapes, expected: Mapping[str, Shapes]) -> str | None:
     shares = {
         name: _share(shapes, own)
         for name, own in expected.items()
-        if _share(shapes, own, [key for key in own if key.startswith("ban_head.")]) > 0.5
+        if _share(shapes, own, [key for key in own if key.startswith(HEAD)]) > 0.5
     }
     return max(shares, key=lambda name: shares[name], default=None)
 
