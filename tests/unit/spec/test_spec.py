@@ -292,7 +292,7 @@ def test_other_crops_change_the_two_sizes_only(shipped):
 def test_the_single_graph_gives_its_search_features_too(shipped):
     single = shipped.graph_spec("single", DIMENSIONS)
     assert [tensor.name for tensor in (*single.inputs, *single.outputs)] == ["zf", "x", "cls", "reg", "xf"]
-    assert (single.mode, shipped.one_file["one"].template_sizes) == ("single", [127, 128])
+    assert (single.mode, shipped.read_from["one"].template_sizes) == ("single", [127, 128])
 
 
 @pytest.mark.parametrize(
@@ -301,9 +301,9 @@ def test_the_single_graph_gives_its_search_features_too(shipped):
         ({"activations": {"reg": "sigmoid"}}, "activations names 'reg', known are cls"),
         ({"activations": {"cls": "tanh"}}, "activations.cls"),
         ({"logits": {"score": "a"}}, "logits names 'score'"),
-        ({"one_file": {"four": {"graph": "single", "reads": {}, "template_sizes": []}}}, "one_file names 'four'"),
-        ({"one_file": {"one": {"graph": "whole"}}}, "one_file names 'whole'"),
-        ({"one_file": {"one": {"reads": {"start": {}}}}}, "one_file names 'start'"),
+        ({"read_from": {"four": {"graph": "single", "reads": {}, "template_sizes": []}}}, "read_from names 'four'"),
+        ({"read_from": {"one": {"graph": "whole"}}}, "read_from names 'whole'"),
+        ({"read_from": {"one": {"reads": {"start": {}}}}}, "read_from names 'start'"),
         ({"dynamic_search": [192, 4000]}, "dynamic_search.1"),
         ({"ties": {"half": -1.0}}, "ties.half"),
     ],
