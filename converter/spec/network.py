@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from converter.errors import UsageError, did_you_mean
 from converter.spec.dimensions import Dimensions
 from converter.spec.read_from import ReadFrom
+from converter.spec.scores import IN_WORDS, Scores
 from converter.spec.tensors import (
     Activation,
     Finite,
@@ -257,15 +258,20 @@ class NetworkSpec(Frozen):
             mask_of=entry.mask_of,
         )
 
-    def with_probabilities(self) -> "NetworkSpec":
-        """The same network with logits as probabilities.
+    def with_scores(self, scores: Scores | None) -> "NetworkSpec":
+        """The same network with logits as they are, or as the probabilities that they become.
 
         Raises:
-            UsageError: when it has none.
+            UsageError: when it has no logits, or they become others.
         """
+        if scores is None or scores == "logits":
+            return self
         if not self.logits:
-            raise UsageError(f"--sigmoid: {', '.join(self.archs)}: no output of it is a logit")
-        return self.model_copy(update={"activations": dict.fromkeys(self.logits, self.activation)})
+            raise UsageError(f"--{scores}: {', '.join(self.archs)}: no output of it is a logit")
+        if scores != self.activation:
+            about = f"{self.archs[0]}'s scores are {IN_WORDS[self.activation]}"
+            raise UsageError(f"--{scores}: {about}; use --{self.activation}")
+        return self.model_copy(update={"activations": dict.fromkeys(self.logits, scores)})
 
     def with_masks(self) -> "NetworkSpec":
         """The same network with its masks as inputs.

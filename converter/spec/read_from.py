@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 
+from pydantic import Field
+
 from converter.spec.tensors import Frozen, GraphSpec, Size, TensorSpec
 
 
@@ -16,7 +18,7 @@ class ReadFrom(Frozen):
 
     graph: str
     reads: dict[str, dict[str, str]]
-    template_sizes: list[Size] = []
+    template_sizes: list[Size] = Field(default_factory=list)
 
     def graphs(self, split: Iterable[str]) -> list[str]:
         """The graphs of a split that become files."""

@@ -107,7 +107,9 @@ class Head(nn.Module):
         self.cls, self.loc = version.cls, version.loc
         for branch, outputs in ((version.cls, CLS_CHANNELS), (version.loc, LOC_CHANNELS)):
             # V1 has one for both
-            self.add_module(branch.pixelwise, PixelwiseCorrelation(version.channels, version.adjusts, version.lost_cells))
+            self.add_module(
+                branch.pixelwise, PixelwiseCorrelation(version.channels, version.adjusts, version.lost_cells)
+            )
             inputs = CORRELATION_CHANNELS
             if branch.second:
                 depthwise, joined = branch.second

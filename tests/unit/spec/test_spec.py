@@ -258,7 +258,7 @@ def test_tolerances_are_those_of_the_precision(write):
 
 
 def test_probabilities_are_the_logits_with_their_activation(shipped):
-    network = shipped.with_probabilities()
+    network = shipped.with_scores("sigmoid")
     assert network.activations == {"cls": "sigmoid"}
     assert shipped.activations == {}
     cls, reg = network.graph_specs("two", DIMENSIONS)[1].outputs
@@ -272,7 +272,7 @@ def test_probabilities_of_a_network_without_logits_are_refused(shipped):
     with pytest.raises(
         UsageError, match="--sigmoid: LightTrackM_Subnet, LightTrackM_Speed: no output of it is a logit"
     ):
-        shipped.model_copy(update={"logits": {}}).with_probabilities()
+        shipped.model_copy(update={"logits": {}}).with_scores("sigmoid")
 
 
 def test_converted_graphs_are_those_that_become_files(shipped):
