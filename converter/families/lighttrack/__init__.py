@@ -7,7 +7,8 @@ from converter.errors import UsageError
 from converter.families.calls import Calls
 from converter.families.family import Family
 from converter.families.lighttrack import path_name
-from converter.families.lighttrack.tracking import Constants, LightTrackProcedure, best_cell
+from converter.families.lighttrack.tracking import LightTrackProcedure, best_cell
+from converter.families.siamese import Constants
 from converter.spec.dimensions import Dimensions
 
 if TYPE_CHECKING:
