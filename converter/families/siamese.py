@@ -7,13 +7,14 @@ and its score says how fast the size follows.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from converter.families.family import Estimate, Reading, constants_of
+from converter.families.family import BestCell, Estimate, Reading, constants_of
 from converter.families.tracking import check_answer, square
 from converter.proof.boxes import Box
 from converter.proof.chain import Arrays, TrackedModel
@@ -84,12 +85,44 @@ class Choice:
     ranks: np.ndarray
 
 
+@dataclass(frozen=True)
+class Outputs:
+    """How a family's outputs are read.
+
+    Attributes:
+        edges: the name of the one that holds the distances of a box's edges from its cell; the other is "cls".
+        channels: of cls.
+        ranks: cls, (1, channels, H, W), to one score map, (1, 1, H, W), whose largest value is the best cell.
+        scores: (cls, whether it holds logits) to the scores of all cells, (H, W), 0 to 1.
+    """
+
+    edges: str
+    channels: int
+    ranks: Callable[[np.ndarray], np.ndarray]
+    scores: Callable[[np.ndarray, bool], np.ndarray]
+
+    def best(self, outputs: Arrays, spec: NetworkSpec, dimensions: Dimensions) -> BestCell | None:
+        """The box and the score of the best cell; None without both outputs of one size, all finite."""
+        cls, edges = outputs.get("cls"), outputs.get(self.edges)
+        if cls is None or edges is None:
+            return None
+        cells = cls.shape[-2:]
+        if cls.shape != (1, self.channels, *cells) or edges.shape != (1, 4, *cells):
+            return None
+        if not (np.isfinite(cls).all() and np.isfinite(edges).all()):
+            return None
+        row, column = (int(index) for index in np.unravel_index(int(self.ranks(cls).argmax()), cells))
+        x, y = (column - cells[1] // 2) * dimensions.stride, (row - cells[0] // 2) * dimensions.stride
+        left, top, right, bottom = (float(edge) for edge in edges[0, :, row, column])
+        score = float(self.scores(cls, "cls" not in spec.activations)[row, column])
+        return BestCell((x - left, y - top, x + right, y + bottom), score)
+
+
 class SiameseProcedure(ABC):
     """One tracker on its way through a clip.
 
     Attributes:
-        edges: the output that holds the distances of a box's edges from its cell.
-        channels: of the scores.
+        outputs: how they are read.
         cells: along a side of the score map.
         state: since it was started.
 
@@ -97,8 +130,7 @@ class SiameseProcedure(ABC):
         UsageError: for tracker constants that are missing or do not fit.
     """
 
-    edges: ClassVar[str]
-    channels: ClassVar[int]
+    outputs: ClassVar[Outputs]
     state: State
 
     def __init__(self, model: TrackedModel, spec: NetworkSpec, dimensions: Dimensions) -> None:
@@ -123,10 +155,6 @@ class SiameseProcedure(ABC):
     @abstractmethod
     def corner(self, centre: Pair, side: int) -> Corner:
         """Left and top of a square around a point."""
-
-    @abstractmethod
-    def scores(self, answer: np.ndarray) -> np.ndarray:
-        """Of the output ``cls``, (1, channels, cells, cells): (cells, cells), 0 to 1."""
 
     @abstractmethod
     def followed(self, old: float, new: float, rate: float) -> float:
@@ -186,8 +214,9 @@ class SiameseProcedure(ABC):
     def _choice(self, answer: Arrays, cell: tuple[int, ...] | None = None) -> Choice:
         """What a cell proposes; the best one where none is named."""
         cells = (self.cells, self.cells)
-        check_answer(answer, {"cls": (1, self.channels, *cells), self.edges: (1, 4, *cells)})
-        scores, distances = self.scores(answer["cls"]), answer[self.edges][0]
+        edges = self.outputs.edges
+        check_answer(answer, {"cls": (1, self.outputs.channels, *cells), edges: (1, 4, *cells)})
+        scores, distances = self.outputs.scores(answer["cls"], self.logits), answer[edges][0]
         lefts, tops = self.grid[0] - distances[0], self.grid[1] - distances[1]
         rights, bottoms = self.grid[0] + distances[2], self.grid[1] + distances[3]
         widths, heights, scale = rights - lefts, bottoms - tops, self._scale()
