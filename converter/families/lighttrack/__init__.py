@@ -7,7 +7,8 @@ from converter.errors import UsageError
 from converter.families.calls import Calls
 from converter.families.family import Family
 from converter.families.lighttrack import path_name
-from converter.families.lighttrack.tracking import Constants, LightTrackProcedure, best_cell
+from converter.families.lighttrack.tracking import OUTPUTS, LightTrackProcedure
+from converter.families.siamese import Constants
 from converter.spec.dimensions import Dimensions
 
 if TYPE_CHECKING:
@@ -57,5 +58,5 @@ FAMILY = Family(
     constants=Constants,
     arch=lambda name: "LightTrackM_Subnet",
     root="LIGHTTRACK_ROOT",
-    best=best_cell,
+    best=OUTPUTS.best,
 )
