@@ -39,7 +39,7 @@ class SqueezeExcite(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         gate = self.fc(self.avg_pool(x).flatten(1))
-        return x * gate.unflatten(1, (-1, 1, 1))
+        return x * gate[:, :, None, None]
 
 
 class InvertedResidual(nn.Module):
