@@ -1,4 +1,4 @@
-"""What several tests of NanoTrack need: networks with seeded weights, crops, and answers noted from the official code."""
+"""What several tests of NanoTrack need: seeded weights, crops, and answers that were noted of the official code."""
 
 import json
 

@@ -1,5 +1,4 @@
-"""The published checkpoints of NanoTrack: read without running code of theirs, with scalars of numpy beside the weights,
-and known by themselves."""
+"""The published checkpoints of NanoTrack: known by themselves, and read without running code, with scalars of numpy."""
 
 import json
 import re
