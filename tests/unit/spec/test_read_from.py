@@ -13,9 +13,7 @@ from converter.spec.presets import Wanted, choose
 
 def planned(split="shared", format="onnx", arch="NanoTrackV1", preset=None, **changes):
     chosen = choose(Wanted(arch=arch, formats=(format,), split=split, preset=preset))
-    return plan_export(
-        ExportOptions(**{**dict(chosen), **changes}, checkpoint=Path("a.pth"), output=Path("out"))
-    )
+    return plan_export(ExportOptions(**{**dict(chosen), **changes}, checkpoint=Path("a.pth"), output=Path("out")))
 
 
 def shapes(graph):
