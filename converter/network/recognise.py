@@ -35,7 +35,8 @@ def hint(family: Family, spec: NetworkSpec, shapes: Shapes) -> str:
             settled = other.settle(usual.path_name, used)
             as_usual = other.covers(usual.path_name, name) or _shapes(other, settled, sizes) == used
             words += [] if as_usual else [other.words(name)]
-            return f"; the weights fit {' '.join([*words, *size_options(sizes, usual.sizes)])}"
+            words += size_options(sizes, usual.sizes)
+            return f"; the weights fit {' '.join(words)}" if words else ""
         others.append(arch)
     if others:
         return "" if asked in others else f"; the weights look like {others[0]}'s"

@@ -1,8 +1,6 @@
 """Our own NanoTrack and the official one: the same keys, shapes and numbers."""
 
-import importlib
 import json
-import shutil
 import sys
 
 import nanotracks
@@ -12,7 +10,6 @@ import torch
 from lighttrack import share
 
 from converter.network.checkpoint import read_checkpoint
-from official_patches.checkout import CheckoutError
 from official_patches.nanotrack import PATCHES
 from official_patches.patching import BuildRequest
 
@@ -82,23 +79,3 @@ def test_the_checkout_builds_the_version_asked_for_and_both_answer_alike(shared,
 @pytest.mark.parametrize("version", nanotracks.VERSIONS)
 def test_the_notes_are_true(official_nanotrack, version):
     nanotracks.assert_noted(nanotracks.sampled(official(official_nanotrack, version).requires_grad_(False)), version)
-
-
-def test_another_package_of_that_name_is_put_aside(official_nanotrack, tmp_path, monkeypatch):
-    (tmp_path / "nanotrack").mkdir()
-    (tmp_path / "nanotrack/__init__.py").write_text("")
-    monkeypatch.syspath_prepend(tmp_path)
-    other = importlib.import_module("nanotrack")
-    monkeypatch.delitem(sys.modules, "nanotrack")
-    monkeypatch.setitem(sys.modules, "nanotrack", other)
-    assert official(official_nanotrack, "v1").ban_head.corr_pw
-    assert sys.modules["nanotrack"] is other
-
-
-def test_a_checkout_without_the_head_is_refused(official_nanotrack, tmp_path):
-    root = tmp_path / "NanoTrack"
-    shutil.copytree(official_nanotrack / "nanotrack", root / "nanotrack")
-    (root / "nanotrack/models/head/ban_v2.py").unlink()
-    with pytest.raises(CheckoutError, match=r"cannot import nanotrack.models.head.ban_v2 from .*NanoTrack"):
-        official(root, "v2")
-    assert official(root, "v1").ban_head.corr_pw

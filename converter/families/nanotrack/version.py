@@ -4,7 +4,7 @@ Source: ``models/config/configv1.yaml`` to ``configv3.yaml``, ``nanotrack/models
 ``nanotrack/models/head/ban_v1.py`` to ``ban_v3.py`` of HonglinChu/SiamTrackers @ 248663f, folder NanoTrack.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from converter.errors import ArchitectureError, UsageError, did_you_mean
@@ -165,20 +165,15 @@ def ignores(key: str) -> bool:
 
 
 def closest(shapes: Shapes, expected: Mapping[str, Shapes]) -> str | None:
-    """The version that weights look like: of whose tensors they have the largest share, and more than half of its head.
+    """The version that weights look like: they have the most of its tensors, and more than half of its head's.
 
     Args:
         expected: path name to the shapes of its network.
     """
-    shares = {
-        name: _share(shapes, own)
-        for name, own in expected.items()
-        if _share(shapes, own, [key for key in own if key.startswith(HEAD)]) > 0.5
-    }
-    return max(shares, key=lambda name: shares[name], default=None)
+    fitting = {name: [key for key in own if shapes.get(key) == own[key]] for name, own in expected.items()}
+    heads = {name: 2 * _in_head(fitting[name]) > _in_head(own) for name, own in expected.items()}
+    return max((name for name in expected if heads[name]), key=lambda name: len(fitting[name]), default=None)
 
 
-def _share(shapes: Shapes, own: Shapes, keys: Collection[str] | None = None) -> float:
-    """How many of a network's keys weights have, in the right shape, as a share of all."""
-    keys = own.keys() if keys is None else keys
-    return sum(shapes.get(key) == own[key] for key in keys) / len(keys)
+def _in_head(keys: Iterable[str]) -> int:
+    return sum(key.startswith(HEAD) for key in keys)
