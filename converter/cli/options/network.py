@@ -51,7 +51,10 @@ Official = Annotated[
 ]
 PathName = Annotated[
     str | None,
-    _option("--path-name --path_name NAME", "The searched network of LightTrack (default: LightTrack-Mobile, or the export's)."),
+    _option(
+        "--path-name --path_name NAME",
+        "The searched network of LightTrack (default: LightTrack-Mobile, or the export's).",
+    ),
 ]
 HeadBlocks = Annotated[
     int | None,
