@@ -96,7 +96,7 @@ def one_line(done, program):
         (
             "verify onnx",
             "onnx",
-            f"--format onnx needs onnx, not installed here: {INSTALL} 'lighttrack-export[onnx]'",
+            f"onnx, which writes ONNX models, is not installed here: {INSTALL} 'lighttrack-export[onnx]'",
         ),
         (
             "verify clip",
