@@ -261,7 +261,7 @@ def _report(program: str, message: str, code: int, as_json: bool, error: BaseExc
     if os.environ.get("LT_DEBUG") and error.__traceback__:
         import traceback
 
-        traceback.print_exc()
+        put(traceback.format_exc().rstrip("\n"), sys.stderr)
     if as_json:
         answer = {"exit_code": code, "message": message.removeprefix("error: ")}
         report, result = getattr(error, "report", None), getattr(error, "result", None)

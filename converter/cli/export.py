@@ -89,7 +89,7 @@ def export_command(
     """Entry of the command; what it does is in ABOUT, what each option means beside it."""
     log_to_stderr(verbose, quiet)
     weights = context.obj.ci.file = network.checkpoint_of(checkpoint, resume)
-    from converter.api import export
+    from converter.exporting.api import export
 
     arm_wanted = arm.ArmWanted(arm_mode, arm_cpu, arm_inputs, arm_blobs, arm_rtol, arm_timeout, arm_root)
     runtimes = arm.runtimes_of(runtime, [RUNTIME], "; what runs a --format on this machine always runs")

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from converter.errors import UsageError
-from converter.util.opencv import opencv
+from converter.util.opencv import LARGEST_PICTURE, opencv
 from converter.util.paths import read_bytes, why_no_file
 
 log = logging.getLogger(__name__)
@@ -22,6 +22,7 @@ LONGEST_NAME = 255  # of a file
 PICTURES = (".bmp", ".jpeg", ".jpg", ".jp2", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp")
 # Containers often only estimate how many frames they hold; a larger share missing is damage.
 MISSING_SHARE = 0.02
+TOO_LARGE = f"a picture of more than {LARGEST_PICTURE:,} pixels, expected fewer; make it smaller"
 LARGEST_FPS = 1000.0
 
 Frames = Generator[np.ndarray, None, None]
@@ -114,8 +115,10 @@ def _picture(path: Path, file: Path) -> np.ndarray:
         pixels = cv2.imdecode(data, cv2.IMREAD_COLOR)
     except OSError as error:
         raise UsageError(f"--clip {path}: {file.name}: {error.strerror}") from None
-    except cv2.error:  # an empty file, or one that claims to be gigantic
-        pixels = None
+    except cv2.error as error:
+        if "MAX_IMAGE" in str(error):
+            raise UsageError(f"--clip {path}: {file.name}: {TOO_LARGE}") from None
+        pixels = None  # an empty file
     if pixels is None:
         raise UsageError(f"--clip {path}: {file.name} is not a whole picture that OpenCV can read")
     picture: np.ndarray = cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
@@ -128,6 +131,8 @@ def _of_video(path: Path) -> Clip:
     try:
         if not capture.isOpened():
             raise UsageError(f"--clip {path}: not a video that OpenCV can read")
+        if capture.get(cv2.CAP_PROP_FRAME_WIDTH) * capture.get(cv2.CAP_PROP_FRAME_HEIGHT) > LARGEST_PICTURE:
+            raise UsageError(f"--clip {path}: {TOO_LARGE}")
         declared, fps = capture.get(cv2.CAP_PROP_FRAME_COUNT), capture.get(cv2.CAP_PROP_FPS)
     finally:
         capture.release()

@@ -147,12 +147,17 @@ def test_threads_and_half_reach_the_runtimes(tiny_both):
         assert session.get_session_options().intra_op_num_threads == threads
 
 
-def test_a_changed_model_is_measured_with_a_warning(copied):
+def test_a_changed_model_is_measured_and_ends_with_1(copied):
     path = copied / "lighttrack_update.bin"
     path.write_bytes(path.read_bytes()[:-4] + bytes(4))
     done = lt_bench(copied, *SHORT, "--format", "ncnn", "--json")
-    assert done.code == 0, done.err
-    assert "lighttrack_update.bin has changed since the export" in " ".join(done.err.split())
+    assert done.code == 1, done.err
+    line = (
+        "lighttrack_update.bin has changed since the export: what was measured is not what was verified; export again"
+    )
+    assert done.err.splitlines()[-1] == f"lt-bench: {line}"
+    assert json.loads(done.out)["error"]["message"] == line
+    assert json.loads(done.out)["results"]
     files = json.loads(done.out)["files"]
     assert files["status"] == "failed"
     assert files["problems"] == [{"file": "lighttrack_update.bin", "problem": "has changed since the export"}]

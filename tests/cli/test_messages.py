@@ -84,6 +84,7 @@ CALLS = [
     (f"{EXPORT} --opset eleven", 2, "--opset eleven: expected a whole number; see lt-export --help"),
     (f"{EXPORT} --clip x.mp4", 2, "No such option: --clip; it is an option of lt-verify, not of lt-export"),
     (f"{EXPORT} --precision half", 2, "No such option: --precision; --half stores the weights as halves"),
+    (f"{EXPORT} --oldest-ncnn 20991231", 2, "later than the installed ncnn, "),
     (f"{EXPORT} --format onnx --oldest-ncnn 20210720", 2, "--oldest-ncnn is about ncnn models; add --format ncnn"),
     (f"{EXPORT} --masks", 2, "--masks: no graph of LightTrackM_Subnet takes a mask; leave it out"),
     ("lt-verify exports/tiny -r tiny.pth --preset rknn", 2, "--preset; it is an option of lt-export, not of lt-verify"),

@@ -94,6 +94,11 @@ def one_line(done, program):
             f"--format onnx needs onnxruntime, not installed here: {INSTALL} 'lighttrack-export[onnx]'",
         ),
         (
+            "verify onnx",
+            "onnx",
+            f"onnx, which writes ONNX models, is not installed here: {INSTALL} 'lighttrack-export[onnx]'",
+        ),
+        (
             "verify clip",
             "cv2",
             f"--clip needs {OPENCV}, not installed here: {INSTALL} 'lighttrack-export[clip]'",

@@ -119,3 +119,12 @@ def test_version_is_the_packages_and_costs_nothing(program):
     imported = {line.rpartition("|")[2].strip() for line in lines}
     assert "typer" in imported
     assert imported & {"torch", "ncnn", "pnnx", "onnx", "onnxruntime", "numpy", "pydantic"} == set()
+
+
+@pytest.mark.parametrize("program", COMMANDS)
+def test_a_traceback_has_no_control_characters(words, program, monkeypatch):
+    break_checksums(monkeypatch, ValueError("a \x1b[31mred\x07 bug"))
+    debugged = COMMANDS[program](*words[program], LT_DEBUG="1")
+    assert debugged.code == 70
+    assert "a \\x1b[31mred\\x07 bug" in debugged.err
+    assert not {"\x1b", "\x07"} & set(debugged.err)
