@@ -80,9 +80,10 @@ def saved(traced: torch.jit.ScriptModule) -> bytes:
 def _patches(network: torch.nn.Module, graph: GraphSpec, traced: bool) -> tuple[PatchSpec, ...]:
     """The graph's forward mode, and what else a trace has in place."""
     patches, activations = patches_of(graph.family), [tensor.activation for tensor in graph.outputs]
+    shapes = [tensor.shape for tensor in graph.inputs]
     try:
         mode = patches.forward_mode(network, graph.mode, activations)
-        return (mode, *patches.for_trace(network, graph.mode)) if traced else (mode,)
+        return (mode, *patches.for_trace(network, graph.mode, shapes)) if traced else (mode,)
     except UnknownNetworkError as error:
         raise ArchitectureError(str(error)) from None
 
