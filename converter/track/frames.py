@@ -101,16 +101,16 @@ def _live(source: int | str, named: str, advice: str, option: str) -> Clip:
     """What is opened once: the first frame is read here, the others follow it."""
     cv2 = opencv(option)
     capture = cv2.VideoCapture(source)
-    more, pixels = capture.read() if capture.isOpened() else (False, None)
-    if not more:
-        opened = capture.isOpened()
+    opened = capture.isOpened()
+    pixels: np.ndarray | None = capture.read()[1] if opened else None
+    if pixels is None:
         capture.release()
         raise UsageError(f"{named}: {'gives no frame' if opened else 'cannot be opened'}; {advice}")
     declared, fps = _declared(cv2, capture)
-    shape = pixels.shape
+    first: list[np.ndarray] = [cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)]
+    shape = first[0].shape
 
     def frames() -> Frames:
-        first = [cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)]
         for name, frame in _numbered(capture, declared, named, first):
             yield _of_size(frame, shape, named, name)
 
