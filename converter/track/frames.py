@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from converter.errors import UsageError
+from converter.spec.arguments import AnyPath, expanded
 from converter.util.opencv import opencv
 from converter.util.paths import read_bytes, why_no_file
 
@@ -83,8 +84,8 @@ def open_clip(path: Path, option: str = "--clip") -> Clip:
     return _of_video(path, named)
 
 
-def open_source(given: str | Path, option: str) -> Clip:
-    """As :func:`open_clip`; also a camera by its number, and an address, ``rtsp://…``, that OpenCV opens.
+def open_source(given: AnyPath, option: str) -> Clip:
+    """As :func:`open_clip`; of a text also a camera by its number, and an address, ``rtsp://…``, that OpenCV opens.
 
     A file or a folder that is called like either is that file or folder.
     """
@@ -94,7 +95,7 @@ def open_source(given: str | Path, option: str) -> Clip:
             return _live(int(text), f"camera {text}", "is it there, and not used by another program?", option)
         if _ADDRESS.match(text):
             return _live(text, f"{option} {text}", "does somebody send there, and can this OpenCV read it?", option)
-    return open_clip(Path(given), option)
+    return open_clip(expanded(given), option)
 
 
 def _live(source: int | str, named: str, advice: str, option: str) -> Clip:
