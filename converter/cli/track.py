@@ -88,11 +88,17 @@ def _run(work: "partial[Tracking]", session: Session, verbose: bool, quiet: bool
     from converter.track.run import LAST_STAGE
 
     with StageLines(session.interruption, quiet, last=LAST_STAGE) as progress:
-        result = _tracked(work(progress=progress), session.interruption)
+        tracking = work(progress=progress)
+        try:
+            result = _tracked(tracking, session.interruption)
+        except Interruption.Interrupted:  # a camera's usual end
+            if tracking.result.rows and not (session.as_json or quiet):
+                print_section(summary_console(False), tracking.result.section(), verbose)
+            raise
     if session.as_json:
         put_json(result.as_dict())
     elif not quiet:
-        print_section(summary_console(session.as_json), result.section(), verbose)
+        print_section(summary_console(False), result.section(), verbose)
 
 
 def _tracked(tracking: "Tracking", interruption: Interruption) -> "TrackResult":
@@ -104,9 +110,9 @@ def _tracked(tracking: "Tracking", interruption: Interruption) -> "TrackResult":
     except BaseException as error:
         tracking.close()
         kept = interruption.undone = tracking.result.kept()
-        if isinstance(error, ConverterError):
-            log.warning("%s before it ended", kept)
         if tracking.result.rows:
+            if isinstance(error, ConverterError):
+                log.warning("ended early: %s", kept)
             error.result = tracking.result  # type: ignore[attr-defined]
         raise
     interruption.rescue = None

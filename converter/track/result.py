@@ -136,7 +136,8 @@ class TrackResult:
     def section(self) -> Section:
         """For people."""
         lost = f"lost in {count(len(self.lost), 'frame')}" if self.lost else "target never lost"
-        summary = f"{self.counted}, {lost}, {per_second(self.speed.fps)} frames/s"
+        early = "" if self.complete else ", ended early"
+        summary = f"{self.counted}{early}, {lost}, {per_second(self.speed.fps)} frames/s"
         state = NOTE if self.lost or self.export.stated != PASSED or self.export.wider else OK
         return Section("track", f"Tracked {self.clip.name}", state, summary, tuple(self._blocks()), folded=False)
 

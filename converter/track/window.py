@@ -11,7 +11,6 @@ import numpy as np
 
 from converter.errors import DependencyError, UsageError
 from converter.proof.boxes import Box
-from converter.util.child import last_words
 from converter.util.opencv import opencv
 from converter.util.process import python_environment, python_module
 
@@ -37,7 +36,7 @@ def check_window(option: str) -> None:
         trial = subprocess.run(
             python_module(__name__), capture_output=True, timeout=PATIENCE, env=python_environment(), check=False
         )
-        code, said = trial.returncode, last_words(trial.stderr.decode(errors="replace"), 1)
+        code, said = trial.returncode, _first_line(trial.stderr.decode(errors="replace"))
     except subprocess.TimeoutExpired:
         code, said = 1, f"the display did not answer within {PATIENCE:g} s"
     if code == NO_GUI:
@@ -52,6 +51,10 @@ def check_window(option: str) -> None:
         raise DependencyError(f"{option} needs a window, and no display can be used here ({reason})")
 
 
+def _first_line(text: str) -> str:
+    return next((line.strip() for line in text.splitlines() if line.strip()), "")
+
+
 class Window:
     """Frames as they are tracked; who looks at them may end it with q, Escape, or by closing the window.
 
@@ -60,6 +63,7 @@ class Window:
     """
 
     def __init__(self, option: str) -> None:
+        os.environ.setdefault("QT_LOGGING_RULES", "*.warning=false")  # about fonts, once for every window
         self._cv2 = opencv(option)
         self._shown = False
 
@@ -70,7 +74,7 @@ class Window:
             UsageError: when none is drawn.
         """
         self._open(DRAW, frame)
-        x, y, w, h = self._cv2.selectROI(DRAW, np.ascontiguousarray(frame[..., ::-1]), False, False)
+        x, y, w, h = self._cv2.selectROI(DRAW, np.ascontiguousarray(frame[..., ::-1]), False, False, False)
         self._cv2.destroyWindow(DRAW)
         if not w or not h:
             raise UsageError("no box was drawn: draw one with the mouse and press Enter, or pass --box x,y,w,h")
@@ -94,7 +98,7 @@ class Window:
         """As large as the picture, or as fits."""
         height, width = picture.shape[:2]
         scale = min(1.0, LARGEST[0] / width, LARGEST[1] / height)
-        self._cv2.namedWindow(title, self._cv2.WINDOW_NORMAL | self._cv2.WINDOW_KEEPRATIO)
+        self._cv2.namedWindow(title, self._cv2.WINDOW_NORMAL | self._cv2.WINDOW_KEEPRATIO | self._cv2.WINDOW_GUI_NORMAL)
         self._cv2.resizeWindow(title, max(1, round(width * scale)), max(1, round(height * scale)))
 
 
