@@ -10,12 +10,13 @@ import sys
 from importlib.metadata import version
 
 import pytest
+from clips import save_video
 
-from commands import BENCH, EXPORT, VERIFY, command, environment, lt_bench, lt_export, lt_verify
+from commands import BENCH, EXPORT, TRACK, VERIFY, command, environment, lt_bench, lt_export, lt_track, lt_verify
 from conftest import TINY
 
-COMMANDS = {"lt-export": lt_export, "lt-verify": lt_verify, "lt-bench": lt_bench}
-MODULES = {"lt-export": EXPORT, "lt-verify": VERIFY, "lt-bench": BENCH}
+COMMANDS = {"lt-export": lt_export, "lt-verify": lt_verify, "lt-bench": lt_bench, "lt-track": lt_track}
+MODULES = {"lt-export": EXPORT, "lt-verify": VERIFY, "lt-bench": BENCH, "lt-track": TRACK}
 
 
 @pytest.fixture
@@ -25,10 +26,11 @@ def words(tiny, tiny_export, tmp_path):
         "lt-export": ("--resume", tiny, "--path-name", TINY, "-o", tmp_path / "out"),
         "lt-verify": (tiny_export, "--resume", tiny),
         "lt-bench": (tiny_export, "--resume", tiny, "--rounds", 1, "--runs", 1),
+        "lt-track": (tiny_export, save_video(tmp_path / "drawn.avi", 4), "--box", "40,30,20,16"),
     }
 
 
-@pytest.mark.parametrize("program", COMMANDS)
+@pytest.mark.parametrize("program", [each for each in COMMANDS if each != "lt-track"])  # which takes no checkpoint
 def test_a_known_error_has_a_traceback_only_where_it_was_asked_for(words, program):
     call = COMMANDS[program]
     line = f"{program}: error: checkpoint nowhere.pth: no such file, expected a file written by torch.save"
