@@ -95,8 +95,8 @@ CALLS = [
     ("lt-track exports/tiny a.avi b.avi", 2, "unexpected b.avi: expected EXPORT VIDEO, and exports/tiny a.avi are they "
         "already; a value with blanks in it needs quotes"),
     ("lt-track exports/tiny a.avi --box 1 2 3 4", 2, "--box 1 2: expected one word without blanks, X,Y,W,H"),
-    ("lt-track exports/tiny --frames 10 99 --box 1,2,3,4", 2, "camera 99: cannot be opened; is it there, and not used by "
-        "another program?"),
+    ("lt-track exports/tiny --frames 10 99 --box 1,2,3,4", 2, "camera 99: cannot be opened; is it there, and not used "
+        "by another program?"),
     ("lt-track exports/tiny a.avi --clip b.avi", 2, "No such option: --clip; it is an option of lt-verify, not of "
         "lt-track"),
     ("lt-setup arm x", 2, "; a value with blanks in it needs quotes"),
@@ -151,10 +151,10 @@ CALLS = [
     ("lt-verify exports -r tiny.pth", 2, "; pass exports/tiny"),
     ("lt-bench loose", 2, "; lt-bench measures folders that lt-export wrote; lt-export CHECKPOINT makes one"),
     ("lt-bench loose/lighttrack_init.onnx", 2, "measures folders that lt-export wrote; lt-export CHECKPOINT makes one"),
-    ("lt-track exports/tiny", 2, "; pass a video, a folder of pictures, a camera's number or an address: lt-track EXPORT "
-        "VIDEO --box x,y,w,h"),
-    ("lt-track loose a.avi --box 1,2,3,4", 2, "; lt-track tracks with folders that lt-export wrote; lt-export CHECKPOINT "
-        "makes one"),
+    ("lt-track exports/tiny", 2, "; pass a video, a folder of pictures, a camera's number or an address: lt-track "
+        "EXPORT VIDEO --box x,y,w,h"),
+    ("lt-track loose a.avi --box 1,2,3,4", 2, "; lt-track tracks with folders that lt-export wrote; lt-export "
+        "CHECKPOINT makes one"),
     ("lt-track tiny.pth a.avi --box 1,2,3,4", 2, "tracks with folders that lt-export wrote; lt-export CHECKPOINT makes "
         "one"),
     ("lt-bench", 2, "; lt-bench measures folders that lt-export wrote; lt-export CHECKPOINT makes one"),

@@ -60,9 +60,9 @@ def place(tiny, tiny_both, tmp_path_factory):
     return folder
 
 
-def named(option, path):
-    """The words with which a path is given."""
-    return [option, path] if option.startswith("-") else [path]
+def placed(option, path, words):
+    """A command line with a path; an argument is the first of its words."""
+    return [*words, option, path] if option.startswith("-") else [path, *words]
 
 
 def everything(folder):
@@ -91,7 +91,7 @@ def test_what_is_neither_a_file_nor_a_folder_is_refused_at_once(place, program, 
     odd = make_odd(tmp_path, suffix)[kind]
     before = everything(tmp_path)
     needed = NEEDED.get(program, []) if option.startswith("-") else NEEDED.get(program, [])[1:]
-    done = lt(MODULES[program], *needed, *named(option, odd), cwd=place)
+    done = lt(MODULES[program], *placed(option, odd, needed), cwd=place)
     refused(done, option, SAID[kind])
     assert len(done.error_line) <= 500
     assert everything(tmp_path) == before
@@ -135,6 +135,7 @@ WORDS = {
     ("lt-verify", "--arm-root"): [*VERIFY, *ARM],
     ("lt-verify", "--golden"): VERIFY[:1],
     ("lt-bench", "export"): [],
+    ("lt-track", "export"): ["clip", *CLIP[2:]],
     ("lt-track", "--groundtruth"): ["both", "clip"],
     ("lt-bench", "--official"): VERIFY,
     ("lt-setup", "--folder"): ["--remove", "arm"],
@@ -150,9 +151,7 @@ BASES = {
 
 def call(program, option, path, cwd):
     words = WORDS.get((program, option), BASES[program])
-    if (program, option) == ("lt-track", "export"):
-        return lt(MODULES[program], path, *BASES[program][1:], cwd=cwd)
-    return lt(MODULES[program], *words, *named(option, path), cwd=cwd)
+    return lt(MODULES[program], *placed(option, path, words), cwd=cwd)
 
 
 @pytest.fixture(scope="module")
