@@ -88,3 +88,8 @@ def test_success_is_above_its_threshold(tmp_path):
 def test_frames_without_a_target_are_not_counted(tmp_path):
     found = agreement(GroundTruth(tmp_path, (None, None)), {1: Box(0, 0, 5, 5)}, SIZE)
     assert (found.frames, found.absent, found.overlap, found.success) == (0, 1, None, {0.5: None, 0.75: None})
+
+
+def test_what_lies_outside_the_frame_is_not_compared(tmp_path):
+    truth = GroundTruth(tmp_path, (None, Box(100, 0, 20, 10)))
+    assert agreement(truth, {1: Box(100, 0, 60, 10)}, SIZE).overlap == 1.0
