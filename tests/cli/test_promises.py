@@ -46,6 +46,9 @@ def test_a_known_error_has_a_traceback_only_where_it_was_asked_for(words, progra
 
 
 BUGS = [ZeroDivisionError("a made-up\nbug"), EOFError("a bug"), OSError(5, "a bug"), SystemExit(9), GeneratorExit()]
+MADE_UP = [(program, error) for program in COMMANDS for error in BUGS]
+# it hashes nothing but models, and one that cannot be read is missing
+MADE_UP.remove(("lt-track", BUGS[2]))
 
 
 def break_checksums(monkeypatch, error):
@@ -58,8 +61,7 @@ def break_checksums(monkeypatch, error):
     monkeypatch.setattr(hashlib, "file_digest", broken)
 
 
-@pytest.mark.parametrize("program", COMMANDS)
-@pytest.mark.parametrize("error", BUGS)
+@pytest.mark.parametrize(("program", "error"), MADE_UP)
 def test_a_bug_of_ours_is_one_line_and_a_code_of_its_own(words, program, error, monkeypatch):
     break_checksums(monkeypatch, error)
     shown = " ".join(str(error).split())
