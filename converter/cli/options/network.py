@@ -14,8 +14,8 @@ from converter.errors import CheckpointError, UsageError
 _option = partial(option, panel="Which network")
 _SEARCH_SIZE = _option(
     "--search-size PIXELS",
-    "Search crop (default: the config's, 288 for LightTrack, 255 for NanoTrack, or the export's). For lt-export repeatable: a model "
-    "for each size, init for all; for lt-verify, the one size of an export to look at.",
+    "Search crop (default: the config's, 288 for LightTrack, 255 for NanoTrack, or the export's). For lt-export "
+    "repeatable: a model for each size, init for all; for lt-verify, the one size of an export to look at.",
     parser=pixels("--search-size"),
 )
 
