@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from converter.exporting.made import Exported
 
 ABOUT = (
-    "Convert a trained LightTrack or STARK-Lightning checkpoint to verified ncnn or ONNX models.\n\n"
+    "Convert a trained LightTrack, NanoTrack or STARK-Lightning checkpoint to verified ncnn or ONNX models.\n\n"
     "Traces the tracker's graphs, converts them, runs the results in ncnn or onnxruntime against the unpatched PyTorch "
     "network, and publishes a folder with lighttrack_init, lighttrack_update (.param, .bin; .onnx) and manifest.json. "
     "When anything fails, an earlier export in that folder stays as it was."
