@@ -1,7 +1,7 @@
 """What an export can be refused for before torch is imported."""
 
-from converter.checks.arm.modes import check_tolerances
 from converter.checks.arm.root import arm_root
+from converter.checks.device.modes import check_tolerances
 from converter.errors import UsageError
 from converter.exporting.plan import Plan, plan_export
 from converter.folder.vectors import place_for

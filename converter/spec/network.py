@@ -87,7 +87,7 @@ class Preprocess(Frozen):
         return self
 
 
-class ArmTolerances(Frozen):
+class ModeTolerances(Frozen):
     """What passes on the emulated ARM cpu in one mode.
 
     Attributes:
@@ -137,7 +137,7 @@ class NetworkSpec(Frozen):
     logits: dict[str, str] = Field(default_factory=dict)
     activations: dict[str, Activation] = Field(default_factory=dict)
     dynamic_search: list[Size] = Field(default_factory=list)
-    arm: dict[str, ArmTolerances] = Field(default_factory=dict)
+    arm: dict[str, ModeTolerances] = Field(default_factory=dict)
     usual_mistakes: list[UsualMistake] = Field(default_factory=list)
     noise_feeds: Annotated[int, Field(ge=1, le=MOST_FEEDS)]
     intermediates: list[ModulePattern] = Field(default_factory=list)

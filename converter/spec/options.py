@@ -31,7 +31,7 @@ class ArmOptions(Frozen):
 
     Attributes:
         root: the folder with what runs them.
-        modes: names of :data:`converter.checks.arm.modes.MODES`.
+        modes: names of :data:`converter.checks.device.modes.MODES`.
         cpu: as qemu calls it.
         inputs: how many to run.
         blobs: whether to look for NaN and infinity in every blob.

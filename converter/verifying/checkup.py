@@ -6,8 +6,8 @@ from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from converter.checks.arm.modes import check_tolerances
 from converter.checks.arm.root import ArmRoot, arm_root
+from converter.checks.device.modes import check_tolerances
 from converter.checks.layers.walk import reader_of
 from converter.errors import ConversionError, UsageError
 from converter.folder.exported import FileProblem, changed_since, checksums_of, file_problems, listed_paths

@@ -58,7 +58,7 @@ def script(code: str) -> str:
     return f"""#!{sys.executable} -E
 import struct, sys
 sys.path[:0] = {[entry for entry in (os.getcwd(), *sys.path) if entry]!r}
-from converter.checks.arm.guest import MAGIC, read_message, write_message
+from converter.checks.device.guest import MAGIC, read_message, write_message
 def answer(**header): write_message(sys.stdout.buffer, header)
 def raw(text): sys.stdout.buffer.write(MAGIC + struct.pack("<I", len(text)) + text); sys.stdout.flush()
 def receive(): return read_message(sys.stdin.buffer)

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Literal
 
 from converter.checks.arm import DEFAULT_INPUTS, RUNTIME
-from converter.checks.arm.modes import DEFAULT_CPU, DEFAULT_MODE, mode_named
-from converter.checks.arm.process import TIMEOUT
 from converter.checks.arm.root import default_folder
+from converter.checks.device.modes import DEFAULT_CPU, DEFAULT_MODE, mode_named
+from converter.checks.device.process import TIMEOUT
 from converter.errors import UsageError, did_you_mean
 from converter.spec.arguments import finite, names_of, path_of, refused_values
 from converter.spec.options import ArmOptions

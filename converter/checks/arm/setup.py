@@ -10,11 +10,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from converter.checks.arm.commands import cannot_write
-from converter.checks.arm.modes import DEFAULT_CPU, MODES
-from converter.checks.arm.packages import LIBRARIES, PrivateApt, chosen_python, fetch_qemu, python_packages, unpack
-from converter.checks.arm.process import ArmProcess
-from converter.checks.arm.removal import part_of, remove_parts, remove_root
+from converter.checks.apt.commands import cannot_write
+from converter.checks.apt.packages import LIBRARIES, PrivateApt, chosen_python, fetch_qemu, python_packages, unpack
+from converter.checks.apt.removal import part_of, remove_parts, remove_root
+from converter.checks.apt.sources import GUEST
 from converter.checks.arm.root import (
     PACKAGES,
     QEMU,
@@ -26,8 +25,9 @@ from converter.checks.arm.root import (
     default_folder,
     qemu_on_path,
 )
-from converter.checks.arm.sources import GUEST
 from converter.checks.arm.wheels import install_wheels, wheel_versions
+from converter.checks.device.modes import DEFAULT_CPU, MODES
+from converter.checks.device.process import ArmProcess
 from converter.errors import ConversionError, DependencyError, UsageError
 from converter.util.atomic import put_in_place, sha256, unfinished
 from converter.util.setups import Setup, Tool

@@ -8,19 +8,19 @@ import numpy as np
 import pytest
 from comparisons import tracker_of
 
-from converter.checks.arm.decision import best_of
-from converter.checks.arm.modes import MODES, mode_named
-from converter.checks.arm.probe import Proof, _arithmetic, _storage
-from converter.checks.arm.section import ArmCheck, ArmSection, Blob, BlobCounts, Counts, ModeResult
+from converter.checks.device.decision import best_of
+from converter.checks.device.modes import MODES, mode_named
+from converter.checks.device.probe import Proof, _arithmetic, _storage
+from converter.checks.device.section import ArmCheck, ArmSection, Blob, BlobCounts, Counts, ModeResult
 from converter.checks.half.masks import DangerousMask
 from converter.errors import UsageError
 from converter.proof.compare import compare, compare_decision
 from converter.proof.verify import Check
 from converter.report.blocks import Folded, Points, Table, Text
-from converter.spec.network import ArmTolerances
+from converter.spec.network import ModeTolerances
 from converter.spec.tensors import Tolerance
 
-ALLOWED = ArmTolerances(tolerances={}, box_pixels=1.0, score=0.05)
+ALLOWED = ModeTolerances(tolerances={}, box_pixels=1.0, score=0.05)
 TRACKER = tracker_of(())
 HALF, FLOAT = Proof(True, "half", "half"), Proof(True, "float32", "float32")
 

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 from arm_root import ELF, hand_made, program
 
-from converter.checks.arm import commands, setup
-from converter.checks.arm.commands import reason, run
-from converter.checks.arm.packages import candidates
+from converter.checks.apt import commands
+from converter.checks.apt.commands import reason, run
+from converter.checks.apt.packages import candidates
+from converter.checks.apt.sources import derived_sources
+from converter.checks.arm import setup
 from converter.checks.arm.setup import _glibc, _make_part, setup_arm
-from converter.checks.arm.sources import derived_sources
 from converter.checks.arm.wheels import install_wheels, platforms, wheel_versions
 from converter.errors import DependencyError, UsageError
 from converter.util import packages

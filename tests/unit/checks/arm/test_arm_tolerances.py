@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from comparisons import NETWORK, comparison_of
 
-from converter.checks.arm.modes import allowed_in, check_tolerances
-from converter.checks.arm.run import ArmRun
+from converter.checks.device.modes import allowed_in, check_tolerances
+from converter.checks.device.run import ArmRun
 from converter.errors import UsageError
 from converter.proof.feeds import Feed
 from converter.spec.options import ArmOptions

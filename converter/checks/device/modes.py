@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from converter.errors import UsageError, did_you_mean
-from converter.spec.network import ArmTolerances, NetworkSpec
+from converter.spec.network import ModeTolerances, NetworkSpec
 from converter.spec.tensors import Tolerance
 
 DEFAULT_CPU = "max"
@@ -70,7 +70,7 @@ def check_tolerances(network: NetworkSpec, modes: Sequence[str]) -> None:
             )
 
 
-def allowed_in(network: NetworkSpec, mode: str, rtol: float | None) -> ArmTolerances:
+def allowed_in(network: NetworkSpec, mode: str, rtol: float | None) -> ModeTolerances:
     """What the config says of a mode; with ``rtol``, the same tolerance for every output instead."""
     allowed = network.arm[mode]
     if rtol is None:

@@ -4,16 +4,16 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from converter.checks.arm.blocks import arm_section
-from converter.checks.arm.decision import Best
-from converter.checks.arm.modes import Mode
-from converter.checks.arm.probe import Proof
+from converter.checks.device.blocks import arm_section
+from converter.checks.device.decision import Best
+from converter.checks.device.modes import Mode
+from converter.checks.device.probe import Proof
 from converter.checks.half.masks import DangerousMask
 from converter.proof.compare import OutputReport
 from converter.proof.section import badness
 from converter.proof.verify import Check, advice_on
 from converter.report.blocks import Section
-from converter.spec.network import ArmTolerances
+from converter.spec.network import ModeTolerances
 
 FORMAT = "ncnn-arm64"
 
@@ -128,7 +128,7 @@ class ModeResult:
     problem: str | None
     checks: tuple[ArmCheck, ...]
     blobs: tuple[BlobCounts, ...]
-    allowed: ArmTolerances
+    allowed: ModeTolerances
 
     def __bool__(self) -> bool:
         return self.problem is None and bool(self.checks) and all(self.checks)

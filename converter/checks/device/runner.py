@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from converter.checks.arm.process import ArmProcess
-from converter.checks.arm.section import FORMAT, Blob, BlobCounts
+from converter.checks.device.process import ArmProcess
+from converter.checks.device.section import FORMAT, Blob, BlobCounts
 from converter.errors import ConversionError
 from converter.formats.ncnn.layer import Layer
 from converter.formats.ncnn.param import load_param

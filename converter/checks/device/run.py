@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from converter.checks.arm.decision import best_of
-from converter.checks.arm.modes import MODES, Mode, allowed_in, check_tolerances
-from converter.checks.arm.probe import Proof, probe
-from converter.checks.arm.process import ArmProcess
 from converter.checks.arm.root import ArmRoot
-from converter.checks.arm.runner import ArmRunner
-from converter.checks.arm.section import ArmCheck, ArmSection, BlobCounts, Counts, ModeResult
+from converter.checks.device.decision import best_of
+from converter.checks.device.modes import MODES, Mode, allowed_in, check_tolerances
+from converter.checks.device.probe import Proof, probe
+from converter.checks.device.process import ArmProcess
+from converter.checks.device.runner import ArmRunner
+from converter.checks.device.section import ArmCheck, ArmSection, BlobCounts, Counts, ModeResult
 from converter.checks.half.masks import DangerousMask, dangerous_masks
 from converter.errors import ConversionError, UsageError
 from converter.formats.ncnn.param import load_param

@@ -12,8 +12,8 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from converter.checks.arm.commands import attempt, bytes_in, cannot_write, reason, run
-from converter.checks.arm.sources import GUEST, derived_sources
+from converter.checks.apt.commands import attempt, bytes_in, cannot_write, reason, run
+from converter.checks.apt.sources import GUEST, derived_sources
 from converter.errors import DependencyError
 from converter.util.stages import Step, no_step
 

@@ -8,7 +8,7 @@ from converter.report.blocks import BAD, NOTE, OK, Block, Column, Folded, Points
 from converter.report.text import NOTHING, cosine, count, error, listed, percent, plain
 
 if TYPE_CHECKING:
-    from converter.checks.arm.section import ArmCheck, ArmSection, BlobCounts, ModeResult
+    from converter.checks.device.section import ArmCheck, ArmSection, BlobCounts, ModeResult
 
 _DECISIONS = columns(
     "Verdict", "Mode", "Graph", "Best cell", ">Box moved, pixels", ">Allowed", ">Score", ">Of the network", "Input"

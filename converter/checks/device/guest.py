@@ -1,7 +1,7 @@
 """What runs inside the emulated Python: loads ncnn models, answers calls on stdout. Stands on its own.
 
 Nothing here imports the project, for there is only numpy and ncnn beside it; Python 3.11 or newer. The other side is
-:class:`converter.checks.arm.process.ArmProcess`, which imports the two functions that make and read messages from here.
+:class:`converter.checks.device.process.ArmProcess`, which imports the two functions that make and read messages from here.
 
 A message is ``MAGIC``, the length of a header (little-endian, 4 bytes), the header as JSON, and the arrays that the
 header names under "arrays" as [name, shape] pairs, float32, one behind the other.

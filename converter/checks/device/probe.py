@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from converter.checks.arm.modes import Mode
-from converter.checks.arm.process import ArmProcess
+from converter.checks.device.modes import Mode
+from converter.checks.device.process import ArmProcess
 from converter.util.atomic import scratch, write
 
 CHANNELS, SIDE, PLACES = 1024, 4, 8
