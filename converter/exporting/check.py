@@ -1,5 +1,6 @@
 """What an export can be refused for before torch is imported."""
 
+from converter.checks.arm import ARM
 from converter.checks.arm.root import arm_root
 from converter.checks.device.modes import check_tolerances
 from converter.errors import UsageError
@@ -34,7 +35,7 @@ def checked_plan(options: ExportOptions) -> Plan:
             raise UsageError(f"{option} is about ncnn models; add --format ncnn")
     if options.arm:
         arm_root(options.arm.root)
-        check_tolerances(options.network, options.arm.modes)
+        check_tolerances(options.network, ARM, options.arm.modes)
     check_dependencies(options)
     options.check_checkpoint()
     return plan

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from converter.checks.device.section import ArmSection
+from converter.checks.arm.section import ArmSection
 from converter.exporting.page import report_of, verdict_line
 from converter.folder.golden_index import GoldenIndex
 from converter.folder.manifest import Manifest, VerificationEntry

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from converter.checks.device.section import ArmSection
+from converter.checks.arm.section import ArmSection
 from converter.proof.section import proof_cases, proof_section
 from converter.proof.verify import Report
 from converter.report import blocks

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from converter.checks.arm.root import read_root
-from converter.checks.device.run import ArmRun, check_arm
-from converter.checks.device.section import ArmSection
+from converter.checks.arm.run import ArmRun, check_arm
+from converter.checks.arm.section import ArmSection
 from converter.checks.half.analysis import fp16_report
 from converter.checks.half.masks import protect_files
 from converter.errors import ConversionError, UsageError, VerificationError

@@ -88,7 +88,7 @@ class Preprocess(Frozen):
 
 
 class ModeTolerances(Frozen):
-    """What passes on the emulated ARM cpu in one mode.
+    """What passes in one mode on the emulated ARM cpu, or on a Vulkan device.
 
     Attributes:
         tolerances: output to tolerance, against the network in float32.
@@ -138,6 +138,7 @@ class NetworkSpec(Frozen):
     activations: dict[str, Activation] = Field(default_factory=dict)
     dynamic_search: list[Size] = Field(default_factory=list)
     arm: dict[str, ModeTolerances] = Field(default_factory=dict)
+    vulkan: dict[str, ModeTolerances] = Field(default_factory=dict)
     usual_mistakes: list[UsualMistake] = Field(default_factory=list)
     noise_feeds: Annotated[int, Field(ge=1, le=MOST_FEEDS)]
     intermediates: list[ModulePattern] = Field(default_factory=list)
@@ -164,6 +165,7 @@ class NetworkSpec(Frozen):
             ("one_file", [entry.graph for entry in self.one_file.values()], self.graphs.keys()),
             ("one_file", [name for entry in self.one_file.values() for name in entry.reads], self.graphs.keys()),
             ("arm", [name for mode in self.arm.values() for name in mode.tolerances], tensors),
+            ("vulkan", [name for mode in self.vulkan.values() for name in mode.tolerances], tensors),
         ):
             if unknown := [name for name in names if name not in among]:
                 nearest = did_you_mean(unknown[0], among)
@@ -196,6 +198,10 @@ class NetworkSpec(Frozen):
     def tie(self, precision: str) -> float:
         """Two cells whose reference scores differ by less than this share of the range are the same decision."""
         return self.ties.get(precision, TIE)
+
+    def modes(self, section: str) -> dict[str, ModeTolerances]:
+        """What passes in ncnn's modes on a device: "arm" or "vulkan", which has arm's where it has none of its own."""
+        return {**self.arm, **self.vulkan} if section == "vulkan" else self.arm
 
     def step_limits(self, precision: str, iou: float | None = None) -> StepLimits:
         """What passes in one step of the tracker; as in float32 where the config has nothing of the precision.

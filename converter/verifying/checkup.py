@@ -6,6 +6,7 @@ from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from converter.checks.arm import ARM
 from converter.checks.arm.root import ArmRoot, arm_root
 from converter.checks.device.modes import check_tolerances
 from converter.checks.layers.walk import reader_of
@@ -141,7 +142,7 @@ def _checked(options: VerifyOptions, subject: Subject) -> ArmRoot | None:
             raise UsageError(f"{option} is about ncnn's half kernels, and there is no ncnn model here")
     if not options.arm:
         return None
-    check_tolerances(subject.tracker.network, options.arm.modes)
+    check_tolerances(subject.tracker.network, ARM, options.arm.modes)
     return arm_root(options.arm.root)
 
 

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from converter.checks.arm.root import ArmRoot
+from converter.checks.arm.run import ArmRun, check_arm
+from converter.checks.arm.section import ArmSection
 from converter.checks.clip.crops import crop_feed
 from converter.checks.clip.report import ClipReport
 from converter.checks.clip.run import Judgement, run_clip
 from converter.checks.clip.tracks import check_tracks, write_tracks
-from converter.checks.device.run import Answered, ArmRun, check_arm
-from converter.checks.device.section import ArmSection
+from converter.checks.device.run import Answered
 from converter.checks.dumps.diagnose import diagnose_dumps
 from converter.checks.dumps.report import DumpsReport
 from converter.checks.half.report import HalfReport

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from converter.checks.arm.section import ArmSection
 from converter.checks.device.run import Answered
-from converter.checks.device.section import ArmSection
 from converter.folder.golden_index import GoldenHeader, GoldenIndex
 from converter.folder.golden_writer import GoldenCase, golden_header, write_golden
 from converter.folder.vectors import make_vectors, publish_vectors

@@ -22,10 +22,10 @@ from junit import read_junit
 
 from commands import SUPPORT, Finished, command, environment, lt_export, lt_setup, lt_verify
 from conftest import TINY
+from converter.checks.arm.process import DEFAULT_CPU
 from converter.checks.arm.root import arm_root
-from converter.checks.device.modes import DEFAULT_CPU
+from converter.checks.arm.run import ArmRun, check_arm
 from converter.checks.device.process import TIMEOUT
-from converter.checks.device.run import ArmRun, check_arm
 from converter.checks.half.masks import protect_files
 from converter.families.dimensions import dimensions_of
 from converter.formats.ncnn.param import load_param

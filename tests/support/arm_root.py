@@ -5,7 +5,7 @@ import struct
 import sys
 from pathlib import Path
 
-from converter.checks.arm.root import Record
+from converter.checks.arm.root import ArmRecord
 from converter.util.atomic import sha256
 
 ELF = b"\x7fELF\x02\x01\x01" + bytes(9) + struct.pack("<HH", 3, 183) + bytes(40)
@@ -34,7 +34,7 @@ def built_root(folder: Path) -> Path:
     (folder / "system/lib/libc.so").symlink_to("libc.so.6")
     program(folder / "qemu-aarch64-static", "#!/bin/sh\n")
     names = ["system/usr/bin/python3.11", "python/numpy/__init__.py", "qemu-aarch64-static"]
-    record = Record(
+    record = ArmRecord(
         python="3.11",
         qemu="qemu-aarch64-static",
         packages=["libc6_2.36-9_arm64.deb"],

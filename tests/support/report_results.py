@@ -9,10 +9,12 @@ from clips import report as clip_report
 from clips import row as clip_row
 from comparisons import tracker_of
 
+from converter.checks.arm import ARM
+from converter.checks.arm.section import ArmSection
 from converter.checks.device.decision import best_of
 from converter.checks.device.modes import MODES
 from converter.checks.device.probe import Proof
-from converter.checks.device.section import ArmCheck, ArmSection, Blob, BlobCounts, Counts, ModeResult
+from converter.checks.device.section import Blob, BlobCounts, Counts, ModeCheck, ModeResult
 from converter.checks.dumps.causes import SIGMOID
 from converter.checks.dumps.report import DumpsReport, TensorReport
 from converter.checks.half.report import HalfReport, LayerReport
@@ -225,7 +227,7 @@ def arm(passed: bool = True) -> ArmSection:
     counts = {name: Counts(array.size, int(np.isnan(array).sum()), 0) for name, array in given.items()}
     allowed = ModeTolerances(tolerances={}, box_pixels=1.0, score=0.05)
     best = best_of(given, right, tracker_of(()), allowed)
-    checked = ArmCheck("fp16", Check("ncnn", "update", "chained", "noise 0", outputs, None), best, counts)
+    checked = ModeCheck(ARM, "fp16", Check("ncnn", "update", "chained", "noise 0", outputs, None), best, counts)
     blob = Blob("conv_0", "Convolution", "1", 36, 0, 0 if passed else 36, None)
     blobs = BlobCounts("update", "noise 0", (blob,))
     mode = ModeResult(MODES["fp16"], Proof(True, "half", "half"), None, (checked,), (blobs,), allowed)

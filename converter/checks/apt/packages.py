@@ -1,27 +1,19 @@
-"""A C library and a Python for arm64 from the distribution's packages, unpacked into a folder by an ordinary user.
+"""The distribution's packages, fetched and unpacked into a folder by an ordinary user.
 
-apt is told by a private configuration, derived from the system's, to see arm64 and to keep its lists and its cache
-to itself. Nothing is installed and nothing outside the folder changes.
+apt is told by a private configuration, derived from the system's, to see an architecture and to keep its lists and its
+cache to itself. Nothing is installed and nothing outside the folder changes.
 """
 
 import re
 import shlex
-import subprocess
-import tarfile
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from converter.checks.apt.commands import attempt, bytes_in, cannot_write, reason, run
-from converter.checks.apt.sources import GUEST, derived_sources
+from converter.checks.apt.sources import derived_sources
 from converter.errors import DependencyError
 from converter.util.stages import Step, no_step
-
-PYTHONS = ("3.11", "3.12", "3.13", "3.14")
-LIBRARIES = ("libc6", "libgcc-s1", "libstdc++6", "zlib1g", "libexpat1", "libffi8")
-# Package and the program in it; newer distributions keep it in the second, and the first has a link.
-QEMUS = (("qemu-user-static", "qemu-aarch64-static"), ("qemu-user", "qemu-aarch64"))
-WHAT = "arm64 packages"
 
 _CONFIG = """\
 APT::Architecture "{guest}";
@@ -45,34 +37,33 @@ Dir::Etc::sourceparts "{folder}/sources";
 """
 
 
-def python_packages(version: str) -> tuple[str, ...]:
-    return (f"python{version}-minimal", f"libpython{version}-minimal", f"libpython{version}-stdlib")
-
-
 class PrivateApt:
-    """apt for arm64 with everything of its own in a folder.
+    """apt for an architecture with everything of its own in a folder.
 
     Args:
         folder: a new one.
+        guest: the architecture, as dpkg calls it; the machine's own by default.
 
     Raises:
         DependencyError: when there is no apt, or it cannot be asked.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, guest: str = "") -> None:
         self.folder, self.config, self.trouble = folder, folder / "apt.conf", ""
-        self.host = run(["dpkg", "--print-architecture"], WHAT).strip()
-        files = _system_sources()
-        architectures = dict.fromkeys((GUEST, self.host))
+        self.host = run(["dpkg", "--print-architecture"], f"{guest} packages".lstrip()).strip()
+        self.guest = guest or self.host
+        self.what = f"{self.guest} packages"
+        files = _system_sources(self.what)
+        architectures = dict.fromkeys((self.guest, self.host))
         config = _CONFIG.format(
-            guest=GUEST, architectures=" ".join(f'"{name}";' for name in architectures), folder=folder
+            guest=self.guest, architectures=" ".join(f'"{name}";' for name in architectures), folder=folder
         )
         try:
             for name in ("state/lists/partial", "cache/archives/partial", "sources"):
                 (folder / name).mkdir(parents=True)
             (folder / "state" / "status").touch()
             self.config.write_text(config)
-            for name, text in derived_sources(files, self.host).items():
+            for name, text in derived_sources(files, self.host, self.guest).items():
                 (folder / "sources" / name).write_text(text)
         except OSError as error:
             raise cannot_write(folder, error) from None
@@ -86,12 +77,12 @@ class PrivateApt:
 
     def lacks(self, packages: str) -> DependencyError:
         """The error that some packages are missing, with what went wrong before."""
-        return DependencyError(f"{WHAT}: the system's sources have no {packages}{self.trouble}")
+        return DependencyError(f"{self.what}: the system's sources have no {packages}{self.trouble}")
 
     def available(self, names: Sequence[str]) -> list[str]:
         """Those of some packages (``name:architecture``) that there are."""
         _, out, _ = self._apt("apt-cache", "policy", *names)
-        return candidates(out, names)
+        return candidates(out, names, self.guest)
 
     def download(self, names: Sequence[str], step: Step = no_step) -> list[Path]:
         """Fetch packages.
@@ -113,17 +104,19 @@ class PrivateApt:
         )
         files = sorted(folder.iterdir())
         if code or len(files) < len(names):
-            raise DependencyError(f"{WHAT}: {reason(out + err) or f'{len(files)} of {len(names)} files came'}")
+            raise DependencyError(f"{self.what}: {reason(out + err) or f'{len(files)} of {len(names)} files came'}")
         return files
 
     def _apt(
         self, program: str, *words: str, folder: Path | None = None, tick: Callable[[], None] = lambda: None
     ) -> tuple[int, str, str]:
         # temporary files in its folder: those of an apt that was ended are removed with it
-        return attempt([program, "-c", str(self.config), "-q", *words], WHAT, folder, tick, TMPDIR=str(self.folder))
+        return attempt(
+            [program, "-c", str(self.config), "-q", *words], self.what, folder, tick, TMPDIR=str(self.folder)
+        )
 
 
-def candidates(policy: str, names: Sequence[str]) -> list[str]:
+def candidates(policy: str, names: Sequence[str], guest: str) -> list[str]:
     """The names that ``apt-cache policy`` has a version to install for, in their order.
 
     The names of packages of apt's own architecture come back bare.
@@ -134,29 +127,15 @@ def candidates(policy: str, names: Sequence[str]) -> list[str]:
             current = line[:-1]
         elif line.strip().startswith("Candidate:") and line.split(":", 1)[1].strip() not in ("", "(none)"):
             there.add(current)
-    return [name for name in names if name in there or name.removesuffix(f":{GUEST}") in there]
+    return [name for name in names if name in there or name.removesuffix(f":{guest}") in there]
 
 
-def _system_sources() -> list[Path]:
-    said = run(["apt-config", "shell", "FILE", "Dir::Etc::sourcelist/f", "PARTS", "Dir::Etc::sourceparts/d"], WHAT)
+def _system_sources(what: str) -> list[Path]:
+    said = run(["apt-config", "shell", "FILE", "Dir::Etc::sourcelist/f", "PARTS", "Dir::Etc::sourceparts/d"], what)
     values = dict(word.partition("=")[::2] for word in shlex.split(said))
     parts = Path(values.get("PARTS") or "/etc/apt/sources.list.d")
     inside = sorted(parts.iterdir()) if parts.is_dir() else []
     return [Path(values.get("FILE") or "/etc/apt/sources.list"), *inside]
-
-
-def chosen_python(apt: PrivateApt) -> str:
-    """The oldest Python that the distribution has and the wheels are made for.
-
-    Raises:
-        DependencyError: when there is none.
-    """
-    wanted = {version: [f"{name}:{GUEST}" for name in python_packages(version)] for version in PYTHONS}
-    there = apt.available([name for names in wanted.values() for name in names])
-    for version, names in wanted.items():
-        if set(names) <= set(there):
-            return version
-    raise apt.lacks(", ".join(name for name in wanted[PYTHONS[0]] if name not in there))
 
 
 def unpack(debs: Sequence[Path], folder: Path) -> None:
@@ -170,40 +149,3 @@ def unpack(debs: Sequence[Path], folder: Path) -> None:
     lib = folder / "lib"
     if not lib.exists():  # where /lib is a link, another package makes it
         lib.symlink_to("usr/lib")
-
-
-def fetch_qemu(apt: PrivateApt, target: Path, step: Step = no_step) -> str:
-    """The emulator out of its package, for this machine.
-
-    Returns:
-        the name of the package's file.
-
-    Raises:
-        DependencyError: when no package has it.
-    """
-    for package, program in QEMUS:
-        name = f"{package}:{apt.host}"
-        if apt.available([name]):
-            (deb,) = apt.download([name], step)
-            if _copy_member(deb, f"./usr/bin/{program}", target):
-                return deb.name
-    raise apt.lacks(f"qemu-user-static for {apt.host}")
-
-
-def _copy_member(deb: Path, member: str, target: Path) -> bool:
-    """One plain file of a package; the rest, hundreds of MB, stays packed."""
-    with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(deb)], stdout=subprocess.PIPE) as unpacking:
-        try:
-            with tarfile.open(fileobj=unpacking.stdout, mode="r|") as tar:
-                for entry in tar:
-                    if entry.name == member and entry.isfile() and (plain := tar.extractfile(entry)):
-                        target.write_bytes(plain.read())
-                        target.chmod(0o755)
-                        return True
-        except tarfile.TarError as error:
-            raise DependencyError(f"unpacking {deb.name}: {error}") from None
-        except OSError as error:
-            raise cannot_write(target, error) from None
-        finally:
-            unpacking.kill()
-    return False

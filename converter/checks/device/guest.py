@@ -1,7 +1,7 @@
-"""What runs inside the emulated Python: loads ncnn models, answers calls on stdout. Stands on its own.
+"""What runs in a process on another device: loads ncnn models, answers calls on stdout. Stands on its own.
 
-Nothing here imports the project, for there is only numpy and ncnn beside it; Python 3.11 or newer. The other side is
-:class:`converter.checks.device.process.ArmProcess`, which imports the two functions that make and read messages from here.
+Nothing here imports the project, for an emulated Python has only numpy and ncnn beside it; Python 3.11 or newer. The
+other side is :class:`converter.checks.device.process.GuestProcess`, which imports what makes and reads messages.
 
 A message is ``MAGIC``, the length of a header (little-endian, 4 bytes), the header as JSON, and the arrays that the
 header names under "arrays" as [name, shape] pairs, float32, one behind the other.

@@ -1,45 +1,56 @@
-"""One emulated process: started, asked, and ended whatever it does."""
+"""A process with ncnn in it, on another device: started, asked, and ended whatever it does."""
 
 import contextlib
-import json
-import os
 import resource
 import subprocess
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
-from converter.checks.arm import guest
-from converter.checks.arm.root import ArmRoot
-from converter.errors import ConversionError, UsageError
+from converter.checks.device import guest
+from converter.errors import ConversionError
 from converter.util.child import Child, ChildEnded
 
 TIMEOUT = 300.0
 SCRIPT = Path(guest.__file__)
 Message = tuple[dict[str, Any], dict[str, np.ndarray]]
-_UNKNOWN_CPU = "unable to find CPU model"
-# The kernel ends the emulated process with the thread that started it, so one is kept that lives as long as we do.
-_starter = ThreadPoolExecutor(1, "arm")
+# The kernel ends such a process with the thread that started it, so one is kept that lives as long as we do.
+_starter = ThreadPoolExecutor(1, "device")
 
 
-class ArmProcess:
-    """An emulated Python with ncnn in it. It answers calls, one at a time; once it has failed, it stays so.
+@dataclass(frozen=True)
+class Start:
+    """How a process is started.
+
+    Attributes:
+        command, environment, folder: of the process, which runs :mod:`converter.checks.device.guest`.
+        called: what it is, where it fails.
+        memory: bytes of data that it may have; None for no limit.
+    """
+
+    command: Sequence[str]
+    environment: Mapping[str, str]
+    folder: Path
+    called: str
+    memory: int | None = None
+
+
+class GuestProcess:
+    """A Python with ncnn in it. It answers calls, one at a time; once it has failed, it stays so.
 
     Args:
-        root: what it consists of.
-        cpu: that qemu is to be.
-        options: of ncnn.
+        start: how.
         what: it is, for error messages.
         timeout: seconds that one call may take.
     """
 
-    def __init__(self, root: ArmRoot, cpu: str, options: Mapping[str, Any], what: str, timeout: float = TIMEOUT):
-        self.root, self.cpu, self.what, self.timeout = root, cpu, what, timeout
-        self._words = str(os.getpid()), json.dumps(dict(options))
+    def __init__(self, start: Start, what: str, timeout: float = TIMEOUT):
+        self.how, self.what, self.timeout = start, what, timeout
         self._child: Child | None = None
         self._failure: str | None = None
         self._one_call = threading.Lock()
@@ -48,23 +59,13 @@ class ArmProcess:
         """Start it; what it says of itself.
 
         Raises:
-            ConversionError: when it does not run, or is no aarch64.
-            UsageError: when qemu does not know the cpu.
+            ConversionError: when it does not run.
         """
         try:
             self._child = _starter.submit(Child, self._popen).result()
         except OSError as error:
-            raise ConversionError(f"{self.what}: {self.root.qemu} does not start: {error.strerror}") from None
-        try:
-            hello, _ = self.call("hello")
-        except ConversionError as error:
-            if _UNKNOWN_CPU in str(error):
-                raise UsageError(f"--arm-cpu {self.cpu}: qemu knows no such cpu; try max or cortex-a76") from None
-            raise
-        if hello.get("machine") != "aarch64":
-            self.stop()
-            raise ConversionError(f"{self.what}: it runs on {hello.get('machine')!r}, expected 'aarch64'")
-        return hello
+            raise ConversionError(f"{self.what}: {self.how.command[0]} does not start: {error.strerror}") from None
+        return self.call("hello")[0]
 
     def call(self, call: str, arrays: Mapping[str, np.ndarray] | None = None, /, **header: Any) -> Message:
         """What the other side answers: a header and arrays by name.
@@ -88,15 +89,17 @@ class ArmProcess:
 
     def _popen(self, log: IO[bytes]) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(
-            self.root.command(SCRIPT, *self._words),
+            self.how.command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
-            env=self.root.environment(self.cpu),
-            cwd=self.root.folder,
+            env=self.how.environment,
+            cwd=self.how.folder,
         )
         with contextlib.suppress(OSError):  # qemu would leave a core file for every program that crashes in it
             resource.prlimit(process.pid, resource.RLIMIT_CORE, (0, 0))
+            if self.how.memory:
+                resource.prlimit(process.pid, resource.RLIMIT_DATA, (self.how.memory, self.how.memory))
         return process
 
     def _ask(
@@ -106,13 +109,14 @@ class ArmProcess:
             guest.write_message(stdin, {"call": call, **header}, arrays)
             return guest.read_message(stdout)
 
+        doing = f"{call} of {header['graph']}" if "graph" in header else call
         try:
             return child.ask(exchange, self.timeout)
         except ChildEnded as ended:
             if ended.late:
-                how = f"{call} took longer than {self.timeout:g} s and was ended"
+                how = f"{doing} took longer than {self.timeout:g} s and was ended"
             else:
-                how = f"{call}: the emulated process {ended.how}"
+                how = f"{doing}: the {self.how.called} {ended.how}"
             raise self._failed(how) from None
         except (ValueError, KeyError, TypeError, RecursionError, MemoryError) as error:
             raise self._failed(f"answered {call} with garbage: {str(error)[:120]}") from None

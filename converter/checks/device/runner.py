@@ -1,4 +1,4 @@
-"""An ncnn graph on the emulated cpu, behind the interface of the other runners."""
+"""An ncnn graph in a process on another device, behind the interface of the other runners."""
 
 import logging
 import time
@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from converter.checks.device.process import ArmProcess
-from converter.checks.device.section import FORMAT, Blob, BlobCounts
+from converter.checks.device.process import GuestProcess
+from converter.checks.device.section import Blob, BlobCounts
 from converter.errors import ConversionError
 from converter.formats.ncnn.layer import Layer
 from converter.formats.ncnn.param import load_param
@@ -18,8 +18,8 @@ from converter.util.content import File, content_of
 log = logging.getLogger(__name__)
 
 
-class ArmRunner:
-    """One ncnn graph in an emulated process, which others may share.
+class GuestRunner:
+    """One ncnn graph in a process, which others may share.
 
     Args:
         process: started already.
@@ -33,7 +33,7 @@ class ArmRunner:
         ConversionError: when ncnn does not load the files, or has no such blobs.
     """
 
-    def __init__(self, process: ArmProcess, files: Sequence[File], graph: GraphSpec) -> None:
+    def __init__(self, process: GuestProcess, files: Sequence[File], graph: GraphSpec) -> None:
         self.process, self.graph, self.feed_name = process, graph, ""
         param, weights = map(content_of, files)
         self.name = str(param.path.absolute())
@@ -56,7 +56,7 @@ class ArmRunner:
         """Run the graph; arrays are float32, (1, C, H, W) in and out, by blob.
 
         Raises:
-            ConversionError: on a wrong feed, or when the emulated process refuses, crashes or hangs.
+            ConversionError: on a wrong feed, or when the process refuses, crashes or hangs.
         """
         names = [tensor.name for tensor in self.graph.outputs]
         start = time.perf_counter()
@@ -95,5 +95,5 @@ class ArmRunner:
         return layers
 
     def _fed(self, feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        check_feed(f"{FORMAT} {self.graph.name}", feed, self.graph.inputs)
+        check_feed(f"ncnn {self.graph.name}", feed, self.graph.inputs)
         return {name: array[0] for name, array in feed.items()}

@@ -1,21 +1,17 @@
-"""What the emulated ARM cpu computed, beside what is right; numbers only, nothing here runs anything."""
+"""What a device computed, beside what is right; numbers only, nothing here runs anything."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from converter.checks.device.blocks import arm_section
 from converter.checks.device.decision import Best
 from converter.checks.device.modes import Mode
 from converter.checks.device.probe import Proof
-from converter.checks.half.masks import DangerousMask
+from converter.checks.device.runtime import Runtime
 from converter.proof.compare import OutputReport
 from converter.proof.section import badness
 from converter.proof.verify import Check, advice_on
-from converter.report.blocks import Section
 from converter.spec.network import ModeTolerances
-
-FORMAT = "ncnn-arm64"
 
 
 @dataclass(frozen=True)
@@ -28,7 +24,7 @@ class Counts:
 
 
 @dataclass(frozen=True)
-class ArmCheck:
+class ModeCheck:
     """One run of one graph in one mode; true when it passed.
 
     Attributes:
@@ -37,6 +33,7 @@ class ArmCheck:
         counts: by output.
     """
 
+    runtime: Runtime
     mode: str
     check: Check
     best: Best | None
@@ -53,7 +50,7 @@ class ArmCheck:
         elif decision is not None and not decision:
             reason = f"best cell is {decision.candidate}, expected {decision.reference}"
         elif self.best is not None and not self.best:
-            reason = f"{self.best.failure()} (config: arm.{self.mode})"
+            reason = f"{self.best.failure()} (config: {self.runtime.section}.{self.mode})"
         else:
             reason = "no output was compared"
         return f"{check.graph} ({check.how}, {check.feed}): {reason}"
@@ -64,13 +61,13 @@ class ArmCheck:
             return f"holds {counts.nan} NaN and {counts.inf} infinite of {counts.size} values"
         if output.problem:
             return output.problem
-        advice = advice_on(output, "--arm-rtol", "what this cpu computes")
+        advice = advice_on(output, self.runtime.option("rtol"), self.runtime.computes)
         return f"is off by {output.max_abs:.2e}, allowed {output.allowed:.2e}{advice}"
 
     def as_dict(self) -> dict[str, Any]:
         return {
             **self.check.as_dict(),
-            "format": f"{FORMAT} {self.mode}",
+            "format": f"{self.runtime.name} {self.mode}",
             "passed": bool(self),
             # not by its truth: one that failed is the one to show
             "best_box": None if self.best is None else self.best.as_dict(),
@@ -126,7 +123,7 @@ class ModeResult:
     mode: Mode
     proof: Proof | None
     problem: str | None
-    checks: tuple[ArmCheck, ...]
+    checks: tuple[ModeCheck, ...]
     blobs: tuple[BlobCounts, ...]
     allowed: ModeTolerances
 
@@ -159,53 +156,3 @@ class ModeResult:
             "checks": [check.as_dict() for check in self.checks],
             "blobs": [blobs.as_dict() for blobs in self.blobs],
         }
-
-
-@dataclass(frozen=True)
-class ArmSection:
-    """Every mode on one emulated cpu; true when all passed and no mask in the files is dangerous.
-
-    Attributes:
-        cpu: that qemu was.
-        half_cpu: whether it says that it has half arithmetic; None where none could be asked.
-        versions: of ncnn, numpy and Python there.
-        feeds: names of the inputs.
-        masks: layers whose mask corrupts memory in the modes that store halves.
-    """
-
-    cpu: str
-    half_cpu: bool | None
-    versions: Mapping[str, str]
-    feeds: tuple[str, ...]
-    modes: tuple[ModeResult, ...]
-    masks: tuple[DangerousMask, ...] = ()
-
-    def __bool__(self) -> bool:
-        return bool(self.modes) and all(self.modes) and not self.masks
-
-    @property
-    def about(self) -> str:
-        """What was run, in words."""
-        ncnn = f"ncnn {self.versions['ncnn']}" if "ncnn" in self.versions else "ncnn"
-        half = "" if self.half_cpu is None else f", which has {'' if self.half_cpu else 'no '}half arithmetic"
-        return f"emulated aarch64: {ncnn} in qemu user mode, cpu {self.cpu}{half}"
-
-    def failure(self) -> str:
-        parts = [str(mask) for mask in self.masks] + [mode.failure() for mode in self.modes if not mode]
-        return f"{FORMAT} (emulated aarch64): {'; '.join(parts) or 'nothing was run'}"
-
-    def as_dict(self) -> dict[str, Any]:
-        return {
-            "about": self.about,
-            "cpu": self.cpu,
-            "half_arithmetic": self.half_cpu,
-            "versions": dict(self.versions),
-            "passed": bool(self),
-            "failure": None if self else self.failure(),
-            "feeds": list(self.feeds),
-            "modes": [mode.as_dict() for mode in self.modes],
-            "masks": [mask.as_dict() for mask in self.masks],
-        }
-
-    def section(self) -> Section:
-        return arm_section(self)

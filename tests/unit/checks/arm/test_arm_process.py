@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from arm_root import hand_made, script
 
+from converter.checks.arm.process import ArmProcess
 from converter.checks.arm.root import read_root
 from converter.checks.device.guest import MAGIC, read_message, write_message
-from converter.checks.device.process import ArmProcess
 from converter.errors import ConversionError, UsageError
 
 STARTS = "receive(); answer(**HELLO)"
@@ -189,7 +189,7 @@ def test_killing_us_ends_the_emulator(tmp_path):
     hand_made(tmp_path / "root", script(f"{code}{STARTS}\nimport time; time.sleep(60)"))
     parent = (
         "import sys, time; from pathlib import Path\n"
-        "from converter.checks.device.process import ArmProcess; from converter.checks.arm.root import read_root\n"
+        "from converter.checks.arm.process import ArmProcess; from converter.checks.arm.root import read_root\n"
         "one = ArmProcess(read_root(Path(sys.argv[1])), 'max', {}, 'a'); one.start()\n"
         "print(one._child.process.pid, flush=True); time.sleep(60)"
     )
