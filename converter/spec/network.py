@@ -94,11 +94,13 @@ class ModeTolerances(Frozen):
         tolerances: output to tolerance, against the network in float32.
         box_pixels: how far an edge of the best cell's box may move.
         score: by how much the best cell's score may differ.
+        one_step: what passes in one step of the tracker on a clip; ``score`` and 0.95 of overlap where it is absent.
     """
 
     tolerances: dict[str, Tolerance]
     box_pixels: NonNegative
     score: NonNegative
+    one_step: StepLimits | None = None
 
 
 class UsualMistake(Frozen):

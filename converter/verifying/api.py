@@ -77,6 +77,7 @@ def verify(
         dumps: folder with what a device wrote.
         fp16_report: ranges and errors to expect in half precision.
         arm: run the ncnn models on an emulated ARM cpu too, as :func:`arm_options` says.
+        vulkan: likewise on a Vulkan device, as :func:`vulkan_options` says.
         golden: folder of golden vectors to compare with.
         write_golden, golden_from: folder to write some to; who computes them, "torch", "ncnn-arm64" or "ncnn-vulkan".
         reports, command_line: pages to write, .html or .md; and the call that they name, where a shell made it.

@@ -134,9 +134,7 @@ class Models:
                 raise RuntimeError(f"this ncnn has no option {option}")
             setattr(net.opt, option, value)
         if device is not None:
-            self._device_name(
-                device
-            )  # ncnn takes another device where this one is gone, and the CPU where none is left
+            self._device_name(device)  # ncnn takes another where it is gone, and the CPU where none is left
             net.opt.use_vulkan_compute = True
             net.set_vulkan_device(device)
         for call, key in ((net.load_param, "param"), (net.load_model, "weights")):

@@ -88,7 +88,7 @@ def devices(root: Path | None = None) -> list[VulkanDevice]:
         DependencyError: where there is none, saying why and how to get one.
     """
     found: list[VulkanDevice] = []
-    reasons = []
+    reasons: list[str] = []
     for environment, place in _places(root or default_folder(), reasons):
         try:
             for device in listed(environment, place):

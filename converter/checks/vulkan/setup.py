@@ -146,9 +146,8 @@ def _build_tool(folder: Path, stages: Stages) -> tuple[Tool, bool]:
     record = root.record
     assert record is not None
     figures = record.model_dump(include={"device", "driver", "packages"})
-    return Tool(
-        root.folder, f"{record.device}, {record.driver}, {count(len(record.packages), 'package')}", figures
-    ), built
+    summary = f"{record.device}, {record.driver}, {count(len(record.packages), 'package')}"
+    return Tool(root.folder, summary, figures), built
 
 
 SETUP = Setup(
