@@ -252,7 +252,7 @@ def emulators(parent):
             words = path.read_bytes().split(b"\0")
         except OSError:
             continue
-        if str(parent).encode() in words and any(word.endswith(b"arm/guest.py") for word in words):
+        if str(parent).encode() in words and any(word.endswith(b"device/guest.py") for word in words):
             found.append(int(path.parent.name))
     return found
 

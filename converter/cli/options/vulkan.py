@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
 _option = partial(option, panel=f"Vulkan (--runtime {RUNTIME})")
 
+Runtimes = Annotated[
+    list[str] | None,
+    _option("--runtime NAME", f"{RUNTIME}: measure the ncnn models on a GPU too; llvmpipe is refused."),
+]
 Device = Annotated[
     str | None,
     _option("--vulkan-device N|NAME", "Its number, or a part of its name (default: the first); lt-setup lists them."),
@@ -57,12 +61,12 @@ Root = Annotated[
 class VulkanWanted:
     """What was asked for: the options of these names, None where one was not given."""
 
-    device: str | None
-    mode: list[str] | None
-    inputs: int | None
-    rtol: float | None
-    timeout: float | None
-    root: Path | None
+    device: str | None = None
+    mode: list[str] | None = None
+    inputs: int | None = None
+    rtol: float | None = None
+    timeout: float | None = None
+    root: Path | None = None
 
 
 def vulkan_of(runtimes: Sequence[str], wanted: VulkanWanted) -> "VulkanOptions | None":
