@@ -57,8 +57,8 @@ class BenchOptions:
                 raise UsageError(f"--precision {precision}: expected one of {', '.join(PRECISIONS)}{nearest}")
         if self.device is not None and self.device.is_software:
             raise UsageError(
-                f"--runtime {VULKAN.name}: {self.device.name} is no GPU but a program on this CPU, and its times measure "
-                "nothing; name a GPU with --vulkan-device, or leave --runtime out"
+                f"--runtime {VULKAN.name}: {self.device.name} is no GPU but a program on this CPU, and its times "
+                "measure nothing; name a GPU with --vulkan-device, or leave --runtime out"
             )
         for option, value in (("--rounds", self.rounds), ("--runs", self.runs)):
             if value < 1:
