@@ -11,8 +11,8 @@ from converter.proof.chain import Arrays
 from converter.spec.model import Model
 
 # How far one layer may be from the CPU's in float32 where both are given the same, as a share of the range: about three
-# times the largest of the trained LightTrack-Mobile, 9.5e-5, 8.8e-4, 5.3e-3 and 8.2e-3 on llvmpipe.
-ALLOWED = {"fp32": 3e-4, "fp16s": 3e-3, "fp16": 2e-2, "bf16": 3e-2}
+# times the largest of the trained LightTrack-Mobile and of a seeded STARK on llvmpipe, 9.5e-5, 1.4e-3, 1.2e-2, 1.7e-2.
+ALLOWED = {"fp32": 3e-4, "fp16s": 5e-3, "fp16": 4e-2, "bf16": 5e-2}
 
 
 @dataclass(frozen=True)
