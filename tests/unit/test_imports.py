@@ -30,7 +30,12 @@ TORCH = {
 }
 RUNTIMES = {
     # converter.checks.device.guest does so in a function that only the emulated Python calls
-    "ncnn": {"converter.formats.ncnn.convert", "converter.formats.ncnn.runner", "converter.checks.device.guest"},
+    "ncnn": {
+        "converter.formats.ncnn.convert",
+        "converter.formats.ncnn.runner",
+        "converter.checks.device.guest",
+        "converter.checks.vulkan.listing",
+    },
     "pnnx": {"converter.formats.ncnn.convert"},
     "onnx": {"converter.formats.onnx.convert", "converter.formats.onnx.file", "converter.formats.onnx.half"},
     "onnxsim": {"converter.formats.onnx.convert"},
