@@ -89,7 +89,7 @@ def test_a_needed_package_that_ends_its_process_is_broken_and_the_rest_is_looked
     ("words", "said"),
     [
         (("vulcan",), "vulcan: expected arm or vulkan, or nothing, for a list of what is there and missing"),
-        (("vulcan",), "did you mean vulkan?"),
+        (("vulcan",), "did you mean 'vulkan'?"),
         (("--remove", "arms"), "arms: expected arm"),
         (("arm", "--remove", "arm"), "lt-setup arm --remove arm: pass one of the two"),
         (("--folder", "there"), "--folder there: pass the NAME of what is in it"),

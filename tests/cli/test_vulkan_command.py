@@ -23,7 +23,7 @@ def nowhere(tmp_path):
         (("--vulkan-mode", "fp16"), "--vulkan-mode is about --runtime ncnn-vulkan; pass that too"),
         (("--vulkan-device", "0"), "--vulkan-device is about --runtime ncnn-vulkan; pass that too"),
         (("--runtime", "ncnn", "--vulkan-rtol", "0"), "--vulkan-rtol is about --runtime ncnn-vulkan; pass that too"),
-        (("--runtime", "ncnn-vulcan"), "did you mean ncnn-vulkan?"),
+        (("--runtime", "ncnn-vulcan"), "did you mean 'ncnn-vulkan'?"),
         ((*VULKAN, "--vulkan-mode", "fp8"), "--vulkan-mode fp8: expected one of fp32, fp16s, fp16, bf16"),
         ((*VULKAN, "--vulkan-rtol", "inf"), "--vulkan-rtol inf: expected a finite number"),
         ((*VULKAN, "--golden-from", "ncnn-vulkan"), "--golden-from ncnn-vulkan is about --write-golden; pass that too"),

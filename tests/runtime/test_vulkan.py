@@ -307,7 +307,7 @@ def test_devices_are_listed_and_chosen(llvmpipe, tmp_path):
     assert chosen(str(len(there) - 1), there) is there[-1]
     with pytest.raises(UsageError, match=rf"--vulkan-device {len(there)}: there are {len(there)}: 0 "):
         chosen(str(len(there)), there)
-    with pytest.raises(UsageError, match=r"--vulkan-device llvmpie: expected a number or .*; did you mean llvmpipe\?"):
+    with pytest.raises(UsageError, match=r"--vulkan-device llvmpie: expected a number .*; did you mean 'llvmpipe'\?"):
         chosen("llvmpie", there)
 
 

@@ -44,7 +44,7 @@ def test_a_device_is_chosen_by_number_or_a_part_of_its_name():
     assert chosen("geforce", there) is there[0]
     with pytest.raises(UsageError, match=r"--vulkan-device 2: there are 2: 0 NVIDIA GeForce RTX 3060, 1 llvmpipe"):
         chosen("2", there)
-    with pytest.raises(UsageError, match=r"there are 0 NVIDIA GeForce RTX 3060, 1 llvmpipe; did you mean llvmpipe\?"):
+    with pytest.raises(UsageError, match=r"there are 0 NVIDIA GeForce RTX 3060, 1 llvmpipe; did you mean 'llvmpipe'\?"):
         chosen("llvmpie", there)
     with pytest.raises(UsageError, match="expected a number or a part of a name"):
         chosen("", there)
