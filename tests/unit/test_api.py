@@ -23,10 +23,11 @@ from converter.util.stages import Stages
 from converter.verifying.page import report_of
 
 TERMINAL = {
-    *("as_json", "verbose", "quiet", "version", "list_presets", "per_graph", "setup_arm", "junit"),
+    *("as_json", "verbose", "quiet", "version", "list_presets", "per_graph", "setup_arm", "junit", "runtime"),
     *("install_completion", "show_completion"),
 }
-ARM = {"runtime", "arm_mode", "arm_cpu", "arm_inputs", "arm_blobs", "arm_rtol", "arm_timeout", "arm_root"}
+ARM = {"arm_mode", "arm_cpu", "arm_inputs", "arm_blobs", "arm_rtol", "arm_timeout", "arm_root"}
+VULKAN = {f"vulkan_{name}" for name in ("device", "mode", "inputs", "rtol", "timeout", "root")}
 OTHERWISE = {
     "resume": "checkpoint",
     "exports": "folder",
@@ -40,6 +41,7 @@ OTHERWISE = {
     "no_verify": "verify",
     **dict.fromkeys(("init", "update", "backbone", "neck_head"), "models"),
     **dict.fromkeys(ARM, "arm"),
+    **dict.fromkeys(VULKAN, "vulkan"),
 }
 
 

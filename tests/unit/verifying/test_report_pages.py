@@ -27,6 +27,7 @@ WORDS = {
     "dumps": "Dumps of the device",
     "fp16": "Half precision on ARM",
     "arm": "On an emulated ARM cpu",
+    "vulkan": "On a Vulkan device",
 }
 
 
