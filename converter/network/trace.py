@@ -74,7 +74,7 @@ def count(network: torch.nn.Module, graph: GraphSpec) -> int:
     """The multiply-adds of a graph that is not traced, as :class:`Trace` has them."""
     with patched(*_patches(network, graph, traced=True)), torch.no_grad(), _Counter() as counter:
         network(*_examples(graph))
-    return counter.multiply_adds
+    return int(counter.multiply_adds)
 
 
 def saved(traced: torch.jit.ScriptModule) -> bytes:
