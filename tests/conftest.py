@@ -16,7 +16,8 @@ from commands import ROOT, lt_export
 pytest_plugins = ("folders",)
 TESTS = Path(__file__).parent
 REAL = ("cli", "runtime", "trained")
-ARM = ("runtime", "trained")
+DEVICES = ("runtime", "trained")
+SET_UP = {"emulated_arm": "arm", "llvmpipe": "vulkan"}  # fixture to the mark of a test that asks for it
 TRAINED = {"shared", "official", "official_stark", "official_nanotrack"}  # fixtures whose folders may be missing
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # of this process: several threads are slow beside what the tests start
@@ -36,10 +37,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             raise pytest.UsageError(f"{item.nodeid} needs {', '.join(TRAINED & asked)}: it belongs in tests/trained")
         if folder in REAL:
             item.add_marker("real")
-        if "emulated_arm" in asked:
-            if folder not in ARM:
-                raise pytest.UsageError(f"{item.nodeid} needs an emulated ARM cpu: make test-arm looks in {ARM}")
-            item.add_marker("arm")
+        for fixture, mark in SET_UP.items():
+            if fixture in asked:
+                if folder not in DEVICES:
+                    raise pytest.UsageError(f"{item.nodeid} needs {fixture}: make test-{mark} looks in {DEVICES}")
+                item.add_marker(mark)
 
 
 def hide(folder: Path, package: str) -> str:

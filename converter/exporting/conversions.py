@@ -13,7 +13,7 @@ from converter.folder.workspace import Workspace
 from converter.formats.format import Conversion, Job, Traced, format_of
 from converter.formats.source import Source
 from converter.network.load import LoadedNetwork
-from converter.network.trace import trace
+from converter.network.trace import count, trace
 from converter.proof.runner import Runner
 from converter.spec.model import Model, TrackerModels
 from converter.spec.options import ExportOptions
@@ -32,7 +32,7 @@ class Started:
 
     Attributes:
         conversions: of every file.
-        multiply_adds: of one run of each graph.
+        multiply_adds: of one run of each graph, also of those that are read from another's files.
     """
 
     conversions: Mapping[Source, Conversion]
@@ -58,7 +58,8 @@ def start(
     by_graph: dict[GraphSpec, list[Source]] = {}
     for source in plan.sources:
         by_graph.setdefault(source.graph, []).append(source)
-    conversions, multiply_adds = {}, {}
+    conversions: dict[Source, Conversion] = {}
+    multiply_adds: dict[GraphSpec, int] = {}
     for graph in sorted(by_graph, key=lambda graph: (not _in_background(by_graph[graph]), -_input_size(graph))):
         module, multiply_adds[graph] = trace(network.module, graph)
         traced = Traced(module)
@@ -71,6 +72,8 @@ def start(
             path = workspace.folder / f"{by_graph[graph][0].stem}.pt"
             write(path, traced.torchscript)
             contents.keep(path, traced.torchscript)
+    read_only = [graph for graph in plan.trackers[0].all_graphs() if graph not in multiply_adds]
+    multiply_adds |= {graph: count(network.module, graph) for graph in read_only}
     return Started(conversions, multiply_adds)
 
 

@@ -3,16 +3,20 @@
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, nullcontext
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from converter.checks.arm.modes import check_tolerances
-from converter.checks.arm.root import ArmRoot, arm_root
+from converter.checks.arm import ARM
+from converter.checks.arm.root import arm_root
+from converter.checks.device.modes import check_tolerances
 from converter.checks.layers.walk import reader_of
+from converter.checks.vulkan import VULKAN
+from converter.checks.vulkan.devices import chosen, devices
 from converter.errors import ConversionError, UsageError
-from converter.folder.exported import FileProblem, changed_since, checksums_of, file_problems, listed_paths
+from converter.folder.exported import changed_since
 from converter.folder.golden_index import GOLDEN_INDEX
 from converter.folder.listing import tool_versions
+from converter.folder.stated import read_files
+from converter.folder.subject import Subject, isolated_runners, subject_of
 from converter.folder.workspace import check_target
 from converter.formats.format import check_runtime, format_of
 from converter.proof.comparison import Comparison
@@ -30,10 +34,8 @@ from converter.verifying.reference import (
     network_reference,
 )
 from converter.verifying.result import CheckResult, VerifyResult
-from converter.verifying.run import Run, isolated_runners
-from converter.verifying.sections import OpenedClip, asked, opened_clip
-from converter.verifying.stated import contradictions
-from converter.verifying.subject import Subject, subject_of
+from converter.verifying.run import Run
+from converter.verifying.sections import OpenedClip, Places, asked, opened_clip
 from converter.verifying.vectors import write_vectors
 
 log = logging.getLogger(__name__)
@@ -65,13 +67,13 @@ def check(
         with stages("models") as notes:
             clip = check_options(options)
             subject = subject_of(options)
-            root = _checked(options, subject)
-            checksums, files = _files(subject)
+            places = _checked(options, subject)
+            checksums, files = read_files(subject)
             problems = [*map(str, files), *_lacking(options, subject)]
             notes.append(", ".join(map(str, subject.tracker.models)))
         with stages("reference") as notes:
             reference, comparisons = _compared(options, subject, clip, running, checkpoint)
-            runners = running.enter_context(isolated_runners(subject, subject.tracker))
+            runners = running.enter_context(isolated_runners(subject, subject.tracker.models))
             wider = subject.passed_with_wider(comparisons[0].tolerances)
             if wider:
                 log.warning(wider)
@@ -80,7 +82,7 @@ def check(
         _write_golden(run, stages)
         with stages("verify"):
             verification, failures = prove(run)
-        checks, others, undone = _looked(asked(run, clip, root, verification.failed, stages), stages)
+        checks, others, undone = _looked(asked(run, clip, places, verification.failed, stages), stages)
         changed = changed_since(checksums)
         result = VerifyResult(
             arch=options.arch,
@@ -129,34 +131,27 @@ def check_options(options: VerifyOptions) -> OpenedClip | None:
     return opened_clip(options)
 
 
-def _checked(options: VerifyOptions, subject: Subject) -> ArmRoot | None:
-    """Refuse what cannot be run; what runs the emulated ARM cpu, where it was asked for."""
+def _checked(options: VerifyOptions, subject: Subject) -> Places:
+    """Refuse what cannot be run; what runs the models elsewhere, where that was asked for."""
     formats = subject.tracker.formats
     for format in formats:
         check_runtime(format)
         if options.layers:
             reader_of(format)
-    for option, asked_for in (("--fp16-report", options.fp16), ("--runtime ncnn-arm64", options.arm)):
+    for option, asked_for in (
+        *(("--fp16-report", options.fp16), (f"--runtime {ARM.name}", options.arm)),
+        (f"--runtime {VULKAN.name}", options.vulkan),
+    ):
         if asked_for and "ncnn" not in formats:
             raise UsageError(f"{option} is about ncnn's half kernels, and there is no ncnn model here")
-    if not options.arm:
-        return None
-    check_tolerances(subject.tracker.network, options.arm.modes)
-    return arm_root(options.arm.root)
-
-
-def _files(subject: Subject) -> tuple[dict[Path, str | None], list[FileProblem]]:
-    """sha256 of every file of the models as it was read, None where it could not be; what is not as the manifest
-    says, and what the manifest says that is not so."""
-    folder, manifest = subject.folder, subject.manifest
-    read: dict[Path, str | None] = {}
-    for model in subject.models:
-        for path, file in zip(model.paths(folder), subject.files(model), strict=True):
-            read[path] = None if isinstance(file, Path) else file.sha256
-    if manifest is None:
-        return read, []
-    others = checksums_of(path for path in listed_paths(folder, manifest) if path not in read)
-    return read, [*file_problems(folder, manifest, {**others, **read}), *contradictions(subject)]
+    network, root, device = subject.tracker.network, None, None
+    if options.arm:
+        check_tolerances(network, ARM, options.arm.modes)
+        root = arm_root(options.arm.root)
+    if options.vulkan:
+        device = chosen(options.vulkan.device, devices(options.vulkan.root))
+        check_tolerances(network, VULKAN, options.vulkan.modes or (device.default_mode,))
+    return Places(root, device)
 
 
 def _lacking(options: VerifyOptions, subject: Subject) -> list[str]:
@@ -204,7 +199,7 @@ def _compared(
 
 
 def _write_golden(run: Run, stages: Stages) -> None:
-    """Golden vectors of what the network computes; those of the emulated ARM cpu are written once it has run."""
+    """Golden vectors of what the network computes; those of another device are written once it has run."""
     target = run.options.write_golden
     if target and run.options.golden_from == "torch":
         with stages("golden") as notes:
@@ -219,8 +214,8 @@ def _looked(
     checks: dict[str, CheckResult] = {}
     problems, undone = [], []
     for name, look in looks.items():
-        # on the emulated cpu every mode is a stage of its own, for each takes long
-        with nullcontext() if name == "arm" else stages(name):
+        # on another device every mode is a stage of its own, for each takes long
+        with nullcontext() if name in (ARM.section, VULKAN.section) else stages(name):
             try:
                 checks[name] = look()
             except ConversionError as error:

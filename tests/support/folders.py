@@ -88,6 +88,18 @@ def emulated_arm():
 
 
 @pytest.fixture(scope="session")
+def llvmpipe():
+    """A Vulkan device on this CPU; a test that asks for it is marked ``vulkan``."""
+    from converter.checks.vulkan.root import default_folder, vulkan_root
+    from converter.errors import DependencyError
+
+    try:
+        return vulkan_root(default_folder())
+    except DependencyError as error:
+        pytest.skip(f"no llvmpipe: {error}")
+
+
+@pytest.fixture(scope="session")
 def browser() -> str:
     """A Chromium that can be run."""
     program = os.environ.get("LT_CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"

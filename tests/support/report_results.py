@@ -9,29 +9,33 @@ from clips import report as clip_report
 from clips import row as clip_row
 from comparisons import tracker_of
 
-from converter.checks.arm.decision import best_of
-from converter.checks.arm.modes import MODES
-from converter.checks.arm.probe import Proof
-from converter.checks.arm.section import ArmCheck, ArmSection, Blob, BlobCounts, Counts, ModeResult
+from converter.checks.arm import ARM
+from converter.checks.arm.section import ArmSection
+from converter.checks.device.decision import best_of
+from converter.checks.device.modes import MODES
+from converter.checks.device.probe import Proof
+from converter.checks.device.section import Blob, BlobCounts, Counts, ModeCheck, ModeResult
 from converter.checks.dumps.causes import SIGMOID
 from converter.checks.dumps.report import DumpsReport, TensorReport
 from converter.checks.half.report import HalfReport, LayerReport
 from converter.checks.layers.figures import Figures
 from converter.checks.layers.walk import FirstBad, LayerRow, LayerWalk
 from converter.checks.layers.walks import Walks
+from converter.checks.vulkan.devices import VulkanDevice
+from converter.checks.vulkan.section import VulkanSection
 from converter.folder.exported import FileProblem
 from converter.folder.listing import CheckpointEntry
 from converter.folder.manifest import Manifest
+from converter.folder.subject import Subject
 from converter.proof.compare import Decision, OutputReport, compare
 from converter.proof.histogram import Histogram
 from converter.proof.verify import Check, Report
 from converter.spec.config import network_for
 from converter.spec.dimensions import Dimensions
 from converter.spec.model import Model, TrackerModels
-from converter.spec.network import ArmTolerances
+from converter.spec.network import ModeTolerances
 from converter.spec.tensors import Tolerance
 from converter.verifying.result import Verification, VerifyResult
-from converter.verifying.subject import Subject
 
 JPEG = base64.b64decode(
     "/9j/4AAQSkZJRgABAQEAYABgAAD/2wBDAAgGBgcGBQgHBwcJCQgKDBQNDAsLDBkSEw8UHRofHh0aHBwgJC4nICIsIxwcKDcpLDAxNDQ0Hyc5PTgyPC4z"
@@ -128,7 +132,7 @@ def result(**more) -> VerifyResult:
     Args:
         more: attributes, or the result of a check under its key.
     """
-    asked = {key: more.pop(key) for key in ("layers", "clip", "dumps", "fp16", "arm") if key in more}
+    asked = {key: more.pop(key) for key in ("layers", "clip", "dumps", "fp16", "arm", "vulkan") if key in more}
     about = more.pop("subject", subject())
     paths = [path for model in about.tracker.models for path in model.paths(about.folder)]
     values = {
@@ -152,6 +156,7 @@ def full(passed: bool = True) -> VerifyResult:
     """A run that was asked for everything; of one that failed, every section has."""
     asked = {"layers": layers(passed), "clip": clip(passed), "dumps": dumps(passed), "fp16": half(passed)}
     asked["arm"] = arm(passed)
+    asked["vulkan"] = vulkan(passed)
     if passed:
         return result(**asked)
     wrong = check("update", "noise 2", output("cls", 0.5), output("reg", 0.5), same=False)
@@ -216,6 +221,12 @@ def half(passed: bool = True, number: int = 12) -> HalfReport:
     return HalfReport(("noise 0",), tuple(rows))
 
 
+def vulkan(passed: bool = True) -> VulkanSection:
+    """The same on a Vulkan device."""
+    device = VulkanDevice(0, 0, "llvmpipe", "CPU", "llvmpipe Mesa 22.3.6", "1.3", {"fp16-p/s/u/a": "1/1/1/1"}, {})
+    return VulkanSection(device, {"ncnn": "1.0", "numpy": "2"}, ("noise 0",), arm(passed).modes)
+
+
 def arm(passed: bool = True) -> ArmSection:
     """One mode on one input; of one that failed, the scores are NaN from the first layer on."""
     right = {"cls": np.full((1, 1, 6, 6), -5.0, np.float32), "reg": np.ones((1, 4, 6, 6), np.float32)}
@@ -223,9 +234,9 @@ def arm(passed: bool = True) -> ArmSection:
     given = right if passed else {**right, "cls": np.full_like(right["cls"], np.nan)}
     outputs = tuple(compare(name, given[name], right[name], Tolerance(rtol=0.02)) for name in right)
     counts = {name: Counts(array.size, int(np.isnan(array).sum()), 0) for name, array in given.items()}
-    allowed = ArmTolerances(tolerances={}, box_pixels=1.0, score=0.05)
+    allowed = ModeTolerances(tolerances={}, box_pixels=1.0, score=0.05)
     best = best_of(given, right, tracker_of(()), allowed)
-    checked = ArmCheck("fp16", Check("ncnn", "update", "chained", "noise 0", outputs, None), best, counts)
+    checked = ModeCheck(ARM, "fp16", Check("ncnn", "update", "chained", "noise 0", outputs, None), best, counts)
     blob = Blob("conv_0", "Convolution", "1", 36, 0, 0 if passed else 36, None)
     blobs = BlobCounts("update", "noise 0", (blob,))
     mode = ModeResult(MODES["fp16"], Proof(True, "half", "half"), None, (checked,), (blobs,), allowed)
