@@ -162,6 +162,9 @@ class NetworkSpec(Frozen):
             if unknown := [name for name in names if name not in among]:
                 nearest = did_you_mean(unknown[0], among)
                 raise ValueError(f"{where} names {unknown[0]!r}, known are {', '.join(among) or 'none'}{nearest}")
+        for split, entry in self.read_from.items():
+            if problem := entry.misread(self.graphs):
+                raise ValueError(f"read_from.{split} {problem}")
         if "fp32" not in self.tolerances:
             raise ValueError("tolerances has no 'fp32', which an export needs")
         for precision, table in self.tolerances.items():

@@ -304,6 +304,18 @@ def test_the_single_graph_gives_its_search_features_too(shipped):
         ({"read_from": {"four": {"graph": "single", "reads": {}, "template_sizes": []}}}, "read_from names 'four'"),
         ({"read_from": {"one": {"graph": "whole"}}}, "read_from names 'whole'"),
         ({"read_from": {"one": {"reads": {"start": {}}}}}, "read_from names 'start'"),
+        (
+            {"read_from": {"one": {"reads": {"init": {"z": "y"}}}}},
+            "read_from.one reads input 'z' of init as 'y', single has zf, x",
+        ),
+        (
+            {"read_from": {"one": {"reads": {"init": {"zf": "zf"}}}}},
+            "read_from.one reads output 'zf' of init as 'zf', single has cls, reg, xf",
+        ),
+        (
+            {"read_from": {"one": {"reads": {"update": {"z": "x"}}}}},
+            "read_from.one names tensor 'z', which update has not",
+        ),
         ({"dynamic_search": [192, 4000]}, "dynamic_search.1"),
         ({"ties": {"half": -1.0}}, "ties.half"),
     ],
