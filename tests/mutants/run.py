@@ -25,7 +25,7 @@ from entries import ROOT, Mutant, node_id, place_of, read_list, sources
 from rich.console import Console
 from rich.table import Table
 
-LEFT_OUT = ("LIGHTTRACK_ROOT", "STARK_ROOT", "LT_DEBUG", "PYTEST_ADDOPTS", "PYTHONPATH")
+LEFT_OUT = ("LIGHTTRACK_ROOT", "STARK_ROOT", "NANOTRACK_ROOT", "LT_DEBUG", "PYTEST_ADDOPTS", "PYTHONPATH")
 ENOUGH = 0.9  # of all mutants have to be killed; a reason excuses the others
 KILLED, SURVIVED, BROKEN = "killed", "SURVIVED", "broken"
 

@@ -1,6 +1,7 @@
 """What the nodes of an ONNX graph compute, in the common vocabulary."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from converter.checks.layers import kinds
 from converter.checks.layers.graphs import ConvertedGraph, ConvertedLayer
@@ -27,7 +28,7 @@ def read(files: Sequence[File], graph: GraphSpec) -> ConvertedGraph:
     dynamic = set(table.inputs)
     sources = {"", *table.inputs, *table.constants}
     layers = []
-    for node in table.nodes:
+    for node in _whole_softmax(table.nodes):
         if missing := [name for name in node.inputs if name not in sources]:
             raise ConversionError(f"layer {node.name} reads {missing[0]!r}, which no layer before it gives")
         if again := [name for name in node.outputs if name in sources]:
@@ -38,6 +39,24 @@ def read(files: Sequence[File], graph: GraphSpec) -> ConvertedGraph:
             dynamic.update(node.outputs)
             layers.append(ConvertedLayer(node.name, node.type, inputs, node.outputs, _primitives(node, inputs, table)))
     return ConvertedGraph(tuple(layers))
+
+
+def _whole_softmax(nodes: Sequence[Node]) -> Iterator[Node]:
+    """The nodes; a softmax over channels, before opset 13 one over the last axis between two transpositions, as one."""
+    position = 0
+    while position < len(nodes):
+        node, *behind = nodes[position : position + 3]
+        softmax, after = behind if len(behind) == 2 else (node, node)
+        if (
+            (node.type, softmax.type, after.type) == ("Transpose", "Softmax", "Transpose")
+            and node.outputs == softmax.inputs
+            and softmax.outputs == after.inputs
+        ):
+            yield replace(softmax, inputs=node.inputs, outputs=after.outputs)
+            position += 3
+        else:
+            yield node
+            position += 1
 
 
 def _primitives(node: Node, inputs: tuple[str, ...], table: OnnxGraph) -> tuple[Primitive, ...]:

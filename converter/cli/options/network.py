@@ -37,8 +37,8 @@ Arch = Annotated[
     str | None,
     _option(
         "--arch NAME",
-        "LightTrackM_Subnet or LightTrackM_Speed, the same network; STARK_Lightning (default: as the weights say). An "
-        "export says it itself.",
+        "LightTrackM_Subnet or LightTrackM_Speed, the same network; NanoTrackV1, NanoTrackV2, NanoTrackV3; "
+        "STARK_Lightning (default: as the weights say). An export says it itself.",
     ),
 ]
 Official = Annotated[
@@ -46,12 +46,15 @@ Official = Annotated[
     _option(
         "--official DIR",
         "Build the network from this official checkout instead of our own definition (default: what LIGHTTRACK_ROOT "
-        "or, for STARK-Lightning, STARK_ROOT names).",
+        "names; for NanoTrack NANOTRACK_ROOT, for STARK-Lightning STARK_ROOT).",
     ),
 ]
 PathName = Annotated[
     str | None,
-    _option("--path-name --path_name NAME", "The searched network (default: LightTrack-Mobile, or the export's)."),
+    _option(
+        "--path-name --path_name NAME",
+        "The searched network of LightTrack (default: LightTrack-Mobile, or the export's).",
+    ),
 ]
 HeadBlocks = Annotated[
     int | None,
