@@ -42,7 +42,7 @@ Split = Annotated[
     str | None,
     _option(
         "--split NAME",
-        "two: init and update (default for ncnn); three: init, backbone and neck_head (default for onnx and rknn); one, "
+        "two: init and update (default for ncnn); three: init, backbone and neck_head (default for onnx, rknn); one, "
         "of LightTrack: a single ncnn model that the template goes through too; shared, of NanoTrack: backbone and "
         "neck_head, with one backbone for both crops.",
     ),

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import onnx
+
 from converter.errors import ConversionError
 from converter.formats.rknn.process import Toolkit, worth_telling
 from converter.formats.rknn.recipe import Recipe
@@ -45,13 +47,21 @@ def build(toolkit: Toolkit, source: bytes, recipe: Recipe, inputs: Sequence[tupl
         ConversionError: with the toolkit's last error.
     """
     place, target = toolkit.work / SOURCE, toolkit.work / BUILT
-    write(place, source)
+    write(place, without_metadata(source))
     normalisation = recipe.normalisation(inputs)
     mean, std = normalisation or (None, None)
     answer, _ = toolkit.call(
         "build", onnx=str(place), rknn=str(target), target=recipe.target, mean=mean, std=std, runs=runs
     )
     return Built(_read(target, toolkit.what), worth_telling(_texts(answer, "warnings")), _texts(answer, "on_cpu"))
+
+
+def without_metadata(source: bytes) -> bytes:
+    """An ONNX file without what it says about itself, so that a build depends on the graph alone."""
+    model = onnx.load_from_string(source)
+    del model.metadata_props[:]
+    bare: bytes = model.SerializeToString(deterministic=True)
+    return bare
 
 
 def _texts(answer: dict[str, Any], key: str) -> list[str]:

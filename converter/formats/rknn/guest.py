@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from typing import IO, Any
 
 PARENT_DIED, PERSONALITY, FIXED_ADDRESSES = 1, 0xFFFFFFFF, 0x0040000
-HEADER = "header"
+HEADER, FIXED = "header", "fixed"
 
 
 def end_with(parent: int) -> None:
@@ -45,7 +45,8 @@ def fix_addresses() -> None:
 
 
 if __name__ == "__main__":
-    fix_addresses()
+    if sys.argv[3:] == [FIXED]:
+        fix_addresses()
     end_with(int(sys.argv[1]))
 
 import numpy as np  # noqa: E402
@@ -56,6 +57,7 @@ CALLS = ("hello", "build", "infer")
 ON_CPU = re.compile(r"\s(\d+)\s+(\S+)\s+\S+\s+CPU\s.*\s(\S+)\s*$")
 NOT_COMPUTED = ("InputOperator", "OutputOperator")
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+TIME = re.compile(r"^RKNN: \[[\d:.]+\] ")
 MARK = re.compile(r"^([EW]) +(.*)")
 
 Arrays = Mapping[str, np.ndarray]
@@ -106,7 +108,7 @@ def said(text: str) -> list[str]:
 def marked(lines: Sequence[str], mark: str) -> list[str]:
     """The toolkit's errors ("E") or warnings ("W")."""
     found = [match for line in lines if (match := MARK.match(line))]
-    return [match[2] for match in found if match[1] == mark]
+    return list(dict.fromkeys(TIME.sub("", match[2]) for match in found if match[1] == mark))
 
 
 def operators_on_cpu(lines: Sequence[str]) -> list[str]:
@@ -191,7 +193,7 @@ class Models:
 
 
 def main() -> None:
-    """``guest.py PARENT LOG``: ends when its input does."""
+    """``guest.py PARENT LOG [fixed]``: ends when its input does."""
     answers = os.fdopen(os.dup(1), "wb")
     log = os.open(sys.argv[2], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(log, 1)  # what the toolkit prints cannot get between the messages

@@ -24,7 +24,7 @@ TIMEOUT = 900.0  # seconds that one call may take; on an idle machine the longes
 SCRIPT = Path(guest.__file__)
 LOG = "toolkit.log"
 # of every model, and about nothing
-USUAL = ("config.mean_values is None", "config.std_values is None", "rknn_compute_order")
+USUAL = ("config.mean_values is None", "config.std_values is None", "rknn_compute_order", "need parameter qtype")
 Message = tuple[dict[str, Any], dict[str, np.ndarray]]
 
 
@@ -35,10 +35,11 @@ class Toolkit:
         root: what it runs in.
         what: it works on, for messages.
         timeout: seconds that one call may take.
+        fixed: whether its memory lies at the same addresses in every run, where the system lets it.
     """
 
-    def __init__(self, root: RknnRoot, what: str, timeout: float = TIMEOUT):
-        self.root, self.what, self.timeout = root, what, timeout
+    def __init__(self, root: RknnRoot, what: str, timeout: float = TIMEOUT, fixed: bool = True):
+        self.root, self.what, self.timeout, self.fixed = root, what, timeout, fixed
         self._failure: str | None = None
         self._child: Child | None = None
         self.work = Path(tempfile.mkdtemp(prefix="lt-rknn-"))  # the name is of one length, as the process wants it
@@ -82,7 +83,7 @@ class Toolkit:
 
     def _popen(self, errors: IO[bytes]) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            self.root.command(SCRIPT, str(os.getpid()), str(self.work / LOG)),
+            self.root.command(SCRIPT, str(os.getpid()), str(self.work / LOG), *([guest.FIXED] if self.fixed else [])),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,

@@ -68,7 +68,7 @@ class RknnRunner:
         built = build(self._toolkit, self.source.data, self.recipe, inputs, runs=True).data
         if built == self.file.data:
             return
-        toolkit = Toolkit(self.root, self.what)
+        toolkit = Toolkit(self.root, self.what, fixed=False)
         try:
             again = build(toolkit, self.source.data, self.recipe, inputs, runs=False).data
         finally:
@@ -162,7 +162,7 @@ def differing(published: bytes, built: bytes, again: bytes) -> int:
     """How many bytes of a file are not what building it gives; memory that the toolkit has not set counts for nothing.
 
     Args:
-        built, again: two builds, which differ from each other in that memory only.
+        built, again: two builds at different addresses, which differ from each other in that memory only.
     """
     if not len(published) == len(built) == len(again):
         return abs(len(published) - len(built)) or len(published)
