@@ -110,6 +110,7 @@ class Format:
         judged_as: key of the tolerances of configs for the precision that its runtime computes in; empty for float32,
             where the precision of the weights is the key.
         seconds: that one call of its runtime may take.
+        simulated: where its runtime is no device's own, in a phrase; empty where what runs here runs there.
     """
 
     name: str
@@ -135,6 +136,7 @@ class Format:
     halves: bool = False
     judged_as: str = ""
     seconds: float = 60.0
+    simulated: str = ""
 
 
 def format_names() -> list[str]:
@@ -181,6 +183,11 @@ def host_runtimes() -> dict[str, str]:
 def formats_of_halves() -> tuple[str, ...]:
     """Formats whose models have half weights unless somebody asks for others."""
     return tuple(form.name for form in map(format_of, format_names()) if form.halves)
+
+
+def simulated(formats: Sequence[str]) -> str:
+    """What is to be said of models of these formats that were verified here; empty where that is all."""
+    return next((form.simulated for form in map(format_of, formats) if form.simulated), "")
 
 
 def judged_as(formats: Sequence[str], precision: str) -> str:

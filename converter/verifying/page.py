@@ -85,7 +85,8 @@ def verdict_line(result: "VerifyResult") -> str:
     if result and result.subject.missing:
         return f"verified in part: {listed(_graphs(result))} of {subject}; {_lacking(result)} is missing"
     if result:
-        return f"verified {subject}"
+        how = f", {words}" if (words := simulated(result.subject.tracker.formats)) else ""
+        return f"verified {subject}{how}"
     if _only_device(result):
         return f"DEVICE DIFFERS: the models of {subject} are verified, what the device wrote is not what they compute"
     if result.unfinished:

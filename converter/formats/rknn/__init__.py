@@ -112,4 +112,5 @@ FORMAT = Format(
     halves=True,
     judged_as="rknn",
     seconds=1800.0,
+    simulated="simulated on this PC",
 )
