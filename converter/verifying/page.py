@@ -5,6 +5,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from converter.checks.clip.report import ClipReport
+from converter.formats.format import simulated
 from converter.proof.section import badness, proof_section
 from converter.report.blocks import (
     BAD,
