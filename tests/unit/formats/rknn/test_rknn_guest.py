@@ -14,8 +14,8 @@ PRINTED = (
     "\x1b[1;31mE\x1b[0m \x1b[1;31mbuild: Current target_platform(rv1106) not support do_quantization = False!\x1b[0m\n"
     "D RKNN: [21:57:40.630] 0    InputOperator      FLOAT16  CPU    \\              (1,3,288,288)  0/0/0  0  Input"
     "Operator:x\n"
-    "D RKNN: [21:57:40.630] 1    ConvExSwish        FLOAT16  NPU    (1,3,288,288)  (1,16,144,144) 1/2/2  488  Conv:/f/c\n"
-    "D RKNN: [21:57:40.630] 7    Gather             FLOAT16  CPU    (1,96,18,18)   (1,96,18,18)   0/0/0  9  Gather:/h/g\n"
+    "D RKNN: [21:57:40.630] 1    ConvExSwish        FLOAT16  NPU    (1,3,9,9)  (1,16,4,4)  1/2/2  488  Conv:/f/c\n"
+    "D RKNN: [21:57:40.630] 7    Gather             FLOAT16  CPU    (1,96,8,8)  (1,96,8,8)  0/0/0  9  Gather:/h/g\n"
     "W RKNN: [22:12:35.683] Warning: Tensor /t/a need parameter qtype, type is set to float16 by default!\n"
     "W RKNN: [22:12:36.001] Warning: Tensor /t/a need parameter qtype, type is set to float16 by default!\n"
 )

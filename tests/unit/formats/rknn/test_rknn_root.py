@@ -1,4 +1,4 @@
-"""The folder with the toolkit's Python: what is said of one that is missing or half-built, and what is never removed."""
+"""The folder with the toolkit's Python: one that is missing, half-built or changed, and what is never removed."""
 
 import pytest
 
@@ -27,14 +27,16 @@ def test_one_that_is_not_there(tmp_path, monkeypatch):
 
 def test_a_half_built_one(tmp_path):
     (tmp_path / "r/venv").mkdir(parents=True)
-    with pytest.raises(DependencyError, match=rf"is half-built: no {RECORD} in it; lt-setup rknn --folder .* builds it"):
+    with pytest.raises(
+        DependencyError, match=rf"is half-built: no {RECORD} in it; lt-setup rknn --folder .* builds it"
+    ):
         rknn_root(tmp_path / "r")
 
 
 def test_one_without_its_python(tmp_path):
     folder = built(tmp_path / "r")
     (folder / "venv/bin/python").unlink()
-    with pytest.raises(DependencyError, match="is damaged: no program .*venv/bin/python"):
+    with pytest.raises(DependencyError, match=r"is damaged: no program .*venv/bin/python"):
         rknn_root(folder)
 
 
@@ -49,7 +51,9 @@ def test_a_changed_file_is_found_where_somebody_looks(tmp_path):
 def test_only_what_was_built_is_removed(tmp_path):
     folder = built(tmp_path / "r")
     (folder / "mine.txt").write_text("")
-    with pytest.raises(UsageError, match="holds 'mine.txt', which lt-setup rknn did not put there; nothing was touched"):
+    with pytest.raises(
+        UsageError, match=r"holds 'mine\.txt', which lt-setup rknn did not put there; nothing was touched"
+    ):
         ROOT.remove(folder)
     (folder / "mine.txt").unlink()
     assert ROOT.remove(folder)
