@@ -18,6 +18,8 @@ ACTIVATIONS: dict[str | None, Callable[[torch.Tensor], torch.Tensor]] = {
 }
 _ABSENT = object()
 
+Shapes = Sequence[tuple[int, ...]]
+
 
 class UnknownNetworkError(TypeError):
     """The network does not have the parts that a forward mode is written for."""
@@ -106,7 +108,8 @@ class Patches:
         modes: the config's name of a mode -> the mode.
         check_parts: of a network: whether it has what the modes call. Raises UnknownNetworkError.
         reason: why the network's own forward is not traced.
-        also_for_trace: (network, mode) -> what else has to be in place for a trace. Raises UnknownNetworkError.
+        also_for_trace: (network, mode, shapes of the graph's inputs) -> what else has to be in place for a trace.
+            Raises UnknownNetworkError.
         build: a network from a checkout, with its initial weights, on the CPU. Raises CheckoutError when the checkout
             cannot be imported or the network cannot be built, UnknownArchError when it has no such class.
         own_parts: (path name) -> parts of such a network that no checkout has, each with what it is called in words.
@@ -117,7 +120,7 @@ class Patches:
     modes: Mapping[str, Mode]
     check_parts: Callable[[nn.Module], None]
     reason: str
-    also_for_trace: Callable[[nn.Module, str], tuple[PatchSpec, ...]]
+    also_for_trace: Callable[[nn.Module, str, Shapes], tuple[PatchSpec, ...]]
     build: Callable[[BuildRequest], nn.Module]
     own_parts: Callable[[str], Mapping[str, str]]
     module: str = "lib"
@@ -141,15 +144,18 @@ class Patches:
         reason = f"trace {type(network).__name__} as {mode}: its own forward {self.reason}"
         return PatchSpec(network, "forward", forward, reason)
 
-    def for_trace(self, network: nn.Module, mode: str) -> tuple[PatchSpec, ...]:
+    def for_trace(self, network: nn.Module, mode: str, shapes: Shapes = ()) -> tuple[PatchSpec, ...]:
         """What else to put in place while a mode is traced: a trace takes parts along that the mode never calls.
+
+        Args:
+            shapes: of the graph's inputs, in their order.
 
         Raises:
             UnknownNetworkError: for a network that cannot be traced.
         """
         unused = self.modes[mode].unused
         without = [PatchSpec(network, part, nn.Identity(), f"{mode} does not call it") for part in unused]
-        return (*without, *self.also_for_trace(network, mode))
+        return (*without, *self.also_for_trace(network, mode, shapes))
 
 
 def _activated(mode: Callable[..., Any], activations: Sequence[str | None]) -> Callable[..., Any]:

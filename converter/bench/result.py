@@ -13,6 +13,7 @@ from converter.bench.notes import advice_of, remarks_of
 from converter.bench.options import WARM_UP, BenchOptions
 from converter.bench.section import bench_report, bench_section
 from converter.bench.statistics import Figures, Order, figures, order_of
+from converter.errors import VerificationError
 from converter.folder.exported import FileProblem
 from converter.folder.listing import GENERATOR, SCHEMA_VERSION
 from converter.folder.manifest import Manifest
@@ -139,6 +140,14 @@ class BenchResult:
 
     def __bool__(self) -> bool:
         return not self.problems and not any(self.not_finite.values())
+
+    def raise_if_changed(self) -> None:
+        """Raises:
+        VerificationError: naming the first file that is not as its manifest says; it carries the figures.
+        """
+        if self.problems:
+            first = self.problems[0]
+            raise VerificationError(f"{first}: what was measured is not what was verified; export again", result=self)
 
     def __repr__(self) -> str:
         return f"<{self.section().summary}>"

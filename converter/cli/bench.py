@@ -23,7 +23,7 @@ ABOUT = (
     "each in a process of its own and in turns, so that a machine that becomes slower does so for all."
 )
 EPILOG = (
-    "Exit codes: 0 measured, 1 the export's manifest is damaged, 2 wrong usage, 3 checkpoint, "
+    "Exit codes: 0 measured, 1 the export is damaged or was changed, 2 wrong usage, 3 checkpoint, "
     "4 something could not be run or written, 5 missing or unusable dependency, 70 a bug of ours. "
     "LT_DEBUG=1 adds the traceback."
 )
@@ -88,10 +88,11 @@ def _run(work: "partial[BenchResult]", session: Session, per_graph: bool, verbos
 
     with StageLines(session.interruption, quiet, last=LAST_STAGE) as progress:
         result = work(progress=progress, spent=session.seconds)
+    if not (quiet or session.as_json):
+        print_section(summary_console(session.as_json), result.section(per_graph), verbose)
+    result.raise_if_changed()
     if session.as_json:
         put_json(result.as_dict())
-    elif not quiet:
-        print_section(summary_console(session.as_json), result.section(per_graph), verbose)
 
 
 call, main = command.call, command.main

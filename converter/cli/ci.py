@@ -50,10 +50,13 @@ class CiOutput:
         """
         if error is None and self.result is None:  # --help, --version: nothing was run
             return
-        told = told_of(_carried(error) if isinstance(error, VerificationError) else self.result)
         if error is not None and annotates():
             put(annotation(line, self.file), sys.stderr)
-        if summary := summary_file():
+        summary = summary_file()
+        if not (summary or self.junit):
+            return
+        told = told_of(_carried(error) if isinstance(error, VerificationError) else self.result)
+        if summary:
             self._append(summary, told, error, line)
         if self.junit:
             self._write_junit(self.junit, told, error, line)

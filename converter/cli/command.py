@@ -140,6 +140,8 @@ class Command:
             remove_unfinished()
             if session.interruption.stages:
                 session.interruption.stages.stop_at_once()
+            if session.interruption.rescue:
+                session.interruption.undone = session.interruption.rescue()
             error = Interruption.Interrupted()
             line, code = _ending(self.program, error, session.interruption, {})
             _report(self.program, line, code, session.as_json, error)
@@ -261,7 +263,7 @@ def _report(program: str, message: str, code: int, as_json: bool, error: BaseExc
     if os.environ.get("LT_DEBUG") and error.__traceback__:
         import traceback
 
-        traceback.print_exc()
+        put(traceback.format_exc().rstrip("\n"), sys.stderr)
     if as_json:
         answer = {"exit_code": code, "message": message.removeprefix("error: ")}
         report, result = getattr(error, "report", None), getattr(error, "result", None)

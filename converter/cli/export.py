@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from converter.exporting.made import Exported
 
 ABOUT = (
-    "Convert a trained LightTrack or STARK-Lightning checkpoint to verified ncnn, ONNX or RKNN models.\n\n"
+    "Convert a trained LightTrack, NanoTrack or STARK-Lightning checkpoint to verified ncnn, ONNX or RKNN models.\n\n"
     "Traces the tracker's graphs, converts them, runs the results in ncnn or onnxruntime against the unpatched PyTorch "
     "network, and publishes a folder with lighttrack_init, lighttrack_update (.param, .bin; .onnx) and manifest.json. "
     "When anything fails, an earlier export in that folder stays as it was."
@@ -93,7 +93,7 @@ def export_command(
     """Entry of the command; what it does is in ABOUT, what each option means beside it."""
     log_to_stderr(verbose, quiet)
     weights = context.obj.ci.file = network.checkpoint_of(checkpoint, resume)
-    from converter.api import export
+    from converter.exporting.api import export
 
     arm_wanted = arm.ArmWanted(arm_mode, arm_cpu, arm_inputs, arm_blobs, arm_rtol, arm_timeout, arm_root)
     runtimes = runtimes_of(runtime, [RUNTIME], "; what runs a --format on this machine always runs")

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from converter.checks.layers.walk import reader_of
 from converter.errors import UsageError, VerificationError
 from converter.folder.workspace import check_target
 from converter.report.blocks import NOTE, Section, Text
@@ -71,6 +70,8 @@ def reason_of_verify(result: "VerifyResult", with_network: bool, arguments: Sequ
 
 def _readable(formats: Sequence[str]) -> bool:
     """Whether the layers of all formats can be read."""
+    from converter.checks.layers.walk import reader_of  # nothing of it is needed where all is well
+
     try:
         for format in formats:
             reader_of(format)

@@ -1,6 +1,7 @@
 """What the commands print at the end: the verdict, then sections."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.text import Text
@@ -14,18 +15,21 @@ from converter.proof.verify import Report
 from converter.report.blocks import Section
 from converter.report.terminal import print_section
 from converter.report.text import listed
-from converter.verifying.page import OPTIONAL, names_section, verdict_line
-from converter.verifying.result import VerifyResult
+
+if TYPE_CHECKING:
+    from converter.verifying.result import VerifyResult
 
 LISTED = 6  # inputs, by name
 
 
-def show_result(console: Console, result: VerifyResult, after: Section | None, verbose: bool = False) -> None:
+def show_result(console: Console, result: "VerifyResult", after: Section | None, verbose: bool = False) -> None:
     """The result of lt-verify.
 
     Args:
         after: what comes next, where there is something.
     """
+    from converter.verifying.page import OPTIONAL, names_section, verdict_line  # not for lt-export
+
     _print_verdict(console, verdict_line(result), "" if not result else "yellow" if result.subject.missing else "green")
     for problem in result.files:
         console.print(Text(str(problem), "bold red"), soft_wrap=True)

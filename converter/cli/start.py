@@ -34,7 +34,9 @@ def _refuse(error: BaseException) -> NoReturn:
     if os.environ.get("LT_DEBUG"):
         import traceback
 
-        traceback.print_exc()
+        lines = traceback.format_exc().splitlines()
+        with suppress(OSError):
+            os.write(2, "".join(f"{_harmless(line)}\n" for line in lines).encode(errors="replace"))
     code = getattr(error, "exit_code", 70)
     internal = f"internal error: {type(error).__name__}: {error}; please report it; LT_DEBUG=1 shows more"
     message = " ".join((internal if code == 70 else str(error)).split())
@@ -44,6 +46,11 @@ def _refuse(error: BaseException) -> NoReturn:
         with suppress(OSError):
             os.write(number, f"{text}\n".encode(errors="replace") if text else b"")
     os._exit(code)
+
+
+def _harmless(line: str) -> str:
+    """As :func:`converter.report.text.harmless`, which may be what cannot be imported."""
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in line)
 
 
 def lt_export() -> None:
@@ -56,6 +63,10 @@ def lt_verify() -> None:
 
 def lt_bench() -> None:
     _start("bench")
+
+
+def lt_track() -> None:
+    _start("track")
 
 
 def lt_setup() -> None:

@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 from converter.exporting.describe import file_metadata
@@ -12,7 +13,7 @@ from converter.folder.workspace import Workspace
 from converter.formats.format import Conversion, Job, Traced, format_of
 from converter.formats.source import Source
 from converter.network.load import LoadedNetwork
-from converter.network.trace import trace
+from converter.network.trace import count, trace
 from converter.proof.runner import Runner
 from converter.spec.model import Model, TrackerModels
 from converter.spec.options import ExportOptions
@@ -25,6 +26,19 @@ log = logging.getLogger(__name__)
 Runners = Mapping[Model, Runner]
 
 
+@dataclass(frozen=True)
+class Started:
+    """What has been traced and goes on by itself.
+
+    Attributes:
+        conversions: of every file.
+        multiply_adds: of one run of each graph, also of those that are read from another's files.
+    """
+
+    conversions: Mapping[Source, Conversion]
+    multiply_adds: Mapping[GraphSpec, int]
+
+
 def start(
     options: ExportOptions,
     network: LoadedNetwork,
@@ -32,7 +46,7 @@ def start(
     workspace: Workspace,
     contents: Contents,
     running: ExitStack,
-) -> dict[Source, Conversion]:
+) -> Started:
     """Trace every graph once and start its conversions as soon as it is traced.
 
     Those that go on by themselves come first, and of them the largest.
@@ -44,9 +58,11 @@ def start(
     by_graph: dict[GraphSpec, list[Source]] = {}
     for source in plan.sources:
         by_graph.setdefault(source.graph, []).append(source)
-    conversions = {}
+    conversions: dict[Source, Conversion] = {}
+    multiply_adds: dict[GraphSpec, int] = {}
     for graph in sorted(by_graph, key=lambda graph: (not _in_background(by_graph[graph]), -_input_size(graph))):
-        traced = Traced(trace(network.module, graph))
+        module, multiply_adds[graph] = trace(network.module, graph)
+        traced = Traced(module)
         for source in by_graph[graph]:
             job = Job(traced, source, workspace.folder, options, metadata, workspace.process_group)
             conversion = format_of(source.format).start(job)
@@ -56,7 +72,9 @@ def start(
             path = workspace.folder / f"{by_graph[graph][0].stem}.pt"
             write(path, traced.torchscript)
             contents.keep(path, traced.torchscript)
-    return conversions
+    read_only = [graph for graph in plan.trackers[0].all_graphs() if graph not in multiply_adds]
+    multiply_adds |= {graph: count(network.module, graph) for graph in read_only}
+    return Started(conversions, multiply_adds)
 
 
 def _in_background(sources: Sequence[Source]) -> bool:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from converter.checks.arm.section import ArmSection
 from converter.exporting.page import report_of, verdict_line
 from converter.folder.golden_index import GoldenIndex
 from converter.folder.manifest import Manifest, VerificationEntry
@@ -18,6 +17,7 @@ from converter.spec.tensors import GraphSpec
 from converter.util.content import Contents
 
 if TYPE_CHECKING:
+    from converter.checks.arm.section import ArmSection
     from converter.network.load import LoadedNetwork
 
 
@@ -45,7 +45,7 @@ class Made:
     verification: VerificationEntry
     report: Report | None
     protected: dict[str, tuple[str, ...]] | None
-    arm: ArmSection | None
+    arm: "ArmSection | None"
     golden: GoldenIndex | None
 
     @property
@@ -68,7 +68,7 @@ class Exported:
     folder: Path
     manifest: Manifest
     report: Report | None
-    arm: ArmSection | None
+    arm: "ArmSection | None"
     options: ExportOptions
 
     def __bool__(self) -> bool:
@@ -97,7 +97,7 @@ class ArmFailure:
         report: the comparisons on this machine, which passed.
     """
 
-    arm: ArmSection
+    arm: "ArmSection"
     report: Report | None
 
     def as_dict(self) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-from converter.checks.arm.section import ArmSection
 from converter.formats.format import simulated
 from converter.proof.section import proof_cases, proof_section
 from converter.proof.verify import Report
@@ -13,6 +12,7 @@ from converter.report.text import count, plain, shape
 from converter.spec.tensors import TensorSpec
 
 if TYPE_CHECKING:
+    from converter.checks.arm.section import ArmSection
     from converter.exporting.made import Exported
     from converter.folder.manifest import Manifest
 
@@ -54,7 +54,7 @@ def report_of(exported: "Exported", written: str) -> blocks.Report:
     )
 
 
-def refused_page(report: Report | None, arm: ArmSection | None, problem: str, written: str) -> blocks.Report:
+def refused_page(report: Report | None, arm: "ArmSection | None", problem: str, written: str) -> blocks.Report:
     """Everything that there is to say of models that were not published.
 
     Args:
@@ -75,7 +75,7 @@ def refused_page(report: Report | None, arm: ArmSection | None, problem: str, wr
     )
 
 
-def export_cases(report: Report | None, arm: ArmSection | None) -> list[Case]:
+def export_cases(report: Report | None, arm: "ArmSection | None") -> list[Case]:
     """A case for every comparison, and one for the emulated ARM cpu; without proof one that was skipped."""
     # not by its truth: a report that failed is false
     cases = proof_cases(report.checks) if report is not None else [Case("proof", "outputs", SKIPPED, NO_PROOF)]
@@ -86,7 +86,7 @@ def _reference_of(report: Report | None) -> str:
     return f"Reference: {report.reference}. " if report is not None and report.reference else ""
 
 
-def _proof(report: Report | None, arm: ArmSection | None) -> list[Section]:
+def _proof(report: Report | None, arm: "ArmSection | None") -> list[Section]:
     outputs = proof_section(report.checks, reference=report.reference) if report is not None else proof_section(())
     return [outputs] if arm is None else [outputs, arm.section()]
 

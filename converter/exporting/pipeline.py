@@ -54,7 +54,6 @@ def export(
         with stages("import") as notes:
             from converter.exporting import conversions, proving
             from converter.network.load import load_network, one_thread
-            from converter.network.trace import multiply_adds
 
             running.enter_context(one_thread())
             notes.append("torch")
@@ -63,12 +62,11 @@ def export(
             notes += [f"{options.arch}, {network.source}", f"{network.parameters:,} parameters"]
         with stages("trace") as notes:
             started = conversions.start(options, network, plan, workspace, contents, running)
-            notes.append(", ".join(dict.fromkeys(source.graph.name for source in started)))
+            notes.append(", ".join(dict.fromkeys(source.graph.name for source in started.conversions)))
         with stages("reference"):
-            counts = {graph: multiply_adds(network.module, graph) for graph in plan.graphs}
             comparisons = proving.comparisons_of(options, network, plan, feeds)
         with stages("convert") as notes:
-            conversions.finish(started)
+            conversions.finish(started.conversions)
             notes.append(" and ".join(options.formats))
         protected = proving.protect(workspace.folder, comparisons, stages) if options.protect_fp16 else None
         with stages("verify") as notes:
@@ -83,7 +81,7 @@ def export(
         golden = _golden(options, network, comparisons, workspace.folder / "golden", stages) if options.golden else None
         with stages("publish") as notes:
             results = (verification, report, protected, arm, golden)
-            made = Made(comparisons, network, workspace.folder, contents, counts, *results)
+            made = Made(comparisons, network, workspace.folder, contents, started.multiply_adds, *results)
             manifest = _publish(options, made, workspace)
             notes += [str(options.output), *([f"in place of {replaced}"] if replaced else [])]
     return Exported(options.output, manifest, report, arm, options)

@@ -3,14 +3,10 @@
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from converter.checks.arm.root import read_root
-from converter.checks.arm.run import ArmRun, check_arm
-from converter.checks.arm.section import ArmSection
-from converter.checks.half.analysis import fp16_report
-from converter.checks.half.masks import protect_files
 from converter.errors import ConversionError, UsageError, VerificationError
 from converter.exporting.conversions import Runners
 from converter.exporting.made import ArmFailure
@@ -28,6 +24,9 @@ from converter.spec.model import Model, TrackerModels, with_other_graphs
 from converter.spec.options import ArmOptions, ExportOptions
 from converter.util.content import Contents
 from converter.util.stages import Stages
+
+if TYPE_CHECKING:
+    from converter.checks.arm.section import ArmSection
 
 log = logging.getLogger(__name__)
 
@@ -119,6 +118,9 @@ def protect(folder: Path, comparisons: Sequence[Comparison], stages: Stages) -> 
     Returns:
         graph to layers.
     """
+    from converter.checks.half.analysis import fp16_report  # most exports ask for neither this nor ARM
+    from converter.checks.half.masks import protect_files
+
     changed: dict[str, tuple[str, ...]] = {}
     with stages("half") as notes:
         for comparison in comparisons:
@@ -141,8 +143,11 @@ def run_on_arm(
     comparisons: Sequence[Comparison],
     report: Report | None,
     stages: Stages,
-) -> ArmSection:
+) -> "ArmSection":
     """The ncnn models on the emulated ARM cpu, a gate of its own; one that serves several sizes at its first."""
+    from converter.checks.arm.root import read_root
+    from converter.checks.arm.run import ArmRun, check_arm
+
     others = with_other_graphs(comparisons, lambda each: each.tracker.graphs("ncnn"))
     section = check_arm(ArmRun(read_root(asked.root), asked, folder, contents, others), stages)
     if not section:

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field, SerializerFunctionWrapHandler, ValidationError, model_serializer
 
 from converter.errors import UsageError, VerificationError, did_you_mean
 from converter.folder.listing import (
@@ -31,12 +31,16 @@ MOST_GRAPHS = 1000
 class ExportedCheckpoint(CheckpointEntry):
     """``file`` is None where the network was in memory; ``sha256`` is then that of its state dict.
 
-    ``unused`` names the weights that it has besides.
+    ``unused`` names the weights that it has besides, and is written where there are any.
     """
 
     file: str | None
     sha256: str
     unused: tuple[str, ...] = ()
+
+    @model_serializer(mode="wrap")
+    def _unused_if_any(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {key: value for key, value in handler(self).items() if key != "unused" or value}
 
 
 class GraphEntry(SetEntry):

@@ -5,10 +5,11 @@
 
 import io
 import logging
+import math
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -28,7 +29,19 @@ log = logging.getLogger(__name__)
 _SAME, _ROUNDING = 1e-6, 1e-6
 
 
-def trace(network: torch.nn.Module, graph: GraphSpec) -> torch.jit.ScriptModule:
+class Trace(NamedTuple):
+    """A traced graph.
+
+    Attributes:
+        module: TorchScript that shares the network's weights: (*inputs) -> outputs.
+        multiply_adds: of convolutions and matrix products in one run.
+    """
+
+    module: torch.jit.ScriptModule
+    multiply_adds: int
+
+
+def trace(network: torch.nn.Module, graph: GraphSpec) -> Trace:
     """Trace one graph; the network is as before afterwards.
 
     ``torch.jit.trace``'s own check is off: it triples the time, and comparing the converted models with
@@ -39,25 +52,29 @@ def trace(network: torch.nn.Module, graph: GraphSpec) -> torch.jit.ScriptModule:
         network: in eval mode.
         graph: its forward mode, and the inputs' shapes.
 
-    Returns:
-        TorchScript that shares the network's weights: (*inputs) -> outputs.
-
     Raises:
         ArchitectureError: when the network lacks the parts the mode needs.
         ConversionError: when tracing fails.
     """
     patches = _patches(network, graph, traced=True)
     try:
-        with patched(*patches), torch.no_grad(), warnings.catch_warnings(record=True) as caught:
+        with patched(*patches), torch.no_grad(), warnings.catch_warnings(record=True) as caught, _Counter() as counter:
             warnings.simplefilter("always")
-            traced = torch.jit.trace(network, _examples(graph), check_trace=False)
+            module = torch.jit.trace(network, _examples(graph), check_trace=False)
     except (RuntimeError, TypeError, ValueError, KeyError, IndexError, AttributeError) as error:
         first = str(error).strip().partition("\n")[0]
         raise ConversionError(f"tracing {graph.name} failed: {type(error).__name__}: {first}") from error
     for warning in caught:
         if issubclass(warning.category, torch.jit.TracerWarning):
             log.warning("tracing %s: %s", graph.name, str(warning.message).partition("\n")[0])
-    return traced
+    return Trace(module, counter.multiply_adds)
+
+
+def count(network: torch.nn.Module, graph: GraphSpec) -> int:
+    """The multiply-adds of a graph that is not traced, as :class:`Trace` has them."""
+    with patched(*_patches(network, graph, traced=True)), torch.no_grad(), _Counter() as counter:
+        network(*_examples(graph))
+    return int(counter.multiply_adds)
 
 
 def saved(traced: torch.jit.ScriptModule) -> bytes:
@@ -70,9 +87,10 @@ def saved(traced: torch.jit.ScriptModule) -> bytes:
 def _patches(network: torch.nn.Module, graph: GraphSpec, traced: bool) -> tuple[PatchSpec, ...]:
     """The graph's forward mode, and what else a trace has in place."""
     patches, activations = patches_of(graph.family), [tensor.activation for tensor in graph.outputs]
+    shapes = [tensor.shape for tensor in graph.inputs]
     try:
         mode = patches.forward_mode(network, graph.mode, activations)
-        return (mode, *patches.for_trace(network, graph.mode)) if traced else (mode,)
+        return (mode, *patches.for_trace(network, graph.mode, shapes)) if traced else (mode,)
     except UnknownNetworkError as error:
         raise ArchitectureError(str(error)) from None
 
@@ -81,25 +99,28 @@ def _examples(graph: GraphSpec) -> tuple[torch.Tensor, ...]:
     return tuple(torch.zeros(tensor.shape) for tensor in graph.inputs)
 
 
-class _MultiplyAdds(TorchFunctionMode):
+class _Counter(TorchFunctionMode):
     """Counts while it is entered. torch's own FLOP counter gives the same and takes 2 s to import."""
 
-    total = 0
+    multiply_adds = 0
 
     def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         answer = function(*args, **(kwargs or {}))
         if function in (torch.conv2d, torch.nn.functional.conv2d):
-            self.total += answer.numel() * args[1][0].numel()
+            self.multiply_adds += math.prod(_shape(answer)) * math.prod(_shape(args[1])[1:])
         elif function in (torch.matmul, torch.bmm, torch.Tensor.matmul, torch.Tensor.__matmul__, linear):
-            self.total += answer.numel() * args[0].shape[-1]
+            self.multiply_adds += math.prod(_shape(answer)) * _shape(args[0])[-1]
         return answer
 
 
-def multiply_adds(network: torch.nn.Module, graph: GraphSpec) -> int:
-    """Multiply-adds of convolutions and matrix products in one run of a graph."""
-    with patched(*_patches(network, graph, traced=True)), torch.no_grad(), _MultiplyAdds() as counter:
-        network(*_examples(graph))
-    return int(counter.total)
+def _shape(tensor: torch.Tensor) -> tuple[int, ...]:
+    """Looked at without a trace of it: while one is recorded, sizes are tensors of the graph."""
+    recorded = torch._C._get_tracing_state()
+    torch._C._set_tracing_state(None)
+    try:
+        return tuple(tensor.shape)
+    finally:
+        torch._C._set_tracing_state(recorded)
 
 
 def intermediates(

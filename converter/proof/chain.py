@@ -8,7 +8,7 @@ import numpy as np
 
 from converter.errors import ConversionError
 from converter.proof.feeds import Feed
-from converter.proof.runner import Runner
+from converter.proof.runner import Runner, SharingRunner
 from converter.spec.model import Model
 from converter.spec.tensors import GraphSpec
 
@@ -45,14 +45,21 @@ def chain(models: Sequence[Model], runners: Mapping[Model, Runner], feed: Feed, 
     exact, chained = {**reference, **feed.tensors}, dict(feed.tensors)
     for model in models:
         needed = [tensor for tensor in model.graph.inputs if tensor.meaning not in feed.tensors]
-        outputs = run(runners[model], model.graph, exact)
-        yield Run(model, "alone", _inputs(model, exact), outputs)
-        if needed and all(tensor.meaning in chained for tensor in needed):
-            if any(chained[tensor.meaning].shape != tensor.shape for tensor in model.graph.inputs):
-                return  # the graph before has already failed on that shape
-            outputs = run(runners[model], model.graph, chained)
-            yield Run(model, "chained", _inputs(model, chained), outputs)
+        again = bool(needed) and all(tensor.meaning in chained for tensor in needed)
+        fits = all(chained[tensor.meaning].shape == tensor.shape for tensor in model.graph.inputs) if again else False
+        runs = [("alone", exact), *([("chained", chained)] if fits else [])]
+        for (how, inputs), outputs in zip(runs, _runs(runners[model], model.graph, runs), strict=True):
+            yield Run(model, how, _inputs(model, inputs), outputs)
+        if again and not fits:
+            return  # the graph before has already failed on that shape
         chained |= outputs
+
+
+def _runs(runner: Runner, graph: GraphSpec, runs: Sequence[tuple[str, Arrays]]) -> list[dict[str, np.ndarray]]:
+    if len(runs) == 2 and isinstance(runner, SharingRunner):
+        (_, first), (_, second) = runs
+        return [_by_meaning(graph, each) for each in runner.infer_both(_by_name(graph, first), _by_name(graph, second))]
+    return [run(runner, graph, inputs) for _, inputs in runs]
 
 
 def _inputs(model: Model, tensors: Arrays) -> dict[str, np.ndarray]:
@@ -61,7 +68,14 @@ def _inputs(model: Model, tensors: Arrays) -> dict[str, np.ndarray]:
 
 def run(runner: Runner, graph: GraphSpec, tensors: Arrays) -> dict[str, np.ndarray]:
     """Feed a graph by meaning; its outputs come back by meaning, whatever the files call their blobs."""
-    outputs = runner.infer({tensor.name: tensors[tensor.meaning] for tensor in graph.inputs})
+    return _by_meaning(graph, runner.infer(_by_name(graph, tensors)))
+
+
+def _by_name(graph: GraphSpec, tensors: Arrays) -> dict[str, np.ndarray]:
+    return {tensor.name: tensors[tensor.meaning] for tensor in graph.inputs}
+
+
+def _by_meaning(graph: GraphSpec, outputs: Arrays) -> dict[str, np.ndarray]:
     return {tensor.meaning: outputs[tensor.name] for tensor in graph.outputs}
 
 

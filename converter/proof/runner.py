@@ -4,7 +4,7 @@ Importing this package imports no runtime.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -16,6 +16,16 @@ class Runner(Protocol):
     """A loaded graph: named float32 arrays in, named float32 arrays out; called by several threads at once."""
 
     def infer(self, feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]: ...
+
+
+@runtime_checkable
+class SharingRunner(Runner, Protocol):
+    """A runner that saves work where two runs have inputs in common."""
+
+    def infer_both(
+        self, first: Mapping[str, np.ndarray], second: Mapping[str, np.ndarray]
+    ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """Two runs, to the last bit as by :meth:`infer`; what depends on the same arrays alone is computed once."""
 
 
 class BlobRunner(Protocol):

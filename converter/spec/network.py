@@ -104,13 +104,14 @@ class UsualMistake(Frozen):
     Attributes:
         cause, text: its short name and what to do; ``{factor}`` in the text stands for the factor.
         change: what it makes of the right numbers: divides or multiplies them by the factor, leaves out the ReLU
-            behind them, has factor * exp(number / factor) in its place, or a softmax over the cells of every map.
+            behind them, has factor * exp(number / factor) in its place, a softmax over the cells of every map, or
+            the logarithms of the distances that an exp behind them gives.
         factors: numbers, or names in the tracker's section; with each of them it is a mistake of its own.
     """
 
     cause: str
     text: str
-    change: Literal["divided", "multiplied", "no_relu", "exp_for_relu", "softmax"]
+    change: Literal["divided", "multiplied", "no_relu", "exp_for_relu", "softmax", "log"]
     factors: Annotated[list[Annotated[Finite, Field(gt=0)] | str], Field(min_length=1)]
 
 

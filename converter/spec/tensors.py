@@ -14,7 +14,7 @@ Activation = Literal["sigmoid", "softmax"]
 
 
 class Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
 
 
 class TensorSpec(Frozen):

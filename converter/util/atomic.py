@@ -61,13 +61,17 @@ def obstacle(target: Path, parents: bool = False) -> str | None:
     """
     if problem := why_unusable(target):
         return problem
-    above = Path(os.path.abspath(target)).parents
-    folder = next(path for path in above if os.path.lexists(path)) if parents else target.parent
+    folder = existing_parent(target) if parents else target.parent
     if not os.path.lexists(folder):
         return f"no folder {folder}; make it first"
     if not os.path.isdir(folder):
         return f"{folder} is not a folder"
     return None if os.access(folder, os.W_OK | os.X_OK) else f"no permission to write to {folder}"
+
+
+def existing_parent(target: Path) -> Path:
+    """The nearest folder above a path that is there."""
+    return next(path for path in Path(os.path.abspath(target)).parents if os.path.lexists(path))
 
 
 def obstacle_to_file(path: Path, mark: bytes, parents: bool = False) -> str | None:

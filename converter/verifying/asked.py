@@ -6,14 +6,13 @@ from pathlib import Path
 
 from converter.errors import UsageError
 from converter.folder.loose import model_files
-from converter.folder.manifest import read_manifest
 from converter.folder.mistaken import files_in_place_of_export, option, without_manifest
+from converter.folder.subject import Flags, network_of_export
 from converter.spec.config import network_for
 from converter.spec.network import NetworkSpec
 from converter.spec.scores import Scores
 
 COMMON_SEARCH_SIZES = (288, 256)
-Flags = Mapping[str, str | int | None]
 
 
 def check_models(folder: Path | None, loose: Mapping[str, Path], rename: tuple[str, ...], formats: object) -> None:
@@ -42,7 +41,7 @@ def network_of(
     if folder is None:
         arch, network = network_for(arch, config, flags)
     else:
-        arch, network = _network_of_export(folder, arch, config, flags)
+        arch, network = network_of_export(folder, arch, config, flags, without_manifest(folder))
         if scores is not None:
             option = network.activation if scores == "logits" else scores
             raise UsageError(f"--{option} is for models without a manifest; an export's own says what its outputs are")
@@ -50,24 +49,6 @@ def network_of(
             raise UsageError("--masks is for models without a manifest; an export's own says what its inputs are")
     network = network.with_scores(scores)
     return arch, network.with_masks() if masks else network
-
-
-def _network_of_export(folder: Path, arch: str | None, config: Path | None, flags: Flags) -> tuple[str, NetworkSpec]:
-    manifest = read_manifest(folder, without_manifest(folder))
-    recorded = {"arch": manifest.arch, **manifest.config()}
-    for template_size, search_size in reversed(manifest.sizes()):
-        sizes = {"template_size": template_size, "search_size": search_size}
-        if all(flags[name] in (None, size) for name, size in sizes.items()):
-            recorded |= sizes
-    for name, value in {"arch": arch, **flags}.items():
-        if value not in (None, recorded[name]):
-            expected = recorded[name]
-            if name in sizes:
-                expected = " or ".join(f"{template}/{search}" for template, search in manifest.sizes())
-            raise UsageError(
-                f"--{name.replace('_', '-')} {value}: the export's manifest says {expected}; leave the option out"
-            )
-    return network_for(recorded.pop("arch"), config, recorded)
 
 
 def search_sizes(

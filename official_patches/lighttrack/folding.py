@@ -10,12 +10,12 @@ in a segmentation fault. One batch norm leaves nothing to fold twice.
 import torch
 from torch import nn
 
-from official_patches.patching import PatchSpec
+from official_patches.patching import PatchSpec, Shapes
 
 _PROBE_SIZE = 64
 
 
-def folded_norms(network: nn.Module, mode: str) -> tuple[PatchSpec, ...]:
+def folded_norms(network: nn.Module, mode: str, shapes: Shapes = ()) -> tuple[PatchSpec, ...]:
     """Patches that fold the neck's search batch norm into the backbone's last one, where the two meet.
 
     Args:

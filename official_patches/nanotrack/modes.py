@@ -7,12 +7,11 @@ a training loss; a deployed graph needs them as inputs and outputs instead. Its 
 
 from torch import Tensor, nn
 
-from official_patches.patching import Mode, PatchSpec, UnknownNetworkError
+from official_patches.patching import Mode, UnknownNetworkError
 
 PARTS = ("backbone", "ban_head")
 METHODS = ("template", "track")
 NECK = "neck"
-MIDDLE = slice(2, 6)
 
 
 def backbone(self: nn.Module, image: Tensor) -> Tensor:
@@ -37,17 +36,6 @@ MODES = {
     "update": Mode(update, unused=(NECK,)),
     "neck_head": Mode(neck_head, unused=("backbone", NECK)),
 }
-
-
-def unasked_crop(network: nn.Module, mode: str) -> tuple[PatchSpec, ...]:
-    """A patch for V3's official head: it asks whether a template has more than 4 cells, and each has 8.
-
-    A trace warns of a question whose answer it cannot keep.
-    """
-    if not hasattr(network.ban_head, "crop"):
-        return ()
-    reason = "every template has 8x8 cells"
-    return (PatchSpec(network.ban_head, "crop", lambda zf: zf[:, :, MIDDLE, MIDDLE], reason),)
 
 
 def check_parts(network: nn.Module) -> None:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from official_patches.patching import Mode, PatchSpec, UnknownNetworkError
+from official_patches.patching import Mode, PatchSpec, Shapes, UnknownNetworkError
 from official_patches.stark.fusing import FusionError, fused_blocks
 
 PARTS = {
@@ -132,7 +132,7 @@ MODES = {
 }
 
 
-def for_trace(network: nn.Module, mode: str) -> tuple[PatchSpec, ...]:
+def for_trace(network: nn.Module, mode: str, shapes: Shapes) -> tuple[PatchSpec, ...]:
     """Fused blocks, and the positions, which depend on nothing, as numbers.
 
     Raises:

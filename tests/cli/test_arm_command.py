@@ -17,7 +17,7 @@ ARM = ("--runtime", "ncnn-arm64")
         (("--arm-blobs",), "--arm-blobs is about --runtime ncnn-arm64; pass that too"),
         (("--arm-rtol", "0"), "--arm-rtol is about --runtime ncnn-arm64; pass that too"),
         (("--runtime", "ncnn", "--arm-cpu", "max"), "--arm-cpu is about --runtime ncnn-arm64; pass that too"),
-        (("--runtime", "tflite"), "--runtime tflite: expected one of ncnn, onnxruntime, ncnn-arm64"),
+        (("--runtime", "tflite"), "--runtime tflite: expected one of ncnn, onnxruntime, ncnn-arm64, ncnn-vulkan"),
         ((*ARM, "--arm-mode", "int8"), "--arm-mode int8: expected one of fp32, fp16s, fp16, bf16"),
         ((*ARM, "--arm-rtol", "inf"), "--arm-rtol inf: expected a finite number"),
         ((*ARM, "--golden-from", "ncnn-arm64"), "--golden-from ncnn-arm64 is about --write-golden; pass that too"),
@@ -27,7 +27,7 @@ ARM = ("--runtime", "ncnn-arm64")
         ),
         (
             ("--golden-from", "phone", "--write-golden", "--golden", "g"),
-            "--golden-from phone: expected torch or ncnn-arm64",
+            "--golden-from phone: expected torch or ncnn-arm64 or ncnn-vulkan",
         ),
         (
             (

@@ -130,9 +130,9 @@ def test_who_is_not_loaded_when_half_the_time_is_over_is_left_out(tiny_both):
 
 def test_threads_and_half_reach_the_runtimes(tiny_both):
     from converter.folder.manifest import read_manifest
+    from converter.folder.subject import subject_of
     from converter.spec.config import network_for
     from converter.spec.options import VerifyOptions
-    from converter.verifying.subject import subject_of
 
     manifest = read_manifest(tiny_both)
     arch, network = network_for(manifest.arch, None, manifest.config())
@@ -147,12 +147,17 @@ def test_threads_and_half_reach_the_runtimes(tiny_both):
         assert session.get_session_options().intra_op_num_threads == threads
 
 
-def test_a_changed_model_is_measured_with_a_warning(copied):
+def test_a_changed_model_is_measured_and_ends_with_1(copied):
     path = copied / "lighttrack_update.bin"
     path.write_bytes(path.read_bytes()[:-4] + bytes(4))
     done = lt_bench(copied, *SHORT, "--format", "ncnn", "--json")
-    assert done.code == 0, done.err
-    assert "lighttrack_update.bin has changed since the export" in " ".join(done.err.split())
+    assert done.code == 1, done.err
+    line = (
+        "lighttrack_update.bin has changed since the export: what was measured is not what was verified; export again"
+    )
+    assert done.err.splitlines()[-1] == f"lt-bench: {line}"
+    assert json.loads(done.out)["error"]["message"] == line
+    assert json.loads(done.out)["results"]
     files = json.loads(done.out)["files"]
     assert files["status"] == "failed"
     assert files["problems"] == [{"file": "lighttrack_update.bin", "problem": "has changed since the export"}]

@@ -97,6 +97,9 @@ def test_the_demos_load_one_backbone_for_both_crops(made):
     assert_close([zf, xf, *found], [expected[name] for name in ("zf", "xf", "cls", "loc")])
     manifest = json.loads((folder / "manifest.json").read_text())
     assert manifest["formats"]["ncnn"]["oldest_ncnn"] == "20210720"
+    counted = manifest["multiply_adds"]
+    assert 3.9 < counted["backbone"] / counted["init"] < 4.1  # 64x64 cells behind the first two convolutions, and 32x32
+    assert counted["neck_head"] > 0
     kinds = {line.split()[0] for path in folder.glob("*.param") for line in path.read_text().splitlines()[2:]}
     assert "MatMul" not in kinds
 

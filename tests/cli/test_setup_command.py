@@ -17,7 +17,7 @@ MAIN = {"torch", "pnnx", "ncnn", "numpy", "PIL", "pydantic", "yaml", "jinja2", "
 
 
 def test_everything_is_listed_with_its_versions(tmp_path):
-    done = lt_setup("--json", XDG_CACHE_HOME=str(tmp_path), LT_ARM_ROOT="")
+    done = lt_setup("--json", XDG_CACHE_HOME=str(tmp_path), LT_ARM_ROOT="", LT_VULKAN_ROOT="")
     assert done.code == 0, done.err
     result = json.loads(done.out)
     assert result["ready"] is True
@@ -31,7 +31,8 @@ def test_everything_is_listed_with_its_versions(tmp_path):
         assert package["version"] == version(package["distribution"])
         assert (package["state"], package["reason"], package["remedy"]) == ("ok", "", "")
     assert packages["torch"]["requirement"] == "==2.13.*"
-    (arm,) = result["setups"]
+    arm, vulkan = result["setups"]
+    assert (vulkan["name"], vulkan["bytes"]) == ("vulkan", 0)
     assert (arm["name"], arm["state"], arm["bytes"], arm["remedy"]) == ("arm", "missing", 0, "lt-setup arm")
     assert result["cache"] == {"folder": str(tmp_path / "lighttrack-export"), "bytes": 0}
 
@@ -55,7 +56,7 @@ def test_what_is_optional_is_named_with_the_reason_and_does_not_fail(tmp_path):
     cache = tmp_path / "cache/lighttrack-export"
     built_root(cache / "arm64")
     (cache / "arm64/system/usr/bin/python3.11").write_bytes(b"changed")
-    done = lt_setup(PYTHONPATH=path, XDG_CACHE_HOME=str(tmp_path / "cache"), LT_ARM_ROOT="")
+    done = lt_setup(PYTHONPATH=path, XDG_CACHE_HOME=str(tmp_path / "cache"), LT_ARM_ROOT="", LT_VULKAN_ROOT="")
     assert done.code == 0, done.err
     lines = done.out.splitlines()
     first = "ok Setup: lt-export can make and verify ncnn models here; optional: cv2, matplotlib cannot be used"
@@ -64,6 +65,7 @@ def test_what_is_optional_is_named_with_the_reason_and_does_not_fail(tmp_path):
         ["broken", "cv2"],
         ["missing", "matplotlib"],
         ["broken", "arm"],
+        *([] if any(line.startswith("vulkan: ") for line in lines) else [["missing", "vulkan"]]),
     ]
     assert f"matplotlib is missing: pip install -c {ROOT}/constraints.txt 'lighttrack-export[bench]'" in lines
     cv2 = next(line for line in lines if line.startswith("opencv"))
@@ -86,7 +88,8 @@ def test_a_needed_package_that_ends_its_process_is_broken_and_the_rest_is_looked
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("vulcan",), "vulcan: expected arm, or nothing, for a list of what is there and missing"),
+        (("vulcan",), "vulcan: expected arm or vulkan, or nothing, for a list of what is there and missing"),
+        (("vulcan",), "did you mean 'vulkan'?"),
         (("--remove", "arms"), "arms: expected arm"),
         (("arm", "--remove", "arm"), "lt-setup arm --remove arm: pass one of the two"),
         (("--folder", "there"), "--folder there: pass the NAME of what is in it"),

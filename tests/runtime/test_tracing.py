@@ -11,7 +11,7 @@ from converter.errors import ArchitectureError
 from converter.families.dimensions import dimensions_of
 from converter.families.family import family_of
 from converter.network.demo import seeded_state
-from converter.network.trace import multiply_adds, saved, trace
+from converter.network.trace import saved, trace
 from converter.spec.config import network_for
 from converter.spec.options import ExportOptions
 from official_patches.lighttrack.folding import fold, folded_norms
@@ -50,7 +50,7 @@ def test_traced_graphs_answer_as_the_unpatched_network(path_name, split, tmp_pat
         expected = FAMILY.reference(built, feed)
         known = dict(feed)
         for graph in graphs(path_name, split, tmp_path).values():
-            traced = torch.jit.load(io.BytesIO(saved(trace(built, graph))))
+            traced = torch.jit.load(io.BytesIO(saved(trace(built, graph).module)))
             found = traced(*(known[tensor.name] for tensor in graph.inputs))
             found = found if isinstance(found, tuple) else (found,)
             for tensor, value in zip(graph.outputs, found, strict=True):
@@ -119,7 +119,7 @@ def test_a_folded_norm_answers_as_both():
 
 def test_no_two_norms_follow_each_other_in_a_traced_update(tmp_path):
     built = network(TINY)
-    traced = torch.jit.load(io.BytesIO(saved(trace(built, graphs(TINY, "two", tmp_path)["update"]))))
+    traced = torch.jit.load(io.BytesIO(saved(trace(built, graphs(TINY, "two", tmp_path)["update"]).module)))
     norms = [node for node in traced.inlined_graph.nodes() if node.kind() == "aten::batch_norm"]
     assert norms
     assert not any(next(node.inputs()).node().kind() == "aten::batch_norm" for node in norms)
@@ -142,5 +142,5 @@ def test_multiply_adds_are_those_of_torchs_own_counter(path_name, tmp_path):
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         built.template(torch.zeros(1, 3, 127, 127))
         built.track(torch.zeros(1, 3, 288, 288))
-    counted = sum(multiply_adds(built, graph) for graph in found.values())
+    counted = sum(trace(built, graph).multiply_adds for graph in found.values())
     assert counted == counter.get_total_flops() // 2

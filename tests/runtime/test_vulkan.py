@@ -99,15 +99,14 @@ def on_vulkan(device, model, feeds, *modes, answers=None, layers=False, **more):
     return check_vulkan(run, Stages())
 
 
-def behind_output(model, graph, name, layer):
-    """Put a layer behind an output of a graph's file: ``layer`` is its line, with {} for the blob that goes in."""
+def behind_output(model, graph, name, *lines):
+    """Put layers behind an output of a graph's file; its blob is called NAME_inner from then on."""
     param = model.files(graph)[0]
-    lines = param.read_text().splitlines()
-    layers, blobs = map(int, lines[1].split())
-    lines[1] = f"{layers + 1} {blobs + 1}"
-    inner = f"{name}_inner"
-    lines = [*lines[:2], *(re.sub(rf"(?<= ){name}(?= |$)", inner, line) for line in lines[2:])]
-    param.write_text("\n".join([*lines, layer.format(inner)]) + "\n")
+    there = param.read_text().splitlines()
+    layers, blobs = map(int, there[1].split())
+    counts = f"{layers + len(lines)} {blobs + len(lines)}"
+    inner = [re.sub(rf"(?<= ){name}(?= |$)", f"{name}_inner", line) for line in there[2:]]
+    param.write_text("\n".join([there[0], counts, *inner, *lines]) + "\n")
 
 
 def test_every_mode_is_proved_and_differs(device, model, feeds):
@@ -140,17 +139,18 @@ def test_the_default_is_that_of_the_device(device, model, feeds):
 
 
 def test_a_layer_that_is_wrong_only_on_a_gpu_is_found(device, model, feeds):
-    """GLSL leaves a power of a negative number open; on the CPU the first power of anything is itself."""
-    right = model.answers(feeds[0])
-    behind_output(model, "update", "cls", "BinaryOp pow_1 1 1 {} cls 0=6 1=1 2=1.0")
-    assert np.array_equal(model.answers(feeds[0])["cls"], right["cls"])
-    assert (right["cls"] < 0).any()
+    """A shader's fmod is x - y * trunc(x / y), which is wrong for large x; the CPU's is exact."""
+    behind_output(
+        *(model, "update", "cls"),
+        "BinaryOp times_1 1 1 cls_inner cls_large 0=2 1=1 2=1000000.0",
+        "BinaryOp fmod_1 1 1 cls_large cls 0=12 1=1 2=0.7",
+    )
     section = on_vulkan(device, model, feeds, "fp32", layers=True)
     assert not section
     assert [walk.graph for walk in section.walks if not walk] == ["update"]
-    assert section.walks[-1].first.layer == "pow_1"
-    assert "fp32: layer pow_1 (BinaryOp) of update is" in section.failure()
-    assert not section.modes[0].checks[-1]
+    assert section.walks[-1].first.layer == "fmod_1"
+    assert "fp32: layer fmod_1 (BinaryOp) of update is off by" in section.failure()
+    assert [check.check.graph for check in section.modes[0].checks if not check] == ["update", "update"]
 
 
 def test_sums_that_overflow_in_half_only_there_are_named(device, model):
@@ -216,23 +216,27 @@ def bad_driver(llvmpipe, tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    ("call", "action", "said"),
+    ("call", "action", "after", "said"),
     [
-        ("vkQueueSubmit", "abort", "infer of init: the driver's process crashed with SIGABRT; it said: "),
-        ("vkQueueSubmit", "hang", "infer of init took longer than 6 s and was ended"),
-        ("vkQueueSubmit", "lost", "returned -"),
-        ("vkCreateComputePipelines", "abort", "the driver's process crashed with SIGABRT"),
-        ("vkCreateInstance", "gone", "Vulkan device 0 is gone: there are 0 now"),
+        (
+            "vkQueueSubmit",
+            "abort",
+            6,
+            r"(load|infer) of (init|update): the driver's process crashed with SIGABRT; it said",
+        ),
+        ("vkQueueSubmit", "hang", 6, r"(load|infer) of (init|update) took longer than 8 s and was ended"),
+        ("vkQueueSubmit", "lost", 6, r"(extract of blob '\w+'|load_model) returned -|does not use the Vulkan device"),
+        ("vkCreateComputePipelines", "abort", 0, r"load of a probe: the driver's process crashed with SIGABRT"),
+        ("vkQueueSubmit", "lost", 0, r"ncnn does not use the Vulkan device, but the CPU in its place"),
+        ("vkCreateInstance", "gone", 0, r"Vulkan device 0 is gone: there are 0 now"),
     ],
 )
-def test_a_driver_that_goes_wrong_fails_the_verification_in_a_line(
-    bad_driver, small, tiny, tmp_path, call, action, said
-):
-    words = (small, "--resume", tiny, *VULKAN, *WIDE, "--vulkan-mode", "fp32", "--vulkan-timeout", "6", "--json")
-    bad = {"BAD_CALL": call, "BAD_ACTION": action, "BAD_FILE": str(tmp_path / "first")}
+def test_a_driver_that_goes_wrong_is_a_failure_in_a_line(bad_driver, small, tiny, tmp_path, call, action, after, said):
+    words = (small, "--resume", tiny, *VULKAN, *WIDE, "--vulkan-mode", "fp32", "--vulkan-timeout", "8", "--json")
+    bad = {"BAD_CALL": call, "BAD_ACTION": action, "BAD_AFTER": str(after), "BAD_FILE": str(tmp_path / "first")}
     done = lt_verify(*words, **bad_driver, **bad)
     assert done.code == 1, done.err
-    assert said in done.error_line
+    assert re.search(said, done.error_line), done.error_line
     assert "Vulkan fp32 on llvmpipe" in done.error_line
     assert "driver llvmpipe Mesa" in done.error_line
     result = json.loads(done.out)
@@ -243,7 +247,7 @@ def test_a_driver_that_dies_while_it_is_listed_is_a_missing_device(bad_driver, s
     bad = {"BAD_CALL": "vkCreateInstance", "BAD_ACTION": "abort"}
     done = lt_verify(small, "--resume", tiny, *VULKAN, **bad_driver, **bad)
     assert done.code == 5
-    said = "no Vulkan device: this system: a driver crashed with SIGABRT while devices were listed: the bad driver gives up"
+    said = "no Vulkan device: this system: a driver crashed with SIGABRT while devices were listed: the bad driver"
     assert said in done.error_line
     assert done.error_line.endswith("lt-setup vulkan gets llvmpipe, which runs on the CPU")
 
@@ -303,8 +307,8 @@ def test_devices_are_listed_and_chosen(llvmpipe, tmp_path):
     assert chosen(str(len(there) - 1), there) is there[-1]
     with pytest.raises(UsageError, match=rf"--vulkan-device {len(there)}: there are {len(there)}: 0 "):
         chosen(str(len(there)), there)
-    with pytest.raises(UsageError, match=r"--vulkan-device lvmpipe: expected a number or .*; did you mean llvmpipe\?"):
-        chosen("lvmpipe", there)
+    with pytest.raises(UsageError, match=r"--vulkan-device llvmpie: expected a number .*; did you mean 'llvmpipe'\?"):
+        chosen("llvmpie", there)
 
 
 def test_a_root_is_built_from_packages_and_damage_is_noticed(llvmpipe, tmp_path):

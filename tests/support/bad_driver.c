@@ -1,5 +1,5 @@
 /* A Vulkan driver that hands everything on to another one, BAD_DRIVER, but for the call BAD_CALL: there it does what
- * BAD_ACTION says. abort, hang, lost (the call returns VK_ERROR_DEVICE_LOST), or gone: in every process after the first
+ * BAD_ACTION says once it was called BAD_AFTER times. abort, hang, lost (the call returns VK_ERROR_DEVICE_LOST), or gone: in every process after the first
  * one that wrote its number into the file BAD_FILE, there is no such device. */
 #include <dlfcn.h>
 #include <stdint.h>
@@ -17,8 +17,12 @@ static void *driver(void) {
     return library;
 }
 
-static int bad(void) {
-    const char *action = getenv("BAD_ACTION");
+static int calls;
+static long (*right_call)(long, long, long, long, long, long); /* BAD_CALL of the other driver */
+
+static long bad(long a, long b, long c, long d, long e, long f) {
+    const char *action = getenv("BAD_ACTION"), *after = getenv("BAD_AFTER");
+    if (after && calls++ < atoi(after)) return right_call(a, b, c, d, e, f);
     if (!strcmp(action, "abort")) {
         fputs("the bad driver gives up\n", stderr);
         abort();
@@ -49,15 +53,21 @@ static int is_bad(const char *name) {
     return strcmp(getenv("BAD_ACTION"), "gone") || gone();
 }
 
+static Lookup right_of_device;
+
 static Function of_device(void *device, const char *name) {
-    if (is_bad(name)) return (Function)bad;
-    return ((Lookup)((Lookup)dlsym(driver(), "vk_icdGetInstanceProcAddr"))(0, "vkGetDeviceProcAddr"))(device, name);
+    Function right = right_of_device(device, name);
+    if (!is_bad(name)) return right;
+    right_call = (void *)right;
+    return (Function)bad;
 }
 
 Function vk_icdGetInstanceProcAddr(void *instance, const char *name) {
-    if (!strcmp(name, "vkGetDeviceProcAddr")) return (Function)of_device;
+    Function right = ((Lookup)dlsym(driver(), "vk_icdGetInstanceProcAddr"))(instance, name);
     if (is_bad(name)) return (Function)bad;
-    return ((Lookup)dlsym(driver(), "vk_icdGetInstanceProcAddr"))(instance, name);
+    if (strcmp(name, "vkGetDeviceProcAddr")) return right;
+    right_of_device = (Lookup)right;
+    return (Function)of_device;
 }
 
 Function vk_icdGetPhysicalDeviceProcAddr(void *instance, const char *name) {

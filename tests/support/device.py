@@ -40,7 +40,7 @@ INPUT = {
 }
 
 
-def fed(pictures, mistake=right, only=None):
+def fed(pictures, mistake=right, only=None, right=right):
     """{"z", "x"} pictures to what the device feeds; the mistake in all of them or in ``only`` one."""
     return {name: planar((mistake if only in (None, name) else right)(rgb)) for name, rgb in pictures.items()}
 

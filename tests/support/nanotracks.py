@@ -61,6 +61,13 @@ def answers(built, template_seed=0, search_seed=1, search_size=255):
         return {**feed, **FAMILY.reference(built, feed)}
 
 
+def of_crops(built, crops):
+    """Likewise of numpy arrays."""
+    feed = {name: torch.from_numpy(np.ascontiguousarray(crop, np.float32)) for name, crop in crops.items()}
+    with torch.no_grad():
+        return {name: value.numpy() for name, value in FAMILY.reference(built, feed).items()}
+
+
 def sampled(built):
     """Range and some values of what a network answers whose weights follow from their keys and shapes."""
     weights = built.state_dict()

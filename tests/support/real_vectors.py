@@ -17,7 +17,6 @@ from converter.spec.config import network_for
 from converter.spec.network import Preprocess
 from converter.spec.options import ExportOptions
 
-FAMILY = family_of("lighttrack")
 AS_PIXELS = Preprocess(colour_order="RGB", pixel_range=[0.0, 255.0], mean=[0.0] * 3, std=[1.0] * 3)
 
 
@@ -28,16 +27,17 @@ class Setup:
         pictures: title to {"z", "x"}, the crops' pixels, (H, W, 3) RGB.
     """
 
-    def __init__(self, folder, path_name, state, paths, **sizes):
-        arch, self.spec = network_for(None, None, {"path_name": path_name, **sizes})
+    def __init__(self, folder, path_name, state, paths, arch=None, **sizes):
+        arch, self.spec = network_for(arch, None, {"path_name": path_name, **sizes})
+        family = family_of(self.spec.family)
         options = ExportOptions(arch=arch, checkpoint=folder, output=folder, network=self.spec)
         dimensions = dimensions_of(options.network)
-        self.network = FAMILY.build(path_name, self.spec.template_size)
+        self.network = family.build(path_name, self.spec.template_size, self.spec.search_size)
         self.network.load_state_dict(state, assign=True)
         self.network.eval()
         self.graphs = self.spec.graph_specs("two", dimensions)
         images = (self.graphs[0].inputs[0], self.graphs[1].inputs[1])
-        self.reference = TorchModel(self.network, FAMILY, images)
+        self.reference = TorchModel(self.network, family, images)
         preprocess = self.spec.preprocess
         self.feeds = [*(picture_feed(path, images, preprocess) for path in paths), noise_feed(0, images, preprocess)]
         self.pictures = {
@@ -66,9 +66,9 @@ class Setup:
         self.index = write_golden(folder / "golden", header, cases)
         self.golden = read_golden(folder / "golden")
 
-    def answer(self, title, mistake=device.right, only=None):
-        given = self.reference.infer(device.fed(self.pictures[title], mistake, only))
-        return {name: given[name] for name in ("zf", "cls", "reg")}
+    def answer(self, title, mistake=device.right, only=None, right=device.right):
+        given = self.reference.infer(device.fed(self.pictures[title], mistake, only, right))
+        return {name: given[name] for graph in self.graphs for name in (tensor.name for tensor in graph.outputs)}
 
     def causes(self, folder):
         report = diagnose_dumps(folder, self.golden, self.tolerances, self.spec, self.reference.infer)

@@ -21,9 +21,12 @@ from converter.checks.half.report import HalfReport, LayerReport
 from converter.checks.layers.figures import Figures
 from converter.checks.layers.walk import FirstBad, LayerRow, LayerWalk
 from converter.checks.layers.walks import Walks
+from converter.checks.vulkan.devices import VulkanDevice
+from converter.checks.vulkan.section import VulkanSection
 from converter.folder.exported import FileProblem
 from converter.folder.listing import CheckpointEntry
 from converter.folder.manifest import Manifest
+from converter.folder.subject import Subject
 from converter.proof.compare import Decision, OutputReport, compare
 from converter.proof.histogram import Histogram
 from converter.proof.verify import Check, Report
@@ -33,7 +36,6 @@ from converter.spec.model import Model, TrackerModels
 from converter.spec.network import ModeTolerances
 from converter.spec.tensors import Tolerance
 from converter.verifying.result import Verification, VerifyResult
-from converter.verifying.subject import Subject
 
 JPEG = base64.b64decode(
     "/9j/4AAQSkZJRgABAQEAYABgAAD/2wBDAAgGBgcGBQgHBwcJCQgKDBQNDAsLDBkSEw8UHRofHh0aHBwgJC4nICIsIxwcKDcpLDAxNDQ0Hyc5PTgyPC4z"
@@ -130,7 +132,7 @@ def result(**more) -> VerifyResult:
     Args:
         more: attributes, or the result of a check under its key.
     """
-    asked = {key: more.pop(key) for key in ("layers", "clip", "dumps", "fp16", "arm") if key in more}
+    asked = {key: more.pop(key) for key in ("layers", "clip", "dumps", "fp16", "arm", "vulkan") if key in more}
     about = more.pop("subject", subject())
     paths = [path for model in about.tracker.models for path in model.paths(about.folder)]
     values = {
@@ -154,6 +156,7 @@ def full(passed: bool = True) -> VerifyResult:
     """A run that was asked for everything; of one that failed, every section has."""
     asked = {"layers": layers(passed), "clip": clip(passed), "dumps": dumps(passed), "fp16": half(passed)}
     asked["arm"] = arm(passed)
+    asked["vulkan"] = vulkan(passed)
     if passed:
         return result(**asked)
     wrong = check("update", "noise 2", output("cls", 0.5), output("reg", 0.5), same=False)
@@ -216,6 +219,12 @@ def half(passed: bool = True, number: int = 12) -> HalfReport:
     if not passed:
         rows[4] = replace(rows[4], largest=float("inf"))
     return HalfReport(("noise 0",), tuple(rows))
+
+
+def vulkan(passed: bool = True) -> VulkanSection:
+    """The same on a Vulkan device."""
+    device = VulkanDevice(0, 0, "llvmpipe", "CPU", "llvmpipe Mesa 22.3.6", "1.3", {"fp16-p/s/u/a": "1/1/1/1"}, {})
+    return VulkanSection(device, {"ncnn": "1.0", "numpy": "2"}, ("noise 0",), arm(passed).modes)
 
 
 def arm(passed: bool = True) -> ArmSection:

@@ -25,7 +25,7 @@ def pnnx_halves(checkpoint, folder, path_name=None):
     for graph in tracker.graphs("ncnn"):
         place = folder / graph.name
         place.mkdir(parents=True)
-        (place / "model.pt").write_bytes(saved(trace(network.module, graph)))
+        (place / "model.pt").write_bytes(saved(trace(network.module, graph).module))
         shapes = ",".join(f"[{','.join(map(str, tensor.shape))}]f32" for tensor in graph.inputs)
         subprocess.run(
             [pnnx_binary(), "model.pt", f"inputshape={shapes}", "fp16=1"], cwd=place, check=True, capture_output=True

@@ -15,6 +15,7 @@ import signal
 import struct
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import IO, Any
 
 PARENT_DIED = 1  # prctl's PR_SET_PDEATHSIG
@@ -146,7 +147,8 @@ class Models:
         return net
 
     def _device_name(self, device: int) -> str:
-        there = self.ncnn.get_gpu_count()
+        with nothing_said():  # what each device can do, many lines
+            there = self.ncnn.get_gpu_count()
         if device >= there:
             raise RuntimeError(f"Vulkan device {device} is gone: there are {max(there, 0)} now")
         return str(self.ncnn.get_gpu_info(device).device_name())
@@ -201,6 +203,19 @@ class Models:
     def _check(self, call: str, blob: str, code: int | str) -> None:
         if code != 0:
             raise RuntimeError(f"{call} of blob {blob!r} returned {code}, expected 0")
+
+
+@contextmanager
+def nothing_said() -> Iterator[None]:
+    """What is written to stderr meanwhile goes nowhere."""
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def _difference(array: np.ndarray, right: np.ndarray) -> float | None:

@@ -64,13 +64,13 @@ def probe(process: GuestProcess, half_cpu: bool) -> Proof:
         param, weights = folder / "probe.param", folder / "probe.bin"
         write(param, PARAM.encode())
         write(weights, b"".join(struct.pack("<I", 0) + kernel.astype("<f4").tobytes() for kernel in kernels))
-        process.call("load", name="probe", param=str(param), weights=str(weights))
+        process.call("load", name="probe", graph="a probe", param=str(param), weights=str(weights))
     numbers = np.resize(EXACT, PLACES)
     feed = {
         "terms": np.full((CHANNELS, SIDE, SIDE), FACTOR, np.float32),
         "numbers": np.broadcast_to(numbers[:, np.newaxis, np.newaxis], (PLACES, SIDE, SIDE)),
     }
-    _, outputs = process.call("infer", feed, name="probe", blobs=["sum", "passed"])
+    _, outputs = process.call("infer", feed, name="probe", graph="a probe", blobs=["sum", "passed"])
     return Proof(half_cpu, _storage(outputs["passed"]), _arithmetic(outputs["sum"]))
 
 

@@ -53,6 +53,37 @@ SIGMOID = Cause(
 )
 SIGMOID_TWICE = Cause("sigmoid_twice", "the sigmoid was applied twice; apply it once, after the model")
 SIGMOID_MISSING = Cause("sigmoid_missing", "it is a logit, a probability is expected; apply the sigmoid")
+SOFTMAX = Cause(
+    "softmax_applied",
+    "it is a probability, a logit is expected; apply the softmax over both channels once, after the model",
+)
+SOFTMAX_SCORE = Cause(
+    "softmax_applied",
+    "it is the score, channel 1 of the softmax, and right as such; dump both channels as the model gives them",
+)
+SOFTMAX_TWICE = Cause("softmax_twice", "the softmax was applied twice; apply it once, after the model")
+SOFTMAX_TWICE_INSIDE = Cause("softmax_twice", "the softmax was applied again; the model gives probabilities already")
+SOFTMAX_MISSING = Cause(
+    "softmax_missing", "it is a logit, a probability is expected; apply the softmax over both channels of every cell"
+)
+SOFTMAX_OVER_CELLS = Cause(
+    "softmax_axis",
+    "the softmax went over the cells of each channel; apply it over both channels of every cell (axis 1 of NCHW)",
+)
+SIGMOID_FOR_SOFTMAX = Cause(
+    "sigmoid_applied",
+    "the sigmoid was applied to each channel; the score is channel 1 of the softmax over both channels of a cell",
+)
+BACKGROUND = Cause(
+    "background_taken", "it is channel 0, by which a cell shows background; the score is channel 1 of the softmax"
+)
+BACKGROUND_SCORE = Cause(
+    "background_taken", "it is channel 0 of the softmax, by which a cell shows background; the score is channel 1"
+)
+FOREGROUND = Cause("one_channel", "it is channel 1 alone; both channels of every cell are expected")
+CHANNELS_EXCHANGED = Cause(
+    "channels_exchanged", "channels 0 and 1 are exchanged: background comes first, foreground second"
+)
 NOT_FINITE = Cause(
     "not_finite",
     "{bad} of {size} numbers are NaN or infinite; look for an overflow in half precision or freed memory",
@@ -76,6 +107,7 @@ COLOUR_ORDER = Cause(
     "colour_order", "the channels are in {wrong} order, the network wants {right}; swap them before normalising"
 )
 COLOUR_ORDER_OF_ALL = Cause("colour_order", f"{COLOUR_ORDER.text} (mean and std were swapped along)")
+COLOUR_ORDER_AS_IT_IS = Cause("colour_order", "the channels are in {wrong} order, the network wants {right}; swap them")
 RAW_PIXELS = Cause(
     "normalisation_missing",
     "pixels of 0-255 as they are, mean and std are missing; subtract the mean, then divide by std",
@@ -101,6 +133,19 @@ MEAN_STD_TOO_LARGE = Cause(
     "pixel_range", "mean and std for pixels of 0-255 were used on pixels of 0-1; use a 255th of their values"
 )
 OTHER_NORMALISATION = Cause("other_normalisation", "normalised to -1..1 (mean and std 0.5) instead of by mean and std")
+# Where the network takes pixels as they are.
+NORMALISED = Cause(
+    "normalisation_applied",
+    "ImageNet's mean and std (in {order} order) were applied; feed pixels of {range} as they are",
+)
+MEAN_SUBTRACTED = Cause(
+    "normalisation_applied",
+    "ImageNet's mean (in {order} order) was subtracted; feed pixels of {range} as they are",
+)
+HALVES_SUBTRACTED = Cause(
+    "normalisation_applied", "normalised to -1..1 (mean and std 0.5); feed pixels of {range} as they are"
+)
+OTHER_RANGE = Cause("pixel_range", "pixels of {wrong}; feed those of {range} as they are, without scaling them")
 CHANNELS_LAST = Cause("transposed_layout", "channels-last pixels (HWC) were fed as channels-first (CHW); reorder them")
 IMAGE_TRANSPOSED = Cause(
     "transposed_layout", "rows and columns of the image are exchanged; the image is fed height by width"

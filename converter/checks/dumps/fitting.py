@@ -80,7 +80,8 @@ def fits(
         for layout in orders(changed.shape):
             causes = (*explanation.causes, *((layout.cause,) if layout.cause else ()))
             if len(causes) <= most:
-                fit = Fit((*extra, *causes), layout, *_error(values[layout.order], expected))
+                read = explanation.read(values[layout.order].reshape(changed.shape)).ravel()
+                fit = Fit((*extra, *causes), layout, *_error(read, expected))
                 if fit.like_half or fit.error <= EXACT:
                     near.append(fit)
     return sorted(near, key=lambda fit: (fit.cost, fit.error))

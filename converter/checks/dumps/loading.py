@@ -118,8 +118,8 @@ def _readings(entries: Sequence[GoldenTensor], reference: Reference) -> dict[int
     for entry in entries:
         readings.setdefault(prod(entry.shape), []).append(Reading(entry))
     if entries[0].role == "output":
-        for answer in reference.answers[reference.first].values():
-            readings.setdefault(answer.size, []).append(Reading(entries[0]))  # another's; the search says which
+        for size in reference.output_sizes:
+            readings.setdefault(size, []).append(Reading(entries[0]))  # another's; the search says which
     for entry in entries:
         for count, (positions, cause) in padded_orders(entry.shape).items():
             readings.setdefault(count, []).append(Reading(entry, positions, cause))

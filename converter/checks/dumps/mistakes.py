@@ -1,7 +1,7 @@
 """What goes wrong before the network: each mistake as a function of the right numbers."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import NamedTuple
 
@@ -14,6 +14,10 @@ from converter.spec.network import Preprocess
 Change = Callable[[np.ndarray], np.ndarray]
 
 
+def unchanged(values: np.ndarray) -> np.ndarray:
+    return values
+
+
 @dataclass(frozen=True)
 class Mistake:
     """One or two mistakes.
@@ -22,20 +26,28 @@ class Mistake:
         causes: what they are called.
         change: what they make of the right tensor, float64. NaN where the right one does not tell, namely the
             numbers at which the network's ReLU cut something off.
+        read: what is made of the dump before it is compared, where the right tensor does not tell what it becomes,
+            as a probability does not tell two logits. Nothing may follow such a mistake.
     """
 
     causes: tuple[Cause, ...]
     change: Change
+    read: Change = unchanged
 
     def then(self, second: "Mistake") -> "Mistake":
-        return Mistake((*self.causes, *second.causes), lambda right: second.change(self.change(right)))
+        causes_of_both = (*self.causes, *second.causes)
+        return Mistake(causes_of_both, lambda right: second.change(self.change(right)), second.read)
 
     def of(self, images: Sequence[str]) -> "Mistake":
         """The mistake, its causes said of these images."""
-        return Mistake(tuple(cause.of(images) for cause in self.causes), self.change)
+        return replace(self, causes=tuple(cause.of(images) for cause in self.causes))
 
 
-NONE = Mistake((), lambda right: right)
+NONE = Mistake((), unchanged)
+
+# Of pixels between 0 and 1, RGB.
+IMAGENET_MEAN = np.array([0.485, 0.456, 0.406]).reshape(1, 3, 1, 1)
+IMAGENET_STD = np.array([0.229, 0.224, 0.225]).reshape(1, 3, 1, 1)
 
 
 class ImageMistakes(NamedTuple):
@@ -57,11 +69,17 @@ def image_mistakes(preprocess: Preprocess) -> ImageMistakes:
     mean = (np.array(preprocess.mean).reshape(1, 3, 1, 1) - low) / (high - low)
     std = np.array(preprocess.std).reshape(1, 3, 1, 1) / (high - low)
     order = {"right": preprocess.colour_order, "wrong": preprocess.colour_order[::-1]}
-    colours = [
-        Mistake((causes.COLOUR_ORDER.filled(**order),), lambda v: ((v * std + mean)[:, ::-1] - mean) / std),
-        Mistake((causes.COLOUR_ORDER_OF_ALL.filled(**order),), lambda v: v[:, ::-1]),
-    ]
-    normalisations = _normalisations(mean, std)
+    if takes_pixels(preprocess):
+        colours = [Mistake((causes.COLOUR_ORDER_AS_IT_IS.filled(**order),), lambda v: v[:, ::-1])]
+        table = _applied(preprocess)
+    else:
+        colours = [
+            Mistake((causes.COLOUR_ORDER.filled(**order),), lambda v: ((v * std + mean)[:, ::-1] - mean) / std),
+            Mistake((causes.COLOUR_ORDER_OF_ALL.filled(**order),), lambda v: v[:, ::-1]),
+        ]
+        table = _normalisations(mean, std)
+    to_shares = Mistake((), lambda right: right * std + mean)
+    normalisations = [to_shares.then(Mistake((cause,), change)) for cause, change in table]
     orders = [
         Mistake((causes.CHANNELS_LAST,), lambda v: v.transpose(0, 2, 3, 1).reshape(v.shape)),
         Mistake((causes.IMAGE_TRANSPOSED,), lambda v: v.transpose(0, 1, 3, 2)),
@@ -73,9 +91,14 @@ def image_mistakes(preprocess: Preprocess) -> ImageMistakes:
     )
 
 
-def _normalisations(mean: np.ndarray, std: np.ndarray) -> list[Mistake]:
-    """Mean and std are those for pixels between 0 and 1, of which the functions in the table are."""
-    table: tuple[tuple[Cause, Change], ...] = (
+def takes_pixels(preprocess: Preprocess) -> bool:
+    """Whether the network takes pixels from 0 on as they are: nothing is subtracted, nothing divided."""
+    return not any((preprocess.pixel_range[0], *preprocess.mean)) and set(preprocess.std) == {1.0}
+
+
+def _normalisations(mean: np.ndarray, std: np.ndarray) -> tuple[tuple[Cause, Change], ...]:
+    """Of networks that want it, as functions of pixels between 0 and 1, of which mean and std are too."""
+    return (
         (causes.RAW_PIXELS, lambda p: 255 * p),
         (causes.RAW_SHARES, lambda p: p),
         (causes.STD_MISSING_ON_PIXELS, lambda p: 255 * (p - mean)),
@@ -89,5 +112,27 @@ def _normalisations(mean: np.ndarray, std: np.ndarray) -> list[Mistake]:
         (causes.MEAN_STD_TOO_LARGE, lambda p: (p / 255 - mean) / std),
         (causes.OTHER_NORMALISATION, lambda p: 2 * p - 1),
     )
-    to_shares = Mistake((), lambda right: right * std + mean)
-    return [to_shares.then(Mistake((cause,), change)) for cause, change in table]
+
+
+def _applied(preprocess: Preprocess) -> tuple[tuple[Cause, Change], ...]:
+    """Of networks that want none, likewise: what others want, LightTrack among them."""
+    own = tuple(preprocess.pixel_range)
+    wanted = "-".join(f"{end:g}" for end in own)
+    ranges = [(low, high) for low, high in ((0.0, 1.0), (0.0, 255.0)) if (low, high) != own]
+
+    def scaled(low: float, high: float) -> tuple[Cause, Change]:
+        return causes.OTHER_RANGE.filled(wrong=f"{low:g}-{high:g}", range=wanted), lambda p: low + (high - low) * p
+
+    def normalised(order: str) -> list[tuple[Cause, Change]]:
+        """With the values in an order of colours, on the network's own."""
+        mean, std = (values if order == "RGB" else values[:, ::-1] for values in (IMAGENET_MEAN, IMAGENET_STD))
+        said = {"order": order, "range": wanted}
+        return [
+            (causes.NORMALISED.filled(**said), lambda p: (p - mean) / std),
+            (causes.MEAN_SUBTRACTED.filled(**said), lambda p: own[1] * (p - mean)),
+        ]
+
+    own_order, other_order = preprocess.colour_order, preprocess.colour_order[::-1]
+    others = [scaled(*each) for each in ranges]
+    halves: tuple[Cause, Change] = causes.HALVES_SUBTRACTED.filled(range=wanted), lambda p: 2 * p - 1
+    return (*others, *normalised(own_order), *normalised(other_order), halves)

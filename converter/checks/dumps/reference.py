@@ -94,6 +94,14 @@ class Reference:
     def value_mistakes(self) -> tuple[list[Mistake], list[Mistake]]:
         return value_mistakes(self.network, self.golden.index.tracker.model_dump())
 
+    @cached_property
+    def output_sizes(self) -> list[int]:
+        """How many numbers outputs have, as they should be and after a mistake."""
+        answers = self.answers[self.first].items()
+        single, _ = self.value_mistakes
+        parts = [mistake.change(value).size for name, value in answers if name in self.final for mistake in single]
+        return list(dict.fromkeys([*(value.size for _, value in answers), *parts]))
+
     def tolerance(self, meaning: str) -> Tolerance:
         """The loosest of all for inputs and inner tensors, which the config gives no tolerance of their own."""
         every = self.tolerances.values()

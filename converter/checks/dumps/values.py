@@ -6,13 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from converter.checks.dumps import causes
 from converter.checks.dumps.causes import Cause
-from converter.checks.dumps.mistakes import Change, Mistake
+from converter.checks.dumps.mistakes import Change, Mistake, unchanged
+from converter.checks.dumps.scores import over_cells, sigmoid_mistakes, softmax_mistakes
 from converter.report.text import is_number
 from converter.spec.network import NetworkSpec
-
-_SHORT_OF_ONE = 1e-7
 
 
 def value_mistakes(network: NetworkSpec, tracker: Mapping[str, Any]) -> tuple[list[Mistake], list[Mistake]]:
@@ -23,11 +21,8 @@ def value_mistakes(network: NetworkSpec, tracker: Mapping[str, Any]) -> tuple[li
     Args:
         tracker: the manifest's section, which says what the outputs are and names factors.
     """
-    if any(tracker.get(name) == "probability" for name in network.logits):
-        single = [Mistake((causes.SIGMOID_TWICE,), _sigmoid), Mistake((causes.SIGMOID_MISSING,), _logit)]
-    else:
-        twice = Mistake((causes.SIGMOID_TWICE,), lambda right: _sigmoid(_sigmoid(right)))
-        single = [Mistake((causes.SIGMOID,), _sigmoid), twice]
+    inside = any(tracker.get(name) == "probability" for name in network.logits)
+    single = softmax_mistakes(inside) if network.activation == "softmax" else sigmoid_mistakes(inside)
     for usual in network.usual_mistakes:
         numbers = [tracker.get(factor, 0.0) if isinstance(factor, str) else factor for factor in usual.factors]
         for factor in dict.fromkeys(number for number in numbers if is_number(number) and number > 0):
@@ -36,9 +31,14 @@ def value_mistakes(network: NetworkSpec, tracker: Mapping[str, Any]) -> tuple[li
     pairs = [
         first.then(second)
         for first, second in product(single, single)
-        if first.causes[0].cause.partition("_")[0] != second.causes[0].cause.partition("_")[0]
+        if first.read is unchanged and _topic(first) != _topic(second)
     ]
     return single, pairs
+
+
+def _topic(mistake: Mistake) -> str:
+    """Two mistakes of one topic exclude each other."""
+    return mistake.causes[0].cause.partition("_")[0]
 
 
 def _changed(change: str, factor: float) -> Change:
@@ -53,25 +53,7 @@ def _changed(change: str, factor: float) -> Change:
         "multiplied": lambda right: right * factor,
         "no_relu": lambda right: np.where(right > 0, right, np.nan),
         "exp_for_relu": exp_for_relu,
-        "softmax": _softmax,
+        "softmax": over_cells,
+        "log": lambda right: np.log(np.where(right > 0, right, np.nan)),
     }
     return changes[change]
-
-
-def _sigmoid(values: np.ndarray) -> np.ndarray:
-    result: np.ndarray = 0.5 * (1.0 + np.tanh(0.5 * values))
-    return result
-
-
-def _softmax(values: np.ndarray) -> np.ndarray:
-    """Over the cells of every map; of what has no maps, over the last axis."""
-    axes = tuple(range(2, values.ndim)) or (-1,)
-    weights = np.exp(values - values.max(axis=axes, keepdims=True))
-    result: np.ndarray = weights / weights.sum(axis=axes, keepdims=True)
-    return result
-
-
-def _logit(values: np.ndarray) -> np.ndarray:
-    inside = np.clip(values, _SHORT_OF_ONE, 1 - _SHORT_OF_ONE)
-    result: np.ndarray = np.log(inside / (1 - inside))
-    return result

@@ -81,6 +81,8 @@ def limits_of(allowed: ModeTolerances, least: float | None) -> StepLimits:
 def follow(loaded: Loaded, followed: Followed, allowed: ModeTolerances, step: stages.Step) -> ClipSteps:
     """Track the clip with the network, and ask the device about every crop that the network looks at.
 
+    Two cells that rank alike but for what the scores may be off are the same decision, and their boxes are compared.
+
     Args:
         step: told of every frame.
     """
@@ -91,6 +93,7 @@ def follow(loaded: Loaded, followed: Followed, allowed: ModeTolerances, step: st
     candidate = SharedModel(GraphModel(models, loaded.runners))
     reference = SharedModel(followed.network)
     own, other = (begin(model, tracker.network, tracker.dimensions) for model in (reference, candidate))
+    tie = max(loaded.comparison.tie, allowed.tolerances[tracker.network.decision].rtol)
     marks, lost, steps, problem = Marks(), set(), dict[int, Step](), None
     with closing(clip.frames()) as frames:
         for index, frame in enumerate(frames):
@@ -103,7 +106,7 @@ def follow(loaded: Loaded, followed: Followed, allowed: ModeTolerances, step: st
                 else:
                     crop = own.look(frame)
                     answer = reference.track(*crop)
-                    steps[index] = one_step(own, candidate.track(*crop), answer, loaded.comparison.tie)
+                    steps[index] = one_step(own, candidate.track(*crop), answer, tie)
                     estimate = own.step(frame)
             except ConverterError as error:
                 problem = f"frame {index}: {error}"

@@ -10,9 +10,9 @@ from converter.checks.device.run import Loaded
 from converter.proof.chain import Arrays
 from converter.spec.model import Model
 
-# How far one layer may be from the CPU's in float32 where both are given the same, as a share of the range: the
-# largest of the trained trackers', three times.
-ALLOWED = {"fp32": 1e-4, "fp16s": 1e-2, "fp16": 3e-2, "bf16": 5e-2}
+# How far one layer may be from the CPU's in float32 where both are given the same, as a share of the range: about three
+# times the largest of the trained LightTrack-Mobile and of a seeded STARK on llvmpipe, 9.5e-5, 1.4e-3, 1.2e-2, 1.7e-2.
+ALLOWED = {"fp32": 3e-4, "fp16s": 5e-3, "fp16": 4e-2, "bf16": 5e-2}
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from converter.errors import CheckpointError, UsageError
 _option = partial(option, panel="Which network")
 _SEARCH_SIZE = _option(
     "--search-size PIXELS",
-    "Search crop (default: the config's, 288 for LightTrack, or the export's). For lt-export repeatable: a model "
-    "for each size, init for all; for lt-verify, the one size of an export to look at.",
+    "Search crop (default: the config's, 288 for LightTrack, 255 for NanoTrack, or the export's). For lt-export "
+    "repeatable: a model for each size, init for all; for lt-verify, the one size of an export to look at.",
     parser=pixels("--search-size"),
 )
 
@@ -53,7 +53,7 @@ PathName = Annotated[
     str | None,
     _option(
         "--path-name --path_name NAME",
-        "The searched network of LightTrack (default: LightTrack-Mobile, or the export's).",
+        "Which network of its family (default: LightTrack-Mobile, or as the weights or the export say).",
     ),
 ]
 HeadBlocks = Annotated[
@@ -66,7 +66,7 @@ TemplateSize = Annotated[
     int | None,
     _option(
         "--template-size PIXELS",
-        "Template crop (default: the config's, 127 for LightTrack, or the export's).",
+        "Template crop (default: the config's, 127 for LightTrack and NanoTrack, or the export's).",
         parser=pixels("--template-size"),
     ),
 ]

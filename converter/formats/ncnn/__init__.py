@@ -8,7 +8,7 @@ from pydantic import JsonValue
 
 from converter.errors import UsageError
 from converter.formats.format import Conversion, Format, Job, Shapes
-from converter.formats.ncnn.release import SHAPE_EXPRESSIONS, oldest_release
+from converter.formats.ncnn.release import SHAPE_EXPRESSIONS, installed_release, oldest_release
 from converter.proof.runner import Runner
 from converter.spec.options import ExportOptions
 from converter.spec.tensors import GraphSpec
@@ -57,6 +57,12 @@ def _precision(files: Sequence[File]) -> str | None:
 
 
 def _check(options: ExportOptions) -> None:
+    installed = installed_release()
+    if options.oldest_ncnn and installed and options.oldest_ncnn > installed:
+        raise UsageError(
+            f"--oldest-ncnn {options.oldest_ncnn}: later than the installed ncnn, {installed}, which cannot "
+            f"check it; pass {installed} or earlier, or leave it out"
+        )
     if options.dynamic_search and options.oldest_ncnn and options.oldest_ncnn < SHAPE_EXPRESSIONS:
         raise UsageError(
             f"--dynamic-search: ncnn {options.oldest_ncnn} is too old for it, expected {SHAPE_EXPRESSIONS} or "

@@ -86,6 +86,14 @@ class NcnnGraph:
                 kept.append(layer)
         return NcnnGraph(tuple(reversed(kept)))
 
+    def depending_on(self, blobs: Iterable[str]) -> set[str]:
+        """These blobs, and all that is computed from them."""
+        depending = set(blobs)
+        for layer in self.layers:
+            if depending & set(layer.inputs):
+                depending |= set(layer.outputs)
+        return depending
+
     def with_param(self, name: str, key: int, value: object) -> "NcnnGraph":
         """The same graph with one parameter of one layer changed or added.
 

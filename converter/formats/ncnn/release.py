@@ -4,7 +4,9 @@ Releases are named by their date, as ncnn's tags and the middle of pyncnn's vers
 own history: the release whose ``src/layer`` first has a layer, or first reads a parameter.
 """
 
+import re
 from dataclasses import replace
+from importlib.metadata import PackageNotFoundError, version
 
 from converter.errors import ConversionError
 from converter.formats.ncnn.layer import Layer
@@ -30,6 +32,15 @@ _CONVOLUTIONS = ("Convolution", "ConvolutionDepthWise", "InnerProduct")
 _ACTIVATION, _HARD_SWISH, _EXPRESSION = 9, 6, 6
 # Reshape's 12 and 13 move a dimension to the batch and back; a release that does not know them answers wrongly
 RESHAPE_WITH_BATCH, _BATCH = "20261020", (12, 13)
+
+
+def installed_release() -> str | None:
+    """The release of the installed runtime, by its date; None where its version does not say one."""
+    try:
+        found = re.search(r"\d{8}", version("ncnn"))
+    except PackageNotFoundError:
+        return None
+    return found[0] if found else None
 
 
 def oldest_release(graph: NcnnGraph) -> str | None:

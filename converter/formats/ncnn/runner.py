@@ -15,6 +15,8 @@ from converter.proof.runner import check_feed
 from converter.spec.tensors import GraphSpec
 from converter.util.content import Content, File, content_of
 
+LARGEST_INPUT = 3  # dimensions; ncnn answers wrongly to inputs with more
+
 
 class NcnnRunner:
     """One ncnn graph.
@@ -40,11 +42,12 @@ class NcnnRunner:
         half: bool = False,
     ):
         self.graph = graph
+        self.param = content_of(param)
         self.net = ncnn.Net()
         for option in () if half else ("fp16_packed", "fp16_storage", "fp16_arithmetic", "bf16_storage"):
             setattr(self.net.opt, f"use_{option}", False)
         self.net.opt.num_threads = threads
-        param, weights = content_of(param), content_of(weights)
+        param, weights = self.param, content_of(weights)
         for load, content in ((self.net.load_param, param), (self.net.load_model, weights)):
             with content.on_disk() as path:
                 code = load(str(path))
@@ -73,6 +76,35 @@ class NcnnRunner:
         names = [tensor.name for tensor in self.graph.outputs]
         return {name: array[np.newaxis] for name, array in self._extracted(feed, names, light=True).items()}
 
+    def infer_both(
+        self, first: Mapping[str, np.ndarray], second: Mapping[str, np.ndarray]
+    ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """Two runs as by :meth:`infer`; a layer that depends on inputs alone that are one array in both runs once.
+
+        Raises:
+            ConversionError: as :meth:`infer`.
+        """
+        check_feed(f"ncnn {self.graph.name}", second, self.graph.inputs)
+        outputs = [tensor.name for tensor in self.graph.outputs]
+        changed = frozenset(name for name, array in second.items() if array is not first.get(name))
+        kept, depending = self._kept(changed)
+        before = self._extracted(first, [*kept, *outputs], light=True)
+        inner = {name: before[name] for name in kept}
+        if any(array.ndim > LARGEST_INPUT for array in inner.values()):
+            after = self._extracted(second, outputs, light=True)
+        else:
+            fed = inner | {name: second[name][0] for name in sorted(changed)}
+            after = before | self._run(fed, [name for name in outputs if name in depending], light=True)
+        answers = [{name: arrays[name][np.newaxis] for name in outputs} for arrays in (before, after)]
+        return answers[0], answers[1]
+
+    def _kept(self, changed: frozenset[str]) -> tuple[list[str], set[str]]:
+        """Blobs that layers depending on these inputs take from those that do not; and all that depends on them."""
+        graph = load_param(self.param)
+        depending = graph.depending_on(changed)
+        read = dict.fromkeys(blob for layer in graph.layers if depending & set(layer.outputs) for blob in layer.inputs)
+        return [blob for blob in read if blob not in depending], depending
+
     def blobs(self, feed: Mapping[str, np.ndarray], names: Iterable[str]) -> dict[str, np.ndarray]:
         """Any blobs of the graph, inner ones too, as ncnn has them: float32, without the batch axis.
 
@@ -83,13 +115,17 @@ class NcnnRunner:
 
     def _extracted(self, feed: Mapping[str, np.ndarray], names: Iterable[str], light: bool) -> dict[str, np.ndarray]:
         check_feed(f"ncnn {self.graph.name}", feed, self.graph.inputs)
+        return self._run({tensor.name: feed[tensor.name][0] for tensor in self.graph.inputs}, names, light)
+
+    def _run(self, fed: Mapping[str, np.ndarray], names: Iterable[str], light: bool) -> dict[str, np.ndarray]:
+        """Blobs, of others without the batch axis."""
         arrays = {}
         with self.net.create_extractor() as extractor:
             extractor.set_light_mode(light)
-            for tensor in self.graph.inputs:
+            for blob, given in fed.items():
                 # ncnn.Mat shares memory with its array, which therefore needs a name until it is cloned
-                array = np.ascontiguousarray(feed[tensor.name][0])
-                self._check("input", tensor.name, extractor.input(tensor.name, ncnn.Mat(array).clone()))
+                array = np.ascontiguousarray(given)
+                self._check("input", blob, extractor.input(blob, ncnn.Mat(array).clone()))
             for name in names:
                 code, mat = extractor.extract(name)
                 self._check("extract", name, code if code or not mat.empty() else "an empty blob")

@@ -44,7 +44,7 @@ MatMul mul  1 1 z zf
 
 @pytest.fixture
 def build(options, tmp_path):
-    def build(about=(), **network_changes):
+    def build(about=(), unused=(), **network_changes):
         changes = {"network": options.network.model_copy(update=network_changes), **dict(about)}
         chosen = options.model_copy(update=changes)
         files = [tmp_path / name for name in (*INIT_FILES, "lighttrack_init.pt")]
@@ -52,7 +52,11 @@ def build(options, tmp_path):
             path.write_text(PARAM if path.suffix == ".param" else path.name)
         checkpoint = SimpleNamespace(file="a.pth", sha256="55", epoch=7)
         network = SimpleNamespace(
-            checkpoint=checkpoint, path_name=chosen.network.path_name, source="own definition", parameters=1969397
+            checkpoint=checkpoint,
+            path_name=chosen.network.path_name,
+            source="own definition",
+            parameters=1969397,
+            unused=unused,
         )
         trackers = plan_export(chosen).trackers
         init = replace(trackers[0].models[0], files=INIT_FILES)
@@ -81,6 +85,11 @@ def test_built_manifest_says_what_was_exported_and_from_what(build):
     assert [entry["bytes"] for entry in graph["files"]] == [len(PARAM), len("lighttrack_init.bin")]
     assert [(tensor["name"], tensor["shape"]) for tensor in graph["inputs"]] == [("z", [1, 3, 127, 127])]
     assert [(tensor["name"], tensor["shape"]) for tensor in graph["outputs"]] == [("zf", [1, 96, 8, 8])]
+
+
+def test_built_manifest_names_what_the_checkpoint_has_besides(build):
+    about = build(unused=("neck",))["checkpoint"]
+    assert about == {"file": "a.pth", "sha256": "55", "epoch": 7, "unused": ["neck"]}
 
 
 def test_built_manifest_holds_what_a_tracker_needs(build):

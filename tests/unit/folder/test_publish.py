@@ -243,3 +243,9 @@ def test_a_foreign_file_in_a_subfolder_is_noticed(place, foreign):
     assert foreign_files(place.out) == [foreign.partition("/")[0]]
     with pytest.raises(UsageError, match=r"--golden .*holds"):
         check_target(place.out, option="--golden")
+
+
+@pytest.mark.skipif(not Path("/sys/kernel").is_dir(), reason="no /sys here")
+def test_a_place_in_which_no_folder_can_be_made_is_refused_before_the_work():
+    with pytest.raises(UsageError, match=r"no (folder can be made in|permission to write to) /sys"):
+        check_target(Path("/sys/models"))

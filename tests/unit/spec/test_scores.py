@@ -23,7 +23,7 @@ def test_two_flags_are_one_choice(sigmoid, softmax, scores):
 
 
 def test_both_at_once_are_refused():
-    with pytest.raises(UsageError, match="^--sigmoid beside --softmax: "):
+    with pytest.raises(UsageError, match=r"^--sigmoid beside --softmax: "):
         asked_scores(sigmoid=True, softmax=True)
 
 

@@ -1,8 +1,10 @@
 """Clips are read in their order, frame by frame, or refused in one line."""
 
 import logging
+import struct
 import subprocess
 import sys
+import zlib
 
 import cv2
 import numpy as np
@@ -206,3 +208,14 @@ def test_importing_the_clip_package_does_not_import_opencv():
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_a_gigantic_picture_is_refused_before_it_is_decoded(tmp_path):
+    folder = save_pictures(tmp_path / "clip", ["0.png", "1.png"])
+    data = bytearray((folder / "0.png").read_bytes())
+    data[16:24] = struct.pack(">II", 9000, 9000)
+    data[29:33] = struct.pack(">I", zlib.crc32(data[12:29]))
+    (folder / "0.png").write_bytes(data)
+    code = f"from converter.track.frames import open_clip, Path\nopen_clip(Path({str(folder)!r}))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert "0.png: a picture of more than 67,108,864 pixels, expected fewer" in done.stderr

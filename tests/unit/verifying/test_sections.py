@@ -7,15 +7,18 @@ import pytest
 from report_results import NETWORK, subject
 
 from converter.errors import UsageError
-from converter.spec.options import ArmOptions, VerifyOptions
+from converter.folder.subject import Missing
+from converter.spec.options import ArmOptions, VerifyOptions, VulkanOptions
 from converter.util.stages import Stages
 from converter.verifying import sections
 from converter.verifying.run import Run
-from converter.verifying.sections import asked
-from converter.verifying.subject import Missing
+from converter.verifying.sections import Places, asked
 
-CLIP, ROOT = object(), object()  # a clip that was opened, an ARM root
+CLIP = object()  # a clip that was opened
+PLACES = Places(arm=object(), vulkan=object())
+NOWHERE = Places()
 ARM = ArmOptions(root=Path("root"), cpu="max", modes=("fp16",), inputs=1, blobs=False, timeout=60.0)
+VULKAN = VulkanOptions(root=Path("root"), modes=(), inputs=1, timeout=60.0)
 
 
 def run_of(about=None, **more):
@@ -24,24 +27,25 @@ def run_of(about=None, **more):
 
 
 def test_only_what_was_asked_for_is_looked_at_in_this_order():
-    everything = run_of(layers=True, dumps=Path("dumps"), fp16=True, arm=ARM)
-    assert list(asked(everything, CLIP, ROOT, frozenset(), Stages())) == ["layers", "dumps", "clip", "fp16", "arm"]
-    assert asked(run_of(), None, None, frozenset(), Stages()) == {}
-    assert list(asked(run_of(fp16=True), None, ROOT, frozenset(), Stages())) == ["fp16"]
+    everything = run_of(layers=True, dumps=Path("dumps"), fp16=True, arm=ARM, vulkan=VULKAN)
+    looks = list(asked(everything, CLIP, PLACES, frozenset(), Stages()))
+    assert looks == ["layers", "dumps", "clip", "fp16", "arm", "vulkan"]
+    assert asked(run_of(), None, NOWHERE, frozenset(), Stages()) == {}
+    assert list(asked(run_of(fp16=True), None, PLACES, frozenset(), Stages())) == ["fp16"]
 
 
 def test_the_clip_is_tracked_with_whole_trackers_that_run(monkeypatch):
     monkeypatch.setattr(sections, "track", lambda run, clip, formats, step: formats)
-    (look,) = asked(run_of(), CLIP, None, frozenset({"onnx"}), Stages()).values()
+    (look,) = asked(run_of(), CLIP, NOWHERE, frozenset({"onnx"}), Stages()).values()
     assert look() == ["ncnn"]
-    assert asked(run_of(), CLIP, None, frozenset({"ncnn"}), Stages()) == {}
+    assert asked(run_of(), CLIP, NOWHERE, frozenset({"ncnn"}), Stages()) == {}
     lacking = (Missing("ncnn", ("update",), subject().tracker.network.sizes),)
-    assert asked(run_of(replace(subject(), missing=lacking)), CLIP, None, frozenset(), Stages()) == {}
+    assert asked(run_of(replace(subject(), missing=lacking)), CLIP, NOWHERE, frozenset(), Stages()) == {}
 
 
 def test_nothing_is_done_before_its_turn(tmp_path):
     """Without golden vectors there is nothing to compare a dump with; that is said when the dumps' turn comes."""
     folder = replace(subject(manifest=False), folder=tmp_path)
-    looks = asked(run_of(folder, dumps=tmp_path / "dumps"), None, None, frozenset(), Stages())
+    looks = asked(run_of(folder, dumps=tmp_path / "dumps"), None, NOWHERE, frozenset(), Stages())
     with pytest.raises(UsageError, match="--dumps wants the golden vectors that the device was given: --golden DIR"):
         looks["dumps"]()

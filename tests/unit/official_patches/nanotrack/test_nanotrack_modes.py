@@ -48,10 +48,30 @@ def test_the_template_is_not_asked_for_its_size():
     """As V3's official head does."""
     built = nanotracks.network("v3")
     built.ban_head.crop = lambda zf: zf
-    (patch,) = PATCHES.also_for_trace(built, "update")
+    (patch,) = PATCHES.also_for_trace(built, "update", ())
     zf = torch.arange(64.0).reshape(1, 1, 8, 8)
     assert torch.equal(patch.replacement(zf), zf[:, :, 2:6, 2:6])
     assert (patch.owner, patch.attribute) == (built.ban_head, "crop")
+
+
+@pytest.mark.parametrize(
+    ("mode", "shapes"), [("template", [(1, 3, 127, 127)]), ("update", [(1, 48, 8, 8), (1, 3, 255, 255)])]
+)
+def test_the_first_means_are_summed_up_in_two_steps(mode, shapes):
+    built = nanotracks.network("v1")
+    (patch,) = PATCHES.also_for_trace(built, mode, shapes)
+    assert (patch.owner, patch.attribute) == (built.backbone.features[1].conv[3], "avg_pool")
+    x = torch.randn(1, 16, 64, 64, generator=torch.Generator().manual_seed(1))
+    means = patch.replacement(x)
+    assert means.shape == (1, 16, 1, 1)
+    assert torch.allclose(means[..., 0, 0], x.double().mean((2, 3)).float(), atol=1e-7)
+    kernels = [module.kernel_size for module in patch.replacement.modules() if isinstance(module, nn.AvgPool2d)]
+    assert kernels == [4]
+
+
+@pytest.mark.parametrize("shapes", [[(1, 48, 8, 8), (1, 3, 250, 250)], [(1, 48, 8, 8), (1, 48, 16, 16)], []])
+def test_means_of_cells_that_make_no_whole_windows_stay_as_they_are(shapes):
+    assert not PATCHES.also_for_trace(nanotracks.network("v1"), "update", shapes)
 
 
 @pytest.mark.parametrize("part", ["backbone", "ban_head"])
