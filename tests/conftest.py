@@ -17,7 +17,7 @@ pytest_plugins = ("folders",)
 TESTS = Path(__file__).parent
 REAL = ("cli", "runtime", "trained")
 DEVICES = ("runtime", "trained")
-SET_UP = {"emulated_arm": "arm", "llvmpipe": "vulkan"}  # fixture to the mark of a test that asks for it
+SET_UP = {"emulated_arm": "arm", "llvmpipe": "vulkan", "rknn_toolkit": "rknn"}  # fixture to a test's mark
 TRAINED = {"shared", "official", "official_stark", "official_nanotrack"}  # fixtures whose folders may be missing
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # of this process: several threads are slow beside what the tests start

@@ -100,6 +100,18 @@ def llvmpipe():
 
 
 @pytest.fixture(scope="session")
+def rknn_toolkit():
+    """Rockchip's toolkit and its simulator; a test that asks for it is marked ``rknn``."""
+    from converter.errors import DependencyError
+    from converter.formats.rknn.root import rknn_root
+
+    try:
+        return rknn_root()
+    except DependencyError as error:
+        pytest.skip(f"no RKNN toolkit: {error}")
+
+
+@pytest.fixture(scope="session")
 def browser() -> str:
     """A Chromium that can be run."""
     program = os.environ.get("LT_CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
