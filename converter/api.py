@@ -8,7 +8,8 @@ Importing this imports neither torch nor a runtime; calling a function imports w
 from converter.bench.api import bench
 from converter.checks.arm.asked import arm_options
 from converter.exporting.api import export
+from converter.track.api import track
 from converter.util.stages import Progress
 from converter.verifying.api import verify
 
-__all__ = ["Progress", "arm_options", "bench", "export", "verify"]
+__all__ = ["Progress", "arm_options", "bench", "export", "track", "verify"]

@@ -26,9 +26,14 @@ _THEIR_WORDS = (
 
 
 class ConverterError(Exception):
-    """Base of every error that the command line reports in one line."""
+    """Base of every error that the command line reports in one line.
+
+    Attributes:
+        result: what was found before it, where there is something; ``as_dict()`` is its JSON object.
+    """
 
     exit_code = 4
+    result: Any = None
 
 
 class VerificationError(ConverterError):

@@ -15,6 +15,7 @@ from converter.errors import ConversionError, UsageError
 from converter.folder.exported import FileProblem, file_problems
 from converter.folder.listing import CheckpointEntry, tool_versions
 from converter.folder.manifest import Manifest
+from converter.folder.subject import Subject, subject_of
 from converter.formats.format import check_runtime
 from converter.formats.isolated import WorkerProcess
 from converter.proof.inputs import noise_feeds
@@ -22,7 +23,6 @@ from converter.report.text import count
 from converter.util.atomic import sha256
 from converter.util.machine import load_average, this_machine
 from converter.util.stages import Listener, Stages
-from converter.verifying.subject import Subject, subject_of
 
 log = logging.getLogger(__name__)
 

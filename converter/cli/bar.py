@@ -26,7 +26,7 @@ class Bar:
 
     def step(self, done: int, total: int, unit: str) -> None:
         numbers = [f"{number / 1e6:.1f}" if unit == BYTES else str(number) for number in (done, total)]
-        parts = " of ".join(numbers if total else numbers[:1]) + " MB" * (unit == BYTES)
+        parts = f"{' of '.join(numbers if total else numbers[:1])} {'MB' if unit == BYTES else unit}".rstrip()
         self._progress.update(self._task, completed=done, total=total or None, parts=parts)
 
     def stop(self) -> None:

@@ -140,6 +140,8 @@ class Command:
             remove_unfinished()
             if session.interruption.stages:
                 session.interruption.stages.stop_at_once()
+            if session.interruption.rescue:
+                session.interruption.undone = session.interruption.rescue()
             error = Interruption.Interrupted()
             line, code = _ending(self.program, error, session.interruption, {})
             _report(self.program, line, code, session.as_json, error)

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from itertools import pairwise
+from itertools import chain, pairwise, repeat
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -60,22 +60,28 @@ class Words(TyperCommand):
         rest = super().parse_args(ctx, args)
         if not ctx.resilient_parsing:
             check_working_folder()
-            _check_places(given, rest, self.advice)
+            _check_places(given, rest, self.advice, len(self.arguments))
             _check_values(given)
             self._check_paths(ctx)
         return rest
 
+    @property
+    def arguments(self) -> list[Any]:
+        """What is given without an option before it, in its order."""
+        return [each for each in self.params if each.param_type_name == "argument"]
+
     def given(self, args: Sequence[str]) -> Iterator[Given]:
         """What is on a command line, in its order."""
         by_name = {name: each for each in self.params for name in (*each.opts, *each.secondary_opts)}
-        argument = next((each for each in self.params if each.param_type_name == "argument"), None)
+        arguments = self.arguments or [None]
+        places = chain(arguments, repeat(arguments[-1]))
         words = iter(args)
         for word in words:
             name, equals, value = word.partition("=")
             if word == "--":
-                yield from (Given(argument, "", rest) for rest in words)
+                yield from (Given(next(places), "", rest) for rest in words)
             elif not word.startswith("-") or word == "-":
-                yield Given(argument, "", word)
+                yield Given(next(places), "", word)
             elif (parameter := by_name.get(name)) is not None:
                 is_flag = getattr(parameter, "is_flag", False)
                 yield Given(parameter, name, None if is_flag else value if equals else next(words, ""))
@@ -100,7 +106,7 @@ def words_of(error: TyperException, words: Sequence[str]) -> list[Given]:
 
 def elsewhere(program: str, option: str) -> str | None:
     """Which other command of ours has an option, in words; None where none has."""
-    for name in ("export", "verify", "bench", "setup"):
+    for name in ("export", "verify", "bench", "track", "setup"):
         command = import_module(f"converter.cli.{name}").command  # they import this module
         names = {name for each in get_command(command.app).params for name in each.opts}
         if command.program != program and option in names:
@@ -126,23 +132,36 @@ def _check_values(given: Sequence[Given]) -> None:
             raise UsageError(f"{other} and {each}: expected one value, as {each.name} is not repeatable")
 
 
-def _check_places(given: Sequence[Given], rest: Sequence[str], advice: Mapping[str, str]) -> None:
-    """Refuse words that stand where none is expected, and say to which option they probably belong."""
+def _check_places(given: Sequence[Given], rest: Sequence[str], advice: Mapping[str, str], places: int) -> None:
+    """Refuse words that stand where none is expected, and say to which option they probably belong.
+
+    Args:
+        places: how many arguments there are, the last of which may take several words.
+    """
     words = [each for each in given if not each.name and each.value]
     for each in words:
         if str(each)[0] in _NO_HYPHENS and not Path(str(each)).exists():
             meant = str(each).lstrip("-" + _NO_HYPHENS)
             raise UsageError(f"{each} begins with {str(each)[0]!r}, which is no hyphen; did you mean --{meant}?")
-    if not rest and len(words) < 2:
+    if not rest and len(words) < max(2, places + 1):
         return
     for before, each in pairwise(given):
         if not each.name and before.name and not Path(str(each)).exists() and (said := _behind(before, each, advice)):
             raise UsageError(said)
     if rest:
-        place = words[0].parameter.metavar.strip("[]") if words[0].parameter else ""
-        expected = f"expected one {place}, and {words[0]} is it already" if place else "expected only options"
+        expected = _expected(words[:places])
         quotes = "" if Path(rest[0]).exists() else "; a value with blanks in it needs quotes"
         raise UsageError(f"unexpected {' '.join(rest)}: {expected}{quotes}")
+
+
+def _expected(taken: Sequence[Given]) -> str:
+    """What stands without an option before it, by the words that take its places."""
+    names = [each.parameter.metavar.strip("[]") for each in taken]
+    if not names:
+        return "expected only options"
+    if len(names) == 1:
+        return f"expected one {names[0]}, and {taken[0]} is it already"
+    return f"expected {' '.join(names)}, and {' '.join(map(str, taken))} are they already"
 
 
 def _behind(option: Given, word: Given, advice: Mapping[str, str]) -> str | None:

@@ -35,6 +35,8 @@ class Interruption:
 
     Attributes:
         number: of the first signal that arrived; None before.
+        saves: whether the run keeps what it has, for which it takes its time.
+        rescue: saves what it can where the main thread waits for something, and says what is there; None for nothing.
         stages: of the run, once it has begun.
     """
 
@@ -44,8 +46,10 @@ class Interruption:
     def __init__(self, undone: str = "nothing was published") -> None:
         self.undone = undone
         self.number: int | None = None
+        self.saves = False
+        self.rescue: Callable[[], str] | None = None
         self.stages: StageLines | None = None
-        self._first = threading.Lock()
+        self._first = threading.RLock()
 
     def listen(self, end: Callable[[], None]) -> None:
         """From here on to every signal that ends a process.
@@ -71,12 +75,15 @@ class Interruption:
             end()
 
     def ends(self) -> bool:
-        """Whether whoever asks ends the process; of two threads only the first does."""
+        """Whether whoever asks ends the process; of two threads only the first does, however often it asks."""
         return self._first.acquire(blocking=False)
 
     def _arrived(self, number: int, _frame: FrameType | None) -> None:
-        if self.number is None and not self._done:
-            self.number = number
+        """A second one ends what is being saved for the first."""
+        if not self._done and (self.number is None or self.saves):
+            self.number = self.number or number
+            if self.saves:
+                self.ends()
             raise self.Interrupted
 
     def raise_if_asked(self) -> None:

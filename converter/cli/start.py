@@ -58,5 +58,9 @@ def lt_bench() -> None:
     _start("bench")
 
 
+def lt_track() -> None:
+    _start("track")
+
+
 def lt_setup() -> None:
     _start("setup")

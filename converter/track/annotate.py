@@ -27,14 +27,17 @@ _MARK_WITHIN = 256  # bytes from a picture's beginning
 Write = Callable[[np.ndarray], None]
 
 
-def check_annotate(target: Path, clip: Clip) -> None:
+def check_annotate(target: Path, clip: Clip, option: str = "--annotate") -> None:
     """Refuse a target that could not be written, or that holds something else, before any work is done.
+
+    Args:
+        option: that names it.
 
     Raises:
         UsageError: naming what stands in the way.
     """
     if reason := _obstacle(target, clip):
-        raise UsageError(f"--annotate {target}: {reason}")
+        raise UsageError(f"{option} {target}: {reason}")
 
 
 def _obstacle(target: Path, clip: Clip) -> str | None:
@@ -57,6 +60,8 @@ def _obstacle(target: Path, clip: Clip) -> str | None:
 
 
 def _is_clip(target: Path, clip: Clip) -> str | None:
+    if clip.live:
+        return None
     source = clip.path if os.path.exists(clip.path) else clip.path.parent
     return "is the clip itself" if os.path.exists(target) and os.path.samefile(target, source) else None
 
@@ -70,37 +75,38 @@ def foreign_files(folder: Path) -> str | None:
 
 
 @contextmanager
-def annotation(target: Path, clip: Clip) -> Iterator[Write]:
+def annotation(target: Path, clip: Clip, option: str = "--annotate") -> Iterator[Write]:
     """Within the block, ``write(picture)`` adds a frame, (H, W, 3) uint8 RGB of one size.
 
     The result appears when the block ends well; when it does not, or nothing was written, what was there
     before stays.
+
+    Args:
+        option: that names the target.
 
     Raises:
         UsageError: for a target that cannot be used.
         DependencyError: when OpenCV has no codec for it.
         ConversionError: when the frames cannot be written.
     """
-    check_annotate(target, clip)
+    check_annotate(target, clip, option)
     made = missing_parents(target.resolve())
     try:
         target.resolve().parent.mkdir(parents=True, exist_ok=True)
         video = target.suffix.lower() in CODECS
-        with replacing(target) as draft, _video(draft, target, clip) if video else _pictures(draft) as write:
+        with replacing(target) as draft, _video(draft, target, clip, option) if video else _pictures(draft) as write:
             yield write
     except OSError as error:
-        raise ConversionError(
-            f"--annotate {target}: cannot write {error.filename or target}: {error.strerror}"
-        ) from None
+        raise ConversionError(f"{option} {target}: cannot write {error.filename or target}: {error.strerror}") from None
     finally:
         remove_empty(made)
 
 
 @contextmanager
-def _video(draft: Path, target: Path, clip: Clip) -> Iterator[Write]:
+def _video(draft: Path, target: Path, clip: Clip, option: str) -> Iterator[Write]:
     """A video file; the first frame's size is the video's. Its frames are counted in the end: OpenCV says nothing when
     a disk is full."""
-    cv2, codec, written = opencv("--annotate"), CODECS[target.suffix.lower()], 0
+    cv2, codec, written = opencv(option), CODECS[target.suffix.lower()], 0
     writer = cv2.VideoWriter()
 
     def write(picture: np.ndarray) -> None:
@@ -111,7 +117,7 @@ def _video(draft: Path, target: Path, clip: Clip) -> Iterator[Write]:
             writer = cv2.VideoWriter(str(draft), fourcc, fps, (width, height))
             if not writer.isOpened():
                 raise DependencyError(
-                    f"--annotate {target}: this OpenCV cannot write {codec} video of {width}x{height} pixels; "
+                    f"{option} {target}: this OpenCV cannot write {codec} video of {width}x{height} pixels; "
                     "name a folder for pictures instead"
                 )
         writer.write(np.ascontiguousarray(picture[..., ::-1]))
@@ -127,7 +133,7 @@ def _video(draft: Path, target: Path, clip: Clip) -> Iterator[Write]:
         capture.release()
         if readable != written:
             raise ConversionError(
-                f"--annotate {target}: the video came out with {readable} of {written} frames; is the disk full?"
+                f"{option} {target}: the video came out with {readable} of {written} frames; is the disk full?"
             )
         _mark_video(draft)
 

@@ -20,7 +20,7 @@ class Progress(Protocol):
         """A stage begins."""
 
     def step(self, done: int, total: int, unit: str = "") -> None:
-        """So many of the parts of the stage under way are done; 0 where nobody knows; unit: BYTES or empty."""
+        """So many of the parts of the stage under way are done; 0 where nobody knows; unit: BYTES, or words."""
 
     def end(self, stage: str, seconds: float, note: str) -> None:
         """A stage is done."""

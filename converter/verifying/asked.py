@@ -6,13 +6,12 @@ from pathlib import Path
 
 from converter.errors import UsageError
 from converter.folder.loose import model_files
-from converter.folder.manifest import read_manifest
 from converter.folder.mistaken import files_in_place_of_export, option, without_manifest
+from converter.folder.subject import Flags, network_of_export
 from converter.spec.config import network_for
 from converter.spec.network import NetworkSpec
 
 COMMON_SEARCH_SIZES = (288, 256)
-Flags = Mapping[str, str | int | None]
 
 
 def check_models(folder: Path | None, loose: Mapping[str, Path], rename: tuple[str, ...], formats: object) -> None:
@@ -41,7 +40,7 @@ def network_of(
     if folder is None:
         arch, network = network_for(arch, config, flags)
     else:
-        arch, network = _network_of_export(folder, arch, config, flags)
+        arch, network = network_of_export(folder, arch, config, flags, without_manifest(folder))
         if sigmoid is not None:
             raise UsageError("--sigmoid is for models without a manifest; an export's own says what its outputs are")
         if masks:
@@ -49,24 +48,6 @@ def network_of(
     if sigmoid:
         network = network.with_probabilities()
     return arch, network.with_masks() if masks else network
-
-
-def _network_of_export(folder: Path, arch: str | None, config: Path | None, flags: Flags) -> tuple[str, NetworkSpec]:
-    manifest = read_manifest(folder, without_manifest(folder))
-    recorded = {"arch": manifest.arch, **manifest.config()}
-    for template_size, search_size in reversed(manifest.sizes()):
-        sizes = {"template_size": template_size, "search_size": search_size}
-        if all(flags[name] in (None, size) for name, size in sizes.items()):
-            recorded |= sizes
-    for name, value in {"arch": arch, **flags}.items():
-        if value not in (None, recorded[name]):
-            expected = recorded[name]
-            if name in sizes:
-                expected = " or ".join(f"{template}/{search}" for template, search in manifest.sizes())
-            raise UsageError(
-                f"--{name.replace('_', '-')} {value}: the export's manifest says {expected}; leave the option out"
-            )
-    return network_for(recorded.pop("arch"), config, recorded)
 
 
 def search_sizes(

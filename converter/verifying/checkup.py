@@ -3,16 +3,17 @@
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, nullcontext
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from converter.checks.arm.modes import check_tolerances
 from converter.checks.arm.root import ArmRoot, arm_root
 from converter.checks.layers.walk import reader_of
 from converter.errors import ConversionError, UsageError
-from converter.folder.exported import FileProblem, changed_since, checksums_of, file_problems, listed_paths
+from converter.folder.exported import changed_since
 from converter.folder.golden_index import GOLDEN_INDEX
 from converter.folder.listing import tool_versions
+from converter.folder.stated import read_files
+from converter.folder.subject import Subject, isolated_runners, subject_of
 from converter.folder.workspace import check_target
 from converter.formats.format import check_runtime, format_of
 from converter.proof.comparison import Comparison
@@ -30,10 +31,8 @@ from converter.verifying.reference import (
     network_reference,
 )
 from converter.verifying.result import CheckResult, VerifyResult
-from converter.verifying.run import Run, isolated_runners
+from converter.verifying.run import Run
 from converter.verifying.sections import OpenedClip, asked, opened_clip
-from converter.verifying.stated import contradictions
-from converter.verifying.subject import Subject, subject_of
 from converter.verifying.vectors import write_vectors
 
 log = logging.getLogger(__name__)
@@ -66,12 +65,12 @@ def check(
             clip = check_options(options)
             subject = subject_of(options)
             root = _checked(options, subject)
-            checksums, files = _files(subject)
+            checksums, files = read_files(subject)
             problems = [*map(str, files), *_lacking(options, subject)]
             notes.append(", ".join(map(str, subject.tracker.models)))
         with stages("reference") as notes:
             reference, comparisons = _compared(options, subject, clip, running, checkpoint)
-            runners = running.enter_context(isolated_runners(subject, subject.tracker))
+            runners = running.enter_context(isolated_runners(subject, subject.tracker.models))
             wider = subject.passed_with_wider(comparisons[0].tolerances)
             if wider:
                 log.warning(wider)
@@ -143,20 +142,6 @@ def _checked(options: VerifyOptions, subject: Subject) -> ArmRoot | None:
         return None
     check_tolerances(subject.tracker.network, options.arm.modes)
     return arm_root(options.arm.root)
-
-
-def _files(subject: Subject) -> tuple[dict[Path, str | None], list[FileProblem]]:
-    """sha256 of every file of the models as it was read, None where it could not be; what is not as the manifest
-    says, and what the manifest says that is not so."""
-    folder, manifest = subject.folder, subject.manifest
-    read: dict[Path, str | None] = {}
-    for model in subject.models:
-        for path, file in zip(model.paths(folder), subject.files(model), strict=True):
-            read[path] = None if isinstance(file, Path) else file.sha256
-    if manifest is None:
-        return read, []
-    others = checksums_of(path for path in listed_paths(folder, manifest) if path not in read)
-    return read, [*file_problems(folder, manifest, {**others, **read}), *contradictions(subject)]
 
 
 def _lacking(options: VerifyOptions, subject: Subject) -> list[str]:

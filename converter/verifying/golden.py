@@ -6,10 +6,10 @@ from converter.errors import UsageError, VerificationError
 from converter.families.family import family_of
 from converter.folder.golden import Golden, read_golden
 from converter.folder.golden_index import GOLDEN_INDEX
+from converter.folder.stated import constants_stated
+from converter.folder.subject import Subject
 from converter.spec.model import TrackerModels
 from converter.spec.options import VerifyOptions
-from converter.verifying.stated import constants_stated
-from converter.verifying.subject import Subject
 
 GOLDEN_FOLDER = "golden"
 

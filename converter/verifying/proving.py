@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 
 from converter.errors import ConversionError
+from converter.folder.subject import Runners, Subject, isolated_runners
 from converter.formats.format import format_of
 from converter.proof.comparison import Comparison
 from converter.proof.histogram import ErrorHistograms
 from converter.proof.verify import Check, Report, verify
 from converter.verifying.result import Verification
-from converter.verifying.run import Run, Runners, isolated_runners
-from converter.verifying.subject import Subject
+from converter.verifying.run import Run
 
 Failures = list[tuple[str, str]]  # a format whose models did not run, and why
 
@@ -19,7 +19,7 @@ def prove(run: Run) -> tuple[Verification, list[str]]:
     histograms, failures = ErrorHistograms(), Failures()
     checks = _checks(run.comparison, run.runners, histograms, failures)
     for comparison in run.comparisons[1:]:
-        with isolated_runners(run.subject, comparison.tracker) as others:
+        with isolated_runners(run.subject, comparison.tracker.models) as others:
             checks += _checks(comparison, others, histograms, failures)
     report, failed = Report(tuple(checks), run.reference.about), frozenset(format for format, _ in failures)
     # a file that serves several sizes fails alike at each

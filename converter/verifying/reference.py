@@ -12,6 +12,7 @@ from converter.errors import CheckpointError, UsageError
 from converter.families.family import family_of
 from converter.folder.golden import Golden
 from converter.folder.listing import CheckpointEntry, checkpoint_entry
+from converter.folder.subject import Subject
 from converter.proof.comparison import Comparison
 from converter.proof.feeds import Feed
 from converter.proof.inputs import feeds_of
@@ -19,7 +20,6 @@ from converter.spec.model import TrackerModels
 from converter.spec.options import VerifyOptions
 from converter.spec.tensors import Tolerance
 from converter.verifying.golden import check_golden, check_stated, golden_at, golden_of
-from converter.verifying.subject import Subject
 
 if TYPE_CHECKING:
     from converter.network.checkpoint import Checkpoint

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from converter.errors import VerificationError
 from converter.folder.exported import FileProblem, describe
 from converter.folder.listing import GENERATOR, SCHEMA_VERSION, CheckpointEntry
+from converter.folder.subject import UNREAD, Subject
 from converter.proof.histogram import Histogram
 from converter.proof.verify import Report
 from converter.report.blocks import Section
@@ -15,7 +16,6 @@ from converter.report.text import now
 from converter.spec.tensors import Tolerance
 from converter.util.version import version
 from converter.verifying.page import report_of, verdict_line
-from converter.verifying.subject import UNREAD, Subject
 
 
 class CheckResult(Protocol):

@@ -130,9 +130,9 @@ def test_who_is_not_loaded_when_half_the_time_is_over_is_left_out(tiny_both):
 
 def test_threads_and_half_reach_the_runtimes(tiny_both):
     from converter.folder.manifest import read_manifest
+    from converter.folder.subject import subject_of
     from converter.spec.config import network_for
     from converter.spec.options import VerifyOptions
-    from converter.verifying.subject import subject_of
 
     manifest = read_manifest(tiny_both)
     arch, network = network_for(manifest.arch, None, manifest.config())

@@ -27,6 +27,7 @@ from converter.folder.exported import file_problems, models_of
 from converter.folder.golden import read_golden
 from converter.folder.golden_index import GOLDEN_INDEX
 from converter.folder.manifest import MANIFEST, read_manifest
+from converter.folder.subject import Subject
 from converter.formats.ncnn.param import load_param, read_param, read_table
 from converter.formats.ncnn.release import oldest_release, readable_by
 from converter.formats.ncnn.weights import load_bin, read_bin
@@ -37,7 +38,6 @@ from converter.spec.config import network_for
 from converter.spec.model import TrackerModels
 from converter.spec.naming import parse_rename
 from converter.verifying.golden import check_golden
-from converter.verifying.subject import Subject
 
 RARELY = 1000  # what builds whole networks
 

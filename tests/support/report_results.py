@@ -22,6 +22,7 @@ from converter.checks.layers.walks import Walks
 from converter.folder.exported import FileProblem
 from converter.folder.listing import CheckpointEntry
 from converter.folder.manifest import Manifest
+from converter.folder.subject import Subject
 from converter.proof.compare import Decision, OutputReport, compare
 from converter.proof.histogram import Histogram
 from converter.proof.verify import Check, Report
@@ -31,7 +32,6 @@ from converter.spec.model import Model, TrackerModels
 from converter.spec.network import ArmTolerances
 from converter.spec.tensors import Tolerance
 from converter.verifying.result import Verification, VerifyResult
-from converter.verifying.subject import Subject
 
 JPEG = base64.b64decode(
     "/9j/4AAQSkZJRgABAQEAYABgAAD/2wBDAAgGBgcGBQgHBwcJCQgKDBQNDAsLDBkSEw8UHRofHh0aHBwgJC4nICIsIxwcKDcpLDAxNDQ0Hyc5PTgyPC4z"

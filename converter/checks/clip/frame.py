@@ -6,6 +6,7 @@ from typing import Any
 
 from converter.checks.clip.one_step import Step
 from converter.families.family import Estimate
+from converter.track.draw import Drawn
 
 REFERENCE = "reference"
 
@@ -31,6 +32,12 @@ class FrameRow:
     steps: Mapping[str, Step | None]
     noisy: tuple[float | None, ...] = ()
     lost: tuple[str, ...] = ()
+
+    @property
+    def drawn(self) -> tuple[Drawn, ...]:
+        """For a picture: the reference first."""
+        candidates = (Drawn(name, estimate, self.overlaps[name]) for name, estimate in self.candidates.items())
+        return Drawn(REFERENCE, self.reference), *candidates
 
     def as_dict(self) -> dict[str, Any]:
         return {

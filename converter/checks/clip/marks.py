@@ -3,16 +3,14 @@
 The same for every family: nothing here knows what a network answers.
 """
 
-from collections.abc import Iterable
-
 import numpy as np
 
 from converter.families.family import Estimate
 from converter.proof.boxes import overlap
+from converter.track.lost import LowScore
 
 CUT, JUMP, SCORE, AFTER = "cut", "jump", "score", "after"
 
-LOW_SCORE = 0.5  # as a share of the score in the first frame that was tracked
 FAR = 0.1  # of the overlap with the box in the frame before: less is a jump
 SETTLING = 10  # frames after any of the three
 # Of the colours of two frames in a row, what they have in common: less is a cut. On the clips that this was chosen
@@ -27,7 +25,7 @@ class Marks:
     def __init__(self) -> None:
         self._colours: np.ndarray | None = None
         self._before: Estimate | None = None
-        self._first_score: float | None = None
+        self._low = LowScore()
         self._settled = 0  # frames still to go
 
     def of(self, frame: np.ndarray, estimate: Estimate) -> tuple[str, ...]:
@@ -44,12 +42,10 @@ class Marks:
         self._colours, self._before = colours(frame), estimate
         if seen is None or before is None:
             return ()
-        if self._first_score is None:
-            self._first_score = estimate.score
         reasons = {
             CUT: float(np.minimum(seen, self._colours).sum()) < SHARED_COLOURS,
             JUMP: overlap(before.box, estimate.box) < FAR,
-            SCORE: estimate.score < LOW_SCORE * self._first_score,
+            SCORE: self._low(estimate.score),
         }
         if any(reasons.values()):
             self._settled = SETTLING
@@ -62,14 +58,3 @@ def colours(frame: np.ndarray) -> np.ndarray:
     """The share of a frame's pixels, (H, W, 3) uint8, in each of 512 cubes of the colour space; their sum is 1."""
     cubes = (frame.reshape(-1, 3) // (256 // _BINS)).astype(np.int32) @ np.array([_BINS**2, _BINS, 1], np.int32)
     return np.bincount(cubes, minlength=_BINS**3) / len(cubes)
-
-
-def stretches(indices: Iterable[int]) -> str:
-    """Frames in a line, those in a row as a stretch: ``3, 17 to 40``."""
-    parts: list[list[int]] = []
-    for index in indices:
-        if parts and index == parts[-1][-1] + 1:
-            parts[-1].append(index)
-        else:
-            parts.append([index])
-    return ", ".join(f"{part[0]} to {part[-1]}" if len(part) > 1 else f"{part[0]}" for part in parts)

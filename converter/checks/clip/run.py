@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-from converter.checks.clip.draw import painted
 from converter.checks.clip.frame import FrameRow
 from converter.checks.clip.free import floor_of
 from converter.checks.clip.marks import Marks
@@ -25,6 +24,7 @@ from converter.spec.dimensions import Dimensions
 from converter.spec.network import NetworkSpec
 from converter.spec.tensors import StepLimits, Tolerance
 from converter.track.annotate import annotation
+from converter.track.draw import painted
 from converter.track.frames import Clip
 from converter.util import stages
 from converter.util.machine import this_machine
@@ -92,7 +92,7 @@ def run_clip(
             step(len(rows), clip.length)
             worst.offer(row, frame)
             if write:
-                write(painted(frame, row))
+                write(painted(frame, row.index, row.drawn))
     frames, own = tuple(rows), trackers.reference
     return ClipReport(
         clip=clip,

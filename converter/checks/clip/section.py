@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from converter.checks.clip.frame import FrameRow
 from converter.checks.clip.free import NOTABLE, Floor
-from converter.checks.clip.marks import AFTER, LOW_SCORE, SETTLING, stretches
+from converter.checks.clip.marks import AFTER, SETTLING
 from converter.checks.clip.one_step import Step, Steps
 from converter.report.blocks import (
     BAD,
@@ -26,6 +26,7 @@ from converter.report.blocks import (
 )
 from converter.report.charts import lowest_tick, overlaps
 from converter.report.text import NOTHING, box, count, error, milliseconds, overlap, per_second, percent
+from converter.track.lost import LOW_SCORE, stretches
 
 if TYPE_CHECKING:
     from converter.checks.clip.report import CandidateReport, ClipReport, Speed

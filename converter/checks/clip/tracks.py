@@ -1,17 +1,13 @@
 """Tracks as CSV."""
 
-import csv
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
 from converter.checks.clip.frame import REFERENCE, FrameRow
 from converter.checks.clip.report import ClipReport
-from converter.errors import UsageError
-from converter.families.family import Estimate
-from converter.util.atomic import obstacle_to_file, replacing
+from converter.track.table import COLUMNS, cells_of, check_table, line_of, write_table
 
-COLUMNS = ("x", "y", "w", "h", "score")
+OPTION = "--tracks"
 COMPARED = ("iou", "one_step_iou")
 
 
@@ -21,8 +17,7 @@ def check_tracks(path: Path) -> None:
     Raises:
         UsageError: naming what stands in the way.
     """
-    if reason := obstacle_to_file(path, _titles([]).rstrip().encode()):
-        raise UsageError(f"--tracks {path}: {reason}")
+    check_table(path, line_of(_titles([])), OPTION)
 
 
 def write_tracks(path: Path, report: ClipReport) -> None:
@@ -34,38 +29,24 @@ def write_tracks(path: Path, report: ClipReport) -> None:
     Raises:
         UsageError: when the file cannot be written.
     """
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(_line(row) for row in report.frames)
     titles = _titles([candidate.name for candidate in report.candidates])
-    try:
-        with replacing(path) as draft:
-            draft.write_text(titles + text.getvalue(), encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"--tracks {path}: {error.strerror}") from None
+    write_table(path, [titles, *map(_line, report.frames)], OPTION)
 
 
-def _titles(candidates: Sequence[str]) -> str:
+def _titles(candidates: Sequence[str]) -> list[str]:
     """The first line; it begins the same whatever the candidates are, and so tells an earlier track."""
-    text = io.StringIO()
     titles = [f"{REFERENCE}_{column}" for column in COLUMNS]
     titles += [f"{candidate}_{column}" for candidate in candidates for column in (*COLUMNS, *COMPARED)]
-    csv.writer(text, lineterminator="\n").writerow(["frame", *titles, *(["lost"] if candidates else [])])
-    return text.getvalue()
+    return ["frame", *titles, *(["lost"] if candidates else [])]
 
 
 def _line(row: FrameRow) -> list[str]:
-    cells = [str(row.index), *_cells(row.reference)]
+    cells = [str(row.index), *cells_of(row.reference)]
     for name, estimate in row.candidates.items():
         step = row.steps[name]
-        cells += [*_cells(estimate), _iou(row.overlaps[name]), _iou(step.iou if step else None)]
+        cells += [*cells_of(estimate), _iou(row.overlaps[name]), _iou(step.iou if step else None)]
     return [*cells, " ".join(row.lost)]
 
 
 def _iou(value: float | None) -> str:
     return "" if value is None else f"{value:.6f}"
-
-
-def _cells(estimate: Estimate | None) -> list[str]:
-    if estimate is None:
-        return [""] * len(COLUMNS)
-    return [f"{value:.4f}" for value in (*estimate.box.values, estimate.score)]

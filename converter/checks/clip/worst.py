@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from converter.checks.clip.draw import jpeg, painted
 from converter.checks.clip.frame import FrameRow
+from converter.track.draw import jpeg, painted
 
 MOST = 6
 # Frames nearer than this look the same: the worst of so many in a row stands for them.
@@ -45,7 +45,7 @@ class WorstFrames:
             if rival in kept and value >= kept[rival].overlap:
                 continue
             kept.pop(rival, None)
-            picture = picture or jpeg(painted(frame, row, WIDTH))
+            picture = picture or jpeg(painted(frame, row.index, row.drawn, WIDTH))
             kept[group] = _Kept(value, row.index, picture)
 
     def thumbnails(self) -> tuple[tuple[int, bytes], ...]:

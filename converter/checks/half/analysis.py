@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 
-from converter.checks.half.masks import computes_in_float, dangerous_masks
+from converter.checks.half.masks import dangerous_masks
 from converter.checks.half.report import HalfReport, LayerReport
 from converter.checks.half.section import PASSED_ON
 from converter.checks.half.sums import NotAnalysed, Step, sums_of
 from converter.errors import ConversionError, UsageError
-from converter.formats.ncnn.layer import Layer
+from converter.formats.ncnn.layer import Layer, computes_in_float
 from converter.formats.ncnn.weights import load_part
 from converter.proof.comparison import Comparison
 from converter.proof.runner import BlobRunner

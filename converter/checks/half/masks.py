@@ -11,12 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from converter.errors import ConversionError
-from converter.formats.ncnn.layer import Layer
+from converter.formats.ncnn.layer import MASK, NO_HALF_ARITHMETIC, NO_HALF_STORAGE, computes_in_float
 from converter.formats.ncnn.param import NcnnGraph, load_param
 from converter.util.atomic import write
 
-MASK = 31
-NO_HALF_ARITHMETIC, NO_HALF_STORAGE = 1, 2
 GIVES_FLOAT = ("Input", "Dropout")
 
 
@@ -37,11 +35,6 @@ class DangerousMask:
 
     def as_dict(self) -> dict[str, Any]:
         return {**asdict(self), "about": str(self)}
-
-
-def computes_in_float(layer: Layer) -> bool:
-    """Whether a mask keeps the layer from half arithmetic."""
-    return bool(layer.param(MASK) & (NO_HALF_ARITHMETIC | NO_HALF_STORAGE))
 
 
 def dangerous_masks(graph: NcnnGraph, name: str) -> tuple[DangerousMask, ...]:

@@ -10,6 +10,8 @@ ARRAY_KEYS = -23300
 LARGEST_KEY = 31
 LONGEST_NAME = 255
 LARGEST_INTEGER = 2**31 - 1
+MASK = 31  # the key of the features that are switched off for one layer
+NO_HALF_ARITHMETIC, NO_HALF_STORAGE = 1, 2
 
 _WORD = re.compile(r'(?:"[^"\n]*"|[^ \t\r\f\v\n])+')
 _INTEGER = re.compile(r"[+-]?\d+", re.ASCII)
@@ -152,6 +154,11 @@ def check_words(layer: Layer) -> None:
         if number in seen:
             raise ValueError(f"layer {layer.name}: parameter {key} is there twice")
         seen.add(number)
+
+
+def computes_in_float(layer: Layer) -> bool:
+    """Whether a mask keeps the layer from half arithmetic."""
+    return bool(layer.param(MASK) & (NO_HALF_ARITHMETIC | NO_HALF_STORAGE))
 
 
 def is_integer(text: str, digits: int = 11) -> bool:

@@ -13,11 +13,11 @@ from report_results import check, checks, clip, dumps, full, half, layers, outpu
 
 from converter.folder.exported import FileProblem
 from converter.folder.listing import CheckpointEntry
+from converter.folder.subject import Missing
 from converter.report.html import html_of
 from converter.report.markdown import markdown_of, markdown_text
 from converter.report.text import cosine, error, interval, listed, overlap, percent, plain, times, upper
 from converter.verifying.page import report_of, verdict_line
-from converter.verifying.subject import Missing
 
 NASTY = """<img src=x onerror="a()"> & 'it' | `code` *bold* [x](y) @team\nnext"""
 VOID = {"meta", "img", "br", "input"}

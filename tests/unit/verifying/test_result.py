@@ -6,7 +6,7 @@ from dataclasses import replace
 from report_results import check, checks, full, output, result, subject, verification
 
 from converter.folder.exported import FileProblem
-from converter.verifying.subject import Missing
+from converter.folder.subject import Missing
 
 WRONG = check("update", "noise 2", output("cls", 0.5), same=False)
 

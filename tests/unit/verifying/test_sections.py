@@ -7,12 +7,12 @@ import pytest
 from report_results import NETWORK, subject
 
 from converter.errors import UsageError
+from converter.folder.subject import Missing
 from converter.spec.options import ArmOptions, VerifyOptions
 from converter.util.stages import Stages
 from converter.verifying import sections
 from converter.verifying.run import Run
 from converter.verifying.sections import asked
-from converter.verifying.subject import Missing
 
 CLIP, ROOT = object(), object()  # a clip that was opened, an ARM root
 ARM = ArmOptions(root=Path("root"), cpu="max", modes=("fp16",), inputs=1, blobs=False, timeout=60.0)

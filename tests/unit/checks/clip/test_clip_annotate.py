@@ -6,13 +6,13 @@ import pytest
 from clips import DIMENSIONS, SPEC, START, BrightModel, frame, row, save_pictures, save_video
 
 from conftest import contents
-from converter.checks.clip.draw import COLOURS, painted
 from converter.checks.clip.frame import FrameRow
 from converter.checks.clip.run import Judgement, run_clip
 from converter.errors import ConversionError, DependencyError, UsageError
 from converter.families.family import Estimate
 from converter.proof.boxes import Box
 from converter.track.annotate import annotation, check_annotate, foreign_files
+from converter.track.draw import COLOURS, painted
 from converter.track.frames import open_clip
 
 
@@ -32,6 +32,10 @@ def estimates(**boxes):
     )
 
 
+def drawn(ground, row, **more):
+    return painted(ground, row.index, row.drawn, **more)
+
+
 def colours_in(picture):
     """How many pixels have (nearly) the colour of each model."""
     return [
@@ -45,7 +49,7 @@ def colours_in(picture):
 def test_every_box_is_seen_on_any_ground(shade, size):
     ground = np.full((size[1], size[0], 3), shade, np.uint8)
     apart = estimates(reference=Box(50, 60, 80, 70), ncnn=Box(200, 60, 80, 70), onnx=Box(300, 200, 80, 70))
-    picture = painted(ground, apart)[: size[1]]
+    picture = drawn(ground, apart)[: size[1]]
     assert all(count > 300 for count in colours_in(picture)[:3])
     # the lines have a dark rim, which is what shows them where the ground has their colour
     assert shade == 0 or (picture.max(axis=2) < shade * 0.7).sum() > 500
@@ -53,12 +57,12 @@ def test_every_box_is_seen_on_any_ground(shade, size):
 
 def test_boxes_in_one_place_do_not_hide_each_other():
     same = Box(100, 100, 120, 90)
-    picture = painted(np.full((360, 480, 3), 128, np.uint8), estimates(reference=same, ncnn=same, onnx=same))[:360]
+    picture = drawn(np.full((360, 480, 3), 128, np.uint8), estimates(reference=same, ncnn=same, onnx=same))[:360]
     assert all(count > 300 for count in colours_in(picture)[:3])
 
 
 def test_boxes_are_scaled_with_the_picture():
-    picture = painted(np.full((400, 960, 3), 128, np.uint8), estimates(reference=Box(600, 200, 200, 100)), width=480)
+    picture = drawn(np.full((400, 960, 3), 128, np.uint8), estimates(reference=Box(600, 200, 200, 100)), width=480)
     assert picture.shape[1] == 480
     rows, columns = np.nonzero(
         cv2.inRange(picture[:200], *(np.clip(np.add(COLOURS[0], edge), 0, 255) for edge in (-11, 11)))
@@ -69,18 +73,18 @@ def test_boxes_are_scaled_with_the_picture():
 
 def test_the_inside_of_a_box_is_not_covered():
     pixels = np.full((360, 480, 3), 128, np.uint8)
-    picture = painted(pixels, estimates(reference=Box(100, 100, 40, 30), ncnn=Box(100, 100, 40, 30)))
+    picture = drawn(pixels, estimates(reference=Box(100, 100, 40, 30), ncnn=Box(100, 100, 40, 30)))
     assert (picture[104:126, 104:136] == 128).all()
 
 
 def test_below_the_picture_is_a_line_for_every_model():
     ground = np.full((360, 480, 3), 128, np.uint8)
     sizes = [
-        painted(ground, estimates(reference=START, **{f"model{index}": START for index in range(count)})).shape[0]
+        drawn(ground, estimates(reference=START, **{f"model{index}": START for index in range(count)})).shape[0]
         for count in (0, 1, 2)
     ]
     assert sizes[2] - sizes[1] == sizes[1] - sizes[0] >= 14
-    strip = painted(ground, estimates(reference=START, ncnn=None))[360:]
+    strip = drawn(ground, estimates(reference=START, ncnn=None))[360:]
     assert (strip.min(axis=2) > 150).sum() > 100  # text
     assert colours_in(strip)[0] > 30
     assert colours_in(strip)[1] > 30
@@ -88,19 +92,19 @@ def test_below_the_picture_is_a_line_for_every_model():
 
 
 def test_a_model_that_has_stopped_has_no_box():
-    picture = painted(np.full((360, 480, 3), 128, np.uint8), estimates(reference=Box(50, 60, 80, 70), ncnn=None))
+    picture = drawn(np.full((360, 480, 3), 128, np.uint8), estimates(reference=Box(50, 60, 80, 70), ncnn=None))
     assert colours_in(picture[:360])[1] == 0
 
 
 def test_the_frame_itself_is_not_drawn_on():
     pixels = frame(0, (480, 360))
-    painted(pixels, row(1, a=0.5))
+    drawn(pixels, row(1, a=0.5))
     assert np.array_equal(pixels, frame(0, (480, 360)))
 
 
 @pytest.mark.parametrize("size", [(101, 77), (320, 241), (33, 400), (480, 360)])
 def test_sides_are_even_and_large_enough_for_the_text(size):
-    picture = painted(frame(0, (max(size[0], 80), max(size[1], 60)))[: size[1], : size[0]], row(1, a=0.5))
+    picture = drawn(frame(0, (max(size[0], 80), max(size[1], 60)))[: size[1], : size[0]], row(1, a=0.5))
     assert picture.shape[0] % 2 == picture.shape[1] % 2 == 0
     assert picture.shape[1] >= 320
     assert picture.shape[0] >= 240
@@ -109,7 +113,7 @@ def test_sides_are_even_and_large_enough_for_the_text(size):
 def test_a_long_name_leaves_room_for_the_figures():
     ground = np.zeros((360, 480, 3), np.uint8)
     names = ("n", "n" * 200)
-    short, long = (painted(ground, estimates(reference=START, **{name: START}))[360:] for name in names)
+    short, long = (drawn(ground, estimates(reference=START, **{name: START}))[360:] for name in names)
     # "frame 12" at the right of the first line is untouched
     assert np.array_equal(short[:20, 400:], long[:20, 400:])
 
@@ -161,7 +165,7 @@ def test_a_later_result_replaces_an_earlier_one(clip, tmp_path):
 
 def draw_one_and_raise(target, clip, error):
     with annotation(target, clip) as write:
-        write(painted(frame(0), row(0, a=1.0)))
+        write(drawn(frame(0), row(0, a=1.0)))
         raise error("stop")
 
 

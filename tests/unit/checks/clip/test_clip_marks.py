@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from clips import frame
 
-from converter.checks.clip.marks import SETTLING, Marks, colours, stretches
+from converter.checks.clip.marks import SETTLING, Marks, colours
 from converter.families.family import Estimate
 from converter.proof.boxes import Box
+from converter.track.lost import stretches
 
 HERE, BESIDE, FAR = Box(10, 10, 20, 20), Box(20, 10, 20, 20), Box(60, 10, 20, 20)
 

@@ -2,8 +2,9 @@
 
 import pytest
 
-from converter.checks.half.masks import computes_in_float, dangerous_masks, protect_files, protected
+from converter.checks.half.masks import dangerous_masks, protect_files, protected
 from converter.errors import ConversionError
+from converter.formats.ncnn.layer import computes_in_float
 from converter.formats.ncnn.param import load_param, read_param
 
 PARAM = """7767517

@@ -1,7 +1,8 @@
-"""What lt-verify looks at: models with names, shapes and the config that fits them, from a folder or loose files."""
+"""What is looked at: models with names, shapes and the config that fits them, from an export or from loose files."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePath
@@ -13,6 +14,8 @@ from converter.folder.listing import CheckpointEntry
 from converter.folder.loose import loose_models, parse_rename
 from converter.folder.manifest import Manifest, read_manifest
 from converter.formats.format import format_names, format_of
+from converter.formats.isolated import IsolatedRunner
+from converter.spec.config import network_for
 from converter.spec.dimensions import Dimensions
 from converter.spec.model import Model, TrackerModels
 from converter.spec.network import NetworkSpec
@@ -23,6 +26,8 @@ from converter.util.content import Contents, File
 log = logging.getLogger(__name__)
 
 FULL, UNREAD = "fp32", "unknown"  # precisions
+Flags = Mapping[str, str | int | None]
+Runners = Mapping[Model, IsolatedRunner]
 
 
 @dataclass(frozen=True)
@@ -122,6 +127,32 @@ class Subject:
         return f"the export had passed with wider tolerances than it is judged by: {', '.join(wider)}"
 
 
+def network_of_export(
+    folder: Path, arch: str | None, config: Path | None, flags: Flags, without: str
+) -> tuple[str, NetworkSpec]:
+    """The config, with what the export says of its network put in; a flag that contradicts it is refused.
+
+    Args:
+        flags: "path_name", "template_size" and "search_size" that were asked for.
+        without: what to do with a folder that has no manifest.
+    """
+    manifest = read_manifest(folder, without)
+    recorded = {"arch": manifest.arch, **manifest.config()}
+    for template_size, search_size in reversed(manifest.sizes()):
+        sizes = {"template_size": template_size, "search_size": search_size}
+        if all(flags[name] in (None, size) for name, size in sizes.items()):
+            recorded |= sizes
+    for name, value in {"arch": arch, **flags}.items():
+        if value not in (None, recorded[name]):
+            expected = recorded[name]
+            if name in sizes:
+                expected = " or ".join(f"{template}/{search}" for template, search in manifest.sizes())
+            raise UsageError(
+                f"--{name.replace('_', '-')} {value}: the export's manifest says {expected}; leave the option out"
+            )
+    return network_for(recorded.pop("arch"), config, recorded)
+
+
 def subject_of(options: VerifyOptions) -> Subject:
     """The models with the names and shapes of what goes in and comes out, for every size that they serve.
 
@@ -190,3 +221,14 @@ def _split_with(network: NetworkSpec, names: Sequence[str]) -> str:
     options = ", ".join(f"--{name.replace('_', '-')}" for name in names)
     splits = " or ".join(" and ".join(graphs) for graphs in network.splits.values())
     raise UsageError(f"{options}: expected the graphs of one split: {splits}")
+
+
+@contextmanager
+def isolated_runners(subject: Subject, models: Sequence[Model]) -> Iterator[Runners]:
+    """What runs some of the models, each in a process of its own that ends with the block."""
+    with ExitStack() as running:
+        runners = {}
+        for model in models:
+            runners[model] = IsolatedRunner(model.format, subject.files(model), model.graph)
+            running.callback(runners[model].stop)
+        yield runners

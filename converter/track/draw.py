@@ -2,13 +2,12 @@
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from types import ModuleType
 
 import numpy as np
 
-from converter.checks.clip.frame import REFERENCE, FrameRow
 from converter.families.family import Estimate
-from converter.proof.boxes import Box
 from converter.util.opencv import opencv
 
 # RGB, told apart also by those who see red and green alike; the reference's comes first.
@@ -20,14 +19,30 @@ STRIPE = 2  # how much wider each earlier box's line is, in pixels
 JPEG_QUALITY = 85
 _SUBPIXEL_BITS = 4
 
-# name, box and score (None where it has stopped), overlap with the reference
-Model = tuple[str, Estimate | None, float | None]
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """What one tracker sees in a frame.
+
+    Attributes:
+        name: of it.
+        estimate: box and score; None where it has stopped.
+        overlap: of the box with another tracker's, or None.
+        lost: whether it has lost the target: the box is grey then.
+    """
+
+    name: str
+    estimate: Estimate | None
+    overlap: float | None = None
+    lost: bool = False
 
 
-def painted(frame: np.ndarray, row: FrameRow, width: int | None = None) -> np.ndarray:
-    """The frame with the boxes of a row.
+def painted(frame: np.ndarray, index: int, models: Sequence[Drawn], width: int | None = None) -> np.ndarray:
+    """The frame with what trackers see in it.
 
     Args:
+        index: of the frame.
+        models: the first one's box has the widest line.
         frame: (H, W, 3) uint8 RGB; not changed.
         width: of the result at most; None for the frame's own size, enlarged when that is small.
 
@@ -39,11 +54,9 @@ def painted(frame: np.ndarray, row: FrameRow, width: int | None = None) -> np.nd
     size = (max(2, round(frame.shape[1] * scale)), max(2, round(frame.shape[0] * scale)))
     interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_NEAREST
     picture = frame.copy() if scale == 1 else cv2.resize(frame, size, interpolation=interpolation)
-    models: list[Model] = [(REFERENCE, row.reference, None)]
-    models += [(name, estimate, row.overlaps[name]) for name, estimate in row.candidates.items()]
     unit = max(1.0, min(size) / 360)
-    _draw_boxes(cv2, picture, [estimate.box if estimate else None for _, estimate, _ in models], scale, unit)
-    strip = _strip(cv2, row.index, models, size[0], unit)
+    _draw_boxes(cv2, picture, models, scale, unit)
+    strip = _strip(cv2, index, models, size[0], unit)
     drawn = np.vstack([picture, strip])
     odd_rows, odd_columns = drawn.shape[0] % 2, drawn.shape[1] % 2
     return np.pad(drawn, ((0, odd_rows), (0, odd_columns), (0, 0)))
@@ -65,23 +78,23 @@ def _scale(frame: np.ndarray, width: int | None) -> float:
     return max(1, *(math.ceil(least / side) for least, side in zip(SMALLEST, sides, strict=True)))
 
 
-def _draw_boxes(cv2: ModuleType, picture: np.ndarray, boxes: Sequence[Box | None], scale: float, unit: float) -> None:
+def _draw_boxes(cv2: ModuleType, picture: np.ndarray, models: Sequence[Drawn], scale: float, unit: float) -> None:
     """Coloured lines around the boxes, over dark ones. The reference's is the widest, each later one narrower,
     so that boxes in the same place show as stripes: none is hidden, nor is what is inside them."""
     for outline in (True, False):
-        for position, box in enumerate(boxes):
-            if box is None:
+        for position, model in enumerate(models):
+            if model.estimate is None:
                 continue
-            line = round((2 + STRIPE * (len(boxes) - 1 - position)) * unit)
+            box, line = model.estimate.box, round((2 + STRIPE * (len(models) - 1 - position)) * unit)
             corners = [
                 tuple(round((value * scale + side * line / 2) * 2**_SUBPIXEL_BITS) for value in corner)
                 for side, corner in ((-1, (box.x, box.y)), (1, (box.x + box.w, box.y + box.h)))
             ]
-            colour = BLACK if outline else COLOURS[position % len(COLOURS)]
+            colour = BLACK if outline else GREY if model.lost else COLOURS[position % len(COLOURS)]
             cv2.rectangle(picture, *corners, colour, line + 2 * outline, cv2.LINE_AA, _SUBPIXEL_BITS)
 
 
-def _strip(cv2: ModuleType, index: int, models: Sequence[Model], width: int, unit: float) -> np.ndarray:
+def _strip(cv2: ModuleType, index: int, models: Sequence[Drawn], width: int, unit: float) -> np.ndarray:
     """One line for each model: its colour, name, score and overlap; the frame's number on the right."""
     line, gap = round(LINE_HEIGHT * unit), round(8 * unit)
     strip = np.full((line * len(models) + round(6 * unit), width, 3), STRIP, np.uint8)
@@ -97,20 +110,22 @@ def _strip(cv2: ModuleType, index: int, models: Sequence[Model], width: int, uni
     number = f"frame {index}"
     scores, overlaps, last = measured("score 0.000"), measured("IoU 0.000"), width - gap - measured(number)
     room = last - line - 4 * gap - scores - overlaps  # for the names
-    names = [_shortened(name, lambda words: measured(words) <= room) for name, *_ in models]
+    names = [_shortened(model.name, lambda words: measured(words) <= room) for model in models]
     score_column = line + gap + max(map(measured, names)) + gap
-    for position, (_, estimate, overlap) in enumerate(models):
+    for position, model in enumerate(models):
         top = round(3 * unit) + position * line
         base = top + round(0.72 * line)
         inset = round(4 * unit)
         strip[top + inset : top + line - inset, gap : gap + line - 2 * inset] = COLOURS[position % len(COLOURS)]
         text(names[position], line + gap // 2, base, WHITE)
-        if estimate is None:
+        if model.estimate is None:
             text("stopped", score_column, base, GREY)
         else:
-            text(f"score {estimate.score:.3f}", score_column, base, WHITE)
-        if overlap is not None:
-            rounded_down = int(overlap * 1000) / 1000
+            text(f"score {model.estimate.score:.3f}", score_column, base, GREY if model.lost else WHITE)
+        if model.lost:
+            text("lost", score_column + scores + 2 * gap, base, WHITE)
+        elif model.overlap is not None:
+            rounded_down = int(model.overlap * 1000) / 1000
             text(f"IoU {rounded_down:.3f}", score_column + scores + 2 * gap, base, WHITE)
     text(number, last, round(3 * unit) + round(0.72 * line), GREY)
     return strip

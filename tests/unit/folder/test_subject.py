@@ -10,11 +10,11 @@ from report_results import NETWORK, subject
 
 from converter.errors import UsageError
 from converter.folder.listing import TrackerEntry, UnitEntry, preprocess_entry
+from converter.folder.stated import contradictions
+from converter.folder.subject import Missing, Subject, subject_of
 from converter.formats.ncnn.weights import HALF, RAW
 from converter.spec.options import VerifyOptions
 from converter.spec.tensors import Tolerance
-from converter.verifying.stated import contradictions
-from converter.verifying.subject import Missing, Subject, subject_of
 
 
 def options(**more):

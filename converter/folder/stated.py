@@ -2,11 +2,11 @@
 files: a stranger wrote it, and whoever builds a tracker from it believes it."""
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
-from converter.checks.half.masks import computes_in_float
 from converter.errors import ConversionError
 from converter.families.dimensions import dimensions_of
-from converter.folder.exported import FileProblem
+from converter.folder.exported import FileProblem, checksums_of, file_problems, listed_paths
 from converter.folder.listing import (
     Difference,
     PreprocessEntry,
@@ -16,15 +16,34 @@ from converter.folder.listing import (
     tracker_entry,
 )
 from converter.folder.manifest import MANIFEST, Manifest
+from converter.folder.subject import FULL, UNREAD, Subject
 from converter.formats.format import format_of
+from converter.formats.ncnn.layer import computes_in_float
 from converter.formats.ncnn.param import load_param
 from converter.report.text import listed
 from converter.spec.dimensions import Dimensions
 from converter.spec.network import NetworkSpec
-from converter.verifying.subject import FULL, UNREAD, Subject
 
 CONFIG = "an export that was made with --config is verified with the same file"
 Known = Mapping[tuple[int, int], Dimensions]  # by template and search size
+
+
+def read_files(subject: Subject) -> tuple[dict[Path, str | None], list[FileProblem]]:
+    """Read every file of the models.
+
+    Returns:
+        path -> sha256 as it was read, None where it could not be; and what is not as the manifest says, together with
+        what the manifest says that is not so.
+    """
+    folder, manifest = subject.folder, subject.manifest
+    read: dict[Path, str | None] = {}
+    for model in subject.models:
+        for path, file in zip(model.paths(folder), subject.files(model), strict=True):
+            read[path] = None if isinstance(file, Path) else file.sha256
+    if manifest is None:
+        return read, []
+    others = checksums_of(path for path in listed_paths(folder, manifest) if path not in read)
+    return read, [*file_problems(folder, manifest, {**others, **read}), *contradictions(subject)]
 
 
 def contradictions(subject: Subject) -> list[FileProblem]:
