@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from converter.families.lighttrack.tracking import context_side, crop
+from converter.families.lighttrack.tracking import corner
+from converter.families.siamese import context_side, crop
 from converter.proof.boxes import Box
 from converter.proof.feeds import Feed, normalised
 from converter.spec.network import NetworkSpec
@@ -41,6 +42,7 @@ def _pair(clip: str, index: int, first: np.ndarray, second: np.ndarray, box: Box
     side = float(context_side(box.w, box.h, network.tracker["context_amount"]))
     tensors = {}
     for name, frame, size in (("z", first, network.template_size), ("x", second, network.search_size)):
-        pixels = crop(frame, box.centre, round(side * size / network.template_size), size, frame.mean(axis=(0, 1)))
+        wide = round(side * size / network.template_size)
+        pixels = crop(frame, corner(box.centre, wide), wide, size, frame.mean(axis=(0, 1)))
         tensors[name] = normalised(pixels, network.preprocess)
     return Feed(f"{clip} frame {index}", tensors)

@@ -1,8 +1,8 @@
 """Import an official checkout in isolation and build its network.
 
-The checkout's package is called ``lib``, as many are; it wants modules of 2020's torch, and forks of it
+A checkout's package has a common name, such as ``lib``; it wants modules of 2020's torch, and forks of it
 want libraries that the network itself never calls. For the time of the import the checkout comes
-before every other place to import from, another ``lib`` is put aside and what is missing is stood in
+before every other place to import from, another package of that name is put aside and what is missing is stood in
 for; afterwards ``sys.modules``, ``sys.meta_path``, the warning filters, the random states and the
 other globals that the official code sets are as they were. The imported modules live on only through
 the network's classes.
@@ -15,7 +15,7 @@ import logging
 import random
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from importlib.abc import Loader
 from importlib.machinery import ModuleSpec, PathFinder
@@ -54,7 +54,14 @@ def _stand_in(name: str) -> _StandInType:
 
 
 class _Settings(dict[str, Any]):
-    """In place of a class of settings, of which official code makes instances while it is imported."""
+    """In place of a class of settings, of which official code makes instances while it is imported.
+
+    Args:
+        values: to begin with.
+    """
+
+    def __init__(self, values: Mapping[str, Any] | None = None, **_: object) -> None:
+        super().__init__(values or {})
 
     def __getattr__(self, name: str) -> Any:
         try:
@@ -123,8 +130,11 @@ def _torch_six() -> ModuleType:
 
 
 @contextmanager
-def isolated(root: Path) -> Iterator[Callable[[str], ModuleType]]:
+def isolated(root: Path, package: str = "lib") -> Iterator[Callable[[str], ModuleType]]:
     """Within the block, ``load(name)`` imports a module of the checkout at ``root``.
+
+    Args:
+        package: that the modules are in.
 
     Raises:
         CheckoutError: by ``load``, when the import fails; the checkout is left without a trace all the same.
@@ -135,7 +145,7 @@ def isolated(root: Path) -> Iterator[Callable[[str], ModuleType]]:
         warnings.simplefilter("ignore", SyntaxWarning)  # of the checkout's source
         stack.enter_context(_quiet())
         stack.enter_context(_global_state())
-        stack.enter_context(_modules_of(root))
+        stack.enter_context(_modules_of(root, package))
         stack.enter_context(
             patched(
                 PatchSpec(sys, "meta_path", [_CheckoutFinder(root), *sys.meta_path], "the checkout comes first"),
@@ -179,9 +189,9 @@ def _load(root: Path, name: str) -> ModuleType:
 
 
 @contextmanager
-def _modules_of(root: Path) -> Iterator[None]:
-    """Put another ``lib`` aside, and at the end drop whatever was imported from ``root`` or stood in."""
-    aside = {name: module for name, module in sys.modules.items() if name.partition(".")[0] == "lib"}
+def _modules_of(root: Path, package: str) -> Iterator[None]:
+    """Put another package of that name aside, and at the end drop whatever was imported from ``root`` or stood in."""
+    aside = {name: module for name, module in sys.modules.items() if name.partition(".")[0] == package}
     for name in aside:
         del sys.modules[name]
     try:

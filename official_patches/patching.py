@@ -14,6 +14,7 @@ from torch import nn
 ACTIVATIONS: dict[str | None, Callable[[torch.Tensor], torch.Tensor]] = {
     None: lambda output: output,
     "sigmoid": torch.sigmoid,
+    "softmax": lambda output: torch.softmax(output, dim=1),
 }
 _ABSENT = object()
 
@@ -82,7 +83,7 @@ class BuildRequest:
     """A network to build from an official checkout.
 
     Attributes:
-        root: the checkout, the folder that holds ``lib``.
+        root: the checkout, the folder that holds its package.
         arch: which of its networks.
         path_name: which network of the family.
         template_size, search_size: edges of the crops, pixels.

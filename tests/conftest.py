@@ -17,7 +17,7 @@ pytest_plugins = ("folders",)
 TESTS = Path(__file__).parent
 REAL = ("cli", "runtime", "trained")
 ARM = ("runtime", "trained")
-TRAINED = {"shared", "official", "official_stark"}  # fixtures whose folders may be missing
+TRAINED = {"shared", "official", "official_stark", "official_nanotrack"}  # fixtures whose folders may be missing
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # of this process: several threads are slow beside what the tests start
 
@@ -170,6 +170,17 @@ def stark_weights(once) -> dict[str, Path]:
     return {
         head: once(f"{head}.pth.tar", lambda path, head=head: stark.save(path, head, **stark.SMALL))
         for head in stark.HEADS
+    }
+
+
+@pytest.fixture(scope="session")
+def nanotrack_weights(once) -> dict[str, Path]:
+    """Version -> checkpoint of a NanoTrack with seeded weights, neck and all."""
+    import nanotracks
+
+    return {
+        version: once(f"{version}.pth", lambda path, version=version: nanotracks.save(path, version))
+        for version in nanotracks.VERSIONS
     }
 
 

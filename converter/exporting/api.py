@@ -11,6 +11,7 @@ from converter.spec.arguments import AnyPath, finite, path_of, paths_of, refused
 from converter.spec.default_folder import Asked, default_folder
 from converter.spec.options import ArmOptions, ExportOptions
 from converter.spec.presets import Wanted, choose, load_preset
+from converter.spec.scores import asked_scores
 from converter.util.stages import Listener
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def export(
     opset: int | None = None,
     simplify: bool = True,
     sigmoid: bool | None = None,
+    softmax: bool | None = None,
     precision: Literal["fp32", "half"] | None = None,
     oldest_ncnn: str | None = None,
     rename: Mapping[str, str] | Sequence[str] = (),
@@ -71,7 +73,7 @@ def export(
         formats: "ncnn" (default), "onnx" or both.
         split: into which graphs: "two", "three", "one".
         opset, simplify: of ONNX models.
-        sigmoid: whether cls is a probability.
+        sigmoid, softmax: whether cls is a probability, by the function that the network's logits take.
         precision: of the stored weights.
         oldest_ncnn: release of the oldest ncnn that is to read the models.
         rename: {tensor or graph:tensor: what to call it}.
@@ -113,7 +115,7 @@ def export(
             formats=formats,
             split=split,
             opset=opset,
-            sigmoid=sigmoid,
+            scores=asked_scores(sigmoid=sigmoid, softmax=softmax),
             half=None if precision is None else precision == "half",
             oldest_ncnn=oldest_ncnn,
             masks=masks,

@@ -47,7 +47,9 @@ def manifest_of(
         arch=options.arch,
         path_name=network.path_name,
         network=network.source,
-        checkpoint=ExportedCheckpoint(file=checkpoint.file, sha256=checkpoint.sha256, epoch=checkpoint.epoch),
+        checkpoint=ExportedCheckpoint(
+            file=checkpoint.file, sha256=checkpoint.sha256, epoch=checkpoint.epoch, unused=network.unused
+        ),
         parameters=network.parameters,
         multiply_adds={model.graph.name: made.multiply_adds[model.graph] for model in graphs},
         formats={name: _format(options, made, name) for name in options.formats},
@@ -93,7 +95,7 @@ def _sizes(tracker: TrackerModels) -> SizesEntry:
     return SizesEntry(
         template_size=dimensions.template_size,
         search_size=dimensions.search_size,
-        score_size=dimensions.search_cells,
+        score_size=dimensions.score_size,
     )
 
 

@@ -61,6 +61,8 @@ def _image(tensor: TensorSpec) -> str:
 
 
 def _preprocessing(preprocess: PreprocessEntry) -> str:
+    if {*preprocess.mean} == {0.0} and {*preprocess.std} == {1.0}:
+        return f"preprocessing: {preprocess.colour_order}, pixels of 0 to 255 as they are, without mean and std"
     mean, std = (", ".join(map(str, values)) for values in (preprocess.on_0_1.mean, preprocess.on_0_1.std))
     return f"preprocessing: {preprocess.colour_order}, (pixel / 255 - mean) / std with mean {mean} and std {std}"
 

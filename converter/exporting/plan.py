@@ -1,6 +1,6 @@
 """Which models an export consists of: graph by graph, for every template and search size."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from converter.errors import UsageError
@@ -10,9 +10,9 @@ from converter.formats.source import Source
 from converter.spec.dimensions import Dimensions
 from converter.spec.model import Model, TrackerModels
 from converter.spec.naming import check_names
-from converter.spec.network import OneFile
 from converter.spec.options import ExportOptions
-from converter.spec.tensors import GraphSpec, TensorSpec
+from converter.spec.read_from import ReadFrom, sized_as
+from converter.spec.tensors import GraphSpec
 
 Made = tuple[GraphSpec, Source]  # a graph as it is run, and what its files are made from
 
@@ -71,8 +71,8 @@ def sizes(options: ExportOptions) -> list[tuple[int, int]]:
     others = {
         size
         for format in options.formats
-        if (one := options.network.one_file.get(options.split_of(format)))
-        for size in one.template_sizes
+        if (read := options.network.read_from.get(options.split_of(format)))
+        for size in read.template_sizes
         if _cells(options, size) == _cells(options, template)
     }
     return [(template, size) for size in searched] + [(other, searched[0]) for other in sorted(others - {template})]
@@ -108,10 +108,11 @@ def search_sizes(options: ExportOptions) -> tuple[int, ...]:
         raise UsageError(
             f"--search-size {' and '.join(map(str, sizes))}: weights of this network are of one size; give it once"
         )
-    one = [split for format in options.formats if (split := options.split_of(format)) in options.network.one_file]
-    if len(sizes) > 1 and one:
+    network, splits = options.network, map(options.split_of, options.formats)
+    if len(sizes) > 1 and (split := next((split for split in splits if split in network.read_from), None)):
+        subject = "it" if len(network.converted(split)) == 1 else f"its {network.read_from[split].graph}"
         raise UsageError(
-            f"--split {one[0]} with search sizes {', '.join(map(str, sizes))}: it is one file; "
+            f"--split {split} with search sizes {', '.join(map(str, sizes))}: {subject} is one file; "
             "pass --dynamic-search, or one --search-size at a time"
         )
     return sizes
@@ -120,14 +121,13 @@ def search_sizes(options: ExportOptions) -> tuple[int, ...]:
 def _made(options: ExportOptions, format: str, dimensions: Sequence[Dimensions]) -> list[tuple[Made, ...]]:
     """For every size the graphs of the format's split."""
     network, split = options.network, options.split_of(format)
-    one = network.one_file.get(split)
-    if one and not format_of(format).part_of_graph:
-        others = " or ".join(name for name in network.splits if name not in network.one_file)
-        raise UsageError(f"--split {split}: expected {others} for {format}, whose runtime runs whole graphs only")
-    if one:
-        return [_of_one_file(options, format, one, numbers, dimensions) for numbers in dimensions]
     of_sizes = [network.graph_specs(split, numbers) for numbers in dimensions]
-    by_graph = [_of_graph(options, format, graphs, dimensions) for graphs in zip(*of_sizes, strict=True)]
+    read = network.read_from.get(split)
+    shared = _read(options, format, read, of_sizes, dimensions) if read else {}
+    by_graph = [
+        shared.get(graphs[0].name) or _of_graph(options, format, graphs, dimensions)
+        for graphs in zip(*of_sizes, strict=True)
+    ]
     return list(zip(*by_graph, strict=True))
 
 
@@ -151,24 +151,29 @@ def _other(graphs: Sequence[GraphSpec]) -> GraphSpec | None:
     return next((graph for graph in graphs if graph != graphs[0]), None)
 
 
-def _of_one_file(
-    options: ExportOptions, format: str, one: OneFile, numbers: Dimensions, dimensions: Sequence[Dimensions]
-) -> tuple[Made, ...]:
-    """The graphs of a split that are read from one model; a tensor is the blob of the one it stands for."""
+def _read(
+    options: ExportOptions,
+    format: str,
+    read: ReadFrom,
+    of_sizes: Sequence[Sequence[GraphSpec]],
+    dimensions: Sequence[Dimensions],
+) -> dict[str, list[Made]]:
+    """The graphs of a split that are read from one model, at every size.
+
+    Raises:
+        UsageError: for a graph that is a part of the model where the format's runtime runs whole ones only.
+    """
     network = options.network
-    named = [options.naming.named(network.graph_spec(one.graph, each)) for each in dimensions]
-    source = Source(format, options.naming.stem(one.graph, network.file_prefix), named[0], _other(named))
-    blobs = {tensor.meaning: tensor.name for tensor in (*named[0].inputs, *named[0].outputs)}
-    made = []
-    for name in network.splits[options.split_of(format)]:
-        graph, reads = network.graph_spec(name, numbers), one.reads.get(name, {})
-
-        def read(tensors: Iterable[TensorSpec], reads: Mapping[str, str] = reads) -> tuple[TensorSpec, ...]:
-            return tuple(
-                tensor.model_copy(update={"name": blobs[reads.get(tensor.meaning, tensor.meaning)]})
-                for tensor in tensors
-            )
-
-        renamed = {"inputs": read(graph.inputs), "outputs": read(graph.outputs)}
-        made.append((graph.model_copy(update=renamed), source))
-    return tuple(made)
+    converted = [options.naming.named(network.graph_spec(read.graph, numbers)) for numbers in dimensions]
+    graphs = [
+        [read.read(graph, first) for graph in of_size if graph.name in (*read.reads, read.graph)]
+        for first, of_size in zip(converted, of_sizes, strict=True)
+    ]
+    sized = [sized_as(converted[0], graph) for of_size in graphs for graph in of_size]
+    if None in sized and not format_of(format).part_of_graph:
+        others = " or ".join(name for name in network.splits if name not in network.read_from)
+        split = options.split_of(format)
+        raise UsageError(f"--split {split}: expected {others} for {format}, whose runtime runs whole graphs only")
+    other = _other([*converted, *(graph for graph in sized if graph)])
+    source = Source(format, options.naming.stem(read.graph, network.file_prefix), converted[0], other)
+    return {of_one[0].name: [(graph, source) for graph in of_one] for of_one in zip(*graphs, strict=True)}

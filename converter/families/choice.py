@@ -5,9 +5,15 @@ from pathlib import Path
 
 from converter.errors import UsageError
 from converter.families.family import family_names, family_of
-from converter.spec.config import network_for
+from converter.spec.config import arch_names, network_for
 from converter.spec.network import NetworkSpec
 from converter.spec.options import NetworkInMemory
+
+
+def known_archs() -> list[str]:
+    """The arch to begin with of every network that the project's own configs describe."""
+    networks = [network_for(arch)[1] for arch in arch_names()]
+    return list(dict.fromkeys(family_of(network.family).arch(network.path_name) for network in networks))
 
 
 def official_root(

@@ -113,7 +113,7 @@ class Family:
         procedure: (model, config, dimensions) -> a tracker around the model. Raises UsageError where the config's
             section ``tracker`` does not fit.
         constants: what ``procedure`` takes from that section; None where it takes nothing.
-        arch: the name of the network to begin with.
+        arch: (path_name) -> the name of the network that it asks for; the one to begin with where several are the same.
         root: the environment variable that names an official checkout.
         settle: (path_name asked for, shapes) -> the path name to build, where the asked one leaves it to the weights.
         ignores: (state-dict key) -> whether weights may have it although the network has not.
@@ -136,7 +136,7 @@ class Family:
     track: Callable[["nn.Module", Tensors, Tensors], Tensors]
     recognise: Callable[[Shapes], str | None]
     procedure: Callable[[TrackedModel, NetworkSpec, Dimensions], Procedure]
-    arch: str
+    arch: Callable[[str], str]
     root: str
     settle: Callable[[str, Shapes], str] = lambda asked, shapes: asked
     ignores: Callable[[str], bool] = lambda key: False

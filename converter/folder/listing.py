@@ -176,8 +176,13 @@ def preprocess_entry(preprocess: Preprocess) -> PreprocessEntry:
         mean=mean,
         std=std,
         norm=[round(1.0 / value, 10) for value in std],
-        on_0_1=UnitEntry(mean=[round(value / 255, 6) for value in mean], std=[round(value / 255, 6) for value in std]),
+        on_0_1=UnitEntry(mean=[round(value / 255, 6) for value in mean], std=[_shortest(value / 255) for value in std]),
     )
+
+
+def _shortest(value: float) -> float:
+    """A number in eight digits, which float32 holds no better."""
+    return float(f"{value:.8g}")
 
 
 def tracker_entry(network: NetworkSpec, dimensions: Dimensions, **more: tuple[SizesEntry, ...]) -> TrackerEntry:
@@ -190,7 +195,7 @@ def tracker_entry(network: NetworkSpec, dimensions: Dimensions, **more: tuple[Si
         stride=dimensions.stride,
         template_size=network.template_size,
         search_size=network.search_size,
-        score_size=dimensions.search_cells,
+        score_size=dimensions.score_size,
         **{**network.tracker, **dict.fromkeys(network.activations, "probability")},
         **more,
     )

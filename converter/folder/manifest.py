@@ -29,10 +29,14 @@ MOST_GRAPHS = 1000
 
 
 class ExportedCheckpoint(CheckpointEntry):
-    """``file`` is None where the network was in memory; ``sha256`` is then that of its state dict."""
+    """``file`` is None where the network was in memory; ``sha256`` is then that of its state dict.
+
+    ``unused`` names the weights that it has besides.
+    """
 
     file: str | None
     sha256: str
+    unused: tuple[str, ...] = ()
 
 
 class GraphEntry(SetEntry):

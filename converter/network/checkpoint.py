@@ -1,7 +1,7 @@
 """A state dict from a file: safely (no code is run) and strictly (every key is used and filled)."""
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -191,9 +191,7 @@ def _unlike(value: torch.Tensor, wanted: torch.Tensor) -> str | None:
     return None
 
 
-def check_keys(
-    network: Mapping[str, torch.Tensor], checkpoint: Checkpoint, what: str, hint: Callable[[Shapes], str]
-) -> None:
+def check_keys(network: Mapping[str, torch.Tensor], checkpoint: Checkpoint, what: str, hint: Callable[[], str]) -> None:
     """Whether a checkpoint has every key of a network and no other; arguments and errors as :func:`load_strictly`.
 
     Args:
@@ -201,18 +199,18 @@ def check_keys(
     """
     report = compare_keys(checkpoint.state, network)
     if not report:
-        advice = hint(shapes_of(checkpoint.state))
+        advice = hint()
         found = report.in_brief() if advice else report
         raise CheckpointError(f"{checkpoint.called} does not fit {what}: {found}{advice}")
 
 
-def load_strictly(network: torch.nn.Module, checkpoint: Checkpoint, what: str, hint: Callable[[Shapes], str]) -> None:
+def load_strictly(network: torch.nn.Module, checkpoint: Checkpoint, what: str, hint: Callable[[], str]) -> None:
     """Put a checkpoint's weights into a network, all of them or none.
 
     Args:
         network: its parameters may be on the meta device; they are replaced, as float32.
         what: the network in words, for the message.
-        hint: {key: shape} -> what to add to the message: the options that name a network which they fit.
+        hint: what to add to the message: the options that name a network which they fit.
 
     Raises:
         CheckpointError: naming the first keys that do not fit and, when there are any, the options that do.
@@ -222,6 +220,25 @@ def load_strictly(network: torch.nn.Module, checkpoint: Checkpoint, what: str, h
     state = {key: checkpoint.state[key].detach().to(own[key].dtype).contiguous() for key in own}
     network.load_state_dict(state, strict=True, assign=True)
     network.eval().requires_grad_(False)
+
+
+def unused_names(state: Iterable[str], used: Collection[str]) -> tuple[str, ...]:
+    """The keys that are not used, in brief: ``neck`` for all that begin so; where others that begin so are used,
+    ``backbone.*.counter`` for all that end so, too.
+
+    Args:
+        state: keys of a state dict.
+        used: those of them that are used.
+    """
+    shared = {key.partition(".")[0] for key in used}
+
+    def brief(key: str) -> str:
+        first, _, rest = key.partition(".")
+        if first not in shared:
+            return first
+        return f"{first}.*.{rest.rpartition('.')[2]}" if "." in rest else key
+
+    return tuple(sorted({brief(key) for key in state if key not in used}))
 
 
 def shapes_of(state: Mapping[str, object]) -> Shapes:

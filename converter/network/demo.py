@@ -11,6 +11,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from converter.errors import UsageError
+from converter.families.choice import known_archs
 from converter.families.dimensions import dimensions_of
 from converter.families.family import family_of
 from converter.network.load import one_thread
@@ -24,22 +26,33 @@ CALM = 1.5
 State = dict[str, torch.Tensor]
 
 
-def seeded_state(path_name: str, template_size: int = 127, search_size: int = 288, seed: int = 0) -> State:
-    """A full state dict for a path name: scaled random weights, batch-norm statistics as measured.
+def seeded_state(
+    path_name: str | None = None,
+    template_size: int | None = None,
+    search_size: int | None = None,
+    seed: int = 0,
+    arch: str | None = None,
+) -> State:
+    """A full state dict: scaled random weights, batch-norm statistics as measured.
 
     Args:
+        path_name, template_size, search_size: those of the arch's config where they are left out.
         seed: the same seed gives the same weights.
+        arch: of which network (default: the config's first).
+
+    Raises:
+        UsageError: for a network with other layers than convolutions, linear ones and batch norms.
 
     Returns:
         official state-dict key -> tensor
     """
-    family = family_of("lighttrack")
-    _, spec = network_for(None, None, {"path_name": path_name})
-    spec = spec.at(template_size, search_size)
+    sizes = {"template_size": template_size, "search_size": search_size}
+    _, spec = network_for(arch, None, {"path_name": path_name, **sizes})
+    family = family_of(spec.family)
     images = spec.images(dimensions_of(spec))
     feeds = noise_feeds(seed, spec.noise_feeds, images, spec.preprocess)
     feeds += packaged_feeds(seed, images, spec.preprocess)
-    network = family.build(path_name, template_size, search_size).to_empty(device="cpu")
+    network = family.build(family.settle(spec.path_name, {}), *spec.sizes).to_empty(device="cpu")
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad(), one_thread():
         for module in network.modules():
@@ -55,7 +68,7 @@ def seeded_state(path_name: str, template_size: int = 127, search_size: int = 28
 
 
 def _fill(module: nn.Module, generator: torch.Generator) -> None:
-    if isinstance(module, nn.Conv2d):
+    if isinstance(module, nn.Conv2d | nn.Linear):
         fan_in = module.weight[0].numel()
         module.weight.normal_(std=fan_in**-0.5, generator=generator)
         if module.bias is not None:
@@ -65,16 +78,22 @@ def _fill(module: nn.Module, generator: torch.Generator) -> None:
         module.momentum = None  # a plain average over the inputs
         module.weight.uniform_(0.5, 1.5, generator=generator)
         module.bias.normal_(std=0.1, generator=generator)
+    elif list(module.parameters(recurse=False)) or list(module.buffers(recurse=False)):
+        raise UsageError(f"there are no seeded weights for a {type(module).__name__}")
 
 
 def main() -> None:
-    """``python -m converter.network.demo FILE [--seed N]``"""
+    """``python -m converter.network.demo FILE [--arch NAME] [--seed N]``"""
     parser = argparse.ArgumentParser(prog="python -m converter.network.demo", description=main.__doc__)
     parser.add_argument("file", type=Path, help="where to write the checkpoint")
+    parser.add_argument("--arch", choices=known_archs(), default=known_archs()[0])
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
-    arch, spec = network_for(None)
-    state = seeded_state(spec.path_name, spec.template_size, spec.search_size, arguments.seed)
+    arch = arguments.arch
+    try:
+        state = seeded_state(seed=arguments.seed, arch=arch)
+    except UsageError as error:
+        parser.error(f"--arch {arch}: {error}")
     arguments.file.parent.mkdir(parents=True, exist_ok=True)
     with replacing(arguments.file) as draft, draft.open("wb") as file:
         torch.save({"epoch": 0, "arch": arch, "state_dict": state}, file)

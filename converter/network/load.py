@@ -9,8 +9,8 @@ from pathlib import Path
 import torch
 
 from converter.errors import ArchitectureError, CheckpointError, DependencyError, UsageError
-from converter.families.family import Family, Shapes, family_names, family_of
-from converter.network.checkpoint import Checkpoint, check_keys, load_strictly, read_checkpoint, shapes_of
+from converter.families.family import Family, family_names, family_of
+from converter.network.checkpoint import Checkpoint, check_keys, load_strictly, read_checkpoint, shapes_of, unused_names
 from converter.network.memory import copied
 from converter.network.recognise import hint, size_options, sizes_of
 from converter.spec.network import NetworkSpec
@@ -34,7 +34,9 @@ class LoadedNetwork:
         source: "official checkout" (and which part of it is ours, where one is), "own definition" or
             "network in memory".
         called: the same in a sentence, with the name of the checkout.
-        parameters: trainable numbers in it.
+        parameters: trainable numbers in it, without parts that it never calls.
+        unused: what the checkpoint has besides: the first part of its keys' names, as ``neck``; of a part that the
+            network has too, shell patterns, as ``backbone.*.counter``.
     """
 
     module: torch.nn.Module
@@ -44,6 +46,7 @@ class LoadedNetwork:
     source: str
     called: str
     parameters: int
+    unused: tuple[str, ...] = ()
 
     @property
     def about(self) -> str:
@@ -73,29 +76,25 @@ def load_network(options: NetworkOptions, stride: int, checkpoint: Checkpoint | 
     used = replace(checkpoint, state={key: value for key, value in checkpoint.state.items() if not family.ignores(key)})
     _check_sizes(family, spec, used)
     path_name = family.settle(spec.path_name, shapes_of(used.state))
-    module, source, called = family.build(path_name, *spec.sizes), "own definition", OWN
+    own = family.build(path_name, *spec.sizes)
     what = f"{options.arch} with {family.called} {path_name}"
 
-    def advice(shapes: Shapes) -> str:
-        return hint(family, spec, shapes)
+    def advice() -> str:
+        return hint(family, spec, shapes_of(checkpoint.state))
 
+    module, source, called = own, "own definition", OWN
     if given is not None:
-        check_keys(module.state_dict(), used, what, advice)
+        check_keys(own.state_dict(), used, what, advice)
         _check_parts(spec.family, given)
-        return _loaded(given, checkpoint, path_name, family, "network in memory", "the network in memory")
-    if options.official:
+        module, source, called = given, "network in memory", "the network in memory"
+    elif options.official:
         check_checkout(options.official, spec.family)
         request = BuildRequest(options.official.absolute(), options.arch, path_name, *spec.sizes, stride)
-        module, with_ours = _official(spec.family, request, module)
+        module, with_ours = _official(spec.family, request, own)
         source = f"official checkout{with_ours}"
         called = f"the official checkout {request.root.resolve().name}{with_ours}"
-    load_strictly(module, used, what, advice)
-    return _loaded(module, checkpoint, path_name, family, source, called)
-
-
-def _loaded(
-    module: torch.nn.Module, checkpoint: Checkpoint, path_name: str, family: Family, source: str, called: str
-) -> LoadedNetwork:
+    if given is None:
+        load_strictly(module, used, what, advice)
     return LoadedNetwork(
         module=module,
         checkpoint=checkpoint,
@@ -103,7 +102,8 @@ def _loaded(
         methods=family.methods,
         source=source,
         called=called,
-        parameters=sum(parameter.numel() for parameter in module.parameters()),
+        parameters=sum(parameter.numel() for parameter in own.parameters()),
+        unused=unused_names(checkpoint.state, used.state),
     )
 
 
@@ -170,12 +170,13 @@ def check_checkout(root: Path, family: str) -> None:
     named = f" (from {variable})" if from_variable else ""
     others = [name for name in family_names() if name != family and _holds(root, name)]
     beside = [folder for folder in (root.parent, *_folders_in(root)) if _holds(folder, family)]
+    package = _place(family).parts[0]
     if reason := why_no_folder(root):
         problem = reason.partition(",")[0]
     elif others:
         problem = f"is one of {patches_of(others[0]).repository}"
-    elif not os.path.isdir(root / "lib"):
-        problem = "no folder 'lib' in it"
+    elif not os.path.isdir(root / package):
+        problem = f"no folder {package!r} in it"
     else:
         problem = f"no {_place(family)} in it"
     leave = f"unset {variable}" if from_variable else "leave --official out"

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator, Mapping
 
+from converter.families.choice import known_archs
 from converter.families.family import Family, Shapes, family_names, family_of
 from converter.network.checkpoint import shapes_of
+from converter.report.text import listed
 from converter.spec.config import network_for
 from converter.spec.network import NetworkSpec
 from converter.spec.tensors import LARGEST_SIZE, SMALLEST_SIZE
@@ -11,7 +13,7 @@ from converter.spec.tensors import LARGEST_SIZE, SMALLEST_SIZE
 
 def arch_of(state: Mapping[str, object]) -> str | None:
     """The arch to begin with of the family whose weights these are; None where none or several know them."""
-    archs = {family.arch for family, _, _ in _families_of(shapes_of(state))}
+    archs = {family.arch(name) for family, name, _ in _families_of(shapes_of(state))}
     return archs.pop() if len(archs) == 1 else None
 
 
@@ -20,19 +22,24 @@ def hint(family: Family, spec: NetworkSpec, shapes: Shapes) -> str:
 
     Args:
         family, spec: what was asked for.
+        shapes: also of what the family ignores.
     """
-    families = list(_families_of(shapes, family))
-    for other, name, used in families:
-        usual = spec if other is family else network_for(other.arch)[1]
+    asked = family.arch(spec.path_name)
+    others = []
+    for other, name, used in _families_of(shapes, family):
+        arch = other.arch(name)
+        usual = spec if arch == asked else network_for(arch)[1]
         sizes = sizes_of(other, used, usual.sizes)
         if _shapes(other, name, sizes) == used:
-            words = [] if other is family else [f"--arch {other.arch}"]
+            words = [] if arch == asked else [f"--arch {arch}"]
             settled = other.settle(usual.path_name, used)
             as_usual = other.covers(usual.path_name, name) or _shapes(other, settled, sizes) == used
             words += [] if as_usual else [other.words(name)]
             return f"; the weights fit {' '.join([*words, *size_options(sizes, usual.sizes)])}"
-    archs = " or ".join(family_of(name).arch for name in family_names())
-    return "" if families else f"; these are no weights of {archs}"
+        others.append(arch)
+    if others:
+        return "" if asked in others else f"; the weights look like {others[0]}'s"
+    return f"; these are no weights of {listed(known_archs(), 'or')}"
 
 
 def sizes_of(family: Family, shapes: Shapes, asked: tuple[int, int]) -> tuple[int, int]:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from converter.errors import ConverterError
-from converter.families.family import family_names, family_of
+from converter.families.choice import known_archs
 from converter.spec.options import NetworkInMemory, check_checkpoint
 from converter.spec.yaml_file import read_yaml
 from converter.util.stages import Listener, Stages
@@ -26,7 +26,7 @@ def settled(
 
     Args:
         refuse: raises what stands against an arch before its weights are known. The file is not read where every
-            family's is refused for the same option.
+            arch is refused for the same option.
 
     Returns:
         (None, ...) where neither says it: the config's first is meant.
@@ -36,7 +36,11 @@ def settled(
         UsageError: for a config that cannot be read.
         CheckpointError: for a checkpoint that cannot be read.
     """
-    if arch is not None or not isinstance(weights, Path) or (config and "archs" in read_yaml(config)):
+    if (
+        arch is not None
+        or not isinstance(weights, Path)
+        or (config and {"archs", "extends"} & read_yaml(config).keys())
+    ):
         return arch, None
     check_checkpoint(weights)
     if refuse and (error := _of_all(refuse)):
@@ -51,11 +55,11 @@ def settled(
 
 
 def _of_all(refuse: Callable[[str], object]) -> ConverterError | None:
-    """What is said against the first family's arch, where the same option is refused of all."""
+    """What is said against the first arch, where the same option is refused of all."""
     errors = []
-    for family in family_names():
+    for arch in known_archs():
         try:
-            refuse(family_of(family).arch)
+            refuse(arch)
         except ConverterError as error:
             errors.append(error)
         else:

@@ -27,12 +27,13 @@ def network_for(
 ) -> tuple[str, NetworkSpec]:
     """The arch to build and its config.
 
-    The arch's own config is the first file that lists it; others that do are complete only beside it. What a config
-    has under ``unasked`` holds where neither a file nor the command line was given for it.
+    The arch's own config is the first of the project's files that lists it. What a config has under ``unasked`` holds
+    where neither a file nor the command line was given for it.
 
     Args:
         arch: class name, or None for the config's first.
-        config: a YAML file whose keys replace those of the arch's own config; dicts are merged.
+        config: a YAML file whose keys replace those of the config that it ``extends``, one of the project's own by its
+            name without extension, or of the arch's own where it does not say; dicts are merged.
         overrides: top-level keys to set last, from the command line; None values are left out.
 
     Returns:
@@ -42,17 +43,16 @@ def network_for(
         ArchitectureError: for an arch that no config knows.
         UsageError: for a config that cannot be read, has an unknown key or a value that does not fit.
     """
-    configs: dict[str, dict[str, Any]] = {}
-    for data in _read_folder(config_folder()):
-        for name in data["archs"]:
-            configs.setdefault(name, data)
+    known = _read_folder(config_folder())
+    of_archs = _of_archs(known)
     user = read_yaml(config) if config else {}
-    archs = _archs(user, config) or list(configs)
+    extended = _extended(user.pop("extends", None), known, config)
+    archs = _archs({**extended, **user}, config) or list(of_archs)
     arch = arch or archs[0]
     if arch not in archs:
         raise ArchitectureError(f"unknown arch {arch!r}, known are {', '.join(archs)}{did_you_mean(arch, archs)}")
     flags = {key: value for key, value in (overrides or {}).items() if value is not None}
-    own = configs.get(arch, {})
+    own = extended or of_archs.get(arch, {})
     merged = _merged(_merged(own, user), flags)
     merged.pop("unasked", None)
     for key, value in own.get("unasked", {}).items():
@@ -63,6 +63,20 @@ def network_for(
         return arch, NetworkSpec.model_validate(merged)
     except ValidationError as error:
         raise UsageError(_explained(error.errors()[0], config, flags, merged)) from None
+
+
+def arch_names() -> list[str]:
+    """Every arch that one of the project's own configs lists."""
+    return list(_of_archs(_read_folder(config_folder())))
+
+
+def _of_archs(known: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The first config that lists an arch, of every arch."""
+    found: dict[str, dict[str, Any]] = {}
+    for data in known.values():
+        for name in data["archs"]:
+            found.setdefault(name, data)
+    return found
 
 
 def _archs(user: Mapping[str, Any], config: Path | None) -> list[str]:
@@ -104,9 +118,35 @@ def _shown(value: object) -> str:
 
 
 @cache
-def _read_folder(folder: Path) -> list[dict[str, Any]]:
-    """The project's own configs, which do not change while it runs."""
-    return [read_yaml(path) for path in sorted(folder.glob("*.yaml"))]
+def _read_folder(folder: Path) -> dict[str, dict[str, Any]]:
+    """The project's own configs, which do not change while it runs, by name and with all that they extend."""
+    paths = {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+
+    def read(name: str, behind: tuple[str, ...] = ()) -> dict[str, Any]:
+        data = read_yaml(paths[name])
+        base = data.pop("extends", None)
+        if base is None:
+            return data
+        others = [other for other in paths if other not in (*behind, name)]
+        if base not in others:
+            raise _cannot_extend(base, others, paths[name])
+        return _merged(read(base, (*behind, name)), data)
+
+    return {name: read(name) for name in paths}
+
+
+def _extended(name: Any, known: Mapping[str, dict[str, Any]], config: Path | None) -> dict[str, Any]:
+    """The config that a user's extends; an empty one where it does not say."""
+    if name is None:
+        return {}
+    if not isinstance(name, str) or name not in known:
+        raise _cannot_extend(name, list(known), config)
+    return known[name]
+
+
+def _cannot_extend(name: Any, others: list[str], config: Path | None) -> UsageError:
+    nearest = did_you_mean(name, others) if isinstance(name, str) else ""
+    return UsageError(f"config {config}: extends: expected one of {', '.join(others)}, found {_shown(name)}{nearest}")
 
 
 def _explained(error: ErrorDetails, config: Path | None, flags: Mapping[str, Any], merged: Mapping[str, Any]) -> str:

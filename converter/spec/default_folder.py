@@ -47,7 +47,8 @@ def default_folder(wanted: Wanted, chosen: Chosen, asked: Asked) -> Path:
 def _of_network(wanted: Wanted, chosen: Chosen, preset: Preset | None, asked: Asked) -> Iterator[object]:
     network, usual = chosen.network, _usual(chosen)
     sized = wanted.template_size or wanted.search_sizes or asked.dynamic_search
-    if sized or (preset is None and network.sizes != usual.sizes):
+    own_sizes = preset is None or preset.search_size is None
+    if sized or (own_sizes and network.sizes != usual.sizes):
         yield network.template_size
         yield from dict.fromkeys(chosen.search_sizes)
     yield "dynamic" if asked.dynamic_search else None
@@ -68,8 +69,8 @@ def _of_files(wanted: Wanted, chosen: Chosen, preset: Preset | None) -> Iterator
         yield chosen.precision
     if "onnx" in formats and chosen.opset != ((preset.opset if preset else None) or SMALLEST_OPSET):
         yield f"opset{chosen.opset}"
-    if wanted.sigmoid is not None and wanted.sigmoid != (preset is not None and preset.sigmoid):
-        yield "sigmoid" if wanted.sigmoid else "logits"
+    if wanted.scores != (preset.scores if preset else "logits"):
+        yield wanted.scores
     if chosen.oldest_ncnn != (preset.ncnn if preset else None):
         yield f"from{chosen.oldest_ncnn}"
 

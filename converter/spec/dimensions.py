@@ -13,7 +13,7 @@ class Dimensions:
         stride: pixels of a crop per cell.
         channels: of the features.
         template_cells, search_cells: edge of the features, cells.
-        others: further names of a family.
+        others: further names of a family; ``score_cells`` where the score map has another edge than the features.
     """
 
     template_size: int
@@ -23,6 +23,11 @@ class Dimensions:
     template_cells: int
     search_cells: int
     others: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def score_size(self) -> int:
+        """Edge of the score map, cells."""
+        return self.others.get("score_cells", self.search_cells)
 
     def numbers(self) -> dict[str, int]:
         """Every name and its number."""

@@ -8,6 +8,8 @@ from pydantic import Field, model_validator
 
 from converter.errors import UsageError, did_you_mean
 from converter.spec.dimensions import Dimensions
+from converter.spec.read_from import ReadFrom
+from converter.spec.scores import IN_WORDS, Scores
 from converter.spec.tensors import (
     Activation,
     Finite,
@@ -47,20 +49,6 @@ class GraphEntry(Frozen):
     inputs: Annotated[list[str], Field(min_length=1)]
     masks: list[str] = Field(default_factory=list)
     outputs: Annotated[list[str], Field(min_length=1)]
-
-
-class OneFile(Frozen):
-    """A split whose graphs are all read from one converted graph, with its weights stored once.
-
-    Attributes:
-        graph: the one that is converted, a key of ``graphs``.
-        reads: graph of the split to {its tensor: the converted graph's tensor}, where the two differ.
-        template_sizes: that a template may have besides, all of the same number of cells.
-    """
-
-    graph: str
-    reads: dict[str, dict[str, str]]
-    template_sizes: list[Size]
 
 
 class Preprocess(Frozen):
@@ -128,13 +116,14 @@ class NetworkSpec(Frozen):
     tensors: dict[str, TensorEntry]
     graphs: dict[GraphName, GraphEntry]
     splits: dict[str, Annotated[list[str], Field(min_length=1)]]
-    one_file: dict[str, OneFile] = Field(default_factory=dict)
+    read_from: dict[str, ReadFrom] = Field(default_factory=dict)
     default_splits: dict[str, str] = Field(default_factory=dict)
     tolerances: dict[str, dict[str, Tolerance]]
     decision: str
     ties: dict[str, NonNegative] = Field(default_factory=dict)
     one_step: dict[str, StepLimits] = Field(default_factory=dict)
     logits: dict[str, str] = Field(default_factory=dict)
+    activation: Activation = "sigmoid"
     activations: dict[str, Activation] = Field(default_factory=dict)
     dynamic_search: list[Size] = Field(default_factory=list)
     arm: dict[str, ArmTolerances] = Field(default_factory=dict)
@@ -160,9 +149,9 @@ class NetworkSpec(Frozen):
             ("decision", [self.decision], outputs),
             ("logits", self.logits, outputs),
             ("activations", self.activations, self.logits),
-            ("one_file", self.one_file, self.splits.keys()),
-            ("one_file", [entry.graph for entry in self.one_file.values()], self.graphs.keys()),
-            ("one_file", [name for entry in self.one_file.values() for name in entry.reads], self.graphs.keys()),
+            ("read_from", self.read_from, self.splits.keys()),
+            ("read_from", [entry.graph for entry in self.read_from.values()], self.graphs.keys()),
+            ("read_from", [name for entry in self.read_from.values() for name in entry.reads], self.graphs.keys()),
             ("arm", [name for mode in self.arm.values() for name in mode.tolerances], tensors),
         ):
             if unknown := [name for name in names if name not in among]:
@@ -207,7 +196,7 @@ class NetworkSpec(Frozen):
         return limits if iou is None else limits.model_copy(update={"iou": iou})
 
     def converted(self, split: str) -> list[str]:
-        """The graphs that become files: those of the split, or the one that all of them are read from.
+        """The graphs that become files: those of the split, or those that they are read from.
 
         Raises:
             UsageError: when there is no such split.
@@ -215,7 +204,8 @@ class NetworkSpec(Frozen):
         if split not in self.splits:
             nearest = did_you_mean(split, self.splits)
             raise UsageError(f"--split {split}: expected one of {', '.join(self.splits)}{nearest}")
-        return [self.one_file[split].graph] if split in self.one_file else self.splits[split]
+        graphs = self.splits[split]
+        return self.read_from[split].graphs(graphs) if split in self.read_from else graphs
 
     def missing_graphs(self, modes: Collection[str], split: str | None = None) -> tuple[str, ...]:
         """The graphs that models with these forward modes lack for a whole tracker; none where they make up a split.
@@ -268,15 +258,20 @@ class NetworkSpec(Frozen):
             mask_of=entry.mask_of,
         )
 
-    def with_probabilities(self) -> "NetworkSpec":
-        """The same network with logits as probabilities.
+    def with_scores(self, scores: Scores | None) -> "NetworkSpec":
+        """The same network with logits as they are, or as the probabilities that they become.
 
         Raises:
-            UsageError: when it has none.
+            UsageError: when it has no logits, or they become others.
         """
+        if scores is None or scores == "logits":
+            return self
         if not self.logits:
-            raise UsageError(f"--sigmoid: {', '.join(self.archs)}: no output of it is a logit")
-        return self.model_copy(update={"activations": dict.fromkeys(self.logits, "sigmoid")})
+            raise UsageError(f"--{scores}: {', '.join(self.archs)}: no output of it is a logit")
+        if scores != self.activation:
+            about = f"{self.archs[0]}'s scores are {IN_WORDS[self.activation]}"
+            raise UsageError(f"--{scores}: {about}; use --{self.activation}")
+        return self.model_copy(update={"activations": dict.fromkeys(self.logits, scores)})
 
     def with_masks(self) -> "NetworkSpec":
         """The same network with its masks as inputs.

@@ -13,6 +13,7 @@ from converter.spec.naming import Naming, parse_rename, renamed
 from converter.spec.network import LARGEST_OPSET, SMALLEST_OPSET, NetworkSpec
 from converter.spec.options import Chosen
 from converter.spec.releases import FLOOR, RELEASE
+from converter.spec.scores import Scores
 from converter.spec.tensors import Frozen, Size
 from converter.spec.yaml_file import read_yaml
 
@@ -25,7 +26,11 @@ class Preset(Frozen):
 
     Attributes:
         about: which consumer, in a line.
-        format, split, template_size, search_size, opset, sigmoid, precision: as the options of lt-export.
+        format, split, template_size, search_size, opset, precision: as the options of lt-export; the network's sizes
+            where it has none.
+        scores: what they have to be.
+        archs: names of the networks that it takes; every network that has its graphs and tensors when empty.
+        because: why it takes no others.
         ncnn: release of the runtime that the consumer ships.
         names: graph to {tensor of the config: what the consumer calls it}.
         files: graph to file name without extension.
@@ -34,10 +39,12 @@ class Preset(Frozen):
     about: str
     format: Annotated[str, Field(pattern=r"^[a-z]\w{0,30}$")]
     split: str
-    template_size: Size
-    search_size: Size
+    template_size: Size | None = None
+    search_size: Size | None = None
     opset: Annotated[int, Field(ge=SMALLEST_OPSET, le=LARGEST_OPSET)] | None = None
-    sigmoid: bool = False
+    scores: Scores = "logits"
+    archs: list[str] = Field(default_factory=list)
+    because: str = ""
     precision: Literal["fp32", "half"] = "fp32"
     ncnn: Annotated[str, Field(pattern=RELEASE.pattern)] | None = None
     names: dict[str, dict[str, str]] = Field(default_factory=dict)
@@ -46,10 +53,10 @@ class Preset(Frozen):
     def line(self) -> str:
         """What it is, for a list."""
         extras = [f"opset {self.opset}"] if self.opset else []
-        extras += ["sigmoid inside"] if self.sigmoid else []
+        extras += [f"{self.scores} inside"] if self.scores != "logits" else []
         extras += ["half weights"] if self.precision == "half" else []
-        sizes = f"{self.template_size}/{self.search_size}"
-        return f"{self.about} ({', '.join([self.format, f'split {self.split}', sizes, *extras])})"
+        sizes = [f"{self.template_size}/{self.search_size}"] if self.template_size or self.search_size else []
+        return f"{self.about} ({', '.join([self.format, f'split {self.split}', *sizes, *extras])})"
 
 
 @dataclass(frozen=True)
@@ -60,7 +67,8 @@ class Wanted:
         preset: its name.
         arch, config, path_name, template_size: which network.
         search_sizes: in their order; the first is the network's.
-        formats, split, opset, sigmoid, half, oldest_ncnn, masks: as the options of lt-export.
+        formats, split, opset, half, oldest_ncnn, masks: as the options of lt-export.
+        scores: as --sigmoid and --softmax.
         renames: texts of ``--rename``.
         default_splits: format to split, where neither the user nor preset or config says.
     """
@@ -74,7 +82,7 @@ class Wanted:
     formats: tuple[str, ...] = ()
     split: str | None = None
     opset: int | None = None
-    sigmoid: bool | None = None
+    scores: Scores | None = None
     half: bool | None = None
     oldest_ncnn: str | None = None
     masks: bool = False
@@ -130,8 +138,7 @@ def _network(wanted: Wanted, preset: Preset | None) -> tuple[str, NetworkSpec, t
         network = network.with_masks()
     if preset and wanted.preset:
         check_preset(wanted.preset, preset, network)
-    if _first(wanted.sigmoid, preset.sigmoid if preset else None):
-        network = network.with_probabilities()
+    network = network.with_scores(_first(wanted.scores, preset.scores if preset else None))
     network = network.with_default_splits(wanted.default_splits)
     return arch, network, tuple(each.search_size for _, each in networks)
 
@@ -170,14 +177,18 @@ def load_preset(name: str) -> Preset:
 
 
 def check_preset(name: str, preset: Preset, network: NetworkSpec) -> None:
-    """Refuse a preset of another kind of network: one whose graphs or tensors the config does not have.
+    """Refuse a preset of another network: one whose graphs or tensors the config does not have, or that it names.
 
     Raises:
         UsageError: naming the first.
     """
+    archs = " and ".join(network.archs)
     if reason := _does_not_fit(preset, network):
-        archs = " and ".join(network.archs)
         raise UsageError(f"--preset {name}: its consumer wants {reason}; it is not for {archs}: leave --preset out")
+    if preset.archs and not {*preset.archs} & {*network.archs}:
+        raise UsageError(
+            f"--preset {name}: {preset.because}; it takes {' and '.join(preset.archs)}, not {archs}: leave --preset out"
+        )
 
 
 def _does_not_fit(preset: Preset, network: NetworkSpec) -> str | None:
@@ -195,7 +206,9 @@ def _does_not_fit(preset: Preset, network: NetworkSpec) -> str | None:
                     f"{tensor!r} of graph {graph}, which in this network has "
                     f"{', '.join(entry.inputs)} -> {', '.join(entry.outputs)}"
                 )
-    return "a probability, and this network has no logits" if preset.sigmoid and not network.logits else None
+    if preset.scores == "logits" or (network.logits and preset.scores == network.activation):
+        return None
+    return f"scores through a {preset.scores}, which this network's are not"
 
 
 def _folder() -> Path:

@@ -10,7 +10,7 @@ Size = Annotated[int, Field(ge=SMALLEST_SIZE, le=LARGEST_SIZE)]
 Side = Annotated[int, Field(ge=1, le=4096)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Activation = Literal["sigmoid"]
+Activation = Literal["sigmoid", "softmax"]
 
 
 class Frozen(BaseModel):

@@ -9,6 +9,7 @@ from converter.formats.format import checked_formats
 from converter.network.settled import settled
 from converter.spec.arguments import AnyPath, finite, path_of, paths_of, refused_values, texts_of, weights_of
 from converter.spec.options import ArmOptions, VerifyOptions
+from converter.spec.scores import asked_scores
 from converter.util.stages import Listener
 from converter.verifying.asked import check_models, network_of, search_sizes
 
@@ -31,6 +32,7 @@ def verify(
     template_size: int | None = None,
     search_size: int | None = None,
     sigmoid: bool | None = None,
+    softmax: bool | None = None,
     masks: bool = False,
     official: AnyPath | None = None,
     config: AnyPath | None = None,
@@ -64,8 +66,8 @@ def verify(
         rename: {blob or graph:blob: what it is}, of models without a manifest.
         formats: of an export, to leave the others out.
         partial: pass although graphs of the tracker are missing.
-        arch, path_name, template_size, search_size, sigmoid, masks, official, config: which network; an export says
-            so itself.
+        arch, path_name, template_size, search_size, sigmoid, softmax, masks, official, config: which network; an
+            export says so itself.
         allow_pickle, images, seed, atol, rtol, progress: as for :func:`export`; the export's own by default.
         layers: find the first wrong layer.
         clip, box, min_iou: track a video or a folder of pictures from x, y, width, height in its first frame; the
@@ -93,10 +95,11 @@ def verify(
     named, wanted = texts_of(rename), checked_formats(formats)
     check_models(export, loose, named, wanted)
     check_official(path_of(official), checkpoint)
+    scores = asked_scores(sigmoid=sigmoid, softmax=softmax)
     flags = {"path_name": path_name, "template_size": template_size, "search_size": search_size}
 
     def asked(arch: str | None) -> VerifyOptions:
-        name, network = network_of(export, arch, path_of(config), flags, sigmoid, masks)
+        name, network = network_of(export, arch, path_of(config), flags, scores, masks)
         with refused_values():
             return VerifyOptions(
                 arch=name,

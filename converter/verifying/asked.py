@@ -10,6 +10,7 @@ from converter.folder.mistaken import files_in_place_of_export, option, without_
 from converter.folder.subject import Flags, network_of_export
 from converter.spec.config import network_for
 from converter.spec.network import NetworkSpec
+from converter.spec.scores import Scores
 
 COMMON_SEARCH_SIZES = (288, 256)
 
@@ -34,19 +35,19 @@ def check_models(folder: Path | None, loose: Mapping[str, Path], rename: tuple[s
 
 
 def network_of(
-    folder: Path | None, arch: str | None, config: Path | None, flags: Flags, sigmoid: bool | None, masks: bool
+    folder: Path | None, arch: str | None, config: Path | None, flags: Flags, scores: Scores | None, masks: bool
 ) -> tuple[str, NetworkSpec]:
     """The config, with what the export says of its network put in; a flag that contradicts it is refused."""
     if folder is None:
         arch, network = network_for(arch, config, flags)
     else:
         arch, network = network_of_export(folder, arch, config, flags, without_manifest(folder))
-        if sigmoid is not None:
-            raise UsageError("--sigmoid is for models without a manifest; an export's own says what its outputs are")
+        if scores is not None:
+            option = network.activation if scores == "logits" else scores
+            raise UsageError(f"--{option} is for models without a manifest; an export's own says what its outputs are")
         if masks:
             raise UsageError("--masks is for models without a manifest; an export's own says what its inputs are")
-    if sigmoid:
-        network = network.with_probabilities()
+    network = network.with_scores(scores)
     return arch, network.with_masks() if masks else network
 
 

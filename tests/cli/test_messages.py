@@ -107,7 +107,8 @@ CALLS = [
     ("lt-export tiny.pth --search-size 256 288", 2, "repeated, as in --search-size 256 --search-size 288"),
     ("lt-export exports/tiny", 3, "lt-verify verifies exports, lt-bench measures them"),
     ("lt-export loose/lighttrack_init.param", 3, "expected the file that training wrote; lt-verify verifies models"),
-    ("lt-export other.pth", 3, "; these are no weights of LightTrackM_Subnet or STARK_Lightning"),
+    ("lt-export other.pth", 3, "; these are no weights of LightTrackM_Subnet, NanoTrackV1, NanoTrackV2, NanoTrackV3 or "
+        "STARK_Lightning"),
     ("lt-verify exports/tiny -r other.pth", 3, "; pass tiny.pth, which was exported"),
     # sizes
     (f"{EXPORT} --template-size 255", 3, "does not fit --template-size 255; its weights fit --template-size 127"),

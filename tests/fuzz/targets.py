@@ -21,8 +21,9 @@ from converter.checks.dumps.reading import DumpError, read_numbers
 from converter.checks.dumps.reference import Reference
 from converter.checks.layers import ncnn_side, onnx_side
 from converter.errors import ConverterError
+from converter.families.choice import known_archs
 from converter.families.dimensions import dimensions_of
-from converter.families.family import family_names, family_of
+from converter.families.family import family_of
 from converter.folder.exported import file_problems, models_of
 from converter.folder.golden import read_golden
 from converter.folder.golden_index import GOLDEN_INDEX
@@ -86,9 +87,9 @@ def weights(data: bytes, folder: Path) -> None:
     for line in data.decode(errors="replace").splitlines():
         key, *sides = line.split(" ")
         shapes[key] = tuple(int(side) for side in sides if side.isascii() and side.isdecimal() and len(side) < 15)
-    for name in family_names():
-        family = family_of(name)
-        _, spec = network_for(family.arch)
+    for arch in known_archs():
+        _, spec = network_for(arch)
+        family = family_of(spec.family)
         assert all(16 <= size <= 1024 for size in sizes_of(family, shapes, spec.sizes))
         if not zlib.crc32(data) % RARELY:
             hint(family, spec, shapes)
@@ -109,10 +110,10 @@ def a_yaml(data: bytes, folder: Path) -> None:
 
 def path_name(data: bytes, folder: Path) -> None:
     name = data.decode(errors="replace")
-    for family in map(family_of, family_names()):
+    for arch in known_archs():
         try:
-            network_for(family.arch, None, {"path_name": name})
-            family.dimensions(name, 128, 256)
+            _, spec = network_for(arch, None, {"path_name": name})
+            family_of(spec.family).dimensions(name, 128, 256)
         except ConverterError:
             continue
     parse_rename(name, ("init", "update"))
@@ -226,11 +227,11 @@ def _changed_header(seeds_of: Sequence[bytes], which: int, program: bytes) -> by
 
 
 def _states() -> list[bytes]:
-    """Keys and shapes of both families' networks, of the smallest ones."""
+    """Keys and shapes of every family's networks."""
     states = []
-    for name in family_names():
-        family = family_of(name)
-        _, spec = network_for(family.arch)
+    for arch in known_archs():
+        _, spec = network_for(arch)
+        family = family_of(spec.family)
         shapes = shapes_of(family.build(family.settle(spec.path_name, {}), *spec.sizes).state_dict())
         lines = [" ".join(map(str, (key, *shape))) for key, shape in shapes.items()]
         states.append("\n".join(lines).encode())

@@ -6,9 +6,11 @@ from converter.checks.clip.run import Judgement, run_clip
 from converter.families.dimensions import dimensions_of
 from converter.families.family import family_of
 from converter.formats.format import format_of
-from converter.proof.chain import GraphModel
+from converter.proof.chain import GraphModel, TrackedModel
 from converter.spec.config import network_for
+from converter.spec.dimensions import Dimensions
 from converter.spec.model import Model
+from converter.spec.network import NetworkSpec
 from converter.spec.options import ExportOptions
 from converter.track.frames import open_clip
 
@@ -52,3 +54,16 @@ class Setting:
                 options.pop("judgement", None) or Judgement.of(self.spec),
                 **options,
             )
+
+
+def nanotrack_model(checkpoint: Path, version: int) -> tuple[TrackedModel, NetworkSpec, Dimensions]:
+    """A version of NanoTrack in PyTorch, with its config and dimensions."""
+    from converter.network.load import load_network
+    from converter.network.reference import TorchModel
+
+    arch, spec = network_for(f"NanoTrackV{version}")
+    dimensions = dimensions_of(spec)
+    options = ExportOptions(arch=arch, checkpoint=checkpoint, output=Path("none"), network=spec)
+    init, update = spec.graph_specs("two", dimensions)
+    images = (init.inputs[0], update.inputs[1])
+    return TorchModel(load_network(options, dimensions.stride).module, family_of(spec.family), images), spec, dimensions

@@ -48,6 +48,7 @@ class Folder:
 SHARED = Folder("LT_SHARED", "the trained checkpoints and the official answers", ROOT.parent / "shared")
 OFFICIAL = Folder("LIGHTTRACK_ROOT", "an official checkout of researchmm/LightTrack")
 OFFICIAL_STARK = Folder("STARK_ROOT", "an official checkout of researchmm/Stark")
+OFFICIAL_NANOTRACK = Folder("NANOTRACK_ROOT", "the folder NanoTrack of a checkout of HonglinChu/SiamTrackers")
 
 
 @pytest.fixture(scope="session")
@@ -66,6 +67,12 @@ def official() -> Path:
 def official_stark() -> Path:
     """An official checkout of STARK."""
     return OFFICIAL_STARK.path()
+
+
+@pytest.fixture(scope="session")
+def official_nanotrack() -> Path:
+    """An official checkout of NanoTrack."""
+    return OFFICIAL_NANOTRACK.path()
 
 
 @pytest.fixture(scope="session")

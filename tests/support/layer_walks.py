@@ -21,7 +21,7 @@ class Tracker:
     def __init__(self, checkpoint, path_name):
         _, spec = network_for(None, None, {"path_name": path_name})
         self.network = FAMILY.build(path_name, spec.template_size)
-        load_strictly(self.network, read_checkpoint(checkpoint, False), "the network", lambda shapes: "")
+        load_strictly(self.network, read_checkpoint(checkpoint, False), "the network", lambda: "")
         self.network.eval()
         dimensions = FAMILY.dimensions(path_name, spec.template_size, spec.search_size)
         splits = [spec.graph_specs(split, dimensions) for split in ("two", "three")]

@@ -16,7 +16,7 @@ def tracker(tiny):
 
 def test_own_network_and_official_one_are_walked_alike(tracker, official, tiny, tiny_export):
     network = build_official(BuildRequest(official, "LightTrackM_Subnet", TINY, 127, 288, 8))
-    load_strictly(network, read_checkpoint(tiny, False), "the official network", lambda shapes: "")
+    load_strictly(network, read_checkpoint(tiny, False), "the official network", lambda: "")
     before, tracker.network = tracker.network, network.eval()
     try:
         stem = tiny_export / "lighttrack_update"

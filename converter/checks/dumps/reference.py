@@ -7,7 +7,8 @@ from functools import cached_property
 import numpy as np
 
 from converter.checks.dumps.causes import Cause
-from converter.checks.dumps.mistakes import ImageMistakes, Mistake, image_mistakes, taken_for, value_mistakes
+from converter.checks.dumps.mistakes import ImageMistakes, Mistake, image_mistakes, taken_for
+from converter.checks.dumps.values import value_mistakes
 from converter.folder.golden import Golden
 from converter.folder.golden_index import GoldenTensor
 from converter.spec.network import NetworkSpec

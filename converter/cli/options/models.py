@@ -18,7 +18,7 @@ def _list_presets(asked: bool) -> None:
         from converter.spec.presets import load_preset, preset_names
 
         for name in preset_names():
-            print(f"{name:<16} {load_preset(name).line()}")
+            print(f"{name:<19} {load_preset(name).line()}")
         raise typer.Exit
 
 
@@ -41,8 +41,9 @@ Split = Annotated[
     str | None,
     _option(
         "--split NAME",
-        "two: init and update (default for ncnn); three: init, backbone and neck_head (default for onnx); one: a "
-        "single ncnn model that the template goes through too.",
+        "two: init and update (default for ncnn); three: init, backbone and neck_head (default for onnx); one, of "
+        "LightTrack: a single ncnn model that the template goes through too; shared, of NanoTrack: backbone and "
+        "neck_head, with one backbone for both crops.",
     ),
 ]
 PresetName = Annotated[
@@ -82,8 +83,12 @@ Sigmoid = Annotated[
     bool | None,
     _option(
         "--sigmoid/--no-sigmoid",
-        "cls is a probability (default: a logit). For lt-verify, of models without a manifest.",
+        "LightTrack's cls is a probability (default: a logit). For lt-verify, of models without a manifest.",
     ),
+]
+Softmax = Annotated[
+    bool | None,
+    _option("--softmax/--no-softmax", "Likewise NanoTrack's cls, whose two channels become probabilities."),
 ]
 Masks = Annotated[
     bool,
@@ -94,7 +99,8 @@ Masks = Annotated[
     ),
 ]
 DynamicSearch = Annotated[
-    bool, _option("--dynamic-search", "One model for every search size from 192 to 320 in steps of 16.")
+    bool,
+    _option("--dynamic-search", "One model for search sizes from 192 to 320 (NanoTrack: 191 to 319) in steps of 16."),
 ]
 Opset = Annotated[int | None, _option("--opset N", "Of ONNX models, 11 to 17 (default: 11).")]
 NoSimplify = Annotated[bool, _option("--no-simplify", "Leave onnxsim out.")]

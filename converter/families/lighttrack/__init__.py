@@ -4,15 +4,19 @@ import logging
 from typing import TYPE_CHECKING
 
 from converter.errors import UsageError
+from converter.families.calls import Calls
 from converter.families.family import Family
-from converter.families.lighttrack import calls, path_name
-from converter.families.lighttrack.tracking import Constants, LightTrackProcedure, best_cell
+from converter.families.lighttrack import path_name
+from converter.families.lighttrack.tracking import OUTPUTS, LightTrackProcedure
+from converter.families.siamese import Constants
 from converter.spec.dimensions import Dimensions
 
 if TYPE_CHECKING:
     from converter.families.lighttrack.network import Subnet
 
 log = logging.getLogger(__name__)
+
+CALLS = Calls("features", ("cls", "reg"))
 
 
 def _dimensions(name: str, template_size: int, search_size: int) -> Dimensions:
@@ -45,14 +49,14 @@ def _build(name: str, template_size: int, search_size: int | None = None) -> "Su
 FAMILY = Family(
     dimensions=_dimensions,
     build=_build,
-    reference=calls.reference,
-    template=calls.template,
-    track=calls.track,
+    reference=CALLS.reference,
+    template=CALLS.template,
+    track=CALLS.track,
     recognise=path_name.recognise,
     sizes=path_name.sizes,
     procedure=LightTrackProcedure,
     constants=Constants,
-    arch="LightTrackM_Subnet",
+    arch=lambda name: "LightTrackM_Subnet",
     root="LIGHTTRACK_ROOT",
-    best=best_cell,
+    best=OUTPUTS.best,
 )

@@ -1,258 +1,16 @@
-"""LightTrack's tracking procedure, as ``lib/tracker/lighttrack.py`` of researchmm/LightTrack @ 39c426f has it.
-
-Around the box of the last frame a square is cut out and shown to the network, which answers for a grid of
-cells: how much each looks like the target, and how far the target's edges are from it. Cells that would
-change the box's size or shape a lot count less, cells near the middle count more; the best one moves the box,
-and its score says how fast the size follows.
-"""
+"""LightTrack's tracking procedure, as ``lib/tracker/lighttrack.py`` of researchmm/LightTrack @ 39c426f has it."""
 
 import math
-from dataclasses import dataclass, replace
-from typing import Annotated
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
 
 from converter.errors import UsageError
-from converter.families.family import BestCell, Estimate, Reading, constants_of
-from converter.families.tracking import check_answer, square
+from converter.families.siamese import Corner, Outputs, Pair, SiameseProcedure
 from converter.proof.boxes import Box
-from converter.proof.chain import Arrays, TrackedModel
-from converter.proof.feeds import normalised
+from converter.proof.chain import TrackedModel
+from converter.proof.comparison import as_they_are
 from converter.spec.dimensions import Dimensions
 from converter.spec.network import NetworkSpec
-from converter.spec.tensors import Finite, NonNegative
-from converter.util.opencv import opencv
-
-# Of width + height, in what the penalty calls a box's size; the official code has it apart from context_amount.
-PENALTY_CONTEXT = 0.5
-
-Pair = tuple[float, float]
-Sides = float | np.ndarray
-Share = Annotated[Finite, Field(ge=0, le=1)]
-
-
-class Constants(BaseModel):
-    """What the procedure takes from the config's section ``tracker``.
-
-    Attributes:
-        penalty_k: how much a change of size and shape costs.
-        lr: how fast the size follows a cell of score 1.
-        window_influence: the share of the cosine window in a cell's rank.
-        context_amount: how much of width + height is added to each side to make a crop.
-        smallest_side: of the box, in pixels of the frame.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
-
-    penalty_k: NonNegative
-    lr: Share
-    window_influence: Share
-    context_amount: NonNegative
-    smallest_side: Annotated[Finite, Field(gt=0)]
-
-
-@dataclass(frozen=True)
-class State:
-    """Between two frames.
-
-    Attributes:
-        centre, sides: of the box, (x, y) and (width, height).
-        fill: colour of what lies outside the frame, RGB: the first frame's mean.
-    """
-
-    centre: Pair
-    sides: Pair
-    fill: np.ndarray
-
-
-@dataclass(frozen=True, eq=False)
-class Choice:
-    """What one cell of an answer proposes.
-
-    Attributes:
-        centre, sides: of its box, in pixels of the frame, before any smoothing.
-        score: 0 to 1.
-        rate: how fast the size follows.
-        ranks: (cells, cells), of all cells.
-    """
-
-    centre: Pair
-    sides: Pair
-    score: float
-    rate: float
-    ranks: np.ndarray
-
-
-def best_cell(outputs: Arrays, spec: NetworkSpec, dimensions: Dimensions) -> BestCell | None:
-    """The box and the score of the cell with the largest; None without cls and reg of one size, all finite."""
-    scores, edges = outputs.get("cls"), outputs.get("reg")
-    if scores is None or edges is None or edges.shape != (1, 4, *scores.shape[-2:]):
-        return None
-    if not (np.isfinite(scores).all() and np.isfinite(edges).all()):
-        return None
-    rows, columns = scores.shape[-2:]
-    row, column = (int(index) for index in np.unravel_index(int(np.argmax(scores[0, 0])), (rows, columns)))
-    x, y = (column - columns // 2) * dimensions.stride, (row - rows // 2) * dimensions.stride
-    left, top, right, bottom = (float(edge) for edge in edges[0, :, row, column])
-    score = float(scores[0, 0, row, column])
-    score = score if "cls" in spec.activations else float(1 / (1 + np.exp(-score)))
-    return BestCell((x - left, y - top, x + right, y + bottom), score)
-
-
-class LightTrackProcedure:
-    """One tracker on its way through a clip.
-
-    Attributes:
-        state: since it was started.
-
-    Raises:
-        UsageError: for tracker constants that are missing or do not fit, and for a search size that the
-            official procedure cannot work with.
-    """
-
-    state: State
-
-    def __init__(self, model: TrackedModel, spec: NetworkSpec, dimensions: Dimensions) -> None:
-        self.model = model
-        self.preprocess = spec.preprocess
-        self.constants = constants_of(spec, Constants)
-        self.logits = "cls" not in spec.activations
-        self.template_size = dimensions.template_size
-        self.search_size = dimensions.search_size
-        self.cells = score_cells(self.search_size, dimensions.stride)
-        if self.cells != dimensions.search_cells:
-            raise UsageError(
-                f"--search-size {self.search_size}: the official tracker counts {self.cells} cells where the network "
-                f"answers with {dimensions.search_cells}; use a multiple of {dimensions.stride}"
-            )
-        self.grid = grid(self.cells, dimensions.stride, self.search_size)
-        self.window = np.outer(np.hanning(self.cells), np.hanning(self.cells))
-
-    def start(self, frame: np.ndarray, box: Box) -> Estimate:
-        """Show the model the target.
-
-        Args:
-            frame: (H, W, 3) uint8 RGB.
-            box: around the target.
-        """
-        self.state = State(box.centre, (box.w, box.h), frame.mean(axis=(0, 1)))
-        side = round(self._context())
-        self.model.template(self._crop(frame, side, self.template_size))
-        return Estimate(box, 1.0)
-
-    def step(self, frame: np.ndarray) -> Estimate:
-        """Find the target in the next frame.
-
-        Raises:
-            VerificationError: when the model's answer is not finite or has another shape.
-        """
-        return self.follow(self.model.track(*self.look(frame)), frame)
-
-    def look(self, frame: np.ndarray) -> tuple[np.ndarray, ...]:
-        context = self._context()
-        side = context + 2 * ((self.search_size - self.template_size) / 2 / self._scale())
-        return (self._crop(frame, math.floor(side + 0.5), self.search_size),)
-
-    def read(self, answer: Arrays, cell: tuple[int, ...] | None = None) -> Reading:
-        choice = self._choice(answer, cell)
-        return Reading(Box.around(choice.centre, choice.sides), choice.score, choice.ranks[np.newaxis, np.newaxis])
-
-    def follow(self, answer: Arrays, frame: np.ndarray) -> Estimate:
-        choice = self._choice(answer)
-        rate = choice.rate
-
-        def smoothed(old: float, new: float) -> float:
-            """Twice, as the official code does."""
-            return (1 - rate) * old + rate * (rate * new + (1 - rate) * old)
-
-        height, width = frame.shape[:2]
-        smallest = self.constants.smallest_side
-        sides = [smoothed(old, new) for old, new in zip(self.state.sides, choice.sides, strict=True)]
-        self.state = replace(
-            self.state,
-            centre=(clamped(choice.centre[0], 0, width), clamped(choice.centre[1], 0, height)),
-            sides=(clamped(sides[0], smallest, width), clamped(sides[1], smallest, height)),
-        )
-        return Estimate(Box.around(self.state.centre, self.state.sides), choice.score)
-
-    def _context(self) -> float:
-        width, height = self.state.sides
-        return float(context_side(width, height, self.constants.context_amount))
-
-    def _scale(self) -> float:
-        """Crop pixels per frame pixel."""
-        return self.template_size / self._context()
-
-    def _crop(self, frame: np.ndarray, side: int, size: int) -> np.ndarray:
-        return normalised(crop(frame, self.state.centre, side, size, self.state.fill), self.preprocess)
-
-    def _choice(self, answer: Arrays, cell: tuple[int, ...] | None = None) -> Choice:
-        """What a cell proposes; the best one where none is named."""
-        cells = (self.cells, self.cells)
-        check_answer(answer, {"cls": (1, 1, *cells), "reg": (1, 4, *cells)})
-        scores, distances = answer["cls"][0, 0], answer["reg"][0]
-        if self.logits:
-            scores = sigmoid(scores)
-        lefts, tops = self.grid[0] - distances[0], self.grid[1] - distances[1]
-        rights, bottoms = self.grid[0] + distances[2], self.grid[1] + distances[3]
-        widths, heights, scale = rights - lefts, bottoms - tops, self._scale()
-        old_width, old_height = self.state.sides
-        before = (old_width * scale, old_height * scale)
-        penalties = change_penalties(widths, heights, before, self.constants.penalty_k)
-        influence = self.constants.window_influence
-        ranks = penalties * scores * (1 - influence) + self.window * influence
-        at = cell or np.unravel_index(int(ranks.argmax()), ranks.shape)
-        x, y = (lefts[at] + rights[at]) / 2, (tops[at] + bottoms[at]) / 2
-        old_x, old_y = self.state.centre
-        middle = self.search_size // 2
-        return Choice(
-            centre=(float(old_x + (x - middle) / scale), float(old_y + (y - middle) / scale)),
-            sides=(float(widths[at]) / scale, float(heights[at]) / scale),
-            score=float(scores[at]),
-            rate=float(penalties[at] * scores[at] * self.constants.lr),
-            ranks=ranks,
-        )
-
-
-def score_cells(search_size: int, stride: int) -> int:
-    """How many cells the official tracker counts along a side of the score map."""
-    return round(search_size / stride)
-
-
-def grid(cells: int, stride: int, search_size: int) -> tuple[np.ndarray, np.ndarray]:
-    """x and y of every cell in pixels of the search crop, each (cells, cells); cell ``cells // 2`` is the middle."""
-    along = (np.arange(cells) - cells // 2) * stride + search_size // 2
-    xs, ys = np.meshgrid(along, along)
-    return xs, ys
-
-
-def context_side(width: Sides, height: Sides, amount: float) -> np.ndarray:
-    """The side of a square with the area of a box and its context, which is ``amount`` of width + height.
-
-    Args:
-        width, height: numbers or arrays, in any one unit.
-    """
-    context = amount * (width + height)
-    return np.asarray(np.sqrt((width + context) * (height + context)))
-
-
-def crop(frame: np.ndarray, centre: Pair, side: int, size: int, fill: np.ndarray) -> np.ndarray:
-    """A square around a point, resized; what lies outside the frame has one colour.
-
-    Args:
-        frame: (H, W, 3) uint8.
-        centre: (x, y) in pixels.
-        side: of the square, in pixels of the frame.
-        size: of the result.
-        fill: the colour, three numbers; their fractions are cut off.
-
-    Returns:
-        (size, size, 3) uint8
-    """
-    left, top = (round(middle - (side + 1) / 2) for middle in centre)
-    pixels, _ = square(frame, left, top, side, fill)
-    return pixels if side == size else np.asarray(opencv().resize(pixels, (size, size)))
 
 
 def sigmoid(logits: np.ndarray) -> np.ndarray:
@@ -261,25 +19,53 @@ def sigmoid(logits: np.ndarray) -> np.ndarray:
         return np.asarray(1 / (1 + np.exp(-logits)))
 
 
-def change_penalties(widths: np.ndarray, heights: np.ndarray, before: Pair, k: float) -> np.ndarray:
-    """1 for a box of the old size and shape, less for others; 0 for one without area.
+def scores(cls: np.ndarray, logits: bool) -> np.ndarray:
+    """The probabilities of all cells, (H, W), of cls, (1, 1, H, W)."""
+    return sigmoid(cls[0, 0]) if logits else np.asarray(cls[0, 0])
 
-    Args:
-        widths, heights: of the proposed boxes.
-        before: (width, height) of the old one, in the same unit.
-        k: how fast the penalty falls.
+
+OUTPUTS = Outputs("reg", 1, as_they_are, scores)
+
+
+class LightTrackProcedure(SiameseProcedure):
+    """See :class:`SiameseProcedure`.
+
+    Raises:
+        UsageError: likewise, and for a search size that the official procedure cannot work with.
     """
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        sizes = change(context_side(widths, heights, PENALTY_CONTEXT) / context_side(*before, PENALTY_CONTEXT))
-        shapes = change((before[0] / before[1]) / (widths / heights))
-        penalties = np.exp(-(shapes * sizes - 1) * k)
-    return np.where((widths > 0) & (heights > 0), penalties, 0.0)
+
+    outputs = OUTPUTS
+
+    def __init__(self, model: TrackedModel, spec: NetworkSpec, dimensions: Dimensions) -> None:
+        super().__init__(model, spec, dimensions)
+        counted = score_cells(self.search_size, dimensions.stride)
+        if counted != self.cells:
+            raise UsageError(
+                f"--search-size {self.search_size}: the official tracker counts {counted} cells where the network "
+                f"answers with {self.cells}; use a multiple of {dimensions.stride}"
+            )
+
+    def middle(self, box: Box) -> Pair:
+        return box.centre
+
+    def search_side(self, context: float) -> int:
+        side = context + 2 * ((self.search_size - self.template_size) / 2 / (self.template_size / context))
+        return math.floor(side + 0.5)
+
+    def corner(self, centre: Pair, side: int) -> Corner:
+        return corner(centre, side)
+
+    def followed(self, old: float, new: float, rate: float) -> float:
+        """Twice on its way to the new one, as the official code has it."""
+        return (1 - rate) * old + rate * (rate * new + (1 - rate) * old)
 
 
-def change(ratio: np.ndarray) -> np.ndarray:
-    """How many times larger or smaller: never below 1."""
-    return np.asarray(np.maximum(ratio, 1 / ratio))
+def corner(centre: Pair, side: int) -> Corner:
+    """Left and top of a square around a point, to the nearest pixel, of two the even one."""
+    left, top = (round(middle - (side + 1) / 2) for middle in centre)
+    return left, top
 
 
-def clamped(value: float, low: float, high: float) -> float:
-    return max(low, min(high, value))
+def score_cells(search_size: int, stride: int) -> int:
+    """How many cells the official tracker counts along a side of the score map."""
+    return round(search_size / stride)

@@ -127,7 +127,7 @@ def test_built_manifest_lists_every_size(build):
 
 
 def test_built_manifest_says_that_cls_is_a_probability(build, options):
-    network = options.network.with_probabilities()
+    network = options.network.with_scores("sigmoid")
     manifest = build(activations=network.activations)
     assert manifest["tracker"]["cls"] == "probability"
     assert manifest["tracker"]["reg"] == build()["tracker"]["reg"]

@@ -185,8 +185,8 @@ def test_one_file_with_another_template_takes_that_one_only():
 
 
 def test_one_file_whose_other_template_is_larger_than_the_search_crop():
-    one = network_for(None)[1].one_file["one"].model_copy(update={"template_sizes": [128, 320]})
-    assert sizes(options(split="one", config={"one_file": {"one": one}})) == [(127, 288), (128, 288)]
+    one = network_for(None)[1].read_from["one"].model_copy(update={"template_sizes": [128, 320]})
+    assert sizes(options(split="one", config={"read_from": {"one": one}})) == [(127, 288), (128, 288)]
 
 
 def test_one_file_for_every_size():

@@ -10,7 +10,7 @@ from official_patches.patching import patches_of
 
 
 def test_the_families_are_the_folders():
-    assert family_names() == ["lighttrack", "stark"]
+    assert family_names() == ["lighttrack", "nanotrack", "stark"]
 
 
 @pytest.mark.parametrize("name", family_names())
@@ -21,5 +21,5 @@ def test_every_family_has_its_three_places(name):
 
 
 def test_an_unknown_family_names_the_known_ones():
-    with pytest.raises(UsageError, match="unknown family 'other', known are lighttrack, stark"):
+    with pytest.raises(UsageError, match="unknown family 'other', known are lighttrack, nanotrack, stark"):
         family_of("other")

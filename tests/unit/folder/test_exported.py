@@ -101,7 +101,7 @@ def test_config_says_which_outputs_are_probabilities(read):
     manifest = read([entry("init", 127, 288), graph])
     assert manifest.config()["activations"] == {"cls": "sigmoid"}
     spec = network_for(None, None, manifest.config() | {"path_name": NETWORK.path_name})[1]
-    assert spec == NETWORK.with_probabilities()
+    assert spec == NETWORK.with_scores("sigmoid")
 
 
 def test_sizes_begin_with_the_trackers_own_and_are_there_once(read):

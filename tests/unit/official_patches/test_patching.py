@@ -1,5 +1,6 @@
 """Patches are applied, and undone whatever happens; forward modes are such patches."""
 
+import math
 import sys
 import types
 
@@ -245,7 +246,10 @@ def test_activations_have_to_be_as_many_as_outputs(activations):
 
 
 def test_the_activations():
-    assert set(ACTIVATIONS) == {None, "sigmoid"}
+    assert set(ACTIVATIONS) == {None, "sigmoid", "softmax"}
+    maps = torch.tensor([0.0, 2.0, 1.0, -1.0]).reshape(1, 2, 1, 2)  # channels (0, 2) and (1, -1)
+    background, foreground = ACTIVATIONS["softmax"](maps)[0, :, 0, 0].tolist()
+    assert (background, foreground) == pytest.approx((1 / (1 + math.e), math.e / (1 + math.e)))
 
 
 def test_forward_mode_leaves_other_instances_alone():

@@ -306,3 +306,10 @@ def test_crops_of_a_picture_have_image_everywhere(tmp_path):
     with_mask = picture_feed(path, [*images, MASK], PREPROCESS)
     assert not with_mask.tensors["x_mask"].any()
     assert np.array_equal(with_mask.tensors["x"], picture_feed(path, images, PREPROCESS).tensors["x"])
+
+
+def test_pixels_that_nothing_is_done_to_stay_exactly_what_they_are():
+    pixels = np.arange(256, dtype=np.uint8)[np.newaxis, :, np.newaxis] + np.array([0, 1, 2], np.uint8)
+    found = normalised(pixels, network_for("NanoTrackV1")[1].preprocess)
+    assert (found.dtype, found.shape) == (np.float32, (1, 3, 1, 256))
+    assert np.array_equal(found[0].transpose(1, 2, 0), pixels[..., ::-1].astype(np.float32))

@@ -7,6 +7,7 @@ from converter.spec.presets import Wanted, choose
 
 SPLITS = {"ncnn": "two", "onnx": "three"}
 STARK = {"arch": "STARK_Lightning"}
+NANO = {"arch": "NanoTrackV1"}
 OTHER = "back_00000000000000000000+cls_002222222+reg_012222222_ops_10"
 
 
@@ -24,16 +25,19 @@ def name(asked=None, **wanted):
         ({}, "LightTrackM_Subnet"),
         (STARK, "STARK_Lightning"),
         ({"path_name": "back_04502514044521042540+cls_211000022+reg_100000111_ops_32"}, "LightTrackM_Subnet"),
-        ({"formats": ("ncnn",), "split": "two", "half": False, "sigmoid": False, "opset": 11}, "LightTrackM_Subnet"),
+        ({"formats": ("ncnn",), "split": "two", "half": False, "scores": "logits", "opset": 11}, "LightTrackM_Subnet"),
         ({"formats": ("onnx",)}, "LightTrackM_Subnet-onnx"),
         ({"formats": ("onnx",), "split": "three"}, "LightTrackM_Subnet-onnx"),
         ({"formats": ("onnx", "ncnn"), "split": "two"}, "LightTrackM_Subnet-ncnn-onnx-two"),
         ({"split": "one", "half": True}, "LightTrackM_Subnet-one-half"),
-        ({"sigmoid": True, "oldest_ncnn": "20210720"}, "LightTrackM_Subnet-sigmoid-from20210720"),
+        ({"scores": "sigmoid", "oldest_ncnn": "20210720"}, "LightTrackM_Subnet-sigmoid-from20210720"),
         ({"preset": "rknn"}, "LightTrackM_Subnet-rknn"),
+        ({**NANO, "scores": "softmax"}, "NanoTrackV1-softmax"),
+        ({**NANO, "preset": "opencv-tracker-nano", "scores": "softmax"}, "NanoTrackV1-opencv-tracker-nano-softmax"),
+        ({**NANO, "split": "shared"}, "NanoTrackV1-shared"),
         ({"preset": "rknn", "formats": ("onnx",), "split": "three", "opset": 11}, "LightTrackM_Subnet-rknn"),
         ({"preset": "rknn", "formats": ("ncnn",), "split": "two"}, "LightTrackM_Subnet-rknn-ncnn-two"),
-        ({"preset": "tensorrt", "sigmoid": False, "opset": 13}, "LightTrackM_Subnet-tensorrt-opset13-logits"),
+        ({"preset": "tensorrt", "scores": "logits", "opset": 13}, "LightTrackM_Subnet-tensorrt-opset13-logits"),
         ({"template_size": 127}, "LightTrackM_Subnet-127-288"),
         ({**STARK, "path_name": "dsconv_v3_4", "masks": True}, "STARK_Lightning-dsconv_v3_4-masks"),
         ({"renames": ("cls=score",)}, "LightTrackM_Subnet-cls_score"),

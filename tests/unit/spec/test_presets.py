@@ -1,5 +1,7 @@
 """Presets hold what their consumers take, fit the network, and give way to the options beside them."""
 
+from dataclasses import replace
+
 import pytest
 import yaml
 
@@ -14,6 +16,10 @@ from converter.spec.presets import Preset, Wanted, check_preset, choose, load_pr
 
 NETWORK = network_for(None)[1]
 
+NANO_NAMES = {
+    "backbone": {"x": "input", "xf": "output"},
+    "neck_head": {"zf": "input1", "xf": "input2", "cls": "output1", "loc": "output2"},
+}
 # The consumers' conventions, written down once more: what they load, feed and extract.
 TABLE = {
     "lighttrack-ncnn": {
@@ -22,7 +28,7 @@ TABLE = {
         "template_size": 127,
         "search_size": 288,
         "opset": None,
-        "sigmoid": False,
+        "scores": "logits",
         "precision": "fp32",
         "ncnn": "20230223",
         "files": {"init": "lighttrack_init", "update": "lighttrack_update"},
@@ -37,7 +43,7 @@ TABLE = {
         "template_size": 128,
         "search_size": 256,
         "opset": None,
-        "sigmoid": False,
+        "scores": "logits",
         "precision": "fp32",
         "ncnn": "20210720",
         "files": {"single": "lighttrack-op"},
@@ -46,17 +52,13 @@ TABLE = {
     "rknn": {
         "format": "onnx",
         "split": "three",
-        "template_size": 127,
-        "search_size": 288,
+        "template_size": None,
+        "search_size": None,
         "opset": 11,
-        "sigmoid": False,
+        "scores": "logits",
         "precision": "fp32",
         "ncnn": None,
-        "files": {
-            "init": "lighttrack_init",
-            "backbone": "lighttrack_backbone",
-            "neck_head": "lighttrack_neck_head",
-        },
+        "files": {},
         "names": {},
     },
     "tensorrt": {
@@ -65,7 +67,7 @@ TABLE = {
         "template_size": 128,
         "search_size": 256,
         "opset": 11,
-        "sigmoid": True,
+        "scores": "sigmoid",
         "precision": "fp32",
         "ncnn": None,
         "files": {},
@@ -77,7 +79,7 @@ TABLE = {
         "template_size": 127,
         "search_size": 288,
         "opset": None,
-        "sigmoid": False,
+        "scores": "logits",
         "precision": "fp32",
         "ncnn": None,
         "files": {},
@@ -85,6 +87,34 @@ TABLE = {
             "init": {"z": "in0", "zf": "out0"},
             "update": {"zf": "in0", "x": "in1", "cls": "out0", "reg": "out1"},
         },
+    },
+    "opencv-tracker-nano": {
+        "format": "onnx",
+        "split": "shared",
+        "template_size": 127,
+        "search_size": 255,
+        "opset": None,
+        "scores": "logits",
+        "precision": "fp32",
+        "ncnn": None,
+        "files": {"backbone": "nanotrack_backbone", "neck_head": "nanotrack_head"},
+        "names": NANO_NAMES,
+        "archs": ["NanoTrackV1", "NanoTrackV2"],
+        "because": "it counts 16x16 cells, and NanoTrackV3 answers with 15x15",
+    },
+    "nanotrack-ncnn": {
+        "format": "ncnn",
+        "split": "shared",
+        "template_size": 127,
+        "search_size": 255,
+        "opset": None,
+        "scores": "logits",
+        "precision": "fp32",
+        "ncnn": "20210720",
+        "files": {"backbone": "nanotrack_backbone_sim-opt", "neck_head": "nanotrack_head_sim-opt"},
+        "names": NANO_NAMES,
+        "archs": ["NanoTrackV1", "NanoTrackV2"],
+        "because": "it counts 16x16 cells, and NanoTrackV3 answers with 15x15",
     },
 }
 # what an export with it is made of: file to (inputs, outputs) in their order
@@ -101,11 +131,28 @@ MADE = {
     },
     "tensorrt": {"lighttrack_init": (["z"], ["zf"]), "lighttrack_update": (["zf", "x"], ["cls", "reg"])},
     "pnnx": {"lighttrack_init": (["in0"], ["out0"]), "lighttrack_update": (["in0", "in1"], ["out0", "out1"])},
+    "opencv-tracker-nano": {
+        "nanotrack_backbone": (["input"], ["output"]),
+        "nanotrack_head": (["input1", "input2"], ["output1", "output2"]),
+    },
+    "nanotrack-ncnn": {
+        "nanotrack_backbone_sim-opt": (["input"], ["output"]),
+        "nanotrack_head_sim-opt": (["input1", "input2"], ["output1", "output2"]),
+    },
 }
 
 
+def arch_for(name):
+    """The first that a preset takes; None where it takes the config's first."""
+    return next(iter(TABLE.get(name, {}).get("archs", ())), None)
+
+
+def network_of(name):
+    return network_for(arch_for(name))[1]
+
+
 def chosen(name=None, **given):
-    return choose(Wanted(preset=name, **given))
+    return choose(Wanted(**{"preset": name, "arch": arch_for(name), **given}))
 
 
 def named(renames, name=None, **given):
@@ -125,8 +172,8 @@ def test_every_file_in_the_folder_is_a_preset_that_is_tested_here():
 @pytest.mark.parametrize("name", TABLE)
 def test_preset_is_what_its_consumer_takes(name):
     preset = load_preset(name)
-    assert preset.model_dump(exclude={"about"}) == TABLE[name]
-    check_preset(name, preset, NETWORK)
+    assert preset.model_dump(exclude={"about"}) == {"archs": [], "because": "", **TABLE[name]}
+    check_preset(name, preset, network_of(name))
 
 
 @pytest.mark.parametrize("name", TABLE)
@@ -135,12 +182,13 @@ def test_preset_alone_makes_an_export_that_its_consumer_loads(name, tmp_path):
 
     row = TABLE[name]
     choice = chosen(name)
-    assert choice.arch == "LightTrackM_Subnet"
-    assert (choice.network.template_size, choice.network.search_size) == (row["template_size"], row["search_size"])
-    assert choice.search_sizes == (row["search_size"],)
+    assert choice.arch == arch_for(name) or "LightTrackM_Subnet"
+    sizes = (row["template_size"] or 127, row["search_size"] or 288)
+    assert (choice.network.template_size, choice.network.search_size) == sizes
+    assert choice.search_sizes == sizes[1:]
     assert (choice.formats, choice.split, choice.opset) == ((row["format"],), row["split"], row["opset"] or 11)
     assert (choice.precision, choice.oldest_ncnn) == (row["precision"], row["ncnn"])
-    assert choice.network.activations == ({"cls": "sigmoid"} if row["sigmoid"] else {})
+    assert choice.network.activations == ({"cls": "sigmoid"} if row["scores"] == "sigmoid" else {})
     plan = plan_export(options(choice, tmp_path))
     files = {source.stem: source.graph for source in plan.sources}
     found = {
@@ -155,10 +203,15 @@ def test_preset_alone_makes_an_export_that_its_consumer_loads(name, tmp_path):
     [
         ("lighttrack-ncnn", "C++ demo of Z-Xiong/LightTrack-ncnn and its Android twin (ncnn, split two, 127/288)"),
         ("android-single", "FeiGeChuanShu/ncnn_Android_LightTrack, one model used twice (ncnn, split one, 128/256)"),
-        ("rknn", "RKNN-Toolkit, three ONNX models named by meaning (onnx, split three, 127/288, opset 11)"),
+        ("rknn", "RKNN-Toolkit, three ONNX models named by meaning (onnx, split three, opset 11)"),
         (
             "tensorrt",
             "TensorRT, two ONNX models with the sigmoid inside (onnx, split two, 128/256, opset 11, sigmoid inside)",
+        ),
+        ("opencv-tracker-nano", "OpenCV's TrackerNano, two ONNX models (V1 and V2) (onnx, split shared, 127/255)"),
+        (
+            "nanotrack-ncnn",
+            "C++ demos of HonglinChu/NanoTrack, macOS and Android (V1 and V2) (ncnn, split shared, 127/255)",
         ),
         ("pnnx", "code written against pnnx's own names, in0, in1, out0, out1 (ncnn, split two, 127/288)"),
     ],
@@ -203,13 +256,14 @@ def test_an_option_beside_a_preset_wins_and_changes_nothing_else(name, flag, att
 @pytest.mark.parametrize("name", TABLE)
 def test_a_template_size_beside_a_preset_wins(name):
     choice = chosen(name, template_size=96)
-    assert (choice.network.template_size, choice.network.search_size) == (96, TABLE[name]["search_size"])
+    assert (choice.network.template_size, choice.network.search_size) == (96, TABLE[name]["search_size"] or 288)
 
 
 @pytest.mark.parametrize("name", [None, *TABLE])
-@pytest.mark.parametrize(("sigmoid", "activations"), [(True, {"cls": "sigmoid"}), (False, {})])
-def test_sigmoid_beside_a_preset_wins(name, sigmoid, activations):
-    assert chosen(name, sigmoid=sigmoid).network.activations == activations
+def test_scores_beside_a_preset_win(name):
+    activation = network_of(name).activation
+    assert chosen(name, scores=activation).network.activations == {"cls": activation}
+    assert chosen(name, scores="logits").network.activations == {}
 
 
 def test_no_half_beside_a_preset_of_halves_wins(monkeypatch):
@@ -278,7 +332,9 @@ def test_renames_are_of_the_graphs_that_become_files():
 def test_unknown_preset_names_the_known_ones(name):
     with pytest.raises(UsageError) as caught:
         chosen(name)
-    known = "android-single, lighttrack-ncnn, pnnx, rknn, tensorrt (--list-presets)"
+    known = (
+        "android-single, lighttrack-ncnn, nanotrack-ncnn, opencv-tracker-nano, pnnx, rknn, tensorrt (--list-presets)"
+    )
     nearest = "; did you mean 'pnnx'?" if name == "PNNX" else ""
     assert str(caught.value) == f"--preset {name}: unknown, known are {known}{nearest}"
 
@@ -297,7 +353,7 @@ def stored(tmp_path, monkeypatch):
     return store
 
 
-PLAIN = {"about": "mine", "format": "ncnn", "split": "two", "template_size": 127, "search_size": 288}
+PLAIN = {"about": "mine", "format": "ncnn", "split": "two"}
 
 
 def test_the_least_that_a_preset_says(stored):
@@ -315,7 +371,8 @@ def test_the_least_that_a_preset_says(stored):
         ({"search_size": 4000}, "search_size: "),
         ({"opset": 10}, "opset: "),
         ({"opset": 18}, "opset: "),
-        ({"sigmoid": 1}, "sigmoid: "),
+        ({"scores": "tanh"}, "scores: "),
+        ({"archs": "NanoTrackV1"}, "archs: "),
         ({"precision": "int8"}, "precision: "),
         ({"ncnn": 20210720}, "ncnn: "),
         ({"ncnn": "x20210720"}, "ncnn: "),
@@ -338,7 +395,7 @@ def test_damaged_preset_is_refused_with_its_file_and_key(stored, change, where):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("key", PLAIN)
+@pytest.mark.parametrize("key", ["about", "format", "split"])
 def test_preset_that_lacks_a_key_is_refused(stored, key):
     path = stored({name: value for name, value in PLAIN.items() if name != key})
     with pytest.raises(UsageError) as caught:
@@ -375,9 +432,45 @@ def test_preset_that_wants_a_probability_of_a_network_without_logits_is_refused(
     other = NETWORK.model_copy(update={"logits": {}})
     check_preset("pnnx", load_preset("pnnx"), other)
     with pytest.raises(
-        UsageError, match="--preset tensorrt: its consumer wants a probability, and this network has no"
+        UsageError,
+        match="--preset tensorrt: its consumer wants scores through a sigmoid, which this network's are not; it is not",
     ):
         check_preset("tensorrt", load_preset("tensorrt"), other)
+    with pytest.raises(UsageError, match="--preset tensorrt: its consumer wants scores through a sigmoid"):
+        check_preset("tensorrt", load_preset("tensorrt"), NETWORK.model_copy(update={"activation": "softmax"}))
+
+
+@pytest.mark.parametrize("name", ["opencv-tracker-nano", "nanotrack-ncnn"])
+def test_a_network_that_a_preset_does_not_name_is_refused_with_the_reason(name):
+    assert chosen(name, arch="NanoTrackV2").network.archs == ["NanoTrackV2"]
+    with pytest.raises(UsageError) as caught:
+        chosen(name, arch="NanoTrackV3")
+    assert str(caught.value) == (
+        f"--preset {name}: it counts 16x16 cells, and NanoTrackV3 answers with 15x15; it takes NanoTrackV1 and "
+        "NanoTrackV2, not NanoTrackV3: leave --preset out"
+    )
+    with pytest.raises(UsageError, match="the split 'shared', and this network has two, three, one; it is not for"):
+        chosen(name, arch="LightTrackM_Subnet")
+
+
+@pytest.mark.parametrize("name", ["lighttrack-ncnn", "android-single", "tensorrt", "pnnx"])
+def test_presets_of_other_networks_are_refused_for_nanotrack(name):
+    with pytest.raises(UsageError, match=f"^--preset {name}: its consumer wants .* it is not for NanoTrackV1: leave"):
+        chosen(name, arch="NanoTrackV1")
+
+
+@pytest.mark.parametrize(
+    ("arch", "sizes", "prefix"),
+    [("NanoTrackV3", (127, 255), "nanotrack"), ("STARK_Lightning", (128, 320), "stark")],
+)
+def test_a_preset_without_sizes_and_files_takes_those_of_any_family(arch, sizes, prefix, tmp_path):
+    from converter.exporting.plan import plan_export
+
+    choice = chosen("rknn", arch=arch, **({"path_name": "rep_v2"} if prefix == "stark" else {}))
+    assert (choice.network.sizes, choice.search_sizes) == (sizes, sizes[1:])
+    stems = [source.stem for source in plan_export(options(choice, tmp_path)).sources]
+    assert stems == [f"{prefix}_init", f"{prefix}_backbone", f"{prefix}_neck_head"]
+    assert chosen("rknn", arch=arch, template_size=96).network.sizes == (96, sizes[1])
 
 
 def test_names_of_presets_are_legal_in_both_formats():
@@ -386,6 +479,7 @@ def test_names_of_presets_are_legal_in_both_formats():
     )
     for name in preset_names():
         choice = chosen(name)
+        dimensions = replace(dimensions, others={"score_cells": 16})
         graphs = [choice.network.graph_spec(graph, dimensions) for graph in choice.network.converted(choice.split)]
         for format in ("ncnn", "onnx"):
             files = [

@@ -258,7 +258,7 @@ def test_tolerances_are_those_of_the_precision(write):
 
 
 def test_probabilities_are_the_logits_with_their_activation(shipped):
-    network = shipped.with_probabilities()
+    network = shipped.with_scores("sigmoid")
     assert network.activations == {"cls": "sigmoid"}
     assert shipped.activations == {}
     cls, reg = network.graph_specs("two", DIMENSIONS)[1].outputs
@@ -272,7 +272,7 @@ def test_probabilities_of_a_network_without_logits_are_refused(shipped):
     with pytest.raises(
         UsageError, match="--sigmoid: LightTrackM_Subnet, LightTrackM_Speed: no output of it is a logit"
     ):
-        shipped.model_copy(update={"logits": {}}).with_probabilities()
+        shipped.model_copy(update={"logits": {}}).with_scores("sigmoid")
 
 
 def test_converted_graphs_are_those_that_become_files(shipped):
@@ -292,7 +292,7 @@ def test_other_crops_change_the_two_sizes_only(shipped):
 def test_the_single_graph_gives_its_search_features_too(shipped):
     single = shipped.graph_spec("single", DIMENSIONS)
     assert [tensor.name for tensor in (*single.inputs, *single.outputs)] == ["zf", "x", "cls", "reg", "xf"]
-    assert (single.mode, shipped.one_file["one"].template_sizes) == ("single", [127, 128])
+    assert (single.mode, shipped.read_from["one"].template_sizes) == ("single", [127, 128])
 
 
 @pytest.mark.parametrize(
@@ -301,9 +301,9 @@ def test_the_single_graph_gives_its_search_features_too(shipped):
         ({"activations": {"reg": "sigmoid"}}, "activations names 'reg', known are cls"),
         ({"activations": {"cls": "tanh"}}, "activations.cls"),
         ({"logits": {"score": "a"}}, "logits names 'score'"),
-        ({"one_file": {"four": {"graph": "single", "reads": {}, "template_sizes": []}}}, "one_file names 'four'"),
-        ({"one_file": {"one": {"graph": "whole"}}}, "one_file names 'whole'"),
-        ({"one_file": {"one": {"reads": {"start": {}}}}}, "one_file names 'start'"),
+        ({"read_from": {"four": {"graph": "single", "reads": {}, "template_sizes": []}}}, "read_from names 'four'"),
+        ({"read_from": {"one": {"graph": "whole"}}}, "read_from names 'whole'"),
+        ({"read_from": {"one": {"reads": {"start": {}}}}}, "read_from names 'start'"),
         ({"dynamic_search": [192, 4000]}, "dynamic_search.1"),
         ({"ties": {"half": -1.0}}, "ties.half"),
     ],

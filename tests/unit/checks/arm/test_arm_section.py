@@ -57,7 +57,7 @@ def test_box_or_score_that_moves_too_far_fails(candidate, moved, words):
 
 
 def test_probability_is_a_score_as_it_is():
-    tracker = replace(TRACKER, network=TRACKER.network.with_probabilities())
+    tracker = replace(TRACKER, network=TRACKER.network.with_scores("sigmoid"))
     assert best_of(answer(score=0.75), answer(score=0.75), tracker, ALLOWED).scores == (0.75, 0.75)
 
 

@@ -8,16 +8,8 @@ from clips import DIMENSIONS, SPEC, START, BrightModel, frame
 
 from converter.errors import UsageError, VerificationError
 from converter.families.family import constants_of, family_of
-from converter.families.lighttrack.tracking import (
-    Constants,
-    LightTrackProcedure,
-    change_penalties,
-    context_side,
-    crop,
-    grid,
-    score_cells,
-    sigmoid,
-)
+from converter.families.lighttrack.tracking import LightTrackProcedure, corner, score_cells, sigmoid
+from converter.families.siamese import Constants, change_penalties, context_side, crop, grid
 from converter.proof.boxes import Box
 from converter.spec.dimensions import Dimensions
 
@@ -26,6 +18,10 @@ FILL = np.array([10.9, 20.2, 30.5])
 
 def picture(width=20, height=14):
     return np.random.default_rng(3).integers(0, 256, (height, width, 3), np.uint8)
+
+
+def cut(pixels, centre, side, size):
+    return crop(pixels, corner(centre, side), side, size, FILL)
 
 
 def cut_by_pixel(pixels, centre, side):
@@ -42,27 +38,26 @@ def cut_by_pixel(pixels, centre, side):
 @pytest.mark.parametrize("side", [1, 2, 5, 8, 33])
 @pytest.mark.parametrize("centre", [(10, 7), (10.5, 6.5), (0, 0), (20, 14), (0, 14), (20, 0), (1.2, 12.9), (18.7, 0.4)])
 def test_crop_holds_the_frame_and_one_colour_around_it(centre, side):
-    cut = crop(picture(), centre, side, side, FILL)
-    assert np.array_equal(cut, cut_by_pixel(picture(), centre, side))
+    assert np.array_equal(cut(picture(), centre, side, side), cut_by_pixel(picture(), centre, side))
 
 
 @pytest.mark.parametrize("centre", [(-30, -30), (60, 50), (-30, 7), (10, 90)])
 def test_crop_beside_the_frame_is_one_colour(centre):
-    assert (crop(picture(), centre, 9, 9, FILL) == FILL.astype(np.uint8)).all()
+    assert (cut(picture(), centre, 9, 9) == FILL.astype(np.uint8)).all()
 
 
 def test_crop_does_not_change_the_frame():
     pixels = picture()
-    crop(pixels, (0, 0), 30, 16, FILL)
+    cut(pixels, (0, 0), 30, 16)
     assert np.array_equal(pixels, picture())
 
 
 def test_crop_is_resized_as_opencv_does():
     import cv2
 
-    cut = crop(picture(), (3, 4), 11, 32, FILL)
-    assert cut.shape == (32, 32, 3)
-    assert np.array_equal(cut, cv2.resize(cut_by_pixel(picture(), (3, 4), 11), (32, 32)))
+    pixels = cut(picture(), (3, 4), 11, 32)
+    assert pixels.shape == (32, 32, 3)
+    assert np.array_equal(pixels, cv2.resize(cut_by_pixel(picture(), (3, 4), 11), (32, 32)))
 
 
 def test_grid_has_the_middle_of_the_crop_in_its_middle_cell():
@@ -194,12 +189,15 @@ def test_crops_are_cut_around_the_last_box_and_normalised_as_the_config_says(box
     def pixels(tensor):
         return np.rint(tensor[0].transpose(1, 2, 0) * std + mean)
 
+    def around(pixels, side, size):
+        return crop(pixels, corner(box.centre, side), side, size, fill)
+
     assert model.template_crop.shape == (1, 3, 31, 31)
-    assert np.array_equal(pixels(model.template_crop), crop(first, box.centre, round(context), 31, fill))
+    assert np.array_equal(pixels(model.template_crop), around(first, round(context), 31))
     tracker.step(frame(1))
     side = math.floor(context * 64 / 31 + 0.5)
     assert model.crops[0].shape == (1, 3, 64, 64)
-    assert np.array_equal(pixels(model.crops[0]), crop(frame(1), box.centre, side, 64, fill))
+    assert np.array_equal(pixels(model.crops[0]), around(frame(1), side, 64))
 
 
 def test_a_moving_target_is_followed():

@@ -48,6 +48,6 @@ FAMILY = Family(
     track=_track,
     recognise=lambda shapes: "toy" if shapes.get("features.weight") == (CHANNELS, 3, 3, 3) else None,
     procedure=ToyProcedure,
-    arch="ToyNet",
+    arch=lambda name: "ToyNet",
     root="TOY_ROOT",
 )
