@@ -127,6 +127,8 @@ class Family:
             one, or without boxes cell by cell.
         score_maps: the config's ``decision`` output as score maps, (1, maps, H, W), whose largest values are the
             tracker's decision.
+        cpp: the files in this folder that are ``procedure`` in C++, in the order in which a compiler reads them; none
+            for a family without.
     """
 
     dimensions: Callable[[str, int, int], Dimensions]
@@ -148,6 +150,7 @@ class Family:
     methods: str = "template() and track()"
     best: Callable[[Arrays, NetworkSpec, Dimensions], BestCell | None] = lambda outputs, spec, dimensions: None
     score_maps: ScoreMaps = as_they_are
+    cpp: tuple[str, ...] = ()
     constants: type[BaseModel] | None = None
 
 
