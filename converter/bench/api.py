@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 from converter.bench import MEASURED
 from converter.bench.options import PRECISIONS, ROUNDS, RUNS, SECONDS, THREADS, BenchOptions
+from converter.checks.vulkan.devices import chosen, devices
 from converter.errors import UsageError
 from converter.families.choice import check_official, official_root
 from converter.folder.manifest import read_manifest
 from converter.formats.format import checked_formats
 from converter.spec.arguments import AnyPath, expanded, names_of, path_of
 from converter.spec.config import network_for
-from converter.spec.options import VerifyOptions
+from converter.spec.options import VerifyOptions, VulkanOptions
 from converter.util.stages import Listener
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def bench(
     seconds: float | None = None,
     seed: int = 0,
     plot: AnyPath | None = None,
+    vulkan: VulkanOptions | None = None,
     progress: Listener | None = None,
     spent: float = 0.0,
 ) -> "BenchResult":
@@ -51,6 +53,7 @@ def bench(
         seconds: how long it may take from the call on, loading included (default: 120); one round is measured.
         seed: of the order of the turns, and of the input.
         plot: a picture to draw, .png or .svg.
+        vulkan: measure the ncnn models on a GPU too; of what :func:`vulkan_options` makes, only the device counts.
         spent: of the seconds before the call.
 
     Returns:
@@ -88,6 +91,7 @@ def bench(
         seconds=SECONDS if seconds is None else seconds,
         seed=seed,
         plot=path_of(plot),
+        device=chosen(vulkan.device, devices(vulkan.root)) if vulkan else None,
     )
     if options.plot:
         check_plot(options.plot)

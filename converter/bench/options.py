@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from converter.checks.vulkan import VULKAN
+from converter.checks.vulkan.devices import VulkanDevice
 from converter.errors import UsageError, did_you_mean
 from converter.spec.options import VerifyOptions
 
@@ -28,6 +30,7 @@ class BenchOptions:
         seconds: that the whole run may take, loading included; None for no limit.
         seed: of the order of the turns.
         plot: a picture to draw.
+        device: that runs the ncnn models too; no software, whose times say nothing.
     """
 
     subject: VerifyOptions
@@ -38,6 +41,7 @@ class BenchOptions:
     seconds: float | None = SECONDS
     seed: int = 0
     plot: Path | None = None
+    device: VulkanDevice | None = None
 
     @property
     def with_torch(self) -> bool:
@@ -51,6 +55,11 @@ class BenchOptions:
             if precision not in PRECISIONS:
                 nearest = did_you_mean(precision, PRECISIONS)
                 raise UsageError(f"--precision {precision}: expected one of {', '.join(PRECISIONS)}{nearest}")
+        if self.device is not None and self.device.is_software:
+            raise UsageError(
+                f"--runtime {VULKAN.name}: {self.device.name} is no GPU but a program on this CPU, and its times measure "
+                "nothing; name a GPU with --vulkan-device, or leave --runtime out"
+            )
         for option, value in (("--rounds", self.rounds), ("--runs", self.runs)):
             if value < 1:
                 raise UsageError(f"{option} {value}: expected 1 or more")

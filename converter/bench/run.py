@@ -7,10 +7,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from converter.bench.candidates import Candidate, candidates_for
+from converter.bench.candidates import Candidate, candidates_for, vulkan_modes
 from converter.bench.measure import PARTS, Clock, rounds_of
 from converter.bench.options import WARM_UP, BenchOptions
 from converter.bench.result import BenchResult, PartTimes
+from converter.checks.vulkan.process import ncnn_options
 from converter.errors import ConversionError, UsageError
 from converter.folder.exported import FileProblem, file_problems
 from converter.folder.listing import CheckpointEntry, tool_versions
@@ -149,9 +150,14 @@ def _process(candidate: Candidate, options: BenchOptions, subject: Subject) -> W
     shown = ((image, f"{image}_mask") for image in ("z", "x"))
     pictures = [tuple(tensors[name] for name in names if name in tensors) for names in shown]
     opening: tuple[str, tuple[Any, ...]]
-    if candidate.format is None:
+    environment: Mapping[str, str] = {}
+    if candidate.device is not None and options.device is not None:
+        mode, environment = vulkan_modes(options.device)[candidate.precision], options.device.environment
+        folder, models = subject.folder.absolute(), tracker.of("ncnn")
+        opening = "load_vulkan", (folder, models, ncnn_options(mode, options.device), *pictures)
+    elif candidate.format is None:
         opening = "load_torch", (options.subject, tracker, candidate.threads, *pictures)
     else:
         folder, models, half = subject.folder.absolute(), tracker.of(candidate.format), candidate.precision == "half"
         opening = "load_graphs", (folder, models, candidate.threads, half, *pictures)
-    return WorkerProcess("converter.bench.worker", candidate.label, TIMEOUT, opening)
+    return WorkerProcess("converter.bench.worker", candidate.label, TIMEOUT, opening, environment)

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -105,5 +106,21 @@ def timed_graphs(folder: Path, models: Sequence[Model], threads: int, half: bool
         model: TimedRunner(format_of(model.format).load(model.paths(folder), model.graph, threads, half))
         for model in models
     }
+    return _timed(models, runners, z, x)
+
+
+def timed_vulkan(folder: Path, models: Sequence[Model], options: Mapping[str, Any], z: Crop, x: Crop) -> TimedModel:
+    """Likewise on a Vulkan device.
+
+    Args:
+        options: of ncnn, the device among them.
+    """
+    from converter.checks.vulkan.timed import VulkanRunner
+
+    runners = {model: TimedRunner(VulkanRunner(model.paths(folder), model.graph, options)) for model in models}
+    return _timed(models, runners, z, x)
+
+
+def _timed(models: Sequence[Model], runners: Mapping[Model, TimedRunner], z: Crop, x: Crop) -> TimedModel:
     by_name = {model.graph.name: runner for model, runner in runners.items()}
     return TimedModel(GraphModel(models, runners), by_name, z, x)

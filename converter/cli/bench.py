@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 import typer
 
 from converter.bench import MEASURED
+from converter.checks.vulkan import RUNTIME
 from converter.cli.command import Command, Session, log_to_stderr
-from converter.cli.options import checks, models, output
+from converter.cli.options import checks, models, output, vulkan
 from converter.cli.options import network as network_options
+from converter.cli.options.runtimes import runtimes_of
 from converter.cli.progress import StageLines
 from converter.cli.terminal import put_json, summary_console
 
@@ -35,6 +37,9 @@ def bench_command(
     export: models.Export,
     resume: network_options.Resume = None,
     format: models.Formats = None,
+    runtime: vulkan.Runtimes = None,
+    vulkan_device: vulkan.Device = None,
+    vulkan_root: vulkan.Root = None,
     threads: checks.Threads = None,
     precision: checks.Precisions = None,
     official: network_options.Official = None,
@@ -56,6 +61,7 @@ def bench_command(
     from converter.api import bench
 
     network_options.check_checkpoint(resume)
+    runtimes = runtimes_of(runtime, (RUNTIME,), "; ncnn and onnxruntime are measured anyway")
     work = partial(
         bench,
         export,
@@ -71,6 +77,7 @@ def bench_command(
         seconds=seconds,
         seed=seed,
         plot=plot,
+        vulkan=vulkan.vulkan_of(runtimes, vulkan.VulkanWanted(device=vulkan_device, root=vulkan_root)),
     )
     _run(work, context.obj, per_graph, verbose, quiet)
 

@@ -10,6 +10,7 @@ from converter.checks.arm import RUNTIME
 from converter.cli.command import Command, Session, log_to_stderr
 from converter.cli.options import arm, checks, models, network
 from converter.cli.options import output as outputs
+from converter.cli.options.runtimes import runtimes_of
 from converter.cli.progress import StageLines
 from converter.cli.terminal import put_json, summary_console
 from converter.errors import VerificationError
@@ -92,7 +93,7 @@ def export_command(
     from converter.api import export
 
     arm_wanted = arm.ArmWanted(arm_mode, arm_cpu, arm_inputs, arm_blobs, arm_rtol, arm_timeout, arm_root)
-    runtimes = arm.runtimes_of(runtime, [RUNTIME], "; what runs a --format on this machine always runs")
+    runtimes = runtimes_of(runtime, [RUNTIME], "; what runs a --format on this machine always runs")
     work = partial(
         export,
         weights,

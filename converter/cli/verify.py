@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from converter.checks import vulkan as vulkan_check
 from converter.checks.arm import RUNTIME
 from converter.cli.command import Command, Session, log_to_stderr
-from converter.cli.options import arm, checks, models, network, output
+from converter.cli.options import arm, checks, models, network, output, vulkan
+from converter.cli.options.runtimes import runtimes_of
 from converter.cli.progress import StageLines
 from converter.cli.terminal import put_json, summary_console
 from converter.errors import UsageError
@@ -56,6 +58,12 @@ def verify_command(
     arm_timeout: arm.Timeout = None,
     arm_root: arm.Root = None,
     setup_arm: arm.Setup = False,
+    vulkan_device: vulkan.Device = None,
+    vulkan_mode: vulkan.Modes = None,
+    vulkan_inputs: vulkan.Inputs = None,
+    vulkan_rtol: vulkan.Rtol = None,
+    vulkan_timeout: vulkan.Timeout = None,
+    vulkan_root: vulkan.Root = None,
     arch: network.Arch = None,
     path_name: network.PathName = None,
     template_size: network.TemplateSize = None,
@@ -110,8 +118,11 @@ def verify_command(
     context.obj.ci.file = Path(exports[0], "manifest.json") if exports else next(iter(loose.values()), None)
     folder = _folder(exports, loose, write_golden)
     network.check_checkpoint(resume)
-    runtimes = arm.runtimes_of(runtime, (*host_runtimes(), RUNTIME))
+    runtimes = runtimes_of(runtime, (*host_runtimes(), RUNTIME, vulkan_check.RUNTIME))
     arm_wanted = arm.ArmWanted(arm_mode, arm_cpu, arm_inputs, arm_blobs, arm_rtol, arm_timeout, arm_root)
+    vulkan_wanted = vulkan.VulkanWanted(
+        *(vulkan_device, vulkan_mode, vulkan_inputs, vulkan_rtol, vulkan_timeout, vulkan_root)
+    )
     hosts = [format for name, format in host_runtimes().items() if name in runtimes]
     work = functools.partial(
         verify,
@@ -144,6 +155,7 @@ def verify_command(
         dumps=dumps,
         fp16_report=fp16_report,
         arm=arm.arm_of(runtimes, arm_wanted),
+        vulkan=vulkan.vulkan_of(runtimes, vulkan_wanted),
         golden=None if write_golden else golden,
         write_golden=_golden_target(folder, golden) if write_golden else None,
         golden_from=golden_from,

@@ -1,7 +1,8 @@
 """What an export can be refused for before torch is imported."""
 
-from converter.checks.arm.modes import check_tolerances
+from converter.checks.arm import ARM
 from converter.checks.arm.root import arm_root
+from converter.checks.device.modes import check_tolerances
 from converter.errors import UsageError
 from converter.exporting.plan import Plan, plan_export
 from converter.folder.vectors import place_for
@@ -34,7 +35,7 @@ def checked_plan(options: ExportOptions) -> Plan:
             raise UsageError(f"{option} is about ncnn models; add --format ncnn")
     if options.arm:
         arm_root(options.arm.root)
-        check_tolerances(options.network, options.arm.modes)
+        check_tolerances(options.network, ARM, options.arm.modes)
     check_dependencies(options)
     options.check_checkpoint()
     return plan

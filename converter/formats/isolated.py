@@ -32,10 +32,19 @@ class WorkerProcess:
         what: it works on, for error messages.
         timeout: seconds that one call may take.
         opening: the call with which every life of the process begins, as (name, arguments).
+        environment: added to this process's.
     """
 
-    def __init__(self, module: str, what: str, timeout: float, opening: tuple[str, tuple[object, ...]]):
+    def __init__(
+        self,
+        module: str,
+        what: str,
+        timeout: float,
+        opening: tuple[str, tuple[object, ...]],
+        environment: Mapping[str, str] | None = None,
+    ):
         self.module, self.what, self.timeout, self.opening = module, what, timeout, opening
+        self.environment = environment or {}
         self._child: Child | None = None
         self._one_call = threading.Lock()  # feeds are compared two at once
 
@@ -71,7 +80,7 @@ class WorkerProcess:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
-            env=python_environment(),
+            env={**python_environment(), **self.environment},
         )
 
     def _ask(self, child: Child, call: str, arguments: tuple[object, ...]) -> Any:

@@ -74,12 +74,13 @@ def _setup_states(packages: list[PackageState]) -> tuple[SetupState, ...]:
 def _setup_state(setup: Setup) -> SetupState:
     folder = Path(os.path.abspath(setup.folder()))
     state, summary, figures = MISSING, "is not set up", {}
-    if os.path.lexists(folder):
+    built = os.path.lexists(folder)
+    if built or setup.elsewhere:
         try:
             tool = setup.look(folder)
             state, summary, figures = OK, tool.summary, dict(tool.figures)
         except DependencyError as error:
-            state, summary = BROKEN, f"cannot be used ({error})"
+            state, summary = (BROKEN, f"cannot be used ({error})") if built else (MISSING, f"is not set up ({error})")
     return SetupState(setup.name, setup.purpose, folder, state, summary, size_of(folder), figures)
 
 

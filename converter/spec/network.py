@@ -75,18 +75,20 @@ class Preprocess(Frozen):
         return self
 
 
-class ArmTolerances(Frozen):
-    """What passes on the emulated ARM cpu in one mode.
+class ModeTolerances(Frozen):
+    """What passes in one mode on the emulated ARM cpu, or on a Vulkan device.
 
     Attributes:
         tolerances: output to tolerance, against the network in float32.
         box_pixels: how far an edge of the best cell's box may move.
         score: by how much the best cell's score may differ.
+        one_step: what passes in one step of the tracker on a clip; ``score`` and 0.95 of overlap where it is absent.
     """
 
     tolerances: dict[str, Tolerance]
     box_pixels: NonNegative
     score: NonNegative
+    one_step: StepLimits | None = None
 
 
 class UsualMistake(Frozen):
@@ -126,7 +128,8 @@ class NetworkSpec(Frozen):
     activation: Activation = "sigmoid"
     activations: dict[str, Activation] = Field(default_factory=dict)
     dynamic_search: list[Size] = Field(default_factory=list)
-    arm: dict[str, ArmTolerances] = Field(default_factory=dict)
+    arm: dict[str, ModeTolerances] = Field(default_factory=dict)
+    vulkan: dict[str, ModeTolerances] = Field(default_factory=dict)
     usual_mistakes: list[UsualMistake] = Field(default_factory=list)
     noise_feeds: Annotated[int, Field(ge=1, le=MOST_FEEDS)]
     intermediates: list[ModulePattern] = Field(default_factory=list)
@@ -153,6 +156,7 @@ class NetworkSpec(Frozen):
             ("read_from", [entry.graph for entry in self.read_from.values()], self.graphs.keys()),
             ("read_from", [name for entry in self.read_from.values() for name in entry.reads], self.graphs.keys()),
             ("arm", [name for mode in self.arm.values() for name in mode.tolerances], tensors),
+            ("vulkan", [name for mode in self.vulkan.values() for name in mode.tolerances], tensors),
         ):
             if unknown := [name for name in names if name not in among]:
                 nearest = did_you_mean(unknown[0], among)
@@ -185,6 +189,10 @@ class NetworkSpec(Frozen):
     def tie(self, precision: str) -> float:
         """Two cells whose reference scores differ by less than this share of the range are the same decision."""
         return self.ties.get(precision, TIE)
+
+    def modes(self, section: str) -> dict[str, ModeTolerances]:
+        """What passes in ncnn's modes on a device: "arm" or "vulkan", which has arm's where it has none of its own."""
+        return {**self.arm, **self.vulkan} if section == "vulkan" else self.arm
 
     def step_limits(self, precision: str, iou: float | None = None) -> StepLimits:
         """What passes in one step of the tracker; as in float32 where the config has nothing of the precision.

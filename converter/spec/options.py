@@ -26,13 +26,12 @@ class NetworkInMemory:
     module: "nn.Module"
 
 
-class ArmOptions(Frozen):
-    """How to run ncnn models on the emulated ARM cpu; see :mod:`converter.checks.arm`.
+class DeviceOptions(Frozen):
+    """How to run ncnn models on another device; see :mod:`converter.checks.device`.
 
     Attributes:
         root: the folder with what runs them.
-        modes: names of :data:`converter.checks.arm.modes.MODES`.
-        cpu: as qemu calls it.
+        modes: names of :data:`converter.checks.device.modes.MODES`.
         inputs: how many to run.
         blobs: whether to look for NaN and infinity in every blob.
         rtol: replaces the config's tolerances of every output.
@@ -40,12 +39,33 @@ class ArmOptions(Frozen):
     """
 
     root: Path
-    modes: Annotated[tuple[str, ...], Field(min_length=1)]
-    cpu: str
+    modes: tuple[str, ...]
     inputs: Annotated[int, Field(ge=1)]
-    blobs: bool
+    blobs: bool = False
     rtol: NonNegative | None = None
     timeout: Annotated[float, Field(gt=0)]
+
+
+class ArmOptions(DeviceOptions):
+    """On the emulated ARM cpu; see :mod:`converter.checks.arm`.
+
+    Attributes:
+        cpu: as qemu calls it.
+    """
+
+    modes: Annotated[tuple[str, ...], Field(min_length=1)]
+    cpu: str
+
+
+class VulkanOptions(DeviceOptions):
+    """On a Vulkan device; see :mod:`converter.checks.vulkan`.
+
+    Attributes:
+        modes: none for ncnn's default on the device.
+        device: its number or a part of its name; None for the first.
+    """
+
+    device: str | None = None
 
 
 def check_checkpoint(file: Path) -> None:
@@ -70,7 +90,7 @@ class NetworkOptions(Frozen):
         official: an official checkout to build the network from; our own definition otherwise.
         stride: what the user believes the stride to be, checked against the network.
         allow_pickle: whether a checkpoint may run code while it loads.
-        arm: whether and how to run the models on the emulated ARM cpu too.
+        arm, vulkan: whether and how to run the models on the emulated ARM cpu and on a Vulkan device too.
     """
 
     arch: str
@@ -80,6 +100,7 @@ class NetworkOptions(Frozen):
     stride: int | None = None
     allow_pickle: bool = False
     arm: ArmOptions | None = None
+    vulkan: VulkanOptions | None = None
 
     def check_checkpoint(self) -> None:
         """Raises:
@@ -180,7 +201,7 @@ class VerifyOptions(NetworkOptions):
         partial: whether graphs of the tracker may be missing.
         golden: folder of golden vectors to compare with; the export's own when None.
         write_golden: folder to write golden vectors to.
-        golden_from: who computes them: the network in torch, or the emulated ARM cpu.
+        golden_from: who computes them: "torch", the network itself, or the runtime of a device.
         dumps: folder with what a device wrote.
         layers: whether to look for the first wrong layer.
         clip, box: a video and the target's box in its first frame, ``x,y,w,h``.
@@ -200,7 +221,7 @@ class VerifyOptions(NetworkOptions):
     partial: bool = False
     golden: Path | None = None
     write_golden: Path | None = None
-    golden_from: Literal["torch", "ncnn-arm64"] = "torch"
+    golden_from: str = "torch"
     dumps: Path | None = None
     layers: bool = False
     clip: Path | None = None

@@ -36,6 +36,7 @@ class Setup:
         folder: the default one.
         look: at a folder; raises DependencyError where it cannot be used.
         build: (folder, told of each step) -> it, and whether it was built now; raises UsageError and DependencyError.
+        elsewhere: whether there may be one although the folder is not there.
         remove: a folder that ``build`` made; false where nothing is there. Raises UsageError for any other folder.
     """
 
@@ -45,3 +46,4 @@ class Setup:
     look: Callable[[Path], Tool]
     build: Callable[[Path, Stages], tuple[Tool, bool]]
     remove: Callable[[Path], bool]
+    elsewhere: bool = False

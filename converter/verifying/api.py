@@ -3,12 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from converter.checks.arm.asked import golden_source
+from converter.checks.arm import ARM
+from converter.checks.device.asked import golden_source
+from converter.checks.vulkan import VULKAN
 from converter.families.choice import check_official, official_root
 from converter.formats.format import checked_formats
 from converter.network.settled import settled
 from converter.spec.arguments import AnyPath, finite, path_of, paths_of, refused_values, texts_of, weights_of
-from converter.spec.options import ArmOptions, VerifyOptions
+from converter.spec.options import ArmOptions, VerifyOptions, VulkanOptions
 from converter.spec.scores import asked_scores
 from converter.util.stages import Listener
 from converter.verifying.asked import check_models, network_of, search_sizes
@@ -50,6 +52,7 @@ def verify(
     dumps: AnyPath | None = None,
     fp16_report: bool = False,
     arm: ArmOptions | None = None,
+    vulkan: VulkanOptions | None = None,
     golden: AnyPath | None = None,
     write_golden: AnyPath | None = None,
     golden_from: str = "torch",
@@ -76,8 +79,9 @@ def verify(
         dumps: folder with what a device wrote.
         fp16_report: ranges and errors to expect in half precision.
         arm: run the ncnn models on an emulated ARM cpu too, as :func:`arm_options` says.
+        vulkan: likewise on a Vulkan device, as :func:`vulkan_options` says.
         golden: folder of golden vectors to compare with.
-        write_golden, golden_from: folder to write some to; who computes them, "torch" or "ncnn-arm64".
+        write_golden, golden_from: folder to write some to; who computes them, "torch", "ncnn-arm64" or "ncnn-vulkan".
         reports, command_line: pages to write, .html or .md; and the call that they name, where a shell made it.
 
     Returns:
@@ -108,6 +112,7 @@ def verify(
                 official=official_root(path_of(official), network, weights),
                 allow_pickle=allow_pickle,
                 arm=arm,
+                vulkan=vulkan,
                 folder=export,
                 loose=loose,
                 search_sizes=search_sizes(export, network, template_size, search_size),
@@ -117,7 +122,7 @@ def verify(
                 command_line=command_line,
                 golden=path_of(golden),
                 write_golden=path_of(write_golden),
-                golden_from=golden_source(golden_from, write_golden is not None, arm),
+                golden_from=golden_source(golden_from, write_golden is not None, {ARM: arm, VULKAN: vulkan}),
                 dumps=path_of(dumps),
                 layers=layers,
                 clip=path_of(clip),

@@ -5,9 +5,12 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack, nullcontext
 from typing import TYPE_CHECKING
 
-from converter.checks.arm.modes import check_tolerances
-from converter.checks.arm.root import ArmRoot, arm_root
+from converter.checks.arm import ARM
+from converter.checks.arm.root import arm_root
+from converter.checks.device.modes import check_tolerances
 from converter.checks.layers.walk import reader_of
+from converter.checks.vulkan import VULKAN
+from converter.checks.vulkan.devices import chosen, devices
 from converter.errors import ConversionError, UsageError
 from converter.folder.exported import changed_since
 from converter.folder.golden_index import GOLDEN_INDEX
@@ -32,7 +35,7 @@ from converter.verifying.reference import (
 )
 from converter.verifying.result import CheckResult, VerifyResult
 from converter.verifying.run import Run
-from converter.verifying.sections import OpenedClip, asked, opened_clip
+from converter.verifying.sections import OpenedClip, Places, asked, opened_clip
 from converter.verifying.vectors import write_vectors
 
 log = logging.getLogger(__name__)
@@ -64,7 +67,7 @@ def check(
         with stages("models") as notes:
             clip = check_options(options)
             subject = subject_of(options)
-            root = _checked(options, subject)
+            places = _checked(options, subject)
             checksums, files = read_files(subject)
             problems = [*map(str, files), *_lacking(options, subject)]
             notes.append(", ".join(map(str, subject.tracker.models)))
@@ -79,7 +82,7 @@ def check(
         _write_golden(run, stages)
         with stages("verify"):
             verification, failures = prove(run)
-        checks, others, undone = _looked(asked(run, clip, root, verification.failed, stages), stages)
+        checks, others, undone = _looked(asked(run, clip, places, verification.failed, stages), stages)
         changed = changed_since(checksums)
         result = VerifyResult(
             arch=options.arch,
@@ -128,20 +131,27 @@ def check_options(options: VerifyOptions) -> OpenedClip | None:
     return opened_clip(options)
 
 
-def _checked(options: VerifyOptions, subject: Subject) -> ArmRoot | None:
-    """Refuse what cannot be run; what runs the emulated ARM cpu, where it was asked for."""
+def _checked(options: VerifyOptions, subject: Subject) -> Places:
+    """Refuse what cannot be run; what runs the models elsewhere, where that was asked for."""
     formats = subject.tracker.formats
     for format in formats:
         check_runtime(format)
         if options.layers:
             reader_of(format)
-    for option, asked_for in (("--fp16-report", options.fp16), ("--runtime ncnn-arm64", options.arm)):
+    for option, asked_for in (
+        *(("--fp16-report", options.fp16), (f"--runtime {ARM.name}", options.arm)),
+        (f"--runtime {VULKAN.name}", options.vulkan),
+    ):
         if asked_for and "ncnn" not in formats:
             raise UsageError(f"{option} is about ncnn's half kernels, and there is no ncnn model here")
-    if not options.arm:
-        return None
-    check_tolerances(subject.tracker.network, options.arm.modes)
-    return arm_root(options.arm.root)
+    network, root, device = subject.tracker.network, None, None
+    if options.arm:
+        check_tolerances(network, ARM, options.arm.modes)
+        root = arm_root(options.arm.root)
+    if options.vulkan:
+        device = chosen(options.vulkan.device, devices(options.vulkan.root))
+        check_tolerances(network, VULKAN, options.vulkan.modes or (device.default_mode,))
+    return Places(root, device)
 
 
 def _lacking(options: VerifyOptions, subject: Subject) -> list[str]:
@@ -189,7 +199,7 @@ def _compared(
 
 
 def _write_golden(run: Run, stages: Stages) -> None:
-    """Golden vectors of what the network computes; those of the emulated ARM cpu are written once it has run."""
+    """Golden vectors of what the network computes; those of another device are written once it has run."""
     target = run.options.write_golden
     if target and run.options.golden_from == "torch":
         with stages("golden") as notes:
@@ -204,8 +214,8 @@ def _looked(
     checks: dict[str, CheckResult] = {}
     problems, undone = [], []
     for name, look in looks.items():
-        # on the emulated cpu every mode is a stage of its own, for each takes long
-        with nullcontext() if name == "arm" else stages(name):
+        # on another device every mode is a stage of its own, for each takes long
+        with nullcontext() if name in (ARM.section, VULKAN.section) else stages(name):
             try:
                 checks[name] = look()
             except ConversionError as error:

@@ -35,6 +35,7 @@ OPTIONAL = {
     "layers": "Layer by layer (--layers): where errors arise inside the graphs",
     "dumps": "Dumps of a device (--dumps): whether a device computes the same",
     "fp16": "Half precision (--fp16-report): whether half storage and arithmetic on ARM are safe",
+    "vulkan": "Vulkan (--runtime ncnn-vulkan): whether ncnn's shaders compute the same",
     "arm": "Emulated ARM (--runtime ncnn-arm64): whether ncnn's half kernels compute the same",
 }
 NAMES_FROM = {

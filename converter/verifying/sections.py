@@ -1,4 +1,4 @@
-"""What lt-verify does beside the proof when it is asked: layers, a clip, a device's dumps, half precision, ARM."""
+"""What lt-verify does beside the proof when it is asked: layers, a clip, dumps, half precision, other devices."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,18 +8,26 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from converter.checks.arm import ARM
 from converter.checks.arm.root import ArmRoot
-from converter.checks.arm.run import Answered, ArmRun, check_arm
+from converter.checks.arm.run import ArmRun, check_arm
 from converter.checks.arm.section import ArmSection
 from converter.checks.clip.crops import crop_feed
 from converter.checks.clip.report import ClipReport
 from converter.checks.clip.run import Judgement, run_clip
 from converter.checks.clip.tracks import check_tracks, write_tracks
+from converter.checks.device.run import Answered
+from converter.checks.device.runtime import Runtime
 from converter.checks.dumps.diagnose import diagnose_dumps
 from converter.checks.dumps.report import DumpsReport
 from converter.checks.half.report import HalfReport
 from converter.checks.layers.walk import layers_in, walk_layers
 from converter.checks.layers.walks import Walks
+from converter.checks.vulkan import VULKAN
+from converter.checks.vulkan.clip import Followed
+from converter.checks.vulkan.devices import VulkanDevice
+from converter.checks.vulkan.run import VulkanRun, check_vulkan
+from converter.checks.vulkan.section import VulkanSection
 from converter.errors import UsageError
 from converter.formats.format import format_of
 from converter.formats.isolated import IsolatedRunner
@@ -27,7 +35,7 @@ from converter.proof.boxes import Box, check_box, parse_box
 from converter.proof.chain import Arrays, GraphModel
 from converter.proof.feeds import Feed
 from converter.spec.model import TrackerModels
-from converter.spec.options import ArmOptions, VerifyOptions
+from converter.spec.options import ArmOptions, VerifyOptions, VulkanOptions
 from converter.track.annotate import check_annotate
 from converter.track.frames import Clip, open_clip
 from converter.util.stages import Stages, Step
@@ -35,7 +43,7 @@ from converter.verifying.golden import check_golden, check_stated, golden_at, go
 from converter.verifying.reference import GoldenReference, NetworkReference
 from converter.verifying.result import CheckResult
 from converter.verifying.run import Run
-from converter.verifying.vectors import write_arm_vectors
+from converter.verifying.vectors import write_device_vectors
 
 if TYPE_CHECKING:
     from converter.network.load import LoadedNetwork
@@ -43,12 +51,12 @@ if TYPE_CHECKING:
 
 
 def asked(
-    run: Run, clip: "OpenedClip | None", root: ArmRoot | None, failed: frozenset[str], stages: Stages
+    run: Run, clip: "OpenedClip | None", places: "Places", failed: frozenset[str], stages: Stages
 ) -> dict[str, Callable[[], CheckResult]]:
     """What was asked for, by its key in the JSON, in the order in which it is done.
 
     Args:
-        root: of the emulated ARM cpu.
+        places: what runs models elsewhere.
         failed: formats whose models do not run.
     """
     options = run.options
@@ -62,8 +70,10 @@ def asked(
         looks["clip"] = partial(track, run, clip, formats, stages.progress.step)
     if options.fp16:
         looks["fp16"] = partial(half, run)
-    if options.arm and root:
-        looks["arm"] = partial(arm, run, options.arm, root, stages)
+    if options.arm and places.arm:
+        looks[ARM.section] = partial(arm, run, options.arm, places.arm, stages)
+    if options.vulkan and places.vulkan:
+        looks[VULKAN.section] = partial(vulkan, run, options.vulkan, places.vulkan, clip, stages)
     return looks
 
 
@@ -174,12 +184,46 @@ def arm(run: Run, options: ArmOptions, root: ArmRoot, stages: Stages) -> ArmSect
     answered: list[Answered] = []
     wanted = ArmRun(root, options, run.subject.folder, run.subject.contents, [run.comparison])
     section = check_arm(wanted, stages, answered.append)
-    target = run.options.write_golden
-    if section and target and run.options.golden_from != "torch":
-        with stages("golden") as notes:
-            write_arm_vectors(run, target, section, answered)
-            notes.append(str(target))
+    _keep(run, ARM, section, answered, stages)
     return section
+
+
+def vulkan(
+    run: Run, options: VulkanOptions, device: VulkanDevice, opened: "OpenedClip | None", stages: Stages
+) -> VulkanSection:
+    """The ncnn models on a Vulkan device, with the layers and the clip where these were asked for; likewise."""
+    answered: list[Answered] = []
+    followed = None
+    if opened and "ncnn" in run.subject.whole:
+        network = torch_model(run.network, run.subject.tracker)
+        followed = Followed(opened.clip, opened.box, network, run.options.min_iou)
+    wanted = VulkanRun(
+        *(device, options, run.subject.folder, run.subject.contents, [run.comparison]),
+        layers=run.options.layers,
+        followed=followed,
+    )
+    section = check_vulkan(wanted, stages, answered.append)
+    _keep(run, VULKAN, section, answered, stages)
+    return section
+
+
+def _keep(
+    run: Run, runtime: Runtime, section: ArmSection | VulkanSection, answered: Sequence[Answered], stages: Stages
+) -> None:
+    """Write what a device answered as golden vectors, where they are wanted from it and it passed."""
+    target = run.options.write_golden
+    if section and target and run.options.golden_from == runtime.name:
+        with stages("golden") as notes:
+            write_device_vectors(run, target, section, answered)
+            notes.append(str(target))
+
+
+@dataclass(frozen=True)
+class Places:
+    """What runs models elsewhere; None for what was not asked for."""
+
+    arm: ArmRoot | None = None
+    vulkan: VulkanDevice | None = None
 
 
 @dataclass(frozen=True)

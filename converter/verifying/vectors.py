@@ -3,8 +3,9 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from converter.checks.arm.run import Answered
 from converter.checks.arm.section import ArmSection
+from converter.checks.device.run import Answered
+from converter.checks.vulkan.section import VulkanSection
 from converter.folder.golden_index import GoldenHeader, GoldenIndex
 from converter.folder.golden_writer import GoldenCase, golden_header, write_golden
 from converter.folder.vectors import make_vectors, publish_vectors
@@ -19,8 +20,10 @@ def write_vectors(run: Run, target: Path) -> None:
     _write(target, lambda folder: make_vectors(folder, header, module, run.comparisons, patterns))
 
 
-def write_arm_vectors(run: Run, target: Path, section: ArmSection, answered: Sequence[Answered]) -> None:
-    """What the emulated ARM cpu computed, graphs chained; nothing from inside graphs.
+def write_device_vectors(
+    run: Run, target: Path, section: ArmSection | VulkanSection, answered: Sequence[Answered]
+) -> None:
+    """What another device computed, graphs chained; nothing from inside graphs.
 
     A device with the same kernels should give the same to the last bits.
     """

@@ -22,10 +22,10 @@ from junit import read_junit
 
 from commands import SUPPORT, Finished, command, environment, lt_export, lt_setup, lt_verify
 from conftest import TINY
-from converter.checks.arm.modes import DEFAULT_CPU
-from converter.checks.arm.process import TIMEOUT
+from converter.checks.arm.process import DEFAULT_CPU
 from converter.checks.arm.root import arm_root
 from converter.checks.arm.run import ArmRun, check_arm
+from converter.checks.device.process import TIMEOUT
 from converter.checks.half.masks import protect_files
 from converter.families.dimensions import dimensions_of
 from converter.formats.ncnn.param import load_param
@@ -35,7 +35,7 @@ from converter.proof.feeds import Feed
 from converter.proof.inputs import noise_feeds, packaged_feeds
 from converter.spec.config import network_for
 from converter.spec.model import TrackerModels
-from converter.spec.network import ArmTolerances
+from converter.spec.network import ModeTolerances
 from converter.spec.options import ArmOptions
 from converter.spec.tensors import Tolerance
 from converter.util.content import Contents
@@ -89,7 +89,7 @@ def feeds(model):
 def on_arm(root, model, feeds, *modes, answers=None, **more):
     """The section on a model; compared with ncnn in float32 here, at tolerances that fit a random network."""
     _, network = network_for(None, None, SMALL)
-    wide = ArmTolerances(tolerances=dict.fromkeys(network.tensors, Tolerance(rtol=0.4)), box_pixels=2.0, score=0.1)
+    wide = ModeTolerances(tolerances=dict.fromkeys(network.tensors, Tolerance(rtol=0.4)), box_pixels=2.0, score=0.1)
     network = network.model_copy(update={"arm": dict.fromkeys(network.arm, wide)})
     tracker = TrackerModels(network, dimensions_of(network), models_of(model.graphs, named="lighttrack_{}"))
     answers = answers or [model.answers(feed) for feed in feeds]
@@ -252,7 +252,7 @@ def emulators(parent):
             words = path.read_bytes().split(b"\0")
         except OSError:
             continue
-        if str(parent).encode() in words and any(word.endswith(b"arm/guest.py") for word in words):
+        if str(parent).encode() in words and any(word.endswith(b"device/guest.py") for word in words):
             found.append(int(path.parent.name))
     return found
 

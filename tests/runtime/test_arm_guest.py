@@ -8,9 +8,9 @@ import sys
 import numpy as np
 import pytest
 
-from converter.checks.arm.guest import read_message, write_message
-from converter.checks.arm.modes import MODES
-from converter.checks.arm.process import SCRIPT
+from converter.checks.device.guest import read_message, write_message
+from converter.checks.device.modes import MODES
+from converter.checks.device.process import SCRIPT
 
 PARAM = """7767517
 5 5

@@ -5,7 +5,7 @@ import struct
 import sys
 from pathlib import Path
 
-from converter.checks.arm.root import Record
+from converter.checks.arm.root import ArmRecord
 from converter.util.atomic import sha256
 
 ELF = b"\x7fELF\x02\x01\x01" + bytes(9) + struct.pack("<HH", 3, 183) + bytes(40)
@@ -34,7 +34,7 @@ def built_root(folder: Path) -> Path:
     (folder / "system/lib/libc.so").symlink_to("libc.so.6")
     program(folder / "qemu-aarch64-static", "#!/bin/sh\n")
     names = ["system/usr/bin/python3.11", "python/numpy/__init__.py", "qemu-aarch64-static"]
-    record = Record(
+    record = ArmRecord(
         python="3.11",
         qemu="qemu-aarch64-static",
         packages=["libc6_2.36-9_arm64.deb"],
@@ -58,7 +58,7 @@ def script(code: str) -> str:
     return f"""#!{sys.executable} -E
 import struct, sys
 sys.path[:0] = {[entry for entry in (os.getcwd(), *sys.path) if entry]!r}
-from converter.checks.arm.guest import MAGIC, read_message, write_message
+from converter.checks.device.guest import MAGIC, read_message, write_message
 def answer(**header): write_message(sys.stdout.buffer, header)
 def raw(text): sys.stdout.buffer.write(MAGIC + struct.pack("<I", len(text)) + text); sys.stdout.flush()
 def receive(): return read_message(sys.stdin.buffer)

@@ -9,10 +9,12 @@ from clips import report as clip_report
 from clips import row as clip_row
 from comparisons import tracker_of
 
-from converter.checks.arm.decision import best_of
-from converter.checks.arm.modes import MODES
-from converter.checks.arm.probe import Proof
-from converter.checks.arm.section import ArmCheck, ArmSection, Blob, BlobCounts, Counts, ModeResult
+from converter.checks.arm import ARM
+from converter.checks.arm.section import ArmSection
+from converter.checks.device.decision import best_of
+from converter.checks.device.modes import MODES
+from converter.checks.device.probe import Proof
+from converter.checks.device.section import Blob, BlobCounts, Counts, ModeCheck, ModeResult
 from converter.checks.dumps.causes import SIGMOID
 from converter.checks.dumps.report import DumpsReport, TensorReport
 from converter.checks.half.report import HalfReport, LayerReport
@@ -29,7 +31,7 @@ from converter.proof.verify import Check, Report
 from converter.spec.config import network_for
 from converter.spec.dimensions import Dimensions
 from converter.spec.model import Model, TrackerModels
-from converter.spec.network import ArmTolerances
+from converter.spec.network import ModeTolerances
 from converter.spec.tensors import Tolerance
 from converter.verifying.result import Verification, VerifyResult
 
@@ -223,9 +225,9 @@ def arm(passed: bool = True) -> ArmSection:
     given = right if passed else {**right, "cls": np.full_like(right["cls"], np.nan)}
     outputs = tuple(compare(name, given[name], right[name], Tolerance(rtol=0.02)) for name in right)
     counts = {name: Counts(array.size, int(np.isnan(array).sum()), 0) for name, array in given.items()}
-    allowed = ArmTolerances(tolerances={}, box_pixels=1.0, score=0.05)
+    allowed = ModeTolerances(tolerances={}, box_pixels=1.0, score=0.05)
     best = best_of(given, right, tracker_of(()), allowed)
-    checked = ArmCheck("fp16", Check("ncnn", "update", "chained", "noise 0", outputs, None), best, counts)
+    checked = ModeCheck(ARM, "fp16", Check("ncnn", "update", "chained", "noise 0", outputs, None), best, counts)
     blob = Blob("conv_0", "Convolution", "1", 36, 0, 0 if passed else 36, None)
     blobs = BlobCounts("update", "noise 0", (blob,))
     mode = ModeResult(MODES["fp16"], Proof(True, "half", "half"), None, (checked,), (blobs,), allowed)

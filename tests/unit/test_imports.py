@@ -29,8 +29,8 @@ TORCH = {
     "converter.bench.torch_side",
 }
 RUNTIMES = {
-    # converter.checks.arm.guest does so in a function that only the emulated Python calls
-    "ncnn": {"converter.formats.ncnn.convert", "converter.formats.ncnn.runner", "converter.checks.arm.guest"},
+    # converter.checks.device.guest does so in a function that only the emulated Python calls
+    "ncnn": {"converter.formats.ncnn.convert", "converter.formats.ncnn.runner", "converter.checks.device.guest"},
     "pnnx": {"converter.formats.ncnn.convert"},
     "onnx": {"converter.formats.onnx.convert", "converter.formats.onnx.file", "converter.formats.onnx.half"},
     "onnxsim": {"converter.formats.onnx.convert"},
@@ -180,9 +180,9 @@ LIGHT = (
     "converter.bench.plot",
     "converter.bench.section",
     "converter.bench.timed",
-    "converter.checks.arm.run",
+    "converter.checks.device.run",
     "converter.checks.arm.setup",
-    "converter.checks.arm.guest",
+    "converter.checks.device.guest",
 )
 
 

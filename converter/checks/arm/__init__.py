@@ -2,5 +2,8 @@
 
 from typing import Final
 
+from converter.checks.device.runtime import Runtime
+
 RUNTIME: Final = "ncnn-arm64"
+ARM: Final = Runtime(RUNTIME, "arm", "emulated aarch64", "what this cpu computes")
 DEFAULT_INPUTS = 2

@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
-from converter.checks.arm import DEFAULT_INPUTS, RUNTIME
-from converter.checks.arm.modes import DEFAULT_CPU, DEFAULT_MODE, mode_named
-from converter.checks.arm.process import TIMEOUT
+from converter.checks.arm import ARM, DEFAULT_INPUTS
+from converter.checks.arm.process import DEFAULT_CPU
 from converter.checks.arm.root import default_folder
-from converter.errors import UsageError, did_you_mean
+from converter.checks.device.modes import DEFAULT_MODE, mode_named
+from converter.checks.device.process import TIMEOUT
 from converter.spec.arguments import finite, names_of, path_of, refused_values
 from converter.spec.options import ArmOptions
 
@@ -40,31 +39,10 @@ def arm_options(
     with refused_values():
         return ArmOptions(
             root=path_of(root) or default_folder(),
-            modes=tuple(mode_named(name).name for name in names_of(modes) or (DEFAULT_MODE,)),
+            modes=tuple(mode_named(name, ARM).name for name in names_of(modes) or (DEFAULT_MODE,)),
             cpu=cpu or DEFAULT_CPU,
             inputs=DEFAULT_INPUTS if inputs is None else inputs,
             blobs=blobs,
             rtol=finite("--arm-rtol", rtol),
             timeout=TIMEOUT if timeout is None else timeout,
         )
-
-
-def golden_source(name: str, writes: bool, arm: ArmOptions | None) -> Literal["torch", "ncnn-arm64"]:
-    """What ``--golden-from`` says.
-
-    Args:
-        writes: whether golden vectors are to be written.
-
-    Raises:
-        UsageError: when it is no source, or does not fit the other options.
-    """
-    if name == "torch":
-        return "torch"
-    if name != RUNTIME:
-        nearest = did_you_mean(name, ("torch", RUNTIME))
-        raise UsageError(f"--golden-from {name}: expected torch or {RUNTIME}{nearest}")
-    if not writes:
-        raise UsageError(f"--golden-from {RUNTIME} is about --write-golden; pass that too")
-    if arm is None or len(arm.modes) != 1:
-        raise UsageError(f"--golden-from {RUNTIME} wants --runtime {RUNTIME} and one --arm-mode")
-    return RUNTIME

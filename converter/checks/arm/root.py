@@ -5,14 +5,12 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
+from converter.checks.apt.unpacked import Kind, Record
 from converter.errors import DependencyError
-from converter.util.atomic import sha256
 from converter.util.folders import cache_folder
-from converter.util.paths import open_file, read_bytes, why_no_folder
+from converter.util.paths import open_file, why_no_folder
 
 RECORD = "arm-root.json"
 SYSTEM, PACKAGES = "system", "python"
@@ -20,30 +18,22 @@ QEMU = "qemu-aarch64-static"
 AARCH64 = 183  # e_machine of an ELF file
 
 
-class Record(BaseModel):
-    """``arm-root.json``, written last, so that a folder without it is not finished.
+class ArmRecord(Record):
+    """``arm-root.json``.
 
     Attributes:
         python: as "3.11".
         qemu: the emulator: a name in the folder, or an absolute path outside.
-        packages: the files of the distribution's packages.
         wheels: name to version.
         hello: what the emulated Python said of itself when it was built.
-        files: path in the folder, size, sha256.
-        links: path in the folder, what the link says.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["arm root"] = "arm root"
     schema_version: Literal[1] = 1
     python: str
     qemu: str
-    packages: list[str]
     wheels: dict[str, str]
     hello: dict[str, Any]
-    files: Annotated[list[tuple[str, int, str]], Field(min_length=1)]
-    links: list[tuple[str, str]]
 
 
 @dataclass(frozen=True)
@@ -63,7 +53,7 @@ class ArmRoot:
     system: Path
     python: Path
     qemu: Path
-    record: Record | None
+    record: ArmRecord | None
     compiles: bool = False
 
     def command(self, script: Path, *arguments: str) -> list[str]:
@@ -82,24 +72,20 @@ class ArmRoot:
         }
 
     def problems(self) -> Iterator[str]:
-        """Files that are missing or are not as they were unpacked; nothing is known of a root built by hand."""
-        for name, size, checksum in self.record.files if self.record else ():
-            path = self.folder / name
-            try:
-                if path.stat().st_size != size or sha256(path) != checksum:
-                    yield f"{name} has changed"
-            except OSError as error:
-                yield f"{name}: {error.strerror}"
-        for name, target in self.record.links if self.record else ():
-            path = self.folder / name
-            if not path.is_symlink() or os.readlink(path) != target:
-                yield f"{name} is no link to {target} any more"
+        """As of its record; nothing is known of a root built by hand."""
+        yield from self.record.problems(self.folder) if self.record else ()
 
 
 def default_folder() -> Path:
     """``LT_ARM_ROOT``, or a folder in the user's cache."""
     named = os.environ.get("LT_ARM_ROOT")
     return Path(named) if named else cache_folder() / "arm64"
+
+
+ROOT = Kind(
+    *("ARM root", "lt-setup arm", RECORD, ArmRecord, default_folder),
+    own=frozenset({SYSTEM, PACKAGES, QEMU, RECORD}),
+)
 
 
 def arm_root(folder: Path) -> ArmRoot:
@@ -110,7 +96,7 @@ def arm_root(folder: Path) -> ArmRoot:
     """
     root = read_root(folder)
     if problem := next(root.problems(), None):
-        raise _damaged(folder, problem)
+        raise ROOT.damaged(folder, problem)
     return root
 
 
@@ -118,39 +104,20 @@ def read_root(folder: Path) -> ArmRoot:
     """As :func:`arm_root`, without looking at checksums."""
     folder = Path(os.path.abspath(folder))
     try:
-        record = read_record(folder)
+        record = ROOT.read(folder)
     except FileNotFoundError:
         return _by_hand(folder)
     system = folder / SYSTEM
     return _checked(ArmRoot(folder, system, system / f"usr/bin/python{record.python}", folder / record.qemu, record))
 
 
-def read_record(folder: Path) -> Record:
-    """What setting a root up wrote.
-
-    Raises:
-        FileNotFoundError: where there is no record.
-        DependencyError: for a damaged one.
-    """
-    try:
-        return Record.model_validate_json(read_bytes(folder / RECORD))
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        raise DependencyError(f"ARM root {folder}: {error.strerror}") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise _damaged(folder, f"{RECORD}: {where} {first['msg'].lower()}") from None
-
-
 def _by_hand(folder: Path) -> ArmRoot:
     """A folder that somebody else made: the root of a system for aarch64, with numpy and ncnn where its Python finds
     them or under ``python``."""
     if reason := why_no_folder(folder):
-        raise DependencyError(f"ARM root {folder}: {reason}; {_rebuild(folder, 'builds it')}")
+        raise DependencyError(f"ARM root {folder}: {reason}; {ROOT.rebuild(folder, 'builds it')}")
     if (folder / SYSTEM).is_dir() or ((folder / PACKAGES).is_dir() and not (folder / "usr").is_dir()):
-        raise DependencyError(f"ARM root {folder} is half-built: no {RECORD} in it; {_rebuild(folder)}")
+        raise DependencyError(f"ARM root {folder} is half-built: no {RECORD} in it; {ROOT.rebuild(folder)}")
     pythons = sorted((folder / "usr/bin").glob("python3.*[0-9]"), key=lambda path: int(path.name.split(".")[-1]))
     if not pythons:
         raise DependencyError(
@@ -173,21 +140,12 @@ def qemu_on_path() -> Path | None:
 def _checked(root: ArmRoot) -> ArmRoot:
     """The same, when its programs can be run."""
     if not os.access(root.qemu, os.X_OK):
-        raise _damaged(root.folder, f"no program {root.qemu}")
+        raise ROOT.damaged(root.folder, f"no program {root.qemu}")
     try:
         with open_file(root.python) as reader:
             start = reader.read(20)
     except OSError as error:
-        raise _damaged(root.folder, f"{root.python}: {error.strerror}") from None
+        raise ROOT.damaged(root.folder, f"{root.python}: {error.strerror}") from None
     if start[:4] != b"\x7fELF" or int.from_bytes(start[18:20], "little") != AARCH64:
         raise DependencyError(f"ARM root {root.folder}: {root.python.name} in it is no aarch64 program")
     return root
-
-
-def _damaged(folder: Path, problem: str) -> DependencyError:
-    return DependencyError(f"ARM root {folder} is damaged: {problem}; {_rebuild(folder)}")
-
-
-def _rebuild(folder: Path, does: str = "rebuilds it") -> str:
-    where = "" if folder == Path(os.path.abspath(default_folder())) else f" --folder {folder}"
-    return f"lt-setup arm{where} {does}"

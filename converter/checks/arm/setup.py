@@ -10,32 +10,29 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from converter.checks.arm.commands import cannot_write
-from converter.checks.arm.modes import DEFAULT_CPU, MODES
-from converter.checks.arm.packages import LIBRARIES, PrivateApt, chosen_python, fetch_qemu, python_packages, unpack
-from converter.checks.arm.process import ArmProcess
-from converter.checks.arm.removal import part_of, remove_parts, remove_root
+from converter.checks.apt.packages import PrivateApt, unpack
+from converter.checks.apt.unpacked import contents
+from converter.checks.arm.packages import GUEST, LIBRARIES, chosen_python, fetch_qemu, python_packages
+from converter.checks.arm.process import DEFAULT_CPU, ArmProcess
 from converter.checks.arm.root import (
     PACKAGES,
     QEMU,
     RECORD,
+    ROOT,
     SYSTEM,
+    ArmRecord,
     ArmRoot,
-    Record,
     arm_root,
     default_folder,
     qemu_on_path,
 )
-from converter.checks.arm.sources import GUEST
 from converter.checks.arm.wheels import install_wheels, wheel_versions
+from converter.checks.device.modes import MODES
 from converter.errors import ConversionError, DependencyError, UsageError
-from converter.util.atomic import put_in_place, sha256, unfinished
 from converter.util.setups import Setup, Tool
 from converter.util.stages import BYTES, Stages
 
 log = logging.getLogger(__name__)
-
-OWN = {SYSTEM, PACKAGES, QEMU, RECORD}
 
 
 def setup_arm(folder: Path, stages: Stages) -> tuple[ArmRoot, bool]:
@@ -64,55 +61,17 @@ def setup_arm(folder: Path, stages: Stages) -> tuple[ArmRoot, bool]:
         if root.record.wheels == versions:
             return root, False
         why = f"ARM root {folder} has {root.record.wheels}, wanted is {versions}"
-    if _refuse_foreign(folder):
+    if ROOT.check_place(folder):
         log.warning("%s", why.replace("rebuilds it", "is doing so"))
-    part = _make_part(folder)
-    try:
-        with unfinished(part):
-            _build(part, versions, stages)
-        put_in_place(part, folder)
-    except OSError as error:
-        raise cannot_write(folder, error) from None
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+    ROOT.build(folder, lambda part: _build(part, versions, stages))
     return arm_root(folder), True
-
-
-def _refuse_foreign(folder: Path) -> bool:
-    """Whether something is there; nothing but parts of a root may be."""
-    try:
-        names = sorted(os.listdir(folder))
-    except FileNotFoundError:
-        return False
-    except NotADirectoryError:
-        raise UsageError(f"ARM root {folder} is a file or lies in one, expected a folder to make") from None
-    except OSError as error:
-        raise cannot_write(folder, error) from None
-    if foreign := [name for name in names if name not in OWN]:
-        raise UsageError(
-            f"ARM root {folder} holds {foreign[0]!r}, which is no part of one; nothing was touched: "
-            "choose another folder"
-        )
-    return bool(names)
-
-
-def _make_part(folder: Path) -> Path:
-    """A new folder beside; those of builds that were killed are removed."""
-    part = part_of(folder)
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        remove_parts(folder)
-        part.mkdir()
-    except OSError as error:
-        raise cannot_write(folder, error) from None
-    return part
 
 
 def _build(part: Path, versions: Mapping[str, str], stages: Stages) -> None:
     system, packages, work = part / SYSTEM, part / PACKAGES, part / "work"
     fetched = partial(stages.progress.step, unit=BYTES)
     with stages("packages") as notes:
-        apt = PrivateApt(work)
+        apt = PrivateApt(work, GUEST)
         apt.update()
         python = chosen_python(apt)
         debs = apt.download([f"{name}:{GUEST}" for name in (*LIBRARIES, *python_packages(python))], fetched)
@@ -133,8 +92,8 @@ def _build(part: Path, versions: Mapping[str, str], stages: Stages) -> None:
         hello = _tried(ArmRoot(part, system, system / f"usr/bin/python{python}", qemu, None))
         about = f"{hello['machine']}, Python {hello['python']}, ncnn {hello['ncnn']}"
         notes.append(f"{about}, {'' if hello['half_arithmetic'] else 'no '}half arithmetic")
-    files, links = _contents(part)
-    record = Record(
+    files, links = contents(part)
+    record = ArmRecord(
         python=python,
         qemu=str(there or QEMU),
         packages=names,
@@ -166,18 +125,6 @@ def _tried(root: ArmRoot) -> dict[str, Any]:
         process.stop()
 
 
-def _contents(folder: Path) -> tuple[list[tuple[str, int, str]], list[tuple[str, str]]]:
-    """Files with their sizes and checksums, and links with what they say."""
-    files, links = [], []
-    for path in sorted(folder.rglob("*")):
-        name = path.relative_to(folder).as_posix()
-        if path.is_symlink():
-            links.append((name, os.readlink(path)))
-        elif path.is_file():
-            files.append((name, path.stat().st_size, sha256(path)))
-    return files, links
-
-
 def _tool(root: ArmRoot) -> Tool:
     if root.record is None:
         return Tool(root.folder, f"built by hand, {root.python}, {root.qemu}")
@@ -198,5 +145,5 @@ SETUP = Setup(
     folder=default_folder,
     look=lambda folder: _tool(arm_root(folder)),
     build=_build_tool,
-    remove=remove_root,
+    remove=ROOT.remove,
 )

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 
-from converter.checks.arm.commands import attempt, bytes_in, reason
+from converter.checks.apt.commands import attempt, bytes_in, reason
 from converter.errors import DependencyError
 from converter.util.atomic import scratch
 from converter.util.packages import tested_versions

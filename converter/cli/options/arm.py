@@ -6,9 +6,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from converter.checks.arm import DEFAULT_INPUTS, RUNTIME
+from converter.checks.arm import ARM, DEFAULT_INPUTS, RUNTIME
 from converter.cli.options.declare import option
-from converter.errors import UsageError, did_you_mean
+from converter.cli.options.runtimes import refuse_without
 
 if TYPE_CHECKING:
     from converter.spec.options import ArmOptions
@@ -88,9 +88,7 @@ def arm_of(runtimes: Sequence[str], wanted: ArmWanted) -> "ArmOptions | None":
         UsageError: for an unknown mode, or an option without the runtime.
     """
     if RUNTIME not in runtimes:
-        for name, value in vars(wanted).items():
-            if value is not None and value is not False:
-                raise UsageError(f"--arm-{name} is about --runtime {RUNTIME}; pass that too")
+        refuse_without(ARM, wanted)
         return None
     from converter.checks.arm.asked import arm_options
 
@@ -103,20 +101,3 @@ def arm_of(runtimes: Sequence[str], wanted: ArmWanted) -> "ArmOptions | None":
         timeout=wanted.timeout,
         root=wanted.root,
     )
-
-
-def runtimes_of(names: Sequence[str] | None, accepted: Sequence[str], otherwise: str = "") -> tuple[str, ...]:
-    """What ``--runtime`` was given.
-
-    Args:
-        accepted: those that the command takes.
-        otherwise: more to say of another one.
-
-    Raises:
-        UsageError: for an unknown one.
-    """
-    for name in names or ():
-        if name not in accepted:
-            expected = accepted[0] if len(accepted) == 1 else f"one of {', '.join(accepted)}"
-            raise UsageError(f"--runtime {name}: expected {expected}{otherwise}{did_you_mean(name, accepted)}")
-    return tuple(names or ())

@@ -28,7 +28,7 @@ Runtimes = Annotated[
         "--runtime NAME",
         "ncnn-arm64: run the ncnn models on an emulated ARM cpu too, with its half kernels; lt-export does so before "
         "anything is published. For lt-verify also ncnn or onnxruntime: of an export with both, only this one's "
-        "models. Repeatable.",
+        "models, and ncnn-vulkan: the ncnn models on a Vulkan device too. Repeatable.",
     ),
 ]
 Layers = Annotated[bool, _option("--layers", "Find the first wrong layer, and list every layer's error.")]

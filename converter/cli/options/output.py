@@ -56,8 +56,8 @@ GoldenFrom = Annotated[
     str,
     _option(
         "--golden-from NAME",
-        "Who computes what --write-golden writes: torch (default), or ncnn-arm64 in the one --arm-mode, for a device "
-        "with the same kernels.",
+        "Who computes what --write-golden writes: torch (default), or ncnn-arm64 or ncnn-vulkan in the one --arm-mode "
+        "or --vulkan-mode, for a device with the same kernels.",
     ),
 ]
 Annotate = Annotated[Path | None, _option("--annotate OUT", "The clip with both boxes drawn: .mp4, .avi or a folder.")]

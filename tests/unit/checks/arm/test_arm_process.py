@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from arm_root import hand_made, script
 
-from converter.checks.arm.guest import MAGIC, read_message, write_message
 from converter.checks.arm.process import ArmProcess
 from converter.checks.arm.root import read_root
+from converter.checks.device.guest import MAGIC, read_message, write_message
 from converter.errors import ConversionError, UsageError
 
 STARTS = "receive(); answer(**HELLO)"
@@ -175,7 +175,7 @@ def test_stop_leaves_no_process_and_can_be_repeated(process):
 
 def test_a_process_outlives_the_thread_that_started_it(process):
     # the guest asks the kernel to end it with its parent, and for the kernel that is a thread
-    code = "from converter.checks.arm.guest import end_with\nend_with(int(sys.argv[-2]))\n"
+    code = "from converter.checks.device.guest import end_with\nend_with(int(sys.argv[-2]))\n"
     one = process(f"{code}{STARTS}\nreceive(); answer(alive=True)")
     thread = threading.Thread(target=one.start)
     thread.start()
@@ -185,7 +185,7 @@ def test_a_process_outlives_the_thread_that_started_it(process):
 
 
 def test_killing_us_ends_the_emulator(tmp_path):
-    code = "from converter.checks.arm.guest import end_with\nend_with(int(sys.argv[-2]))\n"
+    code = "from converter.checks.device.guest import end_with\nend_with(int(sys.argv[-2]))\n"
     hand_made(tmp_path / "root", script(f"{code}{STARTS}\nimport time; time.sleep(60)"))
     parent = (
         "import sys, time; from pathlib import Path\n"
@@ -213,6 +213,6 @@ def alive(process):
 
 
 def test_a_guest_whose_parent_is_gone_ends_at_once():
-    code = "from converter.checks.arm.guest import end_with; end_with(1); print('still here')"
+    code = "from converter.checks.device.guest import end_with; end_with(1); print('still here')"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout) == (1, "")

@@ -8,19 +8,21 @@ import numpy as np
 import pytest
 from comparisons import tracker_of
 
-from converter.checks.arm.decision import best_of
-from converter.checks.arm.modes import MODES, mode_named
-from converter.checks.arm.probe import Proof, _arithmetic, _storage
-from converter.checks.arm.section import ArmCheck, ArmSection, Blob, BlobCounts, Counts, ModeResult
+from converter.checks.arm import ARM
+from converter.checks.arm.section import ArmSection
+from converter.checks.device.decision import best_of
+from converter.checks.device.modes import MODES, mode_named
+from converter.checks.device.probe import Proof, _arithmetic, _storage
+from converter.checks.device.section import Blob, BlobCounts, Counts, ModeCheck, ModeResult
 from converter.checks.half.masks import DangerousMask
 from converter.errors import UsageError
 from converter.proof.compare import compare, compare_decision
 from converter.proof.verify import Check
 from converter.report.blocks import Folded, Points, Table, Text
-from converter.spec.network import ArmTolerances
+from converter.spec.network import ModeTolerances
 from converter.spec.tensors import Tolerance
 
-ALLOWED = ArmTolerances(tolerances={}, box_pixels=1.0, score=0.05)
+ALLOWED = ModeTolerances(tolerances={}, box_pixels=1.0, score=0.05)
 TRACKER = tracker_of(())
 HALF, FLOAT = Proof(True, "half", "half"), Proof(True, "float32", "float32")
 
@@ -78,7 +80,7 @@ def check(given, expected=None, mode="fp16", rtol=0.02, graph="update", feed="no
     comparable = "cls" in given and np.isfinite(given["cls"]).all()
     decision = compare_decision("cls", given["cls"], expected["cls"]) if comparable else None
     compared = Check("ncnn", graph, "chained", feed, outputs, decision)
-    return ArmCheck(mode, compared, best_of(given, expected, TRACKER, ALLOWED), counts)
+    return ModeCheck(ARM, mode, compared, best_of(given, expected, TRACKER, ALLOWED), counts)
 
 
 def with_nan():
@@ -277,9 +279,9 @@ def test_a_mode_is_proved_by_what_the_probe_saw(mode, proof, words):
 
 
 def test_modes_differ_in_every_switch_that_matters():
-    assert mode_named("fp16").options["use_fp16_arithmetic"] is True
-    assert mode_named("fp16s").options["use_fp16_arithmetic"] is False
-    assert not any(value for name, value in mode_named("fp32").options.items() if name.startswith("use_"))
+    assert mode_named("fp16", ARM).options["use_fp16_arithmetic"] is True
+    assert mode_named("fp16s", ARM).options["use_fp16_arithmetic"] is False
+    assert not any(value for name, value in mode_named("fp32", ARM).options.items() if name.startswith("use_"))
     assert len({tuple(mode.options.items()) for mode in MODES.values()}) == 4
     with pytest.raises(UsageError, match=r"--arm-mode int8: expected one of fp32, fp16s, fp16, bf16"):
-        mode_named("int8")
+        mode_named("int8", ARM)

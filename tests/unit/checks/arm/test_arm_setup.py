@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 from arm_root import ELF, hand_made, program
 
-from converter.checks.arm import commands, setup
-from converter.checks.arm.commands import reason, run
-from converter.checks.arm.packages import candidates
-from converter.checks.arm.setup import _glibc, _make_part, setup_arm
-from converter.checks.arm.sources import derived_sources
+from converter.checks.apt import commands
+from converter.checks.apt.commands import reason, run
+from converter.checks.apt.packages import candidates
+from converter.checks.apt.sources import derived_sources
+from converter.checks.arm import setup
+from converter.checks.arm.root import ROOT
+from converter.checks.arm.setup import _glibc, setup_arm
 from converter.checks.arm.wheels import install_wheels, platforms, wheel_versions
 from converter.errors import DependencyError, UsageError
 from converter.util import packages
@@ -38,7 +40,7 @@ N: Unable to locate package python3.12-minimal
 def sources(tmp_path, name, text, host="amd64"):
     path = tmp_path / name
     path.write_text(text)
-    return "".join(derived_sources([path], host).values())
+    return "".join(derived_sources([path], host, "arm64").values())
 
 
 def test_one_line_sources_are_asked_for_both_architectures(tmp_path):
@@ -94,13 +96,13 @@ def test_other_files_and_unreadable_ones_are_left_out(tmp_path):
     (tmp_path / "a.list.save").write_text("deb http://a b c\n")
     (tmp_path / "empty.list").write_text("# nothing\n")
     files = [tmp_path / "a.list.save", tmp_path / "empty.list", tmp_path / "none.list"]
-    assert derived_sources(files, "amd64") == {}
+    assert derived_sources(files, "amd64", "arm64") == {}
 
 
 def test_candidates_are_read_from_the_policy():
     names = ["libc6:arm64", "python3.11-minimal:arm64", "python3.12-minimal:arm64", "qemu-user-static:amd64"]
-    assert candidates(POLICY, names) == ["libc6:arm64", "qemu-user-static:amd64"]
-    assert candidates("", names) == []
+    assert candidates(POLICY, names, "arm64") == ["libc6:arm64", "qemu-user-static:amd64"]
+    assert candidates("", names, "arm64") == []
 
 
 @pytest.mark.parametrize(
@@ -283,10 +285,12 @@ def test_what_killed_builds_left_is_removed(tmp_path):
         ".b.1.part",
     ):
         (tmp_path / name).mkdir()
-    part = _make_part(tmp_path / "arm64")
+    made = []
+    ROOT.build(tmp_path / "arm64", made.append)
+    part = made[0]
     assert part.name == f".arm64.{os.getpid()}.part"
-    left = {path.name for path in tmp_path.iterdir()} - {part.name}
-    assert left == {f".arm64.{alive}.part", ".arm64.x.part", ".b.1.part"}
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {"arm64", f".arm64.{alive}.part", ".arm64.x.part", ".b.1.part"}
 
 
 def test_full_disk_is_said(tmp_path, bin, monkeypatch):

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 from comparisons import NETWORK, comparison_of
 
-from converter.checks.arm.modes import allowed_in, check_tolerances
+from converter.checks.arm import ARM
 from converter.checks.arm.run import ArmRun
+from converter.checks.device.modes import allowed_in, check_tolerances
 from converter.errors import UsageError
 from converter.proof.feeds import Feed
 from converter.spec.options import ArmOptions
@@ -22,7 +23,7 @@ def run_of(**options):
 
 
 def inputs(run):
-    first, _ = run.compared("fp16")
+    first, _ = run.models.compared("fp16")
     return list(zip(first.feeds, first.outputs, strict=True))
 
 
@@ -35,15 +36,15 @@ def test_the_last_inputs_are_run_which_are_real_pictures():
 
 
 def test_one_tolerance_replaces_those_of_every_output_and_mode():
-    assert allowed_in(NETWORK, "fp16", None) is NETWORK.arm["fp16"]
+    assert allowed_in(NETWORK, ARM, "fp16", None) is NETWORK.arm["fp16"]
     assert NETWORK.arm.keys() == {"fp32", "fp16s", "fp16", "bf16"}
     for name, mode in NETWORK.arm.items():
-        allowed = allowed_in(NETWORK, name, 0.5)
+        allowed = allowed_in(NETWORK, ARM, name, 0.5)
         assert allowed.tolerances == dict.fromkeys(("z", "x", "zf", "xf", "cls", "reg"), Tolerance(rtol=0.5))
         assert allowed.box_pixels == mode.box_pixels
 
 
 def test_a_mode_without_tolerances_is_refused():
-    check_tolerances(NETWORK, ["fp16", "bf16"])
+    check_tolerances(NETWORK, ARM, ["fp16", "bf16"])
     with pytest.raises(UsageError, match="arm has no 'int8'"):
-        check_tolerances(NETWORK, ["fp16", "int8"])
+        check_tolerances(NETWORK, ARM, ["fp16", "int8"])

@@ -1,14 +1,13 @@
-"""The emulated ARM cpu for people: what ncnn's real half kernels computed, mode by mode."""
+"""A device for people: what ncnn's kernels computed there, mode by mode."""
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import Protocol
 
+from converter.checks.device.section import BlobCounts, ModeCheck, ModeResult
+from converter.checks.half.masks import DangerousMask
 from converter.proof.section import badness
-from converter.report.blocks import BAD, NOTE, OK, Block, Column, Folded, Points, Row, Section, Table, Text, columns
+from converter.report.blocks import BAD, NOTE, Block, Column, Folded, Points, Row, Table, Text, columns
 from converter.report.text import NOTHING, cosine, count, error, listed, percent, plain
-
-if TYPE_CHECKING:
-    from converter.checks.arm.section import ArmCheck, ArmSection, BlobCounts, ModeResult
 
 _DECISIONS = columns(
     "Verdict", "Mode", "Graph", "Best cell", ">Box moved, pixels", ">Allowed", ">Score", ">Of the network", "Input"
@@ -23,22 +22,44 @@ _SHOWN = 20
 Ranked = tuple[tuple[str, ...], float, Row]
 
 
-def arm_section(section: "ArmSection") -> Section:
-    """What was run, the decisions, the outputs' figures, and the layers where values stop being finite."""
-    return Section("arm", "On an emulated ARM cpu", OK if section else BAD, _summary(section), tuple(_blocks(section)))
+class Modes(Protocol):
+    """The section of a device."""
+
+    @property
+    def feeds(self) -> tuple[str, ...]: ...
+
+    @property
+    def modes(self) -> tuple[ModeResult, ...]: ...
+
+    @property
+    def masks(self) -> tuple[DangerousMask, ...]: ...
+
+    def __bool__(self) -> bool: ...
+
+    def failure(self) -> str: ...
 
 
-def _summary(section: "ArmSection") -> str:
+def section_summary(section: Modes, where: str) -> str:
+    """In a line: what failed, or what agrees."""
     if not section:
         return f"{section.failure()}."
     moved = [check.best.moved for mode in section.modes for check in mode.checks if check.best]
     boxes = f", boxes move by {max(moved):.2g} pixels at most" if moved else ""
     names = listed(mode.mode.name for mode in section.modes)
-    return f"emulated aarch64 agrees with the network in {names} on {count(len(section.feeds), 'input')}{boxes}."
+    return f"{where} agrees with the network in {names} on {count(len(section.feeds), 'input')}{boxes}."
 
 
-def _blocks(section: "ArmSection") -> Iterator[Block]:
-    yield Text(f"{section.about}. No phone was asked.", "" if section else BAD)
+def section_blocks(section: Modes, about: str) -> tuple[Block, ...]:
+    """What was run, the decisions, the outputs' figures, and the layers where values stop being finite.
+
+    Args:
+        about: what was run, in words.
+    """
+    return tuple(_blocks(section, about))
+
+
+def _blocks(section: Modes, about: str) -> Iterator[Block]:
+    yield Text(about, "" if section else BAD)
     if section.masks:
         yield Points(tuple(map(str, section.masks)), BAD)
     if failures := tuple(mode.failure() for mode in section.modes if not mode):
@@ -54,7 +75,7 @@ def _blocks(section: "ArmSection") -> Iterator[Block]:
             yield from _blobs(f"{mode.mode.name} {blobs.graph}, {blobs.feed}", blobs)
 
 
-def _about(mode: "ModeResult") -> str:
+def _about(mode: ModeResult) -> str:
     """What the mode means, what was seen of it, and the figures that matter on a device."""
     proof = mode.proof
     parts = [f"{mode.mode.name}: {mode.mode.about}"]
@@ -82,7 +103,7 @@ def _tables(titles: tuple[Column, ...], ranked: Sequence[Ranked], name: str, abo
         yield Folded(f"{name}: all {len(ranked)} rows", (table,), brief=False)
 
 
-def _decisions(checks: Sequence["ArmCheck"]) -> Iterator[Ranked]:
+def _decisions(checks: Sequence[ModeCheck]) -> Iterator[Ranked]:
     """Failures first, then by the box."""
     for each in checks:
         decision, best = each.check.decision, each.best
@@ -97,7 +118,7 @@ def _decisions(checks: Sequence["ArmCheck"]) -> Iterator[Ranked]:
         yield _place(each), rank if passed else rank + 1e9, Row(cells, "" if passed else BAD)
 
 
-def _outputs(checks: Sequence["ArmCheck"]) -> Iterator[Ranked]:
+def _outputs(checks: Sequence[ModeCheck]) -> Iterator[Ranked]:
     for each in checks:
         feed = each.check.feed
         for output in each.check.outputs:
@@ -110,11 +131,11 @@ def _outputs(checks: Sequence["ArmCheck"]) -> Iterator[Ranked]:
             yield place, badness(output), Row(cells, "" if output else BAD)
 
 
-def _place(each: "ArmCheck") -> tuple[str, ...]:
+def _place(each: ModeCheck) -> tuple[str, ...]:
     return each.mode, f"{each.check.graph} {each.check.how}"
 
 
-def _blobs(title: str, blobs: "BlobCounts") -> Iterator[Block]:
+def _blobs(title: str, blobs: BlobCounts) -> Iterator[Block]:
     if not blobs.bad:
         yield Text(f"{title}: all {count(len(blobs.rows), 'blob')} finite.")
         return

@@ -1,7 +1,7 @@
-"""What runs inside the emulated Python: loads ncnn models, answers calls on stdout. Stands on its own.
+"""What runs in a process on another device: loads ncnn models, answers calls on stdout. Stands on its own.
 
-Nothing here imports the project, for there is only numpy and ncnn beside it; Python 3.11 or newer. The other side is
-:class:`converter.checks.arm.process.ArmProcess`, which imports the two functions that make and read messages from here.
+Nothing here imports the project, for an emulated Python has only numpy and ncnn beside it; Python 3.11 or newer. The
+other side is :class:`converter.checks.device.process.GuestProcess`, which imports what makes and reads messages.
 
 A message is ``MAGIC``, the length of a header (little-endian, 4 bytes), the header as JSON, and the arrays that the
 header names under "arrays" as [name, shape] pairs, float32, one behind the other.
@@ -39,7 +39,8 @@ import numpy as np  # noqa: E402
 MAGIC = b"lt-arm 1"
 LARGEST_HEADER = 1 << 24
 LARGEST_ARRAYS = 1 << 30
-CALLS = ("hello", "load", "infer", "count")
+CALLS = ("hello", "load", "infer", "count", "walk")
+DEVICE = "vulkan_device"  # among the options: the number of the GPU that runs the models
 
 Arrays = Mapping[str, np.ndarray]
 Answer = tuple[dict[str, Any], dict[str, np.ndarray]]
@@ -93,14 +94,15 @@ class Models:
     """ncnn models by name, all with the same options; a call takes a message and answers with one.
 
     Args:
-        options: of ``ncnn.Option``, name to value.
+        options: of ``ncnn.Option``, name to value; :data:`DEVICE` among them for a GPU.
     """
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         import ncnn
 
         self.ncnn = ncnn
-        self.options = options
+        self.options = {name: value for name, value in options.items() if name != DEVICE}
+        self.device: int | None = options.get(DEVICE)
         self.nets: dict[str, Any] = {}
 
     def hello(self, header: Mapping[str, Any], arrays: Arrays) -> Answer:
@@ -112,22 +114,42 @@ class Models:
             "ncnn": self.ncnn.__version__,
             "half_arithmetic": bool(self.ncnn.cpu_support_arm_asimdhp()),
         }
+        if self.device is not None:
+            about["device"] = self._device_name(self.device)
         return about, {}
 
     def load(self, header: Mapping[str, Any], arrays: Arrays) -> Answer:
         """Load the files ``param`` and ``weights``, in messages ``called`` otherwise, as ``name``; what ncnn says its
         inputs and outputs are."""
+        net = self.nets[header["name"]] = self._loaded(header, self.options, self.device)
+        about = {"inputs": net.input_names(), "outputs": net.output_names()}
+        if self.device is not None:
+            about["on_cpu"] = [[layer.name, layer.type] for layer in net.layers() if not layer.support_vulkan]
+        return about, {}
+
+    def _loaded(self, header: Mapping[str, Any], options: Mapping[str, Any], device: int | None) -> Any:
         net = self.ncnn.Net()
-        for option, value in self.options.items():
+        for option, value in options.items():
             if not hasattr(net.opt, option):
                 raise RuntimeError(f"this ncnn has no option {option}")
             setattr(net.opt, option, value)
+        if device is not None:
+            self._device_name(device)  # ncnn takes another where it is gone, and the CPU where none is left
+            net.opt.use_vulkan_compute = True
+            net.set_vulkan_device(device)
         for call, key in ((net.load_param, "param"), (net.load_model, "weights")):
             if (code := call(header[key])) != 0:
                 called = header.get("called", {}).get(key, os.path.basename(header[key]))
                 raise RuntimeError(f"ncnn does not load {called}: {call.__name__} returned {code}")
-        self.nets[header["name"]] = net
-        return {"inputs": net.input_names(), "outputs": net.output_names()}, {}
+        if device is not None and (not net.opt.use_vulkan_compute or net.vulkan_device() is None):
+            raise RuntimeError("ncnn does not use the Vulkan device, but the CPU in its place")
+        return net
+
+    def _device_name(self, device: int) -> str:
+        there = self.ncnn.get_gpu_count()
+        if device >= there:
+            raise RuntimeError(f"Vulkan device {device} is gone: there are {max(there, 0)} now")
+        return str(self.ncnn.get_gpu_info(device).device_name())
 
     def infer(self, header: Mapping[str, Any], arrays: Arrays) -> Answer:
         """``blobs`` of the model ``name``, float32, without the batch axis."""
@@ -143,6 +165,28 @@ class Models:
             counts[blob] = [array.size, int(np.isnan(array).sum()), int(np.isinf(array).sum()), largest]
         return {"counts": counts}, {}
 
+    def walk(self, header: Mapping[str, Any], arrays: Arrays) -> Answer:
+        """Of each of ``layers`` ([its inputs, its outputs] by blob) how far it is from the CPU's in float32.
+
+        By blob: the largest difference where the layer is given the CPU's inputs, the same where everything before it
+        ran as it does here, and the range of the CPU's; None for what is not finite.
+        """
+        name = header["name"]
+        cpu = f"{name} on the CPU"
+        if cpu not in self.nets:
+            off = {option: False for option, value in self.options.items() if option.startswith("use_") and value}
+            self.nets[cpu] = self._loaded(header, {**self.options, **off}, None)
+        blobs = [blob for _, outputs in header["layers"] for blob in outputs]
+        right = {**arrays, **dict(self._extracted({"name": cpu, "blobs": blobs}, arrays, light=False))}
+        chained = self._extracted({"name": name, "blobs": blobs}, arrays, light=False)
+        along = {blob: _difference(array, right[blob]) for blob, array in chained}
+        rows = {}
+        for inputs, outputs in header["layers"]:
+            feed = {blob: right[blob] for blob in inputs}
+            for blob, array in self._extracted({"name": name, "blobs": outputs}, feed, light=False):
+                rows[blob] = [_difference(array, right[blob]), along[blob], float(np.ptp(right[blob]))]
+        return {"rows": rows}, {}
+
     def _extracted(self, header: Mapping[str, Any], feed: Arrays, light: bool) -> Iterator[tuple[str, np.ndarray]]:
         with self.nets[header["name"]].create_extractor() as extractor:
             extractor.set_light_mode(light)
@@ -157,6 +201,14 @@ class Models:
     def _check(self, call: str, blob: str, code: int | str) -> None:
         if code != 0:
             raise RuntimeError(f"{call} of blob {blob!r} returned {code}, expected 0")
+
+
+def _difference(array: np.ndarray, right: np.ndarray) -> float | None:
+    """The largest; None where it is not finite."""
+    if array.shape != right.shape:
+        return None
+    difference = float(np.abs(array - right).max())
+    return difference if math.isfinite(difference) else None
 
 
 def main() -> None:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from converter.checks.arm.modes import Mode
-from converter.checks.arm.process import ArmProcess
+from converter.checks.device.modes import Mode
+from converter.checks.device.process import GuestProcess
 from converter.util.atomic import scratch, write
 
 CHANNELS, SIDE, PLACES = 1024, 4, 8
@@ -27,10 +27,10 @@ Convolution pass 1 1 numbers passed 0={PLACES} 1=1 5=0 6={PLACES * PLACES}
 
 @dataclass(frozen=True)
 class Proof:
-    """What an emulated process was seen to compute in.
+    """What a process was seen to compute in.
 
     Attributes:
-        half_cpu: whether the cpu says that it has half arithmetic.
+        half_cpu: whether the cpu or GPU says that it has half arithmetic.
         storage: "float32", "half", "bfloat16" or, for answers that fit none, what they were.
         arithmetic: "float32", "half", or likewise.
     """
@@ -52,7 +52,7 @@ class Proof:
         return f"{seen}, {wanted}"
 
 
-def probe(process: ArmProcess, half_cpu: bool) -> Proof:
+def probe(process: GuestProcess, half_cpu: bool) -> Proof:
     """Run the two layers.
 
     Raises:

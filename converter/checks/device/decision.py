@@ -6,7 +6,7 @@ from typing import Any
 from converter.families.family import family_of
 from converter.proof.chain import Arrays
 from converter.spec.model import TrackerModels
-from converter.spec.network import ArmTolerances
+from converter.spec.network import ModeTolerances
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Best:
         return f"the best score is {self.scores[1]:.3f}, expected {self.scores[0]:.3f} ± {self.allowed_score:g}"
 
 
-def best_of(candidate: Arrays, reference: Arrays, tracker: TrackerModels, allowed: ArmTolerances) -> Best | None:
+def best_of(candidate: Arrays, reference: Arrays, tracker: TrackerModels, allowed: ModeTolerances) -> Best | None:
     """None where a side has no best cell."""
     network = tracker.network
     family = family_of(network.family)

@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from converter.checks.device.runtime import Runtime
 from converter.errors import UsageError, did_you_mean
-from converter.spec.network import ArmTolerances, NetworkSpec
+from converter.spec.network import ModeTolerances, NetworkSpec
 from converter.spec.tensors import Tolerance
-
-DEFAULT_CPU = "max"
 
 
 @dataclass(frozen=True)
@@ -28,7 +27,7 @@ class Mode:
 
     @property
     def options(self) -> dict[str, bool | int]:
-        """Of ``ncnn.Option``, for the emulated process; one thread, for the emulation has no use for more."""
+        """Of ``ncnn.Option``; one thread, for neither the emulation nor a GPU has a use for more."""
         return {
             "use_fp16_packed": self.storage == "half",
             "use_fp16_storage": self.storage == "half",
@@ -43,36 +42,39 @@ MODES = {
     for mode in (
         Mode("fp32", "float32 throughout", "float32", "float32"),
         Mode("fp16s", "half storage, float32 sums", "half", "float32"),
-        Mode("fp16", "half storage and arithmetic, ncnn's default on ARM", "half", "half"),
+        Mode("fp16", "half storage and arithmetic, ncnn's default where there is half arithmetic", "half", "half"),
         Mode("bf16", "bfloat16 storage, float32 sums", "bfloat16", "float32"),
     )
 }
 DEFAULT_MODE = "fp16"
 
 
-def mode_named(name: str) -> Mode:
+def mode_named(name: str, runtime: Runtime) -> Mode:
     """Raises:
     UsageError: when there is none of this name.
     """
     if name not in MODES:
-        raise UsageError(f"--arm-mode {name}: expected one of {', '.join(MODES)}{did_you_mean(name, MODES)}")
+        raise UsageError(
+            f"{runtime.option('mode')} {name}: expected one of {', '.join(MODES)}{did_you_mean(name, MODES)}"
+        )
     return MODES[name]
 
 
-def check_tolerances(network: NetworkSpec, modes: Sequence[str]) -> None:
+def check_tolerances(network: NetworkSpec, runtime: Runtime, modes: Sequence[str]) -> None:
     """Raises:
     UsageError: when the config does not say what passes in a mode.
     """
+    there = network.modes(runtime.section)
     for name in modes:
-        if name not in network.arm:
+        if name not in there:
             raise UsageError(
-                f"config: arm has no {name!r}, which says what passes in that mode; it has {list(network.arm)}"
+                f"config: {runtime.section} has no {name!r}, which says what passes in that mode; it has {list(there)}"
             )
 
 
-def allowed_in(network: NetworkSpec, mode: str, rtol: float | None) -> ArmTolerances:
+def allowed_in(network: NetworkSpec, runtime: Runtime, mode: str, rtol: float | None) -> ModeTolerances:
     """What the config says of a mode; with ``rtol``, the same tolerance for every output instead."""
-    allowed = network.arm[mode]
+    allowed = network.modes(runtime.section)[mode]
     if rtol is None:
         return allowed
     return allowed.model_copy(update={"tolerances": {name: Tolerance(rtol=rtol) for name in network.tensors}})
