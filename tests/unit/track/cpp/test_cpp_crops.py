@@ -61,7 +61,9 @@ def check(crop, frame, squares):
 def random_square(generator, width, height):
     """Tiny, usual, huge; inside, over the edge, and wholly outside."""
     size = int(generator.choice(SIZES))
-    side = int(generator.choice([generator.integers(1, 12), generator.integers(12, 500), generator.integers(500, 1500)]))
+    side = int(
+        generator.choice([generator.integers(1, 12), generator.integers(12, 500), generator.integers(500, 1500)])
+    )
     if generator.random() < 0.1:
         side = int(generator.choice([size, 2 * size, size + 1, 2 * size - 1]))
     left = int(generator.integers(-side - 20, width + 20))
