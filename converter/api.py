@@ -10,7 +10,8 @@ from converter.checks.arm.asked import arm_options
 from converter.checks.vulkan.asked import vulkan_options
 from converter.exporting.api import export
 from converter.track.api import track
+from converter.track.cpp.api import cpp
 from converter.util.stages import Progress
 from converter.verifying.api import verify
 
-__all__ = ["Progress", "arm_options", "bench", "export", "track", "verify", "vulkan_options"]
+__all__ = ["Progress", "arm_options", "bench", "cpp", "export", "track", "verify", "vulkan_options"]

@@ -10,7 +10,7 @@ from converter.families.family import family_of
 from converter.track.cpp.description import Described, namespace
 from converter.util.version import PROJECT, version
 
-COPIED = ("ncnn_backend.hpp", "main.cpp", "CMakeLists.txt")
+COPIED = ("ncnn_backend.hpp", "main.cpp", "check.cpp", "CMakeLists.txt", "README.md")
 HEADER = "tracker.hpp"
 INCLUDES = (
     *("algorithm", "array", "cmath", "cstddef", "cstdint", "cstdio", "cstring", "string", "tuple", "utility"),
