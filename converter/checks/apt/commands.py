@@ -107,9 +107,10 @@ def _awaited(process: "subprocess.Popen[bytes]", tick: Callable[[], None], secon
 def bytes_in(folder: Path, pattern: str = "*") -> int:
     """Of all files there, also of those that are just coming."""
     total = 0
-    for path in folder.rglob(pattern):
-        with contextlib.suppress(OSError):  # gone meanwhile
-            total += path.stat().st_size if path.is_file() else 0
+    with contextlib.suppress(OSError):  # a folder gone meanwhile; the next look sees the rest
+        for path in folder.rglob(pattern):
+            with contextlib.suppress(OSError):
+                total += path.stat().st_size if path.is_file() else 0
     return total
 
 

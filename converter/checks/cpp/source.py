@@ -55,8 +55,8 @@ def fetch_source(folder: Path, step: Step = no_step) -> Path:
         content = archive.read_bytes()
         if (found := hashlib.sha256(content).hexdigest()) != SHA256:
             raise DependencyError(
-                f"{archive.name}, {len(content)} bytes, has the sha256 {found[:12]}…, expected {SHA256[:12]}… of {BYTES} "
-                "bytes; nothing in it was used"
+                f"{archive.name} has {len(content)} bytes, sha256 {found[:12]}…, expected {BYTES}, {SHA256[:12]}…; "
+                "nothing in it was used"
             )
         with tarfile.open(archive) as tar:
             tar.extractall(folder, filter="data")

@@ -31,11 +31,12 @@ const std::string usage =
     "  --vulkan       the GPU, where ncnn was built for it\n"
     "to compare trackers:\n"
     "  --boxes FILE   x,y,w,h a line: where to go on from in every frame but the first\n"
-    "  --trace FILE   every step of the procedure, as numbers\n";
+    "  --trace FILE   every step of the procedure, as numbers\n"
+    "  --trace-every N  only of the first frame and every Nth\n";
 
 struct Arguments {
   std::string source, box, csv, model = lt::model::folder, boxes, trace;
-  int raw_width = 0, raw_height = 0;
+  int raw_width = 0, raw_height = 0, trace_every = 1;
   double lost = 0;
   bool show = false, help = false;
   lt::NcnnModel::Options options;
@@ -153,6 +154,9 @@ lt::Status parse_value(const std::string& name, const std::string& value, Argume
   }
   if (name == "--threads") {
     return {whole(value, 1, 1024, arguments.options.threads) ? "" : "--threads " + value + ": expected 1 to 1024"};
+  }
+  if (name == "--trace-every") {
+    return {whole(value, 1, 1 << 30, arguments.trace_every) ? "" : "--trace-every " + value + ": expected 1 or more"};
   }
   if (name == "--raw") {
     double sides[2];
@@ -285,7 +289,6 @@ lt::Status run(const Arguments& arguments) {
   table.precision(17);  // of a double: nothing is lost
 
   auto tracker = std::make_unique<lt::Tracker>(network);
-  tracker->trace = trace.get();
   lt::Estimate estimate;
   lt::Frame frame;
   int index = 0, lost_frames = 0;
@@ -294,6 +297,7 @@ lt::Status run(const Arguments& arguments) {
     if (lt::Status status = source->next(frame); !status.ok()) return status;
     if (frame.data == nullptr) break;
     if (trace) trace->frame = index;
+    tracker->trace = index % arguments.trace_every == 0 ? trace.get() : nullptr;
     lt::Status status;
     if (index == 0) {
       if (status = first_box(arguments, frame, estimate.box); !status.ok()) return status;

@@ -2,8 +2,8 @@
 // tracker.hpp; another runtime is another class with the same two calls.
 #pragma once
 
-#include <ncnn/datareader.h>
-#include <ncnn/net.h>
+#include <datareader.h>
+#include <net.h>
 
 #include "tracker.hpp"
 
