@@ -40,6 +40,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             if folder not in ARM:
                 raise pytest.UsageError(f"{item.nodeid} needs an emulated ARM cpu: make test-arm looks in {ARM}")
             item.add_marker("arm")
+        if "ncnn_cpp" in asked:
+            item.add_marker("cpp")
 
 
 def hide(folder: Path, package: str) -> str:

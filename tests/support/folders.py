@@ -88,6 +88,20 @@ def emulated_arm():
 
 
 @pytest.fixture(scope="session")
+def ncnn_cpp() -> Path:
+    """Where CMake finds ncnn for C++: what ncnn_DIR names, or lt-setup cpp built; a test that asks is marked ``cpp``."""
+    from converter.checks.cpp.library import default_folder, library
+    from converter.errors import DependencyError
+
+    if named := os.environ.get("ncnn_DIR"):
+        return Path(named)
+    try:
+        return library(default_folder()).config
+    except DependencyError as error:
+        pytest.skip(f"no ncnn for C++: {error}")
+
+
+@pytest.fixture(scope="session")
 def browser() -> str:
     """A Chromium that can be run."""
     program = os.environ.get("LT_CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"

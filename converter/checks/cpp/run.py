@@ -17,6 +17,7 @@ from converter.families.family import Estimate, Stepwise, family_of
 from converter.formats.ncnn import FORMAT
 from converter.proof.boxes import Box, check_box
 from converter.proof.chain import TrackedModel
+from converter.track.cpp.description import read_outputs
 from converter.track.export import TrackingExport
 from converter.track.frames import Clip
 from converter.util.stages import Stages
@@ -115,8 +116,7 @@ class _Comparison:
 
     def _first_difference(self, own: Sequence[Estimate]) -> Difference | None:
         tracker = self.export.subject.tracker
-        outputs = [tensor for graph in tracker.graphs(FORMAT.name) for tensor in graph.outputs]
-        shapes = {tensor.meaning: tensor.shape for tensor in outputs}
+        shapes = read_outputs(tracker.of(FORMAT.name))
         steps = dict(read_trace(self.work / "trace"))
         with closing(self.clip.frames()) as frames:
             for index, picture in enumerate(frames):

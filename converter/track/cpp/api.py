@@ -77,7 +77,7 @@ def cpp(
     stages, target = Stages(progress), expanded(output)
     check_target(target, MARKER)
     with stages("models") as notes:
-        about, export = _opened(expanded(folder), search_size, path_of(config))
+        about, export = open_described(expanded(folder), search_size, path_of(config))
         texts = sources(about)
         notes.append(f"{', '.join(map(str, about.models))}, {export.status}")
     with stages("record") as notes:
@@ -89,7 +89,8 @@ def cpp(
     return CppFolder(target, listing, export)
 
 
-def _opened(folder: Path, search_size: int | None, config: Path | None) -> tuple[Described, TrackingExport]:
+def open_described(folder: Path, search_size: int | None, config: Path | None) -> tuple[Described, TrackingExport]:
+    """An export's ncnn models, with names that C++ can hold. Raises as :func:`cpp`."""
     if os.path.isfile(folder):
         raise UsageError(f"{folder} is a file, and {WRITTEN}")
     flags = {"path_name": None, "template_size": None, "search_size": search_size}

@@ -46,18 +46,12 @@ class Described:
     @property
     def once(self) -> tuple[bool, ...]:
         """Of every model, whether it runs with the template only."""
-        known, found = {TEMPLATE, f"{TEMPLATE}_mask"}, []
-        for model in self.models:
-            found.append({tensor.meaning for tensor in model.graph.inputs} <= known)
-            known |= {tensor.meaning for tensor in model.graph.outputs} if found[-1] else set()
-        return tuple(found)
+        return once_of(self.models)
 
     @property
     def outputs(self) -> dict[str, tuple[int, ...]]:
-        """Meaning to shape of what the tracker reads: what a graph of every frame gives and no other takes."""
-        taken = {tensor.meaning for model in self.models for tensor in model.graph.inputs}
-        given = [model.graph.outputs for model, once in zip(self.models, self.once, strict=True) if not once]
-        return {tensor.meaning: tensor.shape for each in given for tensor in each if tensor.meaning not in taken}
+        """Meaning to shape of what the tracker reads."""
+        return read_outputs(self.models)
 
     @property
     def nets(self) -> list[tuple[str, ...]]:
@@ -79,6 +73,22 @@ class Described:
             for tensor in (*model.graph.inputs, *model.graph.outputs):
                 if not IDENTIFIER.fullmatch(tensor.meaning):
                     raise UsageError(f"config: tensor {tensor.meaning[:60]!r} is no name in C++")
+
+
+def once_of(models: Sequence[Model]) -> tuple[bool, ...]:
+    """Of every model, whether it runs with the template only."""
+    known, found = {TEMPLATE, f"{TEMPLATE}_mask"}, list[bool]()
+    for model in models:
+        found.append({tensor.meaning for tensor in model.graph.inputs} <= known)
+        known |= {tensor.meaning for tensor in model.graph.outputs} if found[-1] else set()
+    return tuple(found)
+
+
+def read_outputs(models: Sequence[Model]) -> dict[str, tuple[int, ...]]:
+    """Meaning to shape of what a tracker reads: what a graph of every frame gives and no other takes."""
+    taken = {tensor.meaning for model in models for tensor in model.graph.inputs}
+    given = [model.graph.outputs for model, once in zip(models, once_of(models), strict=True) if not once]
+    return {tensor.meaning: tensor.shape for each in given for tensor in each if tensor.meaning not in taken}
 
 
 def described(folder: Path, manifest: Manifest, checksum: str, tracker: TrackerModels) -> Described:
