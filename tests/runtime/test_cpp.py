@@ -6,7 +6,7 @@ import subprocess
 import numpy as np
 import pytest
 from clips import frame, save_pictures
-from compilers import COMPILERS, SANITIZED, compiler
+from compilers import SANITIZED, compiler
 from exports import export_to
 from stark import ARCH, SMALL
 
@@ -189,10 +189,10 @@ def test_other_model_files_are_refused(program, exports, tmp_path):
     weights = tmp_path / "lighttrack_update.bin"
     content = bytearray(weights.read_bytes())
     content[len(content) // 2] ^= 1
-    for content, said in ((content, "is not the file"), (content + b"x", "is not the file"), (None, "cannot be read")):
+    for changed, said in ((content, "is not the file"), (content + b"x", "is not the file"), (None, "cannot be read")):
         weights.unlink()
-        if content is not None:
-            weights.write_bytes(content)
+        if changed is not None:
+            weights.write_bytes(changed)
         done = run(program, pixels(), "--raw", "120x90", "--box", BOX, "--model", tmp_path)
         assert done.returncode == 1
         assert said in done.stderr.decode()

@@ -89,11 +89,12 @@ def emulated_arm():
 
 @pytest.fixture(scope="session")
 def ncnn_cpp() -> Path:
-    """Where CMake finds ncnn for C++: what ncnn_DIR names, or lt-setup cpp built; a test that asks is marked ``cpp``."""
+    """Where CMake finds ncnn for C++, as ncnn_DIR says or lt-setup cpp built it; what asks for it is marked ``cpp``."""
     from converter.checks.cpp.library import default_folder, library
+    from converter.checks.cpp.program import NCNN
     from converter.errors import DependencyError
 
-    if named := os.environ.get("ncnn_DIR"):
+    if named := os.environ.get(NCNN):
         return Path(named)
     try:
         return library(default_folder()).config
