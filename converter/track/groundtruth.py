@@ -106,7 +106,7 @@ def read_truth(path: Path) -> GroundTruth:
         UsageError: when it cannot be read, or a line is something else.
     """
     try:
-        lines = read_bytes(path, LARGEST).decode("utf-8-sig").splitlines()
+        lines = read_bytes(path, LARGEST).decode("utf-8-sig").split("\n")
     except OSError as error:
         raise UsageError(f"{OPTION} {path}: {(error.strerror or '').lower()}") from None
     except UnicodeDecodeError as error:

@@ -37,6 +37,7 @@ def test_names_of_presets_and_formats_are_completed():
     assert completed("lt-export", "lt-export --preset ten") == ["tensorrt"]
     assert completed("lt-verify", "lt-verify --format ") == ["ncnn", "onnx"]
     assert completed("lt-bench", "lt-bench --format o") == ["onnx"]
+    assert completed("lt-track", "lt-track --format ") == ["ncnn", "onnx"]
 
 
 @pytest.mark.parametrize("program", MODULES)

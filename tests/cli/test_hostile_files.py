@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from commands import lt_export, lt_verify
+from commands import lt_export, lt_track, lt_verify
 from conftest import TINY, contents
 
 KEY = "neck.BN_z.weight"
@@ -217,10 +217,10 @@ def test_a_manifest_from_elsewhere(tiny_export, place, tmp_path, name):
     change, code, text = MANIFESTS[name]
     export = shutil.copytree(tiny_export, tmp_path / "export")
     changed(export, change)
-    done = lt_verify(export, "--resume", place / "good.pth")
-    assert done.code == code, done.err
-    assert text in done.error_line
-    assert done.out == ""
+    for done in (lt_verify(export, "--resume", place / "good.pth"), lt_track(export, "a.avi", "--box", "1,2,3,4")):
+        assert done.code == code, done.err
+        assert text in done.error_line
+        assert done.out == ""
 
 
 @pytest.mark.parametrize(

@@ -9,13 +9,14 @@ import pytest
 from clips import save_video
 from jsonschema import Draft202012Validator
 
-from commands import ROOT, lt_bench, lt_export, lt_verify
+from commands import ROOT, lt_bench, lt_export, lt_track, lt_verify
 from conftest import TINY
 from converter.bench import run as bench_run
 from converter.cli.progress import StageLines
 
-PROGRAMS = {"lt-export": lt_export, "lt-verify": lt_verify, "lt-bench": lt_bench}
+PROGRAMS = {"lt-export": lt_export, "lt-verify": lt_verify, "lt-bench": lt_bench, "lt-track": lt_track}
 STRICT = ("--rtol", "1e-12")
+INTERRUPTED = [("lt-export", "trace"), ("lt-verify", "verify"), ("lt-bench", "load"), ("lt-track", "models")]
 
 
 def refuse_constant(name):
@@ -98,6 +99,21 @@ def test_a_measurement(tiny, tiny_both):
     assert len(checked("lt-bench", lt_bench(tiny_both, "--resume", tiny, *words))["results"]) == 8
 
 
+def test_a_track(tiny_both, tmp_path):
+    clip = save_video(tmp_path / "drawn.avi", 4)
+    (tmp_path / "truth.txt").write_text("40,30,20,16\n" * 3)
+    wanted = ("--groundtruth", tmp_path / "truth.txt", "--csv", tmp_path / "a.csv", "--lost", 1)
+    answer = checked("lt-track", lt_track(tiny_both, clip, *wanted, "--json"))
+    assert (answer["complete"], answer["lost"], answer["groundtruth"]["frames"]) == (True, [1, 2, 3], 2)
+
+
+def test_a_track_that_ends_early_has_what_was_tracked_and_the_error(tiny_export, tmp_path):
+    clip = save_video(tmp_path / "drawn.avi", 40)
+    clip.write_bytes(clip.read_bytes()[: clip.stat().st_size // 2])
+    answer = checked("lt-track", lt_track(tiny_export, clip, "--box", "40,30,20,16", "--json"))
+    assert (answer["complete"], answer["error"]["exit_code"]) == (False, 2)
+
+
 @pytest.mark.parametrize("program", PROGRAMS)
 @pytest.mark.parametrize(
     ("words", "code"), [(("--nope",), 2), (("nowhere",), (2, 3)), (("--resume", "nowhere.pth", "{export}"), (2, 3))]
@@ -108,9 +124,11 @@ def test_what_is_refused(program, words, code, tiny_export, tmp_path):
     assert list(checked(program, done)) == ["error"]
 
 
-@pytest.mark.parametrize(("program", "stage"), [("lt-export", "trace"), ("lt-verify", "verify"), ("lt-bench", "load")])
-def test_what_is_interrupted(program, stage, tiny, tiny_export, export_words, monkeypatch):
+@pytest.mark.parametrize(("program", "stage"), INTERRUPTED)
+def test_what_is_interrupted(program, stage, tiny, tiny_export, export_words, monkeypatch, tmp_path):
     words = export_words if program == "lt-export" else (tiny_export, "--resume", tiny, "--json")
+    if program == "lt-track":
+        words = (tiny_export, save_video(tmp_path / "drawn.avi", 4), "--box", "40,30,20,16", "--json")
     begin = StageLines.begin
 
     def listening(lines, name):
@@ -127,7 +145,7 @@ def test_what_is_interrupted(program, stage, tiny, tiny_export, export_words, mo
         signal.signal(signal.SIGTERM, before)
     answer = checked(program, done)
     assert answer["error"]["exit_code"] == 128 + signal.SIGTERM
-    undone = {"lt-export": "published", "lt-verify": "verified", "lt-bench": "measured"}[program]
+    undone = {"lt-export": "published", "lt-verify": "verified", "lt-bench": "measured", "lt-track": "tracked"}[program]
     assert answer["error"]["message"] == f"interrupted by SIGTERM; nothing was {undone}"
     assert not export_words[-2].exists()
 

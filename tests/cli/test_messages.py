@@ -7,10 +7,11 @@ import pytest
 import stark
 import torch
 
-from commands import lt_bench, lt_export, lt_setup, lt_verify
+from commands import lt_bench, lt_export, lt_setup, lt_track, lt_verify
 from conftest import TINY
 
-COMMANDS = {"lt-export": lt_export, "lt-verify": lt_verify, "lt-bench": lt_bench, "lt-setup": lt_setup}
+COMMANDS = {"lt-export": lt_export, "lt-verify": lt_verify, "lt-bench": lt_bench, "lt-track": lt_track}
+COMMANDS |= {"lt-setup": lt_setup}
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +92,13 @@ CALLS = [
         "value"),
     ("lt-verify exports/tiny -r tiny.pth --box 1 2 3 4", 2, "--box 1 2: expected one word without blanks, X,Y,W,H"),
     ("lt-verify exports/tiny --golden exports", 2, "a folder that --golden or --write-golden wrote"),
+    ("lt-track exports/tiny a.avi b.avi", 2, "unexpected b.avi: expected EXPORT VIDEO, and exports/tiny a.avi are they "
+        "already; a value with blanks in it needs quotes"),
+    ("lt-track exports/tiny a.avi --box 1 2 3 4", 2, "--box 1 2: expected one word without blanks, X,Y,W,H"),
+    ("lt-track exports/tiny --frames 10 99 --box 1,2,3,4", 2, "camera 99: cannot be opened; is it there, and not used "
+        "by another program?"),
+    ("lt-track exports/tiny a.avi --clip b.avi", 2, "No such option: --clip; it is an option of lt-verify, not of "
+        "lt-track"),
     ("lt-setup arm x", 2, "; a value with blanks in it needs quotes"),
     # which checkpoint
     ("lt-export tyni.pth", 3, "checkpoint tyni.pth: no such file, expected a file written by torch.save; did you mean "
@@ -144,6 +152,12 @@ CALLS = [
     ("lt-verify exports -r tiny.pth", 2, "; pass exports/tiny"),
     ("lt-bench loose", 2, "; lt-bench measures folders that lt-export wrote; lt-export CHECKPOINT makes one"),
     ("lt-bench loose/lighttrack_init.onnx", 2, "measures folders that lt-export wrote; lt-export CHECKPOINT makes one"),
+    ("lt-track exports/tiny", 2, "; pass a video, a folder of pictures, a camera's number or an address: lt-track "
+        "EXPORT VIDEO --box x,y,w,h"),
+    ("lt-track loose a.avi --box 1,2,3,4", 2, "; lt-track tracks with folders that lt-export wrote; lt-export "
+        "CHECKPOINT makes one"),
+    ("lt-track tiny.pth a.avi --box 1,2,3,4", 2, "tracks with folders that lt-export wrote; lt-export CHECKPOINT makes "
+        "one"),
     ("lt-bench", 2, "; lt-bench measures folders that lt-export wrote; lt-export CHECKPOINT makes one"),
     (f"{LOOSE} --init loose/lighttrack_update.param --update loose/lighttrack_init.param", 2, "has inputs zf, x and "
         f"outputs cls, reg, which init has not; the files fit {NAMES}"),

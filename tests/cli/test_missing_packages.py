@@ -8,7 +8,7 @@ import sys
 import pytest
 
 import warm
-from commands import BENCH, EXPORT, ROOT, VERIFY, environment, lt
+from commands import BENCH, EXPORT, ROOT, TRACK, VERIFY, environment, lt
 from conftest import TINY, damage, hide
 
 INSTALL = f"pip install -c {ROOT}/constraints.txt"
@@ -41,6 +41,8 @@ def calls(tiny, tiny_both, loud_picture, tmp_path):
         "verify onnx": (VERIFY, (tiny_both, "--resume", tiny, "--format", "onnx")),
         "verify clip": (VERIFY, (tiny_both, "--resume", tiny, *clip)),
         "bench": (BENCH, (*bench, "--format", "ncnn")),
+        "track": (TRACK, (tiny_both, tmp_path, "--box", "1,1,9,9")),
+        "track onnx": (TRACK, (tiny_both, tmp_path, "--box", "1,1,9,9", "--format", "onnx")),
         "bench onnx": (BENCH, (*bench, "--format", "onnx")),
         "bench torch": (BENCH, (*bench, "--format", "ncnn", "--resume", tiny)),
         "bench plot": (BENCH, (*bench, "--format", "ncnn", "--plot", tmp_path / "a.svg")),
@@ -98,6 +100,7 @@ def one_line(done, program):
             "cv2",
             f"--clip needs {OPENCV}, not installed here: {INSTALL} 'lighttrack-export[clip]'",
         ),
+        ("track", "cv2", f"lt-track needs {OPENCV}, not installed here: {INSTALL} 'lighttrack-export[clip]'"),
         (
             "bench plot",
             "matplotlib",
@@ -125,6 +128,8 @@ def test_a_missing_package_is_one_line_with_what_installs_it(calls, tmp_path, ca
         ("verify onnx", "onnxruntime", "ABI"),
         ("verify clip", "cv2", "libGL"),
         ("bench", "ncnn", "other"),
+        ("track", "cv2", "libGL"),
+        ("track", "yaml", "other"),
         ("bench onnx", "onnxruntime", "library"),
         ("bench torch", "torch", "ABI"),
         ("bench plot", "matplotlib", "library"),

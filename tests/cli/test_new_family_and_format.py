@@ -128,6 +128,19 @@ def test_the_toy_is_verified_tracked_and_measured(command, exported, checkpoint,
     }
 
 
+def test_lt_track_knows_the_toy_and_its_format(command, exported, tmp_path):
+    folder, _ = exported
+    generator = np.random.default_rng(0)
+    for index in range(3):
+        pixels = generator.integers(0, 256, (120, 160, 3), np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"{index}.png")
+    for format in ("ncnn", "onnxref"):
+        done = command("track", folder, tmp_path, "--box", BOX, "--format", format, "--json")
+        assert done.code == 0, done.err
+        answer = json.loads(done.out)
+        assert (answer["export"]["format"], len(answer["frames"])) == (format, 3)
+
+
 def test_models_of_the_toy_format_are_verified_without_a_manifest(command, exported, checkpoint):
     folder, _ = exported
     files = {"init": "toy_init", "backbone": "toy_backbone", "neck-head": "toy_neck_head"}

@@ -17,6 +17,7 @@ from conftest import TINY
 
 OPTIONS = path_options()
 SUFFIXES = {"--junit": ".xml", "--report": ".md", "--plot": ".svg", "--tracks": ".csv", "--annotate": ".mp4"}
+SUFFIXES |= {"--csv": ".csv", "--video": ".mp4"}
 SUFFIXES |= {"--init": ".param", "--update": ".param", "--backbone": ".onnx", "--neck-head": ".onnx"}
 SAID = {
     "pipe": "is a pipe, expected a file",
@@ -28,6 +29,7 @@ SAID = {
     "long folder": "file name too long",
 }
 PATIENCE = 20  # seconds; a command that waits for a pipe would wait for ever
+NEEDED = {"lt-bench": ["both"], "lt-track": ["both", "clip"]}  # arguments
 WRITTEN = ("--junit", "--report", "--plot", "--tracks", "--annotate", "--output")
 
 
@@ -58,9 +60,9 @@ def place(tiny, tiny_both, tmp_path_factory):
     return folder
 
 
-def named(option, path):
-    """The words with which a path is given."""
-    return [option, path] if option.startswith("-") else [path]
+def placed(option, path, words):
+    """A command line with a path; an argument is the first of its words."""
+    return [*words, option, path] if option.startswith("-") else [path, *words]
 
 
 def everything(folder):
@@ -88,8 +90,8 @@ def test_what_is_neither_a_file_nor_a_folder_is_refused_at_once(place, program, 
     suffix = SUFFIXES.get(option, "")
     odd = make_odd(tmp_path, suffix)[kind]
     before = everything(tmp_path)
-    needed = ["both"] if program == "lt-bench" and option.startswith("-") else []
-    done = lt(MODULES[program], *needed, *named(option, odd), cwd=place)
+    needed = NEEDED.get(program, []) if option.startswith("-") else NEEDED.get(program, [])[1:]
+    done = lt(MODULES[program], *placed(option, odd, needed), cwd=place)
     refused(done, option, SAID[kind])
     assert len(done.error_line) <= 500
     assert everything(tmp_path) == before
@@ -99,7 +101,7 @@ def test_what_is_neither_a_file_nor_a_folder_is_refused_at_once(place, program, 
 def test_without_a_working_folder_nothing_is_begun(program, tmp_path, capsys):
     folder = tmp_path / "gone"
     folder.mkdir()
-    needed = ["x"] if program == "lt-bench" else []
+    needed = NEEDED.get(program, [])
     with surroundings(folder, {}):
         folder.rmdir()
         assert import_module(MODULES[program]).call(needed) == 2
@@ -133,15 +135,23 @@ WORDS = {
     ("lt-verify", "--arm-root"): [*VERIFY, *ARM],
     ("lt-verify", "--golden"): VERIFY[:1],
     ("lt-bench", "export"): [],
+    ("lt-track", "export"): ["clip", *CLIP[2:]],
+    ("lt-track", "--groundtruth"): ["both", "clip"],
     ("lt-bench", "--official"): VERIFY,
     ("lt-setup", "--folder"): ["--remove", "arm"],
 }
-BASES = {"lt-export": EXPORT, "lt-verify": VERIFY, "lt-bench": VERIFY[:1], "lt-setup": []}
+BASES = {
+    "lt-export": EXPORT,
+    "lt-verify": VERIFY,
+    "lt-bench": VERIFY[:1],
+    "lt-track": ["both", "clip", *CLIP[2:]],
+    "lt-setup": [],
+}
 
 
 def call(program, option, path, cwd):
     words = WORDS.get((program, option), BASES[program])
-    return lt(MODULES[program], *words, *named(option, path), cwd=cwd)
+    return lt(MODULES[program], *placed(option, path, words), cwd=cwd)
 
 
 @pytest.fixture(scope="module")
@@ -229,10 +239,14 @@ def in_export(place, tmp_path, name):
 
 
 @pytest.mark.parametrize("name", ["manifest.json", "lighttrack_init.param", "lighttrack_update.bin"])
-@pytest.mark.parametrize("program", ["lt-verify", "lt-bench"])
-def test_a_pipe_in_an_export_is_not_waited_for(place, tmp_path, name, program):
+@pytest.mark.parametrize("program", ["lt-verify", "lt-bench", "lt-track"])
+def test_a_pipe_in_an_export_is_not_waited_for(place, clip, tmp_path, name, program):
     os.mkfifo(in_export(place, tmp_path, name))
-    more = ("--resume", place / "tiny.pth") if program == "lt-verify" else ("--rounds", 1, "--seconds", 5)
+    more = {
+        "lt-verify": ("--resume", place / "tiny.pth"),
+        "lt-bench": ("--rounds", 1, "--seconds", 5),
+        "lt-track": (place / "clip", *CLIP[2:]),
+    }[program]
     done = lt(MODULES[program], tmp_path / "both", *more, "-q")
     assert done.code in ((2,) if name == "manifest.json" or program == "lt-bench" else (1,)), done.err
     assert name in done.error_line

@@ -11,10 +11,11 @@ import types
 import numpy as np
 import pytest
 import torch
+from clips import save_video
 from default_inputs import INPUTS
 from stark import ARCH, SMALL, save
 
-from commands import lt_bench, lt_export, lt_verify
+from commands import lt_bench, lt_export, lt_track, lt_verify
 from converter.spec.config import config_folder
 
 SIZES = ("--template-size", 64, "--search-size", 128)
@@ -157,6 +158,9 @@ def test_masks_are_inputs_and_are_verified(masked, stark_weights, tmp_path):
     assert fed >= {"z_mask", "x_mask"}
     assert lt_verify(folder, "--golden", golden).code == 0
     assert lt_bench(folder, "--rounds", 1, "--threads", 1, "--precision", "fp32", "-q").code == 0
+    done = lt_track(folder, save_video(tmp_path / "drawn.avi", 4), "--box", "30,20,16,12", "--json")
+    assert done.code == 0, done.err
+    assert len(json.loads(done.out)["frames"]) == 4
 
 
 def test_a_mask_that_the_model_ignores_is_noticed(masked, stark_weights, tmp_path):

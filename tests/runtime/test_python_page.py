@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from clips import save_video
 
 from commands import ROOT, environment
 from conftest import MOBILE
@@ -39,6 +40,7 @@ def project(seeded, tmp_path_factory):
     folder = tmp_path_factory.mktemp("project")
     shutil.copy(seeded, folder / "LightTrackM.pth")
     (folder / "training.py").write_text(TRAINING)
+    save_video(folder / "street.avi", 12)
     return folder
 
 
@@ -58,10 +60,11 @@ def test_every_example_runs_and_prints_what_it_says(project, monkeypatch, capsys
     out = capsys.readouterr().out
     expected = re.findall(r"^\s*print\(\w+\) +# (.+)$", "".join(BLOCKS), re.M)
     assert len(expected) == 2
+    assert "12 of 12 frames\n" in out
     for line in expected:
         assert f"{line}\n" in out
     assert names["result"]
-    assert {path.name for path in project.iterdir()} >= {"exports", "report.html"}
+    assert {path.name for path in project.iterdir()} >= {"exports", "report.html", "boxes.csv"}
     assert {path.name for path in (project / "exports").iterdir()} == {"tracker", "epoch00", "epoch01"}
     assert names["network"].training
     shares = [float(share) for share in re.findall(r"epoch \d: (\S+) of range", out)]

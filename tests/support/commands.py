@@ -15,7 +15,7 @@ from pathlib import Path
 SUPPORT = Path(__file__).parent
 ROOT = SUPPORT.parents[1]
 EXPORT, VERIFY, BENCH = "converter.cli.export", "converter.cli.verify", "converter.cli.bench"
-SETUP, CPP = "converter.cli.setup", "converter.cli.cpp"
+SETUP, TRACK, CPP = "converter.cli.setup", "converter.cli.track", "converter.cli.cpp"
 LEFT_OUT = ("LIGHTTRACK_ROOT", "STARK_ROOT", "LT_DEBUG", "CI", "NO_COLOR", "FORCE_COLOR")
 LEFT_OUT += ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "GITHUB_WORKSPACE")
 READ_AT_START = {"PYTHONPATH", "TMPDIR", "HOME", "XDG_CACHE_HOME"}  # by Python or a runtime, once for the process
@@ -62,6 +62,11 @@ def lt_cpp(*arguments: object, cwd: Path | None = None, apart: bool = False, **e
 def lt_bench(*arguments: object, cwd: Path | None = None, apart: bool = False, **extra: str) -> Finished:
     """Likewise."""
     return _run(BENCH, arguments, cwd, apart, extra)
+
+
+def lt_track(*arguments: object, cwd: Path | None = None, apart: bool = False, **extra: str) -> Finished:
+    """Likewise."""
+    return _run(TRACK, arguments, cwd, apart, extra)
 
 
 def lt_setup(*arguments: object, cwd: Path | None = None, apart: bool = False, **extra: str) -> Finished:

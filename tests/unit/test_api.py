@@ -7,10 +7,11 @@ import pytest
 import report_results
 from typer.main import get_command
 
-from commands import lt_export, lt_verify
+from commands import lt_export, lt_track, lt_verify
 from converter import api
 from converter.cli import bench as lt_bench_module
 from converter.cli import export as lt_export_module
+from converter.cli import track as lt_track_module
 from converter.cli import verify as lt_verify_module
 from converter.errors import CheckpointError, ConverterError, UsageError
 from converter.exporting.made import Exported
@@ -44,7 +45,12 @@ OTHERWISE = {
 
 @pytest.mark.parametrize(
     ("module", "function"),
-    [(lt_export_module, api.export), (lt_verify_module, api.verify), (lt_bench_module, api.bench)],
+    [
+        (lt_export_module, api.export),
+        (lt_verify_module, api.verify),
+        (lt_bench_module, api.bench),
+        (lt_track_module, api.track),
+    ],
 )
 def test_every_option_of_a_command_is_an_argument(module, function):
     options = {option.name for option in get_command(module.command.app).params} - TERMINAL
@@ -62,6 +68,7 @@ def test_every_option_of_a_command_is_an_argument(module, function):
         (lambda: api.export("no.pth", arch="Nobody"), lambda: lt_export("-r", "no.pth", "--arch", "Nobody")),
         (lambda: api.verify("nowhere", "no.pth"), lambda: lt_verify("nowhere", "--resume", "no.pth")),
         (lambda: api.verify(), lambda: lt_verify()),
+        (lambda: api.track("nowhere", 0, "1,2,3,4"), lambda: lt_track("nowhere", 0, "--box", "1,2,3,4")),
         (
             lambda: api.verify("nowhere", models={"init": "a.param"}),
             lambda: lt_verify("nowhere", "--init", "a.param"),

@@ -177,6 +177,8 @@ LIGHT = (
     "converter.checks.half.masks",
     "converter.checks.layers.walk",
     "converter.bench.run",
+    "converter.track.run",
+    "converter.track.api",
     "converter.bench.plot",
     "converter.bench.section",
     "converter.bench.timed",
@@ -199,7 +201,9 @@ def test_light_module_does_not_import_torch(after_all_light_ones, name):
     assert modules & HEAVY == set()
 
 
-@pytest.mark.parametrize("name", ["converter.cli.export", "converter.cli.bench", "converter.cli.setup"])
+@pytest.mark.parametrize(
+    "name", ["converter.cli.export", "converter.cli.bench", "converter.cli.track", "converter.cli.setup"]
+)
 def test_command_line_imports_nothing_heavy(name):
     modules = modules_after(f"import {name}")
     assert name in modules
@@ -207,7 +211,12 @@ def test_command_line_imports_nothing_heavy(name):
 
 
 @pytest.mark.parametrize(
-    ("name", "option"), [("converter.cli.export", "--path-name"), ("converter.cli.bench", "--rounds")]
+    ("name", "option"),
+    [
+        ("converter.cli.export", "--path-name"),
+        ("converter.cli.bench", "--rounds"),
+        ("converter.cli.track", "--groundtruth"),
+    ],
 )
 def test_help_imports_nothing_heavy(name, option):
     command = [sys.executable, "-X", "importtime", "-m", name, "--help"]
