@@ -17,8 +17,8 @@ from converter.errors import DependencyError, UsageError
 ABOUT = (
     "Say what is installed here and what is missing, what each is for and how to get it.\n\n"
     "With a NAME, set up what one check needs beyond Python packages: arm, the emulated ARM cpu of --runtime "
-    "ncnn-arm64, from the packages of this Debian or Ubuntu and two wheels, unpacked into your cache; nothing is "
-    "installed."
+    "ncnn-arm64, from the packages of this Debian or Ubuntu and two wheels; cpp, ncnn's C++ library for what lt-cpp "
+    "writes, built of its source. Both go into your cache; nothing is installed."
 )
 EPILOG = (
     "Exit codes: 0 done, and lt-export can run, 2 wrong usage, 4 something could not be removed, 5 missing or unusable "
@@ -27,13 +27,13 @@ EPILOG = (
 LAST_STAGE = "setup"  # none is called so: all of it can be interrupted
 PANEL = "What to set up"
 
-Name = Annotated[str | None, typer.Argument(metavar="[NAME]", help="What to set up: arm.", show_default=False)]
+Name = Annotated[str | None, typer.Argument(metavar="[NAME]", help="What to set up: arm or cpp.", show_default=False)]
 Remove = Annotated[
     str | None, option("--remove NAME", "Take away what lt-setup NAME built, and nothing else.", panel=PANEL)
 ]
 Folder = Annotated[
     Path | None,
-    option("--folder DIR", "Where it is or is to be (default: for arm, LT_ARM_ROOT or a folder in your cache).", PANEL),
+    option("--folder DIR", "Where it is or is to be (default: LT_ARM_ROOT, LT_CPP_ROOT, else in your cache).", PANEL),
 ]
 
 command = Command("lt-setup", ABOUT, EPILOG, undone="nothing was set up")
