@@ -143,7 +143,8 @@ def _compile(build: Path, stages: Stages) -> None:
             stages.progress.step(int(done), int(total or 100))
 
     command = 'exec nice -n 10 cmake --build "$1" -j "$2" >"$3" 2>&1'
-    code, _, _ = attempt(["sh", "-c", command, "sh", str(build), str(jobs), str(log_file)], "compiling ncnn", tick=told)
+    words = ["sh", "-c", command, "sh", str(build), str(jobs), str(log_file)]
+    code, _, _ = attempt(words, "compiling ncnn", tick=told, seconds=LONGEST)
     if code:
         lines = log_file.read_text(errors="replace").splitlines() if log_file.exists() else []
         errors = [line.strip() for line in lines if "error" in line.lower()] or lines[-1:] or ["without a word"]
