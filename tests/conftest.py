@@ -17,7 +17,7 @@ pytest_plugins = ("folders",)
 TESTS = Path(__file__).parent
 REAL = ("cli", "runtime", "trained")
 DEVICES = ("runtime", "trained")
-SET_UP = {"emulated_arm": "arm", "llvmpipe": "vulkan"}  # fixture to the mark of a test that asks for it
+SET_UP = {"emulated_arm": "arm", "llvmpipe": "vulkan", "rknn_toolkit": "rknn"}  # fixture to a test's mark
 TRAINED = {"shared", "official", "official_stark", "official_nanotrack"}  # fixtures whose folders may be missing
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # of this process: several threads are slow beside what the tests start
@@ -42,6 +42,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 if folder not in DEVICES:
                     raise pytest.UsageError(f"{item.nodeid} needs {fixture}: make test-{mark} looks in {DEVICES}")
                 item.add_marker(mark)
+        if "ncnn_cpp" in asked:
+            item.add_marker("cpp")
 
 
 def hide(folder: Path, package: str) -> str:

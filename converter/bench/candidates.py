@@ -55,6 +55,10 @@ def candidates_for(formats: Sequence[str], options: BenchOptions) -> tuple[list[
     there = [Candidate(TORCH, None, "fp32", threads) for threads in options.threads if with_torch]
     left_out: list[Candidate] = []
     for format in map(format_of, formats):
+        if format.simulated:
+            raise UsageError(
+                f"{format.name} models are {format.simulated}: how long that takes says nothing of a device"
+            )
         for precision in options.precisions:
             group = there if precision == "fp32" or format.half else left_out
             group += [Candidate(format.packages[-1], format.name, precision, threads) for threads in options.threads]

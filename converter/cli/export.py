@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from converter.exporting.made import Exported
 
 ABOUT = (
-    "Convert a trained LightTrack, NanoTrack or STARK-Lightning checkpoint to verified ncnn or ONNX models.\n\n"
+    "Convert a trained LightTrack, NanoTrack or STARK-Lightning checkpoint to verified ncnn, ONNX or RKNN models.\n\n"
     "Traces the tracker's graphs, converts them, runs the results in ncnn or onnxruntime against the unpatched PyTorch "
     "network, and publishes a folder with lighttrack_init, lighttrack_update (.param, .bin; .onnx) and manifest.json. "
     "When anything fails, an earlier export in that folder stays as it was."
@@ -31,7 +31,7 @@ EPILOG = (
     "LT_DEBUG=1 adds the traceback to an error."
 )
 
-ADVICE = dict.fromkeys(("--precision", "--fp16"), "--half stores the weights as halves")
+ADVICE = {"--fp16": "--half stores the weights as halves"}
 
 command = Command("lt-export", ABOUT, EPILOG, ADVICE)
 
@@ -68,7 +68,10 @@ def export_command(
     rtol: checks.Rtol = None,
     no_verify: checks.NoVerify = False,
     allow_pickle: network.AllowPickle = False,
+    precision: models.Precision = None,
     half: models.Half = None,
+    target: models.Target = None,
+    normalise: models.Normalise = None,
     protect_fp16: models.ProtectFp16 = False,
     keep_torchscript: outputs.KeepTorchscript = False,
     golden: outputs.Golden = None,
@@ -116,7 +119,9 @@ def export_command(
         simplify=not no_simplify,
         sigmoid=sigmoid,
         softmax=softmax,
-        precision=None if half is None else "half" if half else "fp32",
+        precision=models.precision_of(precision, half),
+        target=target,
+        normalise=models.normalise_of(normalise),
         oldest_ncnn=oldest_ncnn,
         rename=rename or (),
         protect_fp16=protect_fp16,

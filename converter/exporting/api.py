@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Literal
 
 from converter.errors import UsageError, VerificationError
 from converter.families.choice import official_root, path_name_of
-from converter.formats.format import checked_formats, default_splits
+from converter.formats.format import checked_formats, default_splits, formats_of_halves
 from converter.network.settled import settled
 from converter.spec.arguments import AnyPath, finite, path_of, paths_of, refused_values, texts_of, weights_of
 from converter.spec.default_folder import Asked, default_folder
@@ -43,6 +43,8 @@ def export(
     sigmoid: bool | None = None,
     softmax: bool | None = None,
     precision: Literal["fp32", "half"] | None = None,
+    target: str | None = None,
+    normalise: Literal["inside", "outside"] | None = None,
     oldest_ncnn: str | None = None,
     rename: Mapping[str, str] | Sequence[str] = (),
     protect_fp16: bool = False,
@@ -57,7 +59,7 @@ def export(
     pnnx_timeout: float = 120.0,
     progress: Listener | None = None,
 ) -> "Exported":
-    """Convert a trained network to ncnn or ONNX models, prove that they answer as it does, and publish them.
+    """Convert a trained network to ncnn, ONNX or RKNN models, prove that they answer as it does, and publish them.
 
     Args:
         checkpoint: a file, or the network in memory, official or our own definition. A network is copied and stays as
@@ -70,11 +72,13 @@ def export(
         dynamic_search: one model for every search size.
         allow_pickle: read checkpoints that run code while they load.
         preset: the conventions of a known consumer; arguments beside it win.
-        formats: "ncnn" (default), "onnx" or both.
+        formats: "ncnn" (default), "onnx" or both; or "rknn".
         split: into which graphs: "two", "three", "one".
         opset, simplify: of ONNX models.
         sigmoid, softmax: whether cls is a probability, by the function that the network's logits take.
-        precision: of the stored weights.
+        precision: of the stored weights (default: "fp32", for RKNN "half").
+        target: the chip that RKNN models are for, "rk3588" for example.
+        normalise: whether they normalise pixels themselves ("inside") or take normalised crops ("outside", default).
         oldest_ncnn: release of the oldest ncnn that is to read the models.
         rename: {tensor or graph:tensor: what to call it}.
         protect_fp16: switch half arithmetic off in ncnn layers that could overflow in it.
@@ -98,7 +102,9 @@ def export(
     from converter.exporting.pipeline import export as run
 
     if precision not in (None, "fp32", "half"):
-        raise UsageError(f"precision {precision!r}: expected fp32 or half")
+        raise UsageError(f"--precision {precision}: expected fp32 or half")
+    if normalise not in (None, "inside", "outside"):
+        raise UsageError(f"--normalise {normalise}: expected inside or outside")
     weights, yaml = weights_of(checkpoint), path_of(config)
     formats = checked_formats(formats)
     if preset is not None:
@@ -121,12 +127,18 @@ def export(
             masks=masks,
             renames=texts_of(rename),
             default_splits=default_splits(),
+            of_halves=formats_of_halves(),
+            target=target,
+            normalise=normalise,
         )
         chosen = choose(wanted)
-        if "onnx" not in chosen.formats and (opset is not None or not simplify):
+        if not {"onnx", "rknn"} & {*chosen.formats} and (opset is not None or not simplify):
             raise UsageError(
                 f"{'--no-simplify' if opset is None else '--opset'} is about ONNX models; add --format onnx"
             )
+        for option, value in (("--target", target), ("--normalise", normalise)):
+            if value is not None and "rknn" not in chosen.formats:
+                raise UsageError(f"{option} is about RKNN models; add --format rknn")
         if "ncnn" not in chosen.formats and oldest_ncnn is not None:
             raise UsageError("--oldest-ncnn is about ncnn models; add --format ncnn")
         more = Asked(dynamic_search=dynamic_search, simplify=simplify, protect_fp16=protect_fp16)

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from converter.formats.format import simulated
 from converter.proof.section import proof_cases, proof_section
 from converter.proof.verify import Report
 from converter.report import blocks
@@ -21,7 +22,8 @@ NO_PROOF = "--no-verify: nothing was compared, so nothing is proved"
 def verdict_line(exported: "Exported") -> str:
     """The verdict and what it is about."""
     if exported:
-        return f"verified {exported.manifest.arch} in {exported.folder}"
+        how = f", {words}" if (words := simulated(exported.options.formats)) else ""
+        return f"verified {exported.manifest.arch} in {exported.folder}{how}"
     return f"NOT VERIFIED (--no-verify): {exported.manifest.arch} in {exported.folder} was compared with nothing"
 
 
@@ -35,7 +37,8 @@ def report_of(exported: "Exported", written: str) -> blocks.Report:
     sentence = f"{NO_PROOF}."
     if exported.report:
         compared = count(len(exported.report.checks), "comparison")
-        sentence = f"Reference: {exported.report.reference}. The models answer as it does in {compared}."
+        how = f", {words}" if (words := simulated(exported.options.formats)) else ""
+        sentence = f"Reference: {exported.report.reference}. The models answer as it does in {compared}{how}."
     verdict = "Verified" if exported else "Not verified"
     return blocks.Report(
         title=f"{verdict}: export of {manifest.arch} in {exported.folder}",

@@ -13,7 +13,7 @@ from converter.exporting.made import ArmFailure
 from converter.exporting.plan import Plan
 from converter.families.family import family_of
 from converter.folder.manifest import VerificationEntry
-from converter.formats.format import format_of
+from converter.formats.format import format_of, judged_as
 from converter.network.load import LoadedNetwork
 from converter.network.reference import reference_outputs
 from converter.proof.comparison import Comparison
@@ -39,8 +39,9 @@ def comparisons_of(
     Raises:
         UsageError: when the network answers in other shapes than its config declares.
     """
-    tolerances = options.tolerances() if options.verify else {}
-    tie, score_maps = options.network.tie(options.precision), family_of(options.network.family).score_maps
+    key = judged_as(options.formats, options.precision)
+    tolerances = options.tolerances(key) if options.verify else {}
+    tie, score_maps = options.network.tie(key), family_of(options.network.family).score_maps
     comparisons = []
     for tracker, feeds_of_size in zip(plan.trackers, feeds, strict=True):
         outputs = reference_outputs(network.module, tracker, feeds_of_size)

@@ -166,10 +166,7 @@ def checkpoint_entry(checkpoint: "Checkpoint") -> CheckpointEntry:
 
 
 def preprocess_entry(preprocess: Preprocess) -> PreprocessEntry:
-    low, high = preprocess.pixel_range
-    per_unit = 255.0 / (high - low)
-    mean = [round((value - low) * per_unit, 6) for value in preprocess.mean]
-    std = [round(value * per_unit, 6) for value in preprocess.std]
+    mean, std = preprocess.of_bytes()
     return PreprocessEntry(
         colour_order=preprocess.colour_order,
         pixel_range=[0, 255],

@@ -13,7 +13,7 @@ from converter.folder.exported import models_of
 from converter.folder.listing import CheckpointEntry
 from converter.folder.loose import loose_models, parse_rename
 from converter.folder.manifest import Manifest, read_manifest
-from converter.formats.format import format_names, format_of
+from converter.formats.format import format_names, format_of, judged_as
 from converter.formats.isolated import IsolatedRunner
 from converter.spec.config import network_for
 from converter.spec.dimensions import Dimensions
@@ -95,6 +95,11 @@ class Subject:
         found = set(filter(None, self.stored.values()))
         return "mixed" if len(found) > 1 else next(iter(found), FULL)
 
+    @property
+    def judged_as(self) -> str:
+        """The key of the config's tolerances: the precision that the models compute in."""
+        return judged_as(self.tracker.formats, self.precision)
+
     def other_checkpoint(self, weights: CheckpointEntry) -> str | None:
         """That the reference's weights are not those that were exported, in a line; None where no manifest says so."""
         exported = self.manifest.checkpoint if self.manifest else None
@@ -112,7 +117,7 @@ class Subject:
         A precision that the config does not know is judged as fp32.
         """
         table = self.tracker.network.tolerances
-        return overridden(table.get(self.precision, table[FULL]), options.atol, options.rtol)
+        return overridden(table.get(self.judged_as, table[FULL]), options.atol, options.rtol)
 
     def passed_with_wider(self, tolerances: Mapping[str, Tolerance]) -> str | None:
         """That the export had passed with wider tolerances than it is judged by, in a line; None where it had not."""

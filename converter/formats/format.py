@@ -104,6 +104,13 @@ class Format:
         half: whether its runtime can compute in half precision.
         part_of_graph: whether its runtime computes only the outputs that are asked for, so that one file can hold
             several graphs.
+        ready: raises DependencyError where what it needs beyond Python packages is not set up; None where that is
+            nothing, and its runtime is the last of the packages.
+        halves: whether its files have half weights where nobody asks for others.
+        judged_as: key of the tolerances of configs for the precision that its runtime computes in; empty for float32,
+            where the precision of the weights is the key.
+        seconds: that one call of its runtime may take.
+        simulated: where its runtime is no device's own, in a phrase; empty where what runs here runs there.
     """
 
     name: str
@@ -125,6 +132,11 @@ class Format:
     check: Callable[[ExportOptions], None] = lambda options: None
     half: bool = False
     part_of_graph: bool = False
+    ready: Callable[[], object] | None = None
+    halves: bool = False
+    judged_as: str = ""
+    seconds: float = 60.0
+    simulated: str = ""
 
 
 def format_names() -> list[str]:
@@ -165,7 +177,26 @@ def default_splits() -> dict[str, str]:
 
 def host_runtimes() -> dict[str, str]:
     """What runs models on this machine, by its package, and the format that each runs."""
-    return {format_of(name).packages[-1]: name for name in format_names()}
+    return {form.packages[-1]: form.name for form in map(format_of, format_names()) if form.ready is None}
+
+
+def formats_of_halves() -> tuple[str, ...]:
+    """Formats whose models have half weights unless somebody asks for others."""
+    return tuple(form.name for form in map(format_of, format_names()) if form.halves)
+
+
+def simulated(formats: Sequence[str]) -> str:
+    """What is to be said of models of these formats that were verified here; empty where that is all."""
+    return next((form.simulated for form in map(format_of, formats) if form.simulated), "")
+
+
+def judged_as(formats: Sequence[str], precision: str) -> str:
+    """The key of configs' tolerances for models of these formats.
+
+    Args:
+        precision: of their weights.
+    """
+    return next((form.judged_as for form in map(format_of, formats) if form.judged_as), precision)
 
 
 def check_dependencies(options: ExportOptions) -> None:
@@ -176,6 +207,8 @@ def check_dependencies(options: ExportOptions) -> None:
     """
     for name in options.formats:
         check_installed(["torch", *format_of(name).needed(options)], f"--format {name}")
+        if ready := format_of(name).ready:
+            ready()
 
 
 def check_runtime(format: str) -> None:
@@ -184,4 +217,7 @@ def check_runtime(format: str) -> None:
     Raises:
         DependencyError: as :func:`check_dependencies`.
     """
-    check_installed([format_of(format).packages[-1]], f"--format {format}")
+    form = format_of(format)
+    check_installed([form.packages[-1]], f"--format {format}")
+    if form.ready:
+        form.ready()

@@ -16,12 +16,11 @@ import numpy as np
 
 from converter.errors import ConversionError
 from converter.formats.forks import start_fork
+from converter.formats.format import format_of
 from converter.spec.tensors import GraphSpec
 from converter.util.child import Child, ChildEnded, Process
 from converter.util.content import File
 from converter.util.process import python_environment, python_module
-
-TIMEOUT = 60.0
 
 
 class WorkerProcess:
@@ -122,17 +121,17 @@ class IsolatedRunner(WorkerProcess):
         format: name of the files' format.
         files: of the model; of one that was read already, the process is given what was read.
         graph: names and shapes of its inputs and outputs.
-        timeout: seconds that one call may take.
+        timeout: seconds that one call may take; None for what the format says.
         inner: load it only for :meth:`blobs`, which works for many a damaged graph too.
     """
 
     def __init__(
-        self, format: str, files: Sequence[File], graph: GraphSpec, timeout: float = TIMEOUT, inner: bool = False
+        self, format: str, files: Sequence[File], graph: GraphSpec, timeout: float | None = None, inner: bool = False
     ):
         self.format, self.files, self.graph = format, files, graph
         what = f"{format} {graph.name} ({', '.join(path.name for path in files)})"
         opening = "load_inner" if inner else "load", (format, tuple(map(_from_anywhere, files)), graph)
-        super().__init__("converter.formats.worker", what, timeout, opening)
+        super().__init__("converter.formats.worker", what, timeout or format_of(format).seconds, opening)
 
     def _new_process(self, log: IO[bytes]) -> Process:
         return start_fork(self.format, log) if sys.platform == "linux" else super()._new_process(log)

@@ -65,7 +65,11 @@ def _of_files(wanted: Wanted, chosen: Chosen, preset: Preset | None) -> Iterator
     usual = {preset.split} if preset else {chosen.network.default_split(format) for format in formats}
     if chosen.split and usual != {chosen.split}:
         yield chosen.split
-    if chosen.precision != (preset.precision if preset else "fp32"):
+    if chosen.rknn and formats == ["rknn"]:
+        yield chosen.rknn.target
+        if chosen.rknn.normalise != ((preset.normalise if preset else None) or "outside"):
+            yield chosen.rknn.normalise
+    elif chosen.precision != (preset.precision if preset else "fp32"):
         yield chosen.precision
     if "onnx" in formats and chosen.opset != ((preset.opset if preset else None) or SMALLEST_OPSET):
         yield f"opset{chosen.opset}"

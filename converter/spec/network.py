@@ -60,6 +60,13 @@ class Preprocess(Frozen):
     mean: Annotated[list[Level], Field(min_length=3, max_length=3)]
     std: Annotated[list[Spread], Field(min_length=3, max_length=3)]
 
+    def of_bytes(self) -> tuple[list[float], list[float]]:
+        """Mean and std of pixels of 0 to 255."""
+        low, high = self.pixel_range
+        per_unit = 255.0 / (high - low)
+        mean = [round((value - low) * per_unit, 6) for value in self.mean]
+        return mean, [round(value * per_unit, 6) for value in self.std]
+
     @model_validator(mode="after")
     def _range_is_one(self) -> "Preprocess":
         low, high = self.pixel_range

@@ -68,6 +68,18 @@ class VulkanOptions(DeviceOptions):
     device: str | None = None
 
 
+class RknnOptions(Frozen):
+    """For which NPU, and who normalises the crops.
+
+    Attributes:
+        target: the chip, as the toolkit calls it.
+        normalise: "inside": the models take pixels, uint8, NHWC; "outside": what other formats take.
+    """
+
+    target: str
+    normalise: Literal["inside", "outside"] = "outside"
+
+
 def check_checkpoint(file: Path) -> None:
     """Raises:
     CheckpointError: when it is no file.
@@ -123,6 +135,7 @@ class Chosen(Frozen):
         precision: of the weights in the files.
         oldest_ncnn: release that has to read ncnn models; None for today's.
         naming: of blobs and files.
+        rknn: what RKNN models are for; None where nobody says for which chip.
     """
 
     arch: str
@@ -135,6 +148,7 @@ class Chosen(Frozen):
     precision: Literal["fp32", "half"] = "fp32"
     oldest_ncnn: str | None = None
     naming: Naming = Naming()
+    rknn: RknnOptions | None = None
 
 
 class ExportOptions(Chosen, NetworkOptions):
@@ -176,15 +190,19 @@ class ExportOptions(Chosen, NetworkOptions):
         self.network.converted(split)
         return split
 
-    def tolerances(self) -> dict[str, Tolerance]:
+    def tolerances(self, judged_as: str) -> dict[str, Tolerance]:
         """Output name to tolerance, with the user's override.
 
+        Args:
+            judged_as: a key of the config's.
+
         Raises:
-            UsageError: when the config has none for the precision.
+            UsageError: when the config has none for it.
         """
-        if self.precision not in self.network.tolerances:
-            raise UsageError(f"config: tolerances has no {self.precision!r}, which --{self.precision} needs")
-        return overridden(self.network.tolerances[self.precision], self.atol, self.rtol)
+        if judged_as not in self.network.tolerances:
+            option = f"--{judged_as}" if judged_as == self.precision else f"--format {judged_as}"
+            raise UsageError(f"config: tolerances has no {judged_as!r}, which {option} needs")
+        return overridden(self.network.tolerances[judged_as], self.atol, self.rtol)
 
 
 class VerifyOptions(NetworkOptions):

@@ -11,7 +11,7 @@ from converter.errors import UsageError, did_you_mean, in_words
 from converter.spec.config import config_folder, network_for
 from converter.spec.naming import Naming, parse_rename, renamed
 from converter.spec.network import LARGEST_OPSET, SMALLEST_OPSET, NetworkSpec
-from converter.spec.options import Chosen
+from converter.spec.options import Chosen, RknnOptions
 from converter.spec.releases import FLOOR, RELEASE
 from converter.spec.scores import Scores
 from converter.spec.tensors import Frozen, Size
@@ -32,6 +32,7 @@ class Preset(Frozen):
         archs: names of the networks that it takes; every network that has its graphs and tensors when empty.
         because: why it takes no others.
         ncnn: release of the runtime that the consumer ships.
+        normalise: who normalises crops for an NPU, as the option of lt-export.
         names: graph to {tensor of the config: what the consumer calls it}.
         files: graph to file name without extension.
     """
@@ -47,6 +48,7 @@ class Preset(Frozen):
     because: str = ""
     precision: Literal["fp32", "half"] = "fp32"
     ncnn: Annotated[str, Field(pattern=RELEASE.pattern)] | None = None
+    normalise: Literal["inside", "outside"] | None = None
     names: dict[str, dict[str, str]] = Field(default_factory=dict)
     files: dict[str, FileName] = Field(default_factory=dict)
 
@@ -55,6 +57,7 @@ class Preset(Frozen):
         extras = [f"opset {self.opset}"] if self.opset else []
         extras += [f"{self.scores} inside"] if self.scores != "logits" else []
         extras += ["half weights"] if self.precision == "half" else []
+        extras += ["mean and std inside"] if self.normalise == "inside" else []
         sizes = [f"{self.template_size}/{self.search_size}"] if self.template_size or self.search_size else []
         return f"{self.about} ({', '.join([self.format, f'split {self.split}', *sizes, *extras])})"
 
@@ -71,6 +74,8 @@ class Wanted:
         scores: as --sigmoid and --softmax.
         renames: texts of ``--rename``.
         default_splits: format to split, where neither the user nor preset or config says.
+        of_halves: formats whose models have half weights unless the user says otherwise.
+        target, normalise: as the options of lt-export.
     """
 
     preset: str | None = None
@@ -88,6 +93,9 @@ class Wanted:
     masks: bool = False
     renames: tuple[str, ...] = ()
     default_splits: Mapping[str, str] = field(default_factory=dict)
+    of_halves: tuple[str, ...] = ()
+    target: str | None = None
+    normalise: Literal["inside", "outside"] | None = None
 
 
 def choose(wanted: Wanted) -> Chosen:
@@ -107,7 +115,9 @@ def choose(wanted: Wanted) -> Chosen:
     formats: tuple[str, ...] = wanted.formats or ((preset.format,) if preset else ("ncnn",))
     split = _first(wanted.split, preset.split if preset else None)
     naming = Naming(blobs=preset.names, files=preset.files) if preset else Naming()
-    half = _first(wanted.half, preset.precision == "half" if preset else None)
+    half = _first(
+        wanted.half, bool({*formats} & {*wanted.of_halves}) or (preset is not None and preset.precision == "half")
+    )
     return Chosen(
         arch=arch,
         network=network,
@@ -119,7 +129,16 @@ def choose(wanted: Wanted) -> Chosen:
         precision="half" if half else "fp32",
         oldest_ncnn=_first(release, preset.ncnn if preset else None),
         naming=_named(naming, network, formats, split, wanted.renames),
+        rknn=_rknn(wanted, preset),
     )
+
+
+def _rknn(wanted: Wanted, preset: Preset | None) -> RknnOptions | None:
+    """What RKNN models are for; None where nobody says for which chip."""
+    where = wanted.normalise or (preset.normalise if preset else None)
+    if wanted.target is None:
+        return None
+    return RknnOptions(target=wanted.target.lower(), normalise=where or "outside")
 
 
 def _first(asked: T | None, preset: T | None) -> T | None:

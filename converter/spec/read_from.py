@@ -11,9 +11,14 @@ from converter.spec.tensors import Frozen, GraphSpec, Size, TensorSpec
 class Sides(Protocol):
     """The names of a graph's tensors."""
 
-    inputs: list[str]
-    masks: list[str]
-    outputs: list[str]
+    @property
+    def inputs(self) -> list[str]: ...
+
+    @property
+    def masks(self) -> list[str]: ...
+
+    @property
+    def outputs(self) -> list[str]: ...
 
 
 class ReadFrom(Frozen):

@@ -5,6 +5,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from converter.checks.clip.report import ClipReport
+from converter.formats.format import simulated
 from converter.proof.section import badness, proof_section
 from converter.report.blocks import (
     BAD,
@@ -85,7 +86,8 @@ def verdict_line(result: "VerifyResult") -> str:
     if result and result.subject.missing:
         return f"verified in part: {listed(_graphs(result))} of {subject}; {_lacking(result)} is missing"
     if result:
-        return f"verified {subject}"
+        how = f", {words}" if (words := simulated(result.subject.tracker.formats)) else ""
+        return f"verified {subject}{how}"
     if _only_device(result):
         return f"DEVICE DIFFERS: the models of {subject} are verified, what the device wrote is not what they compute"
     if result.unfinished:

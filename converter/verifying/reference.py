@@ -185,5 +185,5 @@ def _comparison(
     tolerances: dict[str, Tolerance],
 ) -> Comparison:
     network = tracker.network
-    tie, score_maps = network.tie(subject.precision), family_of(network.family).score_maps
+    tie, score_maps = network.tie(subject.judged_as), family_of(network.family).score_maps
     return Comparison(tracker, tuple(feeds), tuple(outputs), tolerances, tie, score_maps)

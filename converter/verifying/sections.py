@@ -121,7 +121,7 @@ def track(run: Run, opened: "OpenedClip", formats: Sequence[str], step: Step) ->
         models = tracker.of(format)
         runners = {model: format_of(format).load(run.subject.files(model), model.graph) for model in models}
         candidates[format] = GraphModel(models, runners)
-    limits = tracker.network.step_limits(run.subject.precision, options.min_iou)
+    limits = tracker.network.step_limits(run.subject.judged_as, options.min_iou)
     judgement = Judgement(limits, run.comparison.tie, run.comparison.tolerances)
     result = run_clip(
         *(opened.clip, opened.box, torch_model(run.network, tracker), candidates),

@@ -175,7 +175,7 @@ def test_the_toys_own_options_are_refused_as_everybodys(command, checkpoint):
     assert "is no name for cls in onnxref, expected letters, digits and underscores" in done.err
     done = command("export", "--arch", "ToyNet", "--resume", checkpoint, "--format", "tflite")
     assert done.code == 2
-    assert "--format tflite: expected one of ncnn, onnx, onnxref" in " ".join(done.err.split())
+    assert "--format tflite: expected one of ncnn, onnx, onnxref, rknn" in " ".join(done.err.split())
 
 
 def test_the_tree_with_the_toy_keeps_the_import_rule(tree):

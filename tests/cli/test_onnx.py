@@ -187,7 +187,7 @@ def test_ncnn_in_three_graphs(tiny, tmp_path):
         (["--opset", "10"], "--opset 10: expected 11 to 17"),
         (["--opset", "18"], "--opset 18: expected 11 to 17"),
         (["--split", "four"], "--split four: expected one of two, three, one"),
-        (["--format", "tflite"], "--format tflite: expected one of ncnn, onnx"),
+        (["--format", "tflite"], "--format tflite: expected one of ncnn, onnx, rknn"),
     ],
 )
 def test_options_that_cannot_be_used(tiny, tmp_path, options, expected):

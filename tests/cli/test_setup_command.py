@@ -31,7 +31,8 @@ def test_everything_is_listed_with_its_versions(tmp_path):
         assert package["version"] == version(package["distribution"])
         assert (package["state"], package["reason"], package["remedy"]) == ("ok", "", "")
     assert packages["torch"]["requirement"] == "==2.13.*"
-    arm, vulkan = result["setups"]
+    arm, cpp, rknn, vulkan = result["setups"]
+    assert (cpp["name"], rknn["name"]) == ("cpp", "rknn")
     assert (vulkan["name"], vulkan["bytes"]) == ("vulkan", 0)
     assert (arm["name"], arm["state"], arm["bytes"], arm["remedy"]) == ("arm", "missing", 0, "lt-setup arm")
     assert result["cache"] == {"folder": str(tmp_path / "lighttrack-export"), "bytes": 0}
@@ -88,7 +89,7 @@ def test_a_needed_package_that_ends_its_process_is_broken_and_the_rest_is_looked
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("vulcan",), "vulcan: expected arm or vulkan, or nothing, for a list of what is there and missing"),
+        (("vulcan",), "vulcan: expected arm or rknn or vulkan, or nothing, for a list of what is there and missing"),
         (("vulcan",), "did you mean 'vulkan'?"),
         (("--remove", "arms"), "arms: expected arm"),
         (("arm", "--remove", "arm"), "lt-setup arm --remove arm: pass one of the two"),

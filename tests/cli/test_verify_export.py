@@ -128,7 +128,7 @@ def test_another_checkpoint_is_not_the_one_that_was_exported(tiny_both, tmp_path
         (["EXPORT", "--init", "a.param"], 2, "--init beside an export folder"),
         (["EXPORT", "--rename", "a=b"], 2, "--rename is for models without a manifest"),
         (["--init", "EXPORT/lighttrack_init.param", "--format", "ncnn"], 2, "--format is for an export folder"),
-        (["EXPORT", "--format", "tflite"], 2, "--format tflite: expected one of ncnn, onnx"),
+        (["EXPORT", "--format", "tflite"], 2, "--format tflite: expected one of ncnn, onnx, rknn"),
         (["EXPORT", "--atol", "inf"], 2, "--atol inf: expected a finite number"),
         (["EXPORT", "-v", "-q"], 2, "--verbose and --quiet contradict each other"),
         (["EXPORT", "--frobnicate"], 2, "No such option"),

@@ -8,7 +8,7 @@ import pytest
 
 from commands import BENCH, EXPORT, ROOT, SETUP, VERIFY, command, environment
 from conftest import TINY
-from converter.checks.apt.commands import attempt
+from converter.util.commands import attempt
 from converter.util.process import python_environment, python_module
 
 MODULES = ("numpy", "converter", "ncnn", "onnxruntime", "json", "pickle", "sitecustomize", "pip")

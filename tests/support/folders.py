@@ -100,6 +100,33 @@ def llvmpipe():
 
 
 @pytest.fixture(scope="session")
+def rknn_toolkit():
+    """Rockchip's toolkit and its simulator; a test that asks for it is marked ``rknn``."""
+    from converter.errors import DependencyError
+    from converter.formats.rknn.root import rknn_root
+
+    try:
+        return rknn_root()
+    except DependencyError as error:
+        pytest.skip(f"no RKNN toolkit: {error}")
+
+
+@pytest.fixture(scope="session")
+def ncnn_cpp() -> Path:
+    """Where CMake finds ncnn for C++, as ncnn_DIR says or lt-setup cpp built it; what asks for it is marked ``cpp``."""
+    from converter.checks.cpp.library import default_folder, library
+    from converter.checks.cpp.program import NCNN
+    from converter.errors import DependencyError
+
+    if named := os.environ.get(NCNN):
+        return Path(named)
+    try:
+        return library(default_folder()).config
+    except DependencyError as error:
+        pytest.skip(f"no ncnn for C++: {error}")
+
+
+@pytest.fixture(scope="session")
 def browser() -> str:
     """A Chromium that can be run."""
     program = os.environ.get("LT_CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"

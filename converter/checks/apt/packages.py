@@ -10,9 +10,9 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from converter.checks.apt.commands import attempt, bytes_in, cannot_write, reason, run
 from converter.checks.apt.sources import derived_sources
 from converter.errors import DependencyError
+from converter.util.commands import attempt, bytes_in, cannot_write, reason, run
 from converter.util.stages import Step, no_step
 
 _CONFIG = """\

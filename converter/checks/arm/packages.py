@@ -4,9 +4,9 @@ import subprocess
 import tarfile
 from pathlib import Path
 
-from converter.checks.apt.commands import cannot_write
 from converter.checks.apt.packages import PrivateApt
 from converter.errors import DependencyError
+from converter.util.commands import cannot_write
 from converter.util.stages import Step, no_step
 
 GUEST = "arm64"

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from converter.checks.apt.unpacked import Kind, Record
 from converter.errors import DependencyError
 from converter.util.folders import cache_folder
 from converter.util.paths import open_file, why_no_folder
+from converter.util.unpacked import Kind, Record
 
 RECORD = "arm-root.json"
 SYSTEM, PACKAGES = "system", "python"

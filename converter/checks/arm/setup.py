@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from converter.checks.apt.packages import PrivateApt, unpack
-from converter.checks.apt.unpacked import contents
 from converter.checks.arm.packages import GUEST, LIBRARIES, chosen_python, fetch_qemu, python_packages
 from converter.checks.arm.process import DEFAULT_CPU, ArmProcess
 from converter.checks.arm.root import (
@@ -31,6 +30,7 @@ from converter.checks.device.modes import MODES
 from converter.errors import ConversionError, DependencyError, UsageError
 from converter.util.setups import Setup, Tool
 from converter.util.stages import BYTES, Stages
+from converter.util.unpacked import contents
 
 log = logging.getLogger(__name__)
 

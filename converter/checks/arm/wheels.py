@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 
-from converter.checks.apt.commands import attempt, bytes_in, reason
 from converter.errors import DependencyError
 from converter.util.atomic import scratch
+from converter.util.commands import attempt, bytes_in, reason
 from converter.util.packages import tested_versions
 from converter.util.process import python_module
 from converter.util.stages import Step, no_step

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from converter.checks.apt.unpacked import Kind, Record
 from converter.errors import DependencyError
 from converter.util.folders import cache_folder
 from converter.util.paths import why_no_folder
+from converter.util.unpacked import Kind, Record
 
 RECORD, SYSTEM, DRIVER = "vulkan-root.json", "system", "llvmpipe.json"
 LOADER, LIBRARY = "libvulkan.so.1", "libvulkan_lvp.so"

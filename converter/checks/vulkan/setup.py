@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 
 from converter.checks.apt.packages import PrivateApt, unpack
-from converter.checks.apt.unpacked import contents
 from converter.checks.vulkan.devices import VulkanDevice, device_of, devices, listed
 from converter.checks.vulkan.root import (
     DRIVER,
@@ -27,6 +26,7 @@ from converter.errors import DependencyError
 from converter.report.text import count
 from converter.util.setups import Setup, Tool
 from converter.util.stages import BYTES, Stages
+from converter.util.unpacked import contents
 
 log = logging.getLogger(__name__)
 

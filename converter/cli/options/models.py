@@ -2,12 +2,13 @@
 
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from converter.cli.options import complete
 from converter.cli.options.declare import option
+from converter.errors import UsageError
 
 _option = partial(option, panel="Which models")
 EXPORT_HELP = "Folder that lt-export wrote."
@@ -24,7 +25,7 @@ def _list_presets(asked: bool) -> None:
 
 Export = Annotated[Path, typer.Argument(metavar="EXPORT", help=EXPORT_HELP, show_default=False)]
 Exports = Annotated[list[Path] | None, typer.Argument(metavar="[EXPORT]", help=EXPORT_HELP, show_default=False)]
-Init = Annotated[Path | None, _option("--init FILE", ".param or .onnx of the template's graph.")]
+Init = Annotated[Path | None, _option("--init FILE", ".param, .onnx or .rknn of the template's graph.")]
 Update = Annotated[Path | None, _option("--update FILE", "The graph of every frame; or these two:")]
 Backbone = Annotated[Path | None, _option("--backbone FILE", "Its first half.")]
 NeckHead = Annotated[Path | None, _option("--neck-head FILE", "Its second half.")]
@@ -32,8 +33,8 @@ Formats = Annotated[
     list[str] | None,
     _option(
         "--format NAME",
-        "ncnn or onnx; repeatable. What lt-export makes (default: ncnn), or what alone is looked at of an export with "
-        "both.",
+        "ncnn or onnx; repeatable; or rknn. What lt-export makes (default: ncnn), or what alone is looked at of an "
+        "export with several.",
         autocompletion=complete.formats,
     ),
 ]
@@ -41,8 +42,8 @@ Split = Annotated[
     str | None,
     _option(
         "--split NAME",
-        "two: init and update (default for ncnn); three: init, backbone and neck_head (default for onnx); one, of "
-        "LightTrack: a single ncnn model that the template goes through too; shared, of NanoTrack: backbone and "
+        "two: init and update (default for ncnn); three: init, backbone and neck_head (default for onnx, rknn); one, "
+        "of LightTrack: a single ncnn model that the template goes through too; shared, of NanoTrack: backbone and "
         "neck_head, with one backbone for both crops.",
     ),
 ]
@@ -114,6 +115,22 @@ Half = Annotated[
 ProtectFp16 = Annotated[
     bool, _option("--protect-fp16", "Switch half arithmetic off (31=1) in ncnn layers whose sums could overflow in it.")
 ]
+Target = Annotated[
+    str | None,
+    _option("--target CHIP", "Of RKNN models: rk3588, rk3576, rk3568, rk3566, rk3562, rv1126b or rk2118."),
+]
+Normalise = Annotated[
+    str | None,
+    _option(
+        "--normalise WHERE",
+        "Of RKNN models: inside, which take pixels (uint8, NHWC) and normalise them themselves; outside, which take "
+        "what other formats do (default: outside).",
+    ),
+]
+Precision = Annotated[
+    str | None,
+    _option("--precision NAME", "Of the stored weights: fp32 or half (default: fp32; for rknn, half)."),
+]
 PnnxTimeout = Annotated[float, _option("--pnnx-timeout SECONDS", "What one pnnx run may take (default: 120).", min=1)]
 Partial = Annotated[
     bool,
@@ -121,3 +138,26 @@ Partial = Annotated[
         "--partial", "Pass although graphs of the tracker are missing; the verdict then names those that are there."
     ),
 ]
+
+
+def precision_of(precision: str | None, half: bool | None) -> Literal["fp32", "half"] | None:
+    """What ``--precision`` and ``--half`` come to.
+
+    Raises:
+        UsageError: for another precision, and where the two contradict each other.
+    """
+    alias: Literal["fp32", "half"] | None = None if half is None else "half" if half else "fp32"
+    if precision is None:
+        return alias
+    if precision not in ("fp32", "half"):
+        raise UsageError(f"--precision {precision}: expected fp32 or half")
+    if alias and precision != alias:
+        raise UsageError(f"--precision {precision} beside --{'half' if half else 'no-half'}: pass one of the two")
+    return "half" if precision == "half" else "fp32"
+
+
+def normalise_of(where: str | None) -> Literal["inside", "outside"] | None:
+    """Raises UsageError for another place than the two."""
+    if where in (None, "inside", "outside"):
+        return None if where is None else "inside" if where == "inside" else "outside"
+    raise UsageError(f"--normalise {where}: expected inside or outside")

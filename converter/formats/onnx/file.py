@@ -79,7 +79,7 @@ def read_onnx(file: File) -> OnnxGraph:
     Raises:
         ConversionError: when it is no ONNX model.
     """
-    model = _load(file)
+    model = load_model(file)
     graph = model.graph
     weights = {tensor.name for tensor in graph.initializer}
     weights |= {tensor.values.name for tensor in graph.sparse_initializer}
@@ -103,7 +103,7 @@ def part_of(file: File, names: Iterable[str], beside: Sequence[File] = ()) -> by
     Raises:
         ConversionError: for a name that is no node's output.
     """
-    model = _load(file)
+    model = load_model(file)
     _take_in(model, file, beside)
     graph = model.graph
     names = list(names)
@@ -154,7 +154,7 @@ def files_beside(file: File) -> tuple[str, ...]:
     Raises:
         ConversionError: when it is no ONNX model, or names a file elsewhere.
     """
-    names = dict.fromkeys(_location(tensor)["location"] for tensor in _kept_elsewhere(_load(file)))
+    names = dict.fromkeys(_location(tensor)["location"] for tensor in _kept_elsewhere(load_model(file)))
     if outside := [name for name in names if Path(name).is_absolute() or ".." in Path(name).parts]:
         raise ConversionError(f"{file.name} keeps weights in {outside[0]!r}, expected a file beside it")
     return tuple(names)
@@ -166,7 +166,7 @@ def stored_precision(file: File) -> str | None:
     Raises:
         ConversionError: when it is no ONNX model.
     """
-    graph = _load(file).graph
+    graph = load_model(file).graph
     weights = {tensor.name: tensor for tensor in graph.initializer}
     widened = {node.output[0]: node.input[0] for node in graph.node if node.op_type in WIDENS and node.input}
     read = {
@@ -179,7 +179,10 @@ def stored_precision(file: File) -> str | None:
     return "mixed" if len(found) > 1 else next(iter(found), None)
 
 
-def _load(file: File) -> onnx.ModelProto:
+def load_model(file: File) -> onnx.ModelProto:
+    """Raises:
+    ConversionError: when it is no ONNX model.
+    """
     content = content_of(file)
     try:
         model = onnx.load_from_string(content.data)

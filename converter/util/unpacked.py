@@ -13,9 +13,9 @@ from typing import Annotated, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from converter.checks.apt.commands import cannot_write
 from converter.errors import ConversionError, DependencyError, UsageError
 from converter.util.atomic import put_in_place, sha256, unfinished
+from converter.util.commands import cannot_write
 from converter.util.paths import read_bytes
 
 UNTOUCHED = "nothing was touched"

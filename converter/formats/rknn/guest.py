@@ -1,0 +1,222 @@
+"""What runs in the toolkit's own Python: builds models, runs them in the simulator, answers calls on stdout.
+
+Nothing here imports the project, for its packages are of other versions than the toolkit takes. The other side is
+:class:`converter.formats.rknn.process.Toolkit`, which imports what makes and reads messages from here.
+
+A message is the length of an ``.npz`` (little-endian, 8 bytes) and the ``.npz``: a header as JSON under "header", and
+arrays under their names.
+"""
+
+import ctypes
+import io
+import json
+import os
+import re
+import signal
+import struct
+import sys
+from collections.abc import Mapping, Sequence
+from typing import IO, Any
+
+PARENT_DIED, PERSONALITY, FIXED_ADDRESSES = 1, 0xFFFFFFFF, 0x0040000
+HEADER, FIXED = "header", "fixed"
+
+
+def end_with(parent: int) -> None:
+    """Let the kernel end this process when the one that started it ends, however that happens.
+
+    Args:
+        parent: its process id; it may be gone already.
+    """
+    ctypes.CDLL(None).prctl(PARENT_DIED, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def fix_addresses() -> None:
+    """Start this program again at addresses that are the same in every run, where the system lets it.
+
+    The toolkit writes memory that it has not set into its files, pointers among it.
+    """
+    libc = ctypes.CDLL(None)
+    now = libc.personality(PERSONALITY)
+    if now != -1 and not now & FIXED_ADDRESSES and libc.personality(now | FIXED_ADDRESSES) != -1:
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+
+
+if __name__ == "__main__":
+    if sys.argv[3:] == [FIXED]:
+        fix_addresses()
+    end_with(int(sys.argv[1]))
+
+import numpy as np  # noqa: E402
+
+LARGEST = 1 << 30
+CALLS = ("hello", "build", "infer")
+# of a table in the toolkit's log: number, operator, type, where it runs, ..., name
+ON_CPU = re.compile(r"\s(\d+)\s+(\S+)\s+\S+\s+CPU\s.*\s(\S+)\s*$")
+NOT_COMPUTED = ("InputOperator", "OutputOperator")
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+TIME = re.compile(r"^RKNN: \[[\d:.]+\] ")
+MARK = re.compile(r"^([EW]) +(.*)")
+
+Arrays = Mapping[str, np.ndarray]
+Answer = tuple[dict[str, Any], dict[str, np.ndarray]]
+
+
+def write_message(stream: IO[bytes], header: Mapping[str, Any], arrays: Arrays | None = None) -> None:
+    """Send a header and arrays by name."""
+    data = io.BytesIO()
+    text = np.frombuffer(json.dumps(dict(header)).encode(), np.uint8)
+    members: dict[str, Any] = {HEADER: text, **{f"array {name}": array for name, array in (arrays or {}).items()}}
+    np.savez(data, **members)
+    stream.write(struct.pack("<Q", data.tell()) + data.getvalue())
+    stream.flush()
+
+
+def read_message(stream: IO[bytes]) -> Answer:
+    """Header and arrays of the next message.
+
+    Raises:
+        EOFError: when the stream ends before or in a message.
+        ValueError: when something else than a message comes.
+    """
+    (length,) = struct.unpack("<Q", _exactly(stream, 8))
+    if length > LARGEST:
+        raise ValueError(f"a message of {length} bytes")
+    with np.load(io.BytesIO(_exactly(stream, length)), allow_pickle=False) as data:
+        header = json.loads(bytes(data[HEADER]))
+        arrays = {name.removeprefix("array "): data[name] for name in data.files if name != HEADER}
+    if not isinstance(header, dict):
+        raise ValueError("a header that is no object")
+    return header, arrays
+
+
+def _exactly(stream: IO[bytes], count: int) -> bytes:
+    data = stream.read(count)
+    if len(data) < count:
+        raise EOFError
+    return data
+
+
+def said(text: str) -> list[str]:
+    """What the toolkit printed, line by line, without colours and progress bars."""
+    lines = [COLOUR.sub("", line).strip() for line in text.replace("\r", "\n").split("\n")]
+    return [line for line in lines if line and "it/s]" not in line and "?it/s" not in line]
+
+
+def marked(lines: Sequence[str], mark: str) -> list[str]:
+    """The toolkit's errors ("E") or warnings ("W")."""
+    found = [match for line in lines if (match := MARK.match(line))]
+    return list(dict.fromkeys(TIME.sub("", match[2]) for match in found if match[1] == mark))
+
+
+def operators_on_cpu(lines: Sequence[str]) -> list[str]:
+    """Operators of the built model that the NPU does not compute, as "type name"."""
+    found = [match for line in lines if (match := ON_CPU.search(line))]
+    return [f"{match[2]} {match[3].rpartition(':')[2]}" for match in found if match[2] not in NOT_COMPUTED]
+
+
+class Models:
+    """The model that was built last; a call takes a message and answers with one.
+
+    Args:
+        log: what the toolkit prints goes there.
+    """
+
+    def __init__(self, log: str) -> None:
+        from rknn.api import RKNN
+
+        self.toolkit = RKNN
+        self.log, self.read = log, 0
+        self.model: Any = None
+        self.formats: list[str] = []
+
+    def hello(self, header: Mapping[str, Any], arrays: Arrays) -> Answer:
+        """What runs here."""
+        from importlib import metadata
+
+        versions = {name: metadata.version(name) for name in ("rknn-toolkit2", "numpy", "onnx", "torch")}
+        return {"python": ".".join(map(str, sys.version_info[:3])), "versions": versions}, {}
+
+    def build(self, header: Mapping[str, Any], arrays: Arrays) -> Answer:
+        """Build ``onnx`` (a path) for ``target``, with ``mean`` and ``std`` of every input where the model is to do
+        that; write it to ``rknn`` where that is given, and make it ready to run in the simulator."""
+        if self.model is not None:
+            self.model.release()
+        self.model = self.toolkit(verbose=True)
+        inside = {} if header["mean"] is None else {"mean_values": header["mean"], "std_values": header["std"]}
+        self._do("config", target_platform=header["target"], **inside)
+        self._do("load_onnx", model=header["onnx"])
+        self._do("build", do_quantization=False)
+        if header.get("rknn"):
+            self._do("export_rknn", header["rknn"])
+        if header["runs"]:
+            self._do("init_runtime")
+        lines = self._said()
+        return {"said": lines, "warnings": marked(lines, "W"), "on_cpu": operators_on_cpu(lines)}, {}
+
+    def infer(self, header: Mapping[str, Any], arrays: Arrays) -> Answer:
+        """The outputs, in their order, for ``inputs``, names in their order, each in one of ``layouts``."""
+        inputs = [arrays[name] for name in header["inputs"]]
+        outputs = self._do("inference", inputs=inputs, data_format=header["layouts"])
+        return {"said": self._said()}, {str(index): np.asarray(each) for index, each in enumerate(outputs)}
+
+    def _do(self, step: str, *arguments: object, **named: object) -> Any:
+        """A step of the toolkit, which returns a code that nobody looks at, or nothing where it fails.
+
+        Raises:
+            RuntimeError: with its last error.
+        """
+        try:
+            result = getattr(self.model, step)(*arguments, **named)
+        except Exception as error:  # its functions raise whatever their insides do
+            raise RuntimeError(self._failure(step, type(error).__name__)) from None
+        if result is None or (isinstance(result, int) and result != 0):
+            raise RuntimeError(self._failure(step, f"returned {result}"))
+        return result
+
+    def _failure(self, step: str, how: str) -> str:
+        errors = [line for line in marked(self._said(), "E") if "rknn-toolkit2 version" not in line]
+        errors = [line for line in errors if "Traceback" not in line]
+        return f"{step} failed ({how})" + (f": {errors[-1]}" if errors else "")
+
+    def _said(self) -> list[str]:
+        """What was printed since the last time."""
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        with open(self.log, encoding="utf-8", errors="replace") as log:
+            log.seek(self.read)
+            text = log.read()
+            self.read = log.tell()
+        return said(text)
+
+
+def main() -> None:
+    """``guest.py PARENT LOG [fixed]``: ends when its input does."""
+    answers = os.fdopen(os.dup(1), "wb")
+    log = os.open(sys.argv[2], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(log, 1)  # what the toolkit prints cannot get between the messages
+    errors = os.fdopen(os.dup(2), "w")
+    os.dup2(log, 2)
+    try:
+        models = Models(sys.argv[2])
+    except BaseException as error:
+        print(f"{type(error).__name__}: {error}", file=errors, flush=True)
+        raise SystemExit(1) from None
+    while True:
+        try:
+            header, arrays = read_message(sys.stdin.buffer)
+        except EOFError:
+            return
+        try:
+            if header["call"] not in CALLS:
+                raise RuntimeError(f"unknown call {header['call']!r}")
+            answer, tensors = getattr(models, header["call"])(header, arrays)
+        except RuntimeError as error:
+            answer, tensors = {"error": str(error)}, {}
+        write_message(answers, answer, tensors)
+
+
+if __name__ == "__main__":
+    main()
