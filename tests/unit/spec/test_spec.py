@@ -300,6 +300,8 @@ def test_the_single_graph_gives_its_search_features_too(shipped):
     [
         ({"activations": {"reg": "sigmoid"}}, "activations names 'reg', known are cls"),
         ({"activations": {"cls": "tanh"}}, "activations.cls"),
+        ({"activations": {"cls": "softmax"}}, "activations.cls is 'softmax', expected 'sigmoid', the network's"),
+        ({"activation": "softmax"}, "activation is 'softmax', a softmax over two channels, which cls has not"),
         ({"logits": {"score": "a"}}, "logits names 'score'"),
         ({"read_from": {"four": {"graph": "single", "reads": {}, "template_sizes": []}}}, "read_from names 'four'"),
         ({"read_from": {"one": {"graph": "whole"}}}, "read_from names 'whole'"),
