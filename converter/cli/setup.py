@@ -17,9 +17,9 @@ from converter.errors import DependencyError, UsageError
 ABOUT = (
     "Say what is installed here and what is missing, what each is for and how to get it.\n\n"
     "With a NAME, set up what one check or format needs beyond Python packages, in your cache; nothing is installed. "
-    "arm: the emulated ARM cpu of --runtime ncnn-arm64, and vulkan: llvmpipe, a Vulkan device on the CPU, for --runtime "
-    "ncnn-vulkan, both from the packages of this Debian or Ubuntu; rknn: Rockchip's rknn-toolkit2 (proprietary, some 450 "
-    "MB to fetch, 1.5 GB on the disk) with a Python 3.11 of its own, for --format rknn."
+    "arm: the emulated ARM cpu of --runtime ncnn-arm64, and vulkan: llvmpipe, a Vulkan device on the CPU, for "
+    "--runtime ncnn-vulkan, both from the packages of this Debian or Ubuntu; rknn: Rockchip's rknn-toolkit2 "
+    "(proprietary, some 450 MB to fetch, 1.5 GB on the disk) with a Python 3.11 of its own, for --format rknn."
 )
 EPILOG = (
     "Exit codes: 0 done, and lt-export can run, 2 wrong usage, 4 something could not be removed, 5 missing or unusable "
@@ -28,7 +28,9 @@ EPILOG = (
 LAST_STAGE = "setup"  # none is called so: all of it can be interrupted
 PANEL = "What to set up"
 
-Name = Annotated[str | None, typer.Argument(metavar="[NAME]", help="What to set up: arm, rknn, vulkan.", show_default=False)]
+Name = Annotated[
+    str | None, typer.Argument(metavar="[NAME]", help="What to set up: arm, rknn, vulkan.", show_default=False)
+]
 Remove = Annotated[
     str | None, option("--remove NAME", "Take away what lt-setup NAME built, and nothing else.", panel=PANEL)
 ]
