@@ -129,7 +129,8 @@ def exported(nanotrack_weights, tmp_path_factory):
     """Exports with golden vectors: of logits, and of scores inside the graph."""
     folder = tmp_path_factory.mktemp("exported")
     for name, more in (("logits", ()), ("scores", ("--softmax",))):
-        done = lt_export(nanotrack_weights["v1"], "-o", folder / name, "--write-golden", "-q", *more)
+        golden = ("--golden", folder / name / "golden")
+        done = lt_export(nanotrack_weights["v1"], "-o", folder / name, *golden, "-q", *more)
         assert done.code == 0, done.err
     return folder
 
