@@ -29,6 +29,6 @@ def normalised(pixels: np.ndarray, preprocess: Preprocess) -> np.ndarray:
     """(H, W, 3) uint8 RGB to (1, 3, H, W) float32, as the network wants it."""
     low, high = preprocess.pixel_range
     ordered = pixels if preprocess.colour_order == "RGB" else pixels[..., ::-1]
-    scaled = ordered.astype(np.float32) * (high - low) / 255.0 + low  # in this order exact where high - low is 255
+    scaled = ordered.astype(np.float32) / 255.0 * (high - low) + low
     values = (scaled - np.array(preprocess.mean, np.float32)) / np.array(preprocess.std, np.float32)
     return np.ascontiguousarray(values.transpose(2, 0, 1)[np.newaxis], dtype=np.float32)
