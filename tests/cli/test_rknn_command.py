@@ -9,7 +9,7 @@ RKNN = ("--format", "rknn")
 REFUSED = [
     (RKNN, f"--format rknn: pass --target CHIP, one of {HALF}"),
     ((*RKNN, "--target", "rk3589"), "--target rk3589: expected one of rk2118, "),
-    ((*RKNN, "--target", "rk358"), "did you mean rk3588?"),
+    ((*RKNN, "--target", "rk358"), "did you mean 'rk3588'?"),
     ((*RKNN, "--target", "rv1106"), "--target rv1106: its NPU computes in int8 only, which lt-export does not make"),
     ((*RKNN, "--target", "rk3588", "--precision", "fp32"), "--precision fp32: an NPU computes in half; leave it out"),
     ((*RKNN, "--target", "rk3588", "--no-half"), "--precision fp32: an NPU computes in half; leave it out"),

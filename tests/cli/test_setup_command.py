@@ -34,6 +34,7 @@ def test_everything_is_listed_with_its_versions(tmp_path):
     arm, cpp, rknn, vulkan = result["setups"]
     assert (cpp["name"], rknn["name"]) == ("cpp", "rknn")
     assert (vulkan["name"], vulkan["bytes"]) == ("vulkan", 0)
+    assert (rknn["name"], rknn["state"], rknn["remedy"]) == ("rknn", "missing", "lt-setup rknn")
     assert (arm["name"], arm["state"], arm["bytes"], arm["remedy"]) == ("arm", "missing", 0, "lt-setup arm")
     assert result["cache"] == {"folder": str(tmp_path / "lighttrack-export"), "bytes": 0}
 

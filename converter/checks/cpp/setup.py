@@ -129,7 +129,13 @@ def _switches(part: Path, source: Path, flags: set[str]) -> list[str]:
     values |= {option: {*all_of} <= flags for option, all_of in X86.items() if flags}
     values |= {f"WITH_LAYER_{name.lower()}": False for name in all_layers if name not in LAYERS}
     switches = [f"-D{name}={'ON' if value else 'OFF'}" for name, value in values.items()]
-    return [*switches, "-DCMAKE_BUILD_TYPE=Release", f"-DCMAKE_INSTALL_PREFIX={part}", "-DCMAKE_INSTALL_LIBDIR=lib"]
+    return [
+        *switches,
+        f"-DNCNN_VERSION={RELEASE}",
+        "-DCMAKE_BUILD_TYPE=Release",
+        f"-DCMAKE_INSTALL_PREFIX={part}",
+        "-DCMAKE_INSTALL_LIBDIR=lib",
+    ]
 
 
 def _compile(build: Path, stages: Stages) -> None:

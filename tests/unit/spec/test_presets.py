@@ -332,7 +332,10 @@ def test_renames_are_of_the_graphs_that_become_files():
 def test_unknown_preset_names_the_known_ones(name):
     with pytest.raises(UsageError) as caught:
         chosen(name)
-    known = "android-single, lighttrack-ncnn, nanotrack-ncnn, opencv-tracker-nano, pnnx, rknn, rknn-lighttrack, rknn-nanotrack, tensorrt (--list-presets)"
+    known = (
+        "android-single, lighttrack-ncnn, nanotrack-ncnn, opencv-tracker-nano, pnnx, rknn, rknn-lighttrack, "
+        "rknn-nanotrack, tensorrt (--list-presets)"
+    )
     nearest = "; did you mean 'pnnx'?" if name == "PNNX" else ""
     assert str(caught.value) == f"--preset {name}: unknown, known are {known}{nearest}"
 
