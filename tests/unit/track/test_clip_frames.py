@@ -51,6 +51,16 @@ def test_other_files_in_the_folder_are_no_frames(tmp_path):
     assert_frames(open_clip(folder), 3)
 
 
+def test_a_video_that_declares_gigantic_frames_is_refused_before_one_is_decoded(tmp_path):
+    path = save_video(tmp_path / "clip.avi", 2)
+    data = bytearray(path.read_bytes())
+    for size in (struct.pack("<ii", 120, 90), struct.pack(">HH", 90, 120)):  # of the container, and of every JPEG
+        large = struct.pack("<ii", 10_000, 10_000) if len(size) == 8 else struct.pack(">HH", 10_000, 10_000)
+        data = data.replace(size, large)
+    path.write_bytes(data)
+    assert "a picture of more than 67,108,864 pixels, expected fewer" in refused(path)
+
+
 def test_frames_are_rgb_also_of_grey_and_transparent_pictures(tmp_path):
     colour = np.zeros((8, 8, 4), np.uint8)
     colour[...] = (10, 20, 30, 128)  # BGRA
