@@ -4,15 +4,15 @@ PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
 
 SECONDS ?= 600
 
-.PHONY: setup demo test test-quick arm test-arm vulkan test-vulkan rknn test-rknn fuzz mutants ci lint format bench
+.PHONY: setup demo test test-quick arm test-arm vulkan test-vulkan rknn test-rknn cpp test-cpp fuzz mutants ci lint format bench
 setup: .venv/.installed ## the environment, with everything pinned
 demo: setup ## a seeded checkpoint, exported and verified
 	@$(BIN)/python -m converter.network.demo demo/LightTrackM_seeded.pth && $(BIN)/lt-export --arch LightTrackM_Subnet --resume demo/LightTrackM_seeded.pth --output demo/export && ls -l demo/export
 test: lint ## all tests but those that need something set up; says what it skips and why
-	$(PYTEST) -m "not arm and not vulkan and not rknn"
-	@echo "left out: tests on an emulated ARM cpu, on a Vulkan device and in the simulator of Rockchip's NPUs: make test-arm, make test-vulkan and make test-rknn set up and run them"
+	$(PYTEST) -m "not arm and not vulkan and not rknn and not cpp"
+	@echo "left out: tests on an emulated ARM cpu, on a Vulkan device, in the simulator of Rockchip's NPUs and of the C++ tracker: make test-arm, test-vulkan, test-rknn and test-cpp set up and run them"
 test-quick: setup ## what fails first, in a minute and a half
-	$(PYTEST) -m "not real or quick" -r fE
+	$(PYTEST) -m "(not real or quick) and not cpp" -r fE
 arm: setup ## what runs ARM kernels here, into your cache or LT_ARM_ROOT
 	@$(BIN)/lt-setup arm
 test-arm: arm ## the tests that run on an emulated ARM cpu
@@ -25,11 +25,15 @@ rknn: setup ## Rockchip's toolkit with a Python of its own, into your cache or L
 	@$(BIN)/lt-setup rknn
 test-rknn: rknn ## the tests that run in its simulator
 	$(PYTEST) -m rknn tests/runtime tests/trained
+cpp: setup ## ncnn's C++ library, into your cache or LT_CPP_ROOT
+	@$(BIN)/lt-setup cpp
+test-cpp: cpp ## the tests that compile what lt-cpp writes
+	$(PYTEST) -m cpp tests/unit tests/runtime
 fuzz: setup ## changed files of every kind for every parser; make fuzz SECONDS=60
 	$(BIN)/python tests/fuzz/run.py --seconds $(SECONDS)
 mutants: setup ## the code broken on purpose, and which tests notice
 	$(BIN)/python tests/mutants/run.py
-ci: test test-arm test-vulkan test-rknn ## what has to pass
+ci: test test-arm test-vulkan test-rknn test-cpp ## what has to pass
 	$(MAKE) fuzz SECONDS=120
 lint: setup ## changes nothing
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -7,10 +7,22 @@ Importing this imports neither torch nor a runtime; calling a function imports w
 
 from converter.bench.api import bench
 from converter.checks.arm.asked import arm_options
+from converter.checks.cpp.api import verify_cpp
 from converter.checks.vulkan.asked import vulkan_options
 from converter.exporting.api import export
 from converter.track.api import track
+from converter.track.cpp.api import cpp
 from converter.util.stages import Progress
 from converter.verifying.api import verify
 
-__all__ = ["Progress", "arm_options", "bench", "export", "track", "verify", "vulkan_options"]
+__all__ = [
+    "Progress",
+    "arm_options",
+    "bench",
+    "cpp",
+    "export",
+    "track",
+    "verify",
+    "verify_cpp",
+    "vulkan_options",
+]

@@ -42,6 +42,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 if folder not in DEVICES:
                     raise pytest.UsageError(f"{item.nodeid} needs {fixture}: make test-{mark} looks in {DEVICES}")
                 item.add_marker(mark)
+        if "ncnn_cpp" in asked:
+            item.add_marker("cpp")
 
 
 def hide(folder: Path, package: str) -> str:

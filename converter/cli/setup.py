@@ -18,8 +18,9 @@ ABOUT = (
     "Say what is installed here and what is missing, what each is for and how to get it.\n\n"
     "With a NAME, set up what one check or format needs beyond Python packages, in your cache; nothing is installed. "
     "arm: the emulated ARM cpu of --runtime ncnn-arm64, and vulkan: llvmpipe, a Vulkan device on the CPU, for "
-    "--runtime ncnn-vulkan, both from the packages of this Debian or Ubuntu; rknn: Rockchip's rknn-toolkit2 "
-    "(proprietary, some 450 MB to fetch, 1.5 GB on the disk) with a Python 3.11 of its own, for --format rknn."
+    "--runtime ncnn-vulkan, both from the packages of this Debian or Ubuntu; cpp: ncnn's C++ library for what lt-cpp "
+    "writes, built of its source; rknn: Rockchip's rknn-toolkit2 (proprietary, some 450 MB to fetch, 1.5 GB on the "
+    "disk) with a Python 3.11 of its own, for --format rknn."
 )
 EPILOG = (
     "Exit codes: 0 done, and lt-export can run, 2 wrong usage, 4 something could not be removed, 5 missing or unusable "
@@ -29,7 +30,7 @@ LAST_STAGE = "setup"  # none is called so: all of it can be interrupted
 PANEL = "What to set up"
 
 Name = Annotated[
-    str | None, typer.Argument(metavar="[NAME]", help="What to set up: arm, rknn, vulkan.", show_default=False)
+    str | None, typer.Argument(metavar="[NAME]", help="What to set up: arm, cpp, rknn, vulkan.", show_default=False)
 ]
 Remove = Annotated[
     str | None, option("--remove NAME", "Take away what lt-setup NAME built, and nothing else.", panel=PANEL)
@@ -38,7 +39,8 @@ Folder = Annotated[
     Path | None,
     option(
         "--folder DIR",
-        "Where it is or is to be (default: LT_ARM_ROOT, LT_RKNN_ROOT, LT_VULKAN_ROOT or a folder in your cache).",
+        "Where it is or is to be (default: LT_ARM_ROOT, LT_CPP_ROOT, LT_RKNN_ROOT, LT_VULKAN_ROOT or a folder in your "
+        "cache).",
         PANEL,
     ),
 ]

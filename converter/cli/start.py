@@ -71,3 +71,7 @@ def lt_track() -> None:
 
 def lt_setup() -> None:
     _start("setup")
+
+
+def lt_cpp() -> None:
+    _start("cpp")

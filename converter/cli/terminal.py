@@ -105,8 +105,11 @@ def put_json(answer: object) -> None:
 
 
 def within(message: str, most: int = LONGEST_MESSAGE) -> str:
-    """A message of at most so many characters: of a longer one the beginning, and the end, which says what to do."""
-    half = most // 2
+    """A message of at most so many characters: of a longer one the beginning, and the end, which says what to do.
+
+    Characters are counted as they are shown.
+    """
+    message, half = harmless(message), most // 2
     return message if len(message) <= most else f"{message[: most - half - 3]} … {message[-half:]}"
 
 

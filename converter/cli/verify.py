@@ -15,7 +15,7 @@ from converter.cli.options import arm, checks, models, network, output, vulkan
 from converter.cli.options.runtimes import runtimes_of
 from converter.cli.progress import StageLines
 from converter.cli.terminal import put_json, summary_console
-from converter.errors import UsageError
+from converter.errors import UsageError, VerificationError
 
 if TYPE_CHECKING:
     from converter.verifying.result import VerifyResult
@@ -83,6 +83,7 @@ def verify_command(
     clip: checks.Clip = None,
     box: checks.Box = None,
     min_iou: checks.MinIou = None,
+    cpp: checks.Cpp = None,
     dumps: checks.Dumps = None,
     fp16_report: checks.Fp16Report = False,
     golden: output.Golden = None,
@@ -109,6 +110,11 @@ def verify_command(
 
         log.warning("lt-verify --setup-arm is called lt-setup arm now; the old name goes with the next release")
         set_up("arm", arm_root, context.obj, quiet)
+        return
+    if cpp:
+        taken = ("exports", "clip", "box", "cpp", "search_size", "config", "as_json", "verbose", "quiet", "version")
+        _refuse_beside_cpp(context, taken)
+        _verify_cpp(exports, cpp, clip, box, search_size, config, context.obj, verbose, quiet)
         return
     from converter.api import verify
     from converter.formats.format import host_runtimes
@@ -163,6 +169,46 @@ def verify_command(
         command_line=context.obj.command_line,
     )
     _run(work, resume is not None, context.obj, verbose, quiet)
+
+
+def _refuse_beside_cpp(context: typer.Context, taken: tuple[str, ...]) -> None:
+    """Raises UsageError for an option that asks for another check."""
+    for parameter in context.command.params:
+        given = context.get_parameter_source(parameter.name or "")
+        if parameter.name not in taken and given is not None and given.name == "COMMANDLINE":
+            raise UsageError(
+                f"--cpp beside {parameter.opts[0]}: a C++ tracker is compared with the procedure in Python and the "
+                "export's ncnn models, and nothing else is checked; leave one of the two out"
+            )
+
+
+def _verify_cpp(
+    exports: list[Path] | None,
+    cpp: Path,
+    clip: Path | None,
+    box: str | None,
+    search_size: int | None,
+    config: Path | None,
+    session: Session,
+    verbose: bool,
+    quiet: bool,
+) -> None:
+    from converter.api import verify_cpp
+    from converter.checks.cpp.run import LAST_STAGE
+    from converter.report.terminal import print_section
+
+    if exports is None or len(exports) != 1 or clip is None or box is None:
+        raise UsageError(
+            "--cpp DIR: pass the export, and a clip: lt-verify EXPORT --cpp DIR --clip VIDEO --box x,y,w,h"
+        )
+    with StageLines(session.interruption, quiet, last=LAST_STAGE) as stages:
+        report = verify_cpp(exports[0], cpp, clip, box, search_size=search_size, config=config, progress=stages)
+    if not (quiet or (report and session.as_json)):
+        print_section(summary_console(session.as_json), report.section(), verbose)
+    if not report:
+        raise VerificationError(report.failure(), result=report)
+    if session.as_json:
+        put_json(report.as_dict())
 
 
 def _folder(exports: list[Path] | None, loose: dict[str, Path], write_golden: bool) -> Path | None:

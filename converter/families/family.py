@@ -67,6 +67,23 @@ class Reading:
     ranks: np.ndarray
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Looked:
+    """A crop before it is normalised, and where it is from.
+
+    Attributes:
+        square: left, top and side, in pixels of the frame.
+        fill: colour of what lies outside the frame, RGB, with fractions that are cut off.
+        pixels: (size, size, 3) uint8 RGB.
+        mask: (1, cells) float32, where the graphs take one.
+    """
+
+    square: tuple[int, int, int]
+    fill: np.ndarray
+    pixels: np.ndarray
+    mask: np.ndarray | None = None
+
+
 class Procedure(Protocol):
     """A tracker with its own state; frames are (H, W, 3) uint8 RGB.
 
@@ -91,6 +108,20 @@ class Procedure(Protocol):
 
     def follow(self, answer: Arrays, frame: np.ndarray) -> Estimate:
         """Move on as an answer to that crop says. Raises VerificationError likewise."""
+
+
+class Stepwise(Procedure, Protocol):
+    """One that can be looked at step by step, as a family with a procedure in C++ needs it."""
+
+    def resume(self, box: Box) -> None:
+        """Go on from a box, whatever was seen before; the template stays."""
+
+    def looked(self, frame: np.ndarray, template: bool = False) -> Looked:
+        """The crop of ``look``, or with ``template`` that of ``start``, of the box that it has now."""
+
+    def decided(self, answer: Arrays) -> dict[str, np.ndarray]:
+        """What follows from an answer, stage by stage: "decode", and what ranks cells where something does. The state
+        stays. Raises VerificationError likewise."""
 
 
 @dataclass(frozen=True)
@@ -127,6 +158,8 @@ class Family:
             one, or without boxes cell by cell.
         score_maps: the config's ``decision`` output as score maps, (1, maps, H, W), whose largest values are the
             tracker's decision.
+        cpp: the files in this folder that are ``procedure`` in C++, in the order in which a compiler reads them; none
+            for a family without.
     """
 
     dimensions: Callable[[str, int, int], Dimensions]
@@ -148,6 +181,7 @@ class Family:
     methods: str = "template() and track()"
     best: Callable[[Arrays, NetworkSpec, Dimensions], BestCell | None] = lambda outputs, spec, dimensions: None
     score_maps: ScoreMaps = as_they_are
+    cpp: tuple[str, ...] = ()
     constants: type[BaseModel] | None = None
 
 

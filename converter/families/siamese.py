@@ -14,7 +14,7 @@ from typing import Annotated, ClassVar
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from converter.families.family import BestCell, Estimate, Reading, constants_of
+from converter.families.family import BestCell, Estimate, Looked, Reading, constants_of
 from converter.families.tracking import check_answer, square
 from converter.proof.boxes import Box
 from converter.proof.chain import Arrays, TrackedModel
@@ -82,6 +82,26 @@ class Choice:
     sides: Pair
     score: float
     rate: float
+    ranks: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """What all cells of an answer propose, each (cells, cells).
+
+    Attributes:
+        lefts, tops, rights, bottoms: of their boxes, in pixels of the search crop.
+        scores: 0 to 1.
+        penalties: 1 for a box of the old size and shape, less for others.
+        ranks: the largest is the best cell's.
+    """
+
+    lefts: np.ndarray
+    tops: np.ndarray
+    rights: np.ndarray
+    bottoms: np.ndarray
+    scores: np.ndarray
+    penalties: np.ndarray
     ranks: np.ndarray
 
 
@@ -168,8 +188,7 @@ class SiameseProcedure(ABC):
             box: around the target.
         """
         self.state = State(self.middle(box), (box.w, box.h), frame.mean(axis=(0, 1)))
-        side = round(self._context())
-        self.model.template(self._crop(frame, side, self.template_size))
+        self.model.template(normalised(self.looked(frame, template=True).pixels, self.preprocess))
         return Estimate(box, 1.0)
 
     def step(self, frame: np.ndarray) -> Estimate:
@@ -181,7 +200,7 @@ class SiameseProcedure(ABC):
         return self.follow(self.model.track(*self.look(frame)), frame)
 
     def look(self, frame: np.ndarray) -> tuple[np.ndarray, ...]:
-        return (self._crop(frame, self.search_side(self._context()), self.search_size),)
+        return (normalised(self.looked(frame).pixels, self.preprocess),)
 
     def read(self, answer: Arrays, cell: tuple[int, ...] | None = None) -> Reading:
         choice = self._choice(answer, cell)
@@ -207,34 +226,49 @@ class SiameseProcedure(ABC):
         """Crop pixels per frame pixel."""
         return self.template_size / self._context()
 
-    def _crop(self, frame: np.ndarray, side: int, size: int) -> np.ndarray:
-        corner = self.corner(self.state.centre, side)
-        return normalised(crop(frame, corner, side, size, self.state.fill), self.preprocess)
+    def resume(self, box: Box) -> None:
+        self.state = replace(self.state, centre=box.centre, sides=(box.w, box.h))
 
-    def _choice(self, answer: Arrays, cell: tuple[int, ...] | None = None) -> Choice:
-        """What a cell proposes; the best one where none is named."""
+    def looked(self, frame: np.ndarray, template: bool = False) -> Looked:
+        context = self._context()
+        size = self.template_size if template else self.search_size
+        side = round(context) if template else self.search_side(context)
+        corner = self.corner(self.state.centre, side)
+        return Looked((*corner, side), self.state.fill, crop(frame, corner, side, size, self.state.fill))
+
+    def decided(self, answer: Arrays) -> dict[str, np.ndarray]:
+        cells = self._cells(answer)
+        edges = (cells.lefts, cells.tops, cells.rights, cells.bottoms, cells.scores)
+        return {"decode": np.stack(edges), "penalty": cells.penalties, "window": cells.ranks}
+
+    def _cells(self, answer: Arrays) -> Cells:
         cells = (self.cells, self.cells)
         edges = self.outputs.edges
         check_answer(answer, {"cls": (1, self.outputs.channels, *cells), edges: (1, 4, *cells)})
         scores, distances = self.outputs.scores(answer["cls"], self.logits), answer[edges][0]
         lefts, tops = self.grid[0] - distances[0], self.grid[1] - distances[1]
         rights, bottoms = self.grid[0] + distances[2], self.grid[1] + distances[3]
-        widths, heights, scale = rights - lefts, bottoms - tops, self._scale()
-        old_width, old_height = self.state.sides
+        scale, (old_width, old_height) = self._scale(), self.state.sides
         before = (old_width * scale, old_height * scale)
-        penalties = change_penalties(widths, heights, before, self.constants.penalty_k)
+        penalties = change_penalties(rights - lefts, bottoms - tops, before, self.constants.penalty_k)
         influence = self.constants.window_influence
         ranks = penalties * scores * (1 - influence) + self.window * influence
-        at = cell or np.unravel_index(int(ranks.argmax()), ranks.shape)
-        x, y = (lefts[at] + rights[at]) / 2, (tops[at] + bottoms[at]) / 2
+        return Cells(lefts, tops, rights, bottoms, scores, penalties, ranks)
+
+    def _choice(self, answer: Arrays, cell: tuple[int, ...] | None = None) -> Choice:
+        """What a cell proposes; the best one where none is named."""
+        cells, scale = self._cells(answer), self._scale()
+        at = cell or np.unravel_index(int(cells.ranks.argmax()), cells.ranks.shape)
+        left, top, right, bottom = (each[at] for each in (cells.lefts, cells.tops, cells.rights, cells.bottoms))
+        x, y = (left + right) / 2, (top + bottom) / 2
         old_x, old_y = self.state.centre
         middle = self.search_size // 2
         return Choice(
             centre=(float(old_x + (x - middle) / scale), float(old_y + (y - middle) / scale)),
-            sides=(float(widths[at]) / scale, float(heights[at]) / scale),
-            score=float(scores[at]),
-            rate=float(penalties[at] * scores[at] * self.constants.lr),
-            ranks=ranks,
+            sides=(float(right - left) / scale, float(bottom - top) / scale),
+            score=float(cells.scores[at]),
+            rate=float(cells.penalties[at] * cells.scores[at] * self.constants.lr),
+            ranks=cells.ranks,
         )
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from converter.errors import UsageError, did_you_mean
+from converter.spec.contradiction import contradiction
 from converter.spec.dimensions import Dimensions
 from converter.spec.read_from import ReadFrom
 from converter.spec.scores import IN_WORDS, Scores
@@ -148,32 +149,9 @@ class NetworkSpec(Frozen):
     masks: bool = False
 
     @model_validator(mode="after")
-    def _names_exist(self) -> "NetworkSpec":
-        tensors = self.tensors.keys()
-        outputs = {name for graph in self.graphs.values() for name in graph.outputs}
-        used = [name for graph in self.graphs.values() for name in (*graph.inputs, *graph.masks, *graph.outputs)]
-        for where, names, among in (
-            ("graphs", used, tensors),
-            ("splits", [name for split in self.splits.values() for name in split], self.graphs.keys()),
-            ("default_splits", self.default_splits.values(), self.splits.keys()),
-            ("tolerances", [name for table in self.tolerances.values() for name in table], tensors),
-            ("decision", [self.decision], outputs),
-            ("logits", self.logits, outputs),
-            ("activations", self.activations, self.logits),
-            ("read_from", self.read_from, self.splits.keys()),
-            ("read_from", [entry.graph for entry in self.read_from.values()], self.graphs.keys()),
-            ("read_from", [name for entry in self.read_from.values() for name in entry.reads], self.graphs.keys()),
-            ("arm", [name for mode in self.arm.values() for name in mode.tolerances], tensors),
-            ("vulkan", [name for mode in self.vulkan.values() for name in mode.tolerances], tensors),
-        ):
-            if unknown := [name for name in names if name not in among]:
-                nearest = did_you_mean(unknown[0], among)
-                raise ValueError(f"{where} names {unknown[0]!r}, known are {', '.join(among) or 'none'}{nearest}")
-        if "fp32" not in self.tolerances:
-            raise ValueError("tolerances has no 'fp32', which an export needs")
-        for precision, table in self.tolerances.items():
-            if missing := sorted(outputs - table.keys()):
-                raise ValueError(f"tolerances.{precision} has none for output {missing[0]!r}")
+    def _is_consistent(self) -> "NetworkSpec":
+        if problem := contradiction(self):
+            raise ValueError(problem)
         return self
 
     def graph_specs(self, split: str, dimensions: Dimensions) -> tuple[GraphSpec, ...]:

@@ -1,10 +1,24 @@
 """Splits some of whose graphs are read from the files of another."""
 
 from collections.abc import Iterable, Mapping
+from typing import Protocol
 
 from pydantic import Field
 
 from converter.spec.tensors import Frozen, GraphSpec, Size, TensorSpec
+
+
+class Sides(Protocol):
+    """The names of a graph's tensors."""
+
+    @property
+    def inputs(self) -> list[str]: ...
+
+    @property
+    def masks(self) -> list[str]: ...
+
+    @property
+    def outputs(self) -> list[str]: ...
 
 
 class ReadFrom(Frozen):
@@ -23,6 +37,28 @@ class ReadFrom(Frozen):
     def graphs(self, split: Iterable[str]) -> list[str]:
         """The graphs of a split that become files."""
         return list(dict.fromkeys(self.graph if name in self.reads else name for name in split))
+
+    def misread(self, graphs: Mapping[str, Sides]) -> str | None:
+        """The first tensor that cannot be read so, in a phrase; None where every input is an input of the converted
+        graph, and every output an output of it.
+
+        Args:
+            graphs: all of the config, by name.
+        """
+        converted = graphs[self.graph]
+        for name, reads in self.reads.items():
+            graph = graphs[name]
+            for tensors, among, side in (
+                ([*graph.inputs, *graph.masks], [*converted.inputs, *converted.masks], "input"),
+                (graph.outputs, converted.outputs, "output"),
+            ):
+                for tensor in tensors:
+                    read = reads.get(tensor, tensor)
+                    if read not in among:
+                        return f"reads {side} {tensor!r} of {name} as {read!r}, {self.graph} has {', '.join(among)}"
+            if others := [tensor for tensor in reads if tensor not in (*graph.inputs, *graph.masks, *graph.outputs)]:
+                return f"names tensor {others[0]!r}, which {name} has not"
+        return None
 
     def read(self, graph: GraphSpec, converted: GraphSpec) -> GraphSpec:
         """A graph of the split: a tensor has the name of the converted graph's that it stands for."""

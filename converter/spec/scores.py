@@ -7,6 +7,7 @@ from converter.spec.tensors import Activation
 
 Scores = Literal["logits", "sigmoid", "softmax"]
 
+CHANNELS: dict[Activation, int] = {"sigmoid": 1, "softmax": 2}
 IN_WORDS: dict[Activation, str] = {"sigmoid": "a sigmoid of one channel", "softmax": "a softmax over two channels"}
 
 

@@ -50,7 +50,12 @@ def run(command: Sequence[str], what: str) -> str:
 
 
 def attempt(
-    command: Sequence[str], what: str, folder: Path | None = None, tick: Callable[[], None] = lambda: None, **extra: str
+    command: Sequence[str],
+    what: str,
+    folder: Path | None = None,
+    tick: Callable[[], None] = lambda: None,
+    seconds: float = TIMEOUT,
+    **extra: str,
 ) -> tuple[int, str, str]:
     """Exit code, stdout and stderr; raises as :func:`run`, but for a code other than 0.
 
@@ -58,6 +63,7 @@ def attempt(
 
     Args:
         tick: called a few times a second while the command runs.
+        seconds: after which it is ended.
         extra: of its environment.
     """
     # in English, for the messages are read here
@@ -73,7 +79,7 @@ def attempt(
             process_group=0,
         ) as process:
             try:
-                out, err = _awaited(process, tick)
+                out, err = _awaited(process, tick, seconds)
             except BaseException:
                 if process.poll() is None:
                     os.killpg(process.pid, signal.SIGKILL)
@@ -81,14 +87,14 @@ def attempt(
     except FileNotFoundError:
         raise DependencyError(f"{what}: {command[0]} is not installed here") from None
     except subprocess.TimeoutExpired:
-        raise DependencyError(f"{what}: {command[0]} took longer than {TIMEOUT:g} s and was ended") from None
+        raise DependencyError(f"{what}: {command[0]} took longer than {seconds:g} s and was ended") from None
     except OSError as error:
         raise DependencyError(f"{what}: {command[0]}: {error.strerror}") from None
     return process.returncode, out.decode(errors="replace"), err.decode(errors="replace")
 
 
-def _awaited(process: "subprocess.Popen[bytes]", tick: Callable[[], None]) -> tuple[bytes, bytes]:
-    end = time.monotonic() + TIMEOUT
+def _awaited(process: "subprocess.Popen[bytes]", tick: Callable[[], None], seconds: float) -> tuple[bytes, bytes]:
+    end = time.monotonic() + seconds
     while True:
         try:
             return process.communicate(timeout=TICK)
@@ -101,9 +107,10 @@ def _awaited(process: "subprocess.Popen[bytes]", tick: Callable[[], None]) -> tu
 def bytes_in(folder: Path, pattern: str = "*") -> int:
     """Of all files there, also of those that are just coming."""
     total = 0
-    for path in folder.rglob(pattern):
-        with contextlib.suppress(OSError):  # gone meanwhile
-            total += path.stat().st_size if path.is_file() else 0
+    with contextlib.suppress(OSError):  # a folder gone meanwhile; the next look sees the rest
+        for path in folder.rglob(pattern):
+            with contextlib.suppress(OSError):
+                total += path.stat().st_size if path.is_file() else 0
     return total
 
 

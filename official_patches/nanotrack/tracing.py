@@ -43,8 +43,8 @@ def _mean_of_means(network: nn.Module, shapes: Shapes) -> tuple[PatchSpec, ...]:
     """A patch for the first squeeze-and-excitation, whose means are of 4,096 cells at a search size of 255.
 
     ncnn and onnxruntime sum them up one after the other, in float32: where a picture is flat the error is up to a
-    hundred times that of all the rest. No patch for a size whose cells do not make whole windows, nor where there is
-    no image.
+    hundred times that of all the rest. No patch for a size whose cells do not make whole windows, nor where there is no
+    image.
     """
     sides = [-(-side // STRIDE) for shape in shapes if shape[1] == 3 for side in shape[2:]]
     if not sides or any(side % WINDOW for side in sides):

@@ -31,7 +31,8 @@ def test_everything_is_listed_with_its_versions(tmp_path):
         assert package["version"] == version(package["distribution"])
         assert (package["state"], package["reason"], package["remedy"]) == ("ok", "", "")
     assert packages["torch"]["requirement"] == "==2.13.*"
-    arm, rknn, vulkan = result["setups"]
+    arm, cpp, rknn, vulkan = result["setups"]
+    assert (cpp["name"], rknn["name"]) == ("cpp", "rknn")
     assert (vulkan["name"], vulkan["bytes"]) == ("vulkan", 0)
     assert (rknn["name"], rknn["state"], rknn["remedy"]) == ("rknn", "missing", "lt-setup rknn")
     assert (arm["name"], arm["state"], arm["bytes"], arm["remedy"]) == ("arm", "missing", 0, "lt-setup arm")

@@ -80,8 +80,10 @@ def nano(tmp_path_factory):
 
 
 # Pixels of 0 to 1 are as good as black to the network: in which order their colours are does not show in the outputs.
-@pytest.mark.parametrize("name", [name for name in INPUT if name != "rgb, 0 to 1"])
-@pytest.mark.parametrize("only", [None, "x"])
+@pytest.mark.parametrize(
+    ("name", "only"),
+    [*((name, None) for name in INPUT if name != "rgb, 0 to 1"), ("rgb", "x"), ("ImageNet, BGR", "x")],
+)
 def test_a_mistake_in_the_images_is_seen_in_the_outputs(nano, tmp_path, name, only):
     mistake, expected = INPUT[name]
     device.write_all(tmp_path / CASE, nano.answer(TITLE, mistake, only, right), "npy")

@@ -112,6 +112,21 @@ def rknn_toolkit():
 
 
 @pytest.fixture(scope="session")
+def ncnn_cpp() -> Path:
+    """Where CMake finds ncnn for C++, as ncnn_DIR says or lt-setup cpp built it; what asks for it is marked ``cpp``."""
+    from converter.checks.cpp.library import default_folder, library
+    from converter.checks.cpp.program import NCNN
+    from converter.errors import DependencyError
+
+    if named := os.environ.get(NCNN):
+        return Path(named)
+    try:
+        return library(default_folder()).config
+    except DependencyError as error:
+        pytest.skip(f"no ncnn for C++: {error}")
+
+
+@pytest.fixture(scope="session")
 def browser() -> str:
     """A Chromium that can be run."""
     program = os.environ.get("LT_CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"

@@ -72,7 +72,10 @@ def sampled(built):
     """Range and some values of what a network answers whose weights follow from their keys and shapes."""
     weights = built.state_dict()
     fill(weights)
-    weights["backbone.features.0.0.weight"] /= 255  # so that nothing saturates
+    weights["backbone.features.0.0.weight"] /= 255  # so that nothing saturates, and no gate
+    for value in weights.values():
+        if value.dim() == 2:
+            value -= 1
     found = {name: value.numpy() for name, value in answers(built.eval()).items() if name not in "zx"}
     return {
         name: {"range": float(np.ptp(array)), "values": array.ravel()[::7][:48].tolist()}

@@ -40,8 +40,8 @@ Rtol = Annotated[
     float | None,
     _option(
         "--arm-rtol X",
-        "Tolerance of every output as a share of its range, instead of the config's, which were measured on the "
-        "trained LightTrack-Mobile.",
+        "Tolerance of every output as a share of its range, instead of the config's, which were measured on trained "
+        "networks.",
         min=0,
     ),
 ]

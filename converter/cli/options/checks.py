@@ -34,6 +34,14 @@ Runtimes = Annotated[
 Layers = Annotated[bool, _option("--layers", "Find the first wrong layer, and list every layer's error.")]
 Clip = Annotated[Path | None, _option("--clip FILE", "Track a video or a folder of pictures with each model.")]
 Box = Annotated[str | None, _option("--box X,Y,W,H", "The target in the clip's first frame, in pixels.")]
+Cpp = Annotated[
+    Path | None,
+    _option(
+        "--cpp DIR",
+        "Build the C++ tracker that lt-cpp wrote there, compare it on the --clip with the procedure in Python and the "
+        "same ncnn models, and name the first stage that differs. No other check is made.",
+    ),
+]
 MinIou = Annotated[
     float | None,
     _option(

@@ -59,4 +59,5 @@ FAMILY = Family(
     arch=lambda name: "LightTrackM_Subnet",
     root="LIGHTTRACK_ROOT",
     best=OUTPUTS.best,
+    cpp=("lighttrack/tracking.hpp", "siamese.hpp"),
 )

@@ -47,4 +47,5 @@ FAMILY = Family(
     called="version",
     best=OUTPUTS.best,
     score_maps=OUTPUTS.ranks,
+    cpp=("nanotrack/tracking.hpp", "siamese.hpp"),
 )

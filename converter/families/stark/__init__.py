@@ -35,4 +35,5 @@ FAMILY = Family(
     with_blocks=variant.with_blocks,
     called="corner head",
     methods="forward_backbone() and forward_transformer()",
+    cpp=("stark/tracking.hpp",),
 )

@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from converter.errors import VerificationError
-from converter.families.family import Estimate, Reading, constants_of
+from converter.families.family import Estimate, Looked, Reading, constants_of
 from converter.families.tracking import check_answer, square
 from converter.proof.boxes import Box
 from converter.proof.chain import Arrays, TrackedModel
@@ -45,10 +45,12 @@ class Crop:
     """A square of a frame, resized.
 
     Attributes:
+        square: left, top and side, in pixels of the frame.
         pixels: (size, size, 3) uint8.
         outside: (size, size) bool, true where there was no frame.
     """
 
+    square: tuple[int, int, int]
     pixels: np.ndarray
     outside: np.ndarray
 
@@ -86,8 +88,7 @@ class StarkProcedure:
         """
         self.box = box
         self.fill = BLACK if self.masks else frame.mean(axis=(0, 1))
-        cut = crop(frame, box, self.constants.template_factor, self.dimensions.template_size, self.fill)
-        self.model.template(*self._shown(cut))
+        self.model.template(*self._shown(self.looked(frame, template=True)))
         return Estimate(box, 1.0)
 
     def step(self, frame: np.ndarray) -> Estimate:
@@ -99,8 +100,7 @@ class StarkProcedure:
         return self.follow(self.model.track(*self.look(frame)), frame)
 
     def look(self, frame: np.ndarray) -> tuple[np.ndarray, ...]:
-        size = self.dimensions.search_size
-        return self._shown(crop(frame, self.box, self.constants.search_factor, size, self.fill))
+        return self._shown(self.looked(frame))
 
     def read(self, answer: Arrays, cell: tuple[int, ...] | None = None) -> Reading:
         """One box for the whole crop: ``cell`` changes nothing."""
@@ -117,13 +117,27 @@ class StarkProcedure:
         self.box = clipped(reading.box, frame.shape[1], frame.shape[0], self.constants.margin)
         return Estimate(self.box, reading.score)
 
-    def _shown(self, cut: Crop) -> tuple[np.ndarray, ...]:
+    def resume(self, box: Box) -> None:
+        self.box = box
+
+    def looked(self, frame: np.ndarray, template: bool = False) -> Looked:
+        constants, sizes = self.constants, self.dimensions
+        factor, size = constants.search_factor, sizes.search_size
+        if template:
+            factor, size = constants.template_factor, sizes.template_size
+        cut = crop(frame, self.box, factor, size, self.fill)
+        stride = sizes.stride
+        mask = cut.outside[::stride, ::stride].reshape(1, -1).astype(np.float32) if self.masks else None
+        return Looked(cut.square, self.fill, cut.pixels, mask)
+
+    def decided(self, answer: Arrays) -> dict[str, np.ndarray]:
+        reading = self.read(answer)
+        return {"decode": np.array([*reading.box.values, reading.score])}
+
+    def _shown(self, looked: Looked) -> tuple[np.ndarray, ...]:
         """What the model takes of a crop: the image and, where it knows masks, one value per cell."""
-        image = normalised(cut.pixels, self.preprocess)
-        if not self.masks:
-            return (image,)
-        stride = self.dimensions.stride
-        return image, cut.outside[::stride, ::stride].reshape(1, -1).astype(np.float32)
+        image = normalised(looked.pixels, self.preprocess)
+        return (image,) if looked.mask is None else (image, looked.mask)
 
 
 def crop_side(box: Box, factor: float) -> int:
@@ -149,7 +163,7 @@ def crop(frame: np.ndarray, box: Box, factor: float, size: int, fill: np.ndarray
     left, top = round(box.x + 0.5 * box.w - side * 0.5), round(box.y + 0.5 * box.h - side * 0.5)
     pixels, outside = square(frame[:-1, :-1], left, top, side, fill)
     resize = opencv().resize
-    return Crop(resize(pixels, (size, size)), resize(outside, (size, size)) != 0)
+    return Crop((left, top, side), resize(pixels, (size, size)), resize(outside, (size, size)) != 0)
 
 
 def clipped(box: Box, width: int, height: int, margin: float) -> Box:

@@ -14,14 +14,14 @@ from typing import IO, Any
 import numpy as np
 
 from converter.errors import ConversionError
-from converter.formats.rknn import guest
+from converter.formats.rknn.guest import FIXED, marked, read_message, said, write_message
 from converter.formats.rknn.root import RknnRoot
 from converter.util.child import Child, ChildEnded
 
 log = logging.getLogger(__name__)
 
 TIMEOUT = 900.0  # seconds that one call may take; on an idle machine the longest takes 5
-SCRIPT = Path(guest.__file__)
+SCRIPT = Path(__file__).with_name("guest.py")
 LOG = "toolkit.log"
 # of every model, and about nothing
 USUAL = ("config.mean_values is None", "config.std_values is None", "rknn_compute_order", "need parameter qtype")
@@ -83,7 +83,7 @@ class Toolkit:
 
     def _popen(self, errors: IO[bytes]) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            self.root.command(SCRIPT, str(os.getpid()), str(self.work / LOG), *([guest.FIXED] if self.fixed else [])),
+            self.root.command(SCRIPT, str(os.getpid()), str(self.work / LOG), *([FIXED] if self.fixed else [])),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,
@@ -93,8 +93,8 @@ class Toolkit:
 
     def _ask(self, child: Child, call: str, arrays: Mapping[str, np.ndarray], header: Mapping[str, Any]) -> Message:
         def exchange(stdin: IO[bytes], stdout: IO[bytes]) -> Message:
-            guest.write_message(stdin, {"call": call, **header}, arrays)
-            return guest.read_message(stdout)
+            write_message(stdin, {"call": call, **header}, arrays)
+            return read_message(stdout)
 
         try:
             return child.ask(exchange, self.timeout)
@@ -109,10 +109,10 @@ class Toolkit:
 
     def _last_error(self) -> str:
         try:
-            lines = guest.said((self.work / LOG).read_text(encoding="utf-8", errors="replace"))
+            lines = said((self.work / LOG).read_text(encoding="utf-8", errors="replace"))
         except OSError:
             return ""
-        errors = guest.marked(lines, "E")
+        errors = marked(lines, "E")
         return f"; it said: {errors[-1]}" if errors else ""
 
     def _failed(self, how: str) -> ConversionError:

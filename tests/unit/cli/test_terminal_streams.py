@@ -90,6 +90,7 @@ def test_a_message_ends_at_500_characters_and_keeps_its_end():
     assert len(within(message)) == 500
     assert within(message).startswith("config nnn")
     assert within(message).endswith("nnn: no such file; pass another one")
+    assert len(within("\x1b" * 400)) == 500  # as they are shown
     record = logging.LogRecord("converter", logging.WARNING, "", 0, "%s", (message,), None)
     assert Short("%(message)s").format(record) == within(message)
 

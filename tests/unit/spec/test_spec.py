@@ -300,10 +300,24 @@ def test_the_single_graph_gives_its_search_features_too(shipped):
     [
         ({"activations": {"reg": "sigmoid"}}, "activations names 'reg', known are cls"),
         ({"activations": {"cls": "tanh"}}, "activations.cls"),
+        ({"activations": {"cls": "softmax"}}, "activations.cls is 'softmax', expected 'sigmoid', the network's"),
+        ({"activation": "softmax"}, "activation is 'softmax', a softmax over two channels, which cls has not"),
         ({"logits": {"score": "a"}}, "logits names 'score'"),
         ({"read_from": {"four": {"graph": "single", "reads": {}, "template_sizes": []}}}, "read_from names 'four'"),
         ({"read_from": {"one": {"graph": "whole"}}}, "read_from names 'whole'"),
         ({"read_from": {"one": {"reads": {"start": {}}}}}, "read_from names 'start'"),
+        (
+            {"read_from": {"one": {"reads": {"init": {"z": "y"}}}}},
+            "read_from.one reads input 'z' of init as 'y', single has zf, x",
+        ),
+        (
+            {"read_from": {"one": {"reads": {"init": {"zf": "zf"}}}}},
+            "read_from.one reads output 'zf' of init as 'zf', single has cls, reg, xf",
+        ),
+        (
+            {"read_from": {"one": {"reads": {"update": {"z": "x"}}}}},
+            "read_from.one names tensor 'z', which update has not",
+        ),
         ({"dynamic_search": [192, 4000]}, "dynamic_search.1"),
         ({"ties": {"half": -1.0}}, "ties.half"),
     ],

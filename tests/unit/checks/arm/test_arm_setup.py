@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from arm_root import ELF, hand_made, program
 
-from converter.checks.apt import commands
 from converter.checks.apt.packages import candidates
 from converter.checks.apt.sources import derived_sources
 from converter.checks.arm import setup
@@ -17,7 +16,7 @@ from converter.checks.arm.root import ROOT
 from converter.checks.arm.setup import _glibc, setup_arm
 from converter.checks.arm.wheels import install_wheels, platforms, wheel_versions
 from converter.errors import DependencyError, UsageError
-from converter.util import packages
+from converter.util import commands, packages
 from converter.util.commands import reason, run
 from converter.util.stages import Stages
 
