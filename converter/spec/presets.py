@@ -171,7 +171,7 @@ def _named(
 
 
 def preset_names() -> list[str]:
-    return [path.stem for path in sorted(_folder().glob("*.yaml"))]
+    return sorted(path.stem for path in _folder().glob("*.yaml"))
 
 
 def load_preset(name: str) -> Preset:
