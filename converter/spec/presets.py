@@ -115,9 +115,8 @@ def choose(wanted: Wanted) -> Chosen:
     formats: tuple[str, ...] = wanted.formats or ((preset.format,) if preset else ("ncnn",))
     split = _first(wanted.split, preset.split if preset else None)
     naming = Naming(blobs=preset.names, files=preset.files) if preset else Naming()
-    half = _first(
-        wanted.half, bool({*formats} & {*wanted.of_halves}) or (preset is not None and preset.precision == "half")
-    )
+    usual = bool({*formats} & {*wanted.of_halves}) or (preset is not None and preset.precision == "half")
+    half = _first(wanted.half, usual)
     return Chosen(
         arch=arch,
         network=network,
@@ -172,7 +171,7 @@ def _named(
 
 
 def preset_names() -> list[str]:
-    return [path.stem for path in sorted(_folder().glob("*.yaml"))]
+    return sorted(path.stem for path in _folder().glob("*.yaml"))
 
 
 def load_preset(name: str) -> Preset:

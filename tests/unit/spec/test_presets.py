@@ -116,9 +116,52 @@ TABLE = {
         "archs": ["NanoTrackV1", "NanoTrackV2"],
         "because": "it counts 16x16 cells, and NanoTrackV3 answers with 15x15",
     },
+    "rknn-lighttrack": {
+        "format": "rknn",
+        "split": "three",
+        "template_size": 127,
+        "search_size": 288,
+        "opset": None,
+        "scores": "logits",
+        "precision": "half",
+        "ncnn": None,
+        "normalise": "inside",
+        "files": {
+            "init": "lighttrack_init.precompile",
+            "backbone": "lighttrack_backbone.precompile",
+            "neck_head": "lighttrack_neck_head.precompile",
+        },
+        "names": {},
+        "archs": ["LightTrackM_Subnet", "LightTrackM_Speed"],
+        "because": "it counts 18x18 cells and takes RGB",
+    },
+    "rknn-nanotrack": {
+        "format": "rknn",
+        "split": "three",
+        "template_size": 127,
+        "search_size": 255,
+        "opset": None,
+        "scores": "logits",
+        "precision": "half",
+        "ncnn": None,
+        "files": {"init": "track_backbone_T", "backbone": "track_backbone_X", "neck_head": "head"},
+        "names": {},
+        "archs": ["NanoTrackV1", "NanoTrackV2"],
+        "because": "it counts 16x16 cells, and NanoTrackV3 answers with 15x15",
+    },
 }
 # what an export with it is made of: file to (inputs, outputs) in their order
 MADE = {
+    "rknn-lighttrack": {
+        "lighttrack_init.precompile": (["z"], ["zf"]),
+        "lighttrack_backbone.precompile": (["x"], ["xf"]),
+        "lighttrack_neck_head.precompile": (["zf", "xf"], ["cls", "reg"]),
+    },
+    "rknn-nanotrack": {
+        "track_backbone_T": (["z"], ["zf"]),
+        "track_backbone_X": (["x"], ["xf"]),
+        "head": (["zf", "xf"], ["cls", "loc"]),
+    },
     "lighttrack-ncnn": {
         "lighttrack_init": (["input1"], ["output.1"]),
         "lighttrack_update": (["input1", "input2"], ["output.1", "output.2"]),
@@ -172,7 +215,7 @@ def test_every_file_in_the_folder_is_a_preset_that_is_tested_here():
 @pytest.mark.parametrize("name", TABLE)
 def test_preset_is_what_its_consumer_takes(name):
     preset = load_preset(name)
-    assert preset.model_dump(exclude={"about"}) == {"archs": [], "because": "", **TABLE[name]}
+    assert preset.model_dump(exclude={"about"}) == {"archs": [], "because": "", "normalise": None, **TABLE[name]}
     check_preset(name, preset, network_of(name))
 
 
@@ -181,7 +224,7 @@ def test_preset_alone_makes_an_export_that_its_consumer_loads(name, tmp_path):
     from converter.exporting.plan import plan_export
 
     row = TABLE[name]
-    choice = chosen(name)
+    choice = chosen(name, **({"target": "rk3588"} if row["format"] == "rknn" else {}))
     assert choice.arch == arch_for(name) or "LightTrackM_Subnet"
     sizes = (row["template_size"] or 127, row["search_size"] or 288)
     assert (choice.network.template_size, choice.network.search_size) == sizes
