@@ -108,7 +108,7 @@ OPTIONS = {
     ("--output", "extended"): (2, "holds 'notes.txt', which no export wrote; nothing was touched"),
     ("--output", "file"): (2, "is a file"),
     ("--output", "file/inside"): (2, "file is not a folder"),
-    ("--preset", "rk"): (2, "unknown, known are android-single, lighttrack-ncnn, pnnx, rknn, tensorrt"),
+    ("--preset", "rk"): (2, "unknown, known are android-single, lighttrack-ncnn, nanotrack-ncnn, opencv-tracker-nano"),
     ("--rename", "cls"): (2, "--rename cls: expected OLD=NEW"),
     ("--rename", "cls="): (2, "--rename cls=: expected OLD=NEW"),
     ("--rename", "nix=a"): (2, "no input or output is called 'nix', known are init: z, zf; update: zf, x, cls, reg"),

@@ -155,7 +155,7 @@ def test_a_changed_model_is_measured_and_ends_with_1(copied):
     line = (
         "lighttrack_update.bin has changed since the export: what was measured is not what was verified; export again"
     )
-    assert done.err.splitlines()[-1] == f"lt-bench: {line}"
+    assert done.err.splitlines()[-1] == f"lt-bench: error: {line}"
     assert json.loads(done.out)["error"]["message"] == line
     assert json.loads(done.out)["results"]
     files = json.loads(done.out)["files"]

@@ -188,7 +188,7 @@ def test_something_to_set_up_is_found_by_its_file(command, tmp_path):
     folder, cache = tmp_path / "lighttrack-export/toy", {"XDG_CACHE_HOME": str(tmp_path)}
     wrong = command("setup", "train", **cache)
     assert wrong.code == 2
-    assert "train: expected arm or rknn or toy or vulkan, or nothing" in wrong.err
+    assert "train: expected arm or cpp or rknn or toy or vulkan, or nothing" in wrong.err
     built = command("setup", "toy", "--json", **cache)
     assert built.code == 0, built.err
     assert json.loads(built.out) == {"folder": str(folder), "built": True, "pieces": 1}

@@ -26,7 +26,7 @@ PATCHES = Patches(
     modes=MODES,
     check_parts=_check_parts,
     reason="is not defined",
-    also_for_trace=lambda network, mode: (),
+    also_for_trace=lambda network, mode, shapes: (),
     build=_build,
     own_parts=lambda path_name: {},
 )
