@@ -35,9 +35,9 @@ def test_options_are_completed(program):
 def test_names_of_presets_and_formats_are_completed():
     assert completed("lt-export", "lt-export --preset ") == preset_names()
     assert completed("lt-export", "lt-export --preset ten") == ["tensorrt"]
-    assert completed("lt-verify", "lt-verify --format ") == ["ncnn", "onnx"]
+    assert completed("lt-verify", "lt-verify --format ") == ["ncnn", "onnx", "rknn"]
     assert completed("lt-bench", "lt-bench --format o") == ["onnx"]
-    assert completed("lt-track", "lt-track --format ") == ["ncnn", "onnx"]
+    assert completed("lt-track", "lt-track --format ") == ["ncnn", "onnx", "rknn"]
 
 
 @pytest.mark.parametrize("program", MODULES)

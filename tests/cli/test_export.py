@@ -146,11 +146,13 @@ def known_archs():
 
 
 @pytest.mark.parametrize("arch", known_archs())
-def test_every_known_arch_is_exported_in_every_format(tiny, stark_weights, tmp_path, arch):
+def test_every_known_arch_is_exported_in_every_format(tiny, stark_weights, nanotrack_weights, tmp_path, arch):
     formats = ("--format", "ncnn", "--format", "onnx")
     what = ("--resume", tiny, "--path-name", TINY)
     if arch == "STARK_Lightning":
         what = ("--resume", stark_weights["rep_v2"], "--template-size", 64, "--search-size", 128)
+    elif arch.startswith("NanoTrack"):
+        what = ("--resume", nanotrack_weights[arch.removeprefix("NanoTrack").lower()])
     done = lt_export(*what, "--arch", arch, "-o", tmp_path / "out", "--json", *formats)
     assert done.code == 0, done.err
     manifest = json.loads(done.out)

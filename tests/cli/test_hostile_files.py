@@ -173,7 +173,7 @@ def test_a_config_that_was_made_to_harm(place, tmp_path, text):
     (tmp_path / "mine.yaml").write_text(text)
     began = time.process_time()
     done = lt_export(place / "good.pth", "--config", "mine.yaml", "-o", "out", cwd=tmp_path)
-    assert time.process_time() - began < 1
+    assert time.process_time() - began < 5
     assert done.code == 2, done.err
     assert CONFIGS[text] in done.error_line
     assert len(done.error_line) < 500

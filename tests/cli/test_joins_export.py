@@ -76,9 +76,9 @@ def test_every_input_is_compared_at_every_size(plain):
 
 def test_the_proof_is_of_the_models_with_the_masks(export, monkeypatch):
     """Masks change nothing in float32; what stands in for them here, does."""
-    from converter.exporting import proving
+    from converter.checks.half import masks
 
-    protect_files = proving.protect_files
+    protect_files = masks.protect_files
 
     def and_damage(params, protect):
         text = params["update"].read_text()
@@ -86,7 +86,7 @@ def test_the_proof_is_of_the_models_with_the_masks(export, monkeypatch):
         assert params["update"].read_text() != text
         return protect_files(params, protect)
 
-    monkeypatch.setattr(proving, "protect_files", and_damage)
+    monkeypatch.setattr(masks, "protect_files", and_damage)
     folder, done = export("damaged", "--protect-fp16", sizes=[128], images=())
     assert done.code == 1, done.err
     assert "worst in ncnn update" in done.error_line

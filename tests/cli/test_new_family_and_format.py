@@ -166,7 +166,7 @@ def test_layers_that_nobody_can_read_are_refused_before_anything_is_run(command,
     folder, _ = exported
     done = command("verify", folder, "--resume", checkpoint, "--layers")
     assert done.code == 2
-    assert "layers of format 'onnxref' cannot be read, known are ncnn and onnx" in " ".join(done.err.split())
+    assert "layers of format 'onnxref' cannot be read, known are ncnn, onnx and rknn" in " ".join(done.err.split())
 
 
 def test_the_toys_own_options_are_refused_as_everybodys(command, checkpoint):

@@ -25,6 +25,7 @@ from converter.verifying.page import report_of
 TERMINAL = {
     *("as_json", "verbose", "quiet", "version", "list_presets", "per_graph", "setup_arm", "junit", "runtime"),
     *("install_completion", "show_completion"),
+    "cpp",  # a function of its own, verify_cpp
 }
 ARM = {"arm_mode", "arm_cpu", "arm_inputs", "arm_blobs", "arm_rtol", "arm_timeout", "arm_root"}
 VULKAN = {f"vulkan_{name}" for name in ("device", "mode", "inputs", "rtol", "timeout", "root")}
@@ -35,7 +36,6 @@ OTHERWISE = {
     "format": "formats",
     "image": "images",
     "report": "reports",
-    "precision": "precisions",
     "half": "precision",
     "no_simplify": "simplify",
     "no_verify": "verify",
@@ -57,7 +57,8 @@ OTHERWISE = {
 def test_every_option_of_a_command_is_an_argument(module, function):
     options = {option.name for option in get_command(module.command.app).params} - TERMINAL
     arguments = set(inspect.signature(function).parameters)
-    assert {OTHERWISE.get(name, name) for name in options} | {"progress"} == arguments - {"command_line", "spent"}
+    otherwise = OTHERWISE | ({"precision": "precisions"} if function is api.bench else {})
+    assert {otherwise.get(name, name) for name in options} | {"progress"} == arguments - {"command_line", "spent"}
 
 
 @pytest.mark.parametrize(
@@ -92,7 +93,7 @@ def test_an_error_has_the_text_of_the_command(call, command, tmp_path, monkeypat
     [
         ({"seed": -1}, r"seed -1: expected at least 0"),
         ({"pnnx_timeout": 0}, r"pnnx_timeout 0: expected more than 0"),
-        ({"precision": "int8"}, r"precision 'int8': expected fp32 or half"),
+        ({"precision": "int8"}, "--precision int8: expected fp32 or half"),
         ({"verify": "no"}, r"verify 'no': expected true or false"),
         ({"search_size": "big"}, r"search"),
     ],

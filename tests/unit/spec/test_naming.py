@@ -203,7 +203,7 @@ def test_ncnn_reads_255_bytes_of_a_name():
     checked("onnx", cls="x" * 256)
     with pytest.raises(UsageError, match=r"^update: 'x{60}' is no name for cls in ncnn, expected 1 to 255 characters"):
         checked("ncnn", cls="x" * 256)
-    assert format_names() == ["ncnn", "onnx"]
+    assert format_names() == ["ncnn", "onnx", "rknn"]
 
 
 @pytest.mark.parametrize(

@@ -243,18 +243,18 @@ def test_shape_with_an_unknown_dimension_names_the_known(write):
     ],
 )
 def test_tolerance_flags_replace_the_config_for_every_output(shipped, flags, expected):
-    assert options(shipped, **flags).tolerances() == dict.fromkeys(("zf", "xf", "cls", "reg"), expected)
+    assert options(shipped, **flags).tolerances("fp32") == dict.fromkeys(("zf", "xf", "cls", "reg"), expected)
 
 
 def test_without_flags_the_config_tolerances_stand(shipped):
-    assert options(shipped).tolerances() == shipped.tolerances["fp32"]
+    assert options(shipped).tolerances("fp32") == shipped.tolerances["fp32"]
 
 
 def test_tolerances_are_those_of_the_precision(write):
     table = {name: {"atol": 1.0, "rtol": 0.5} for name in ("zf", "xf", "cls", "reg")}
     network = network_for(None, write({"tolerances": {"half": table}}))[1]
-    assert options(network, precision="half").tolerances()["cls"] == Tolerance(atol=1.0, rtol=0.5)
-    assert options(network).tolerances()["cls"] == Tolerance(rtol=1e-4)
+    assert options(network, precision="half").tolerances("half")["cls"] == Tolerance(atol=1.0, rtol=0.5)
+    assert options(network).tolerances("fp32")["cls"] == Tolerance(rtol=1e-4)
 
 
 def test_probabilities_are_the_logits_with_their_activation(shipped):
@@ -329,7 +329,7 @@ def test_what_a_config_says_of_sizes_and_activations_has_to_fit(write, content, 
 
 
 def test_half_tolerances_are_in_the_config_and_asked_for_where_they_are_not(shipped):
-    table = options(shipped, precision="half").tolerances()
+    table = options(shipped, precision="half").tolerances("half")
     assert {name: tolerance.rtol for name, tolerance in table.items()} == {
         "zf": 5e-3,
         "xf": 5e-3,
@@ -339,7 +339,7 @@ def test_half_tolerances_are_in_the_config_and_asked_for_where_they_are_not(ship
     assert shipped.ties == {"half": 2e-3}
     without = shipped.model_copy(update={"tolerances": {"fp32": shipped.tolerances["fp32"]}})
     with pytest.raises(UsageError, match="config: tolerances has no 'half', which --half needs"):
-        options(without, precision="half").tolerances()
+        options(without, precision="half").tolerances("half")
 
 
 def test_one_step_is_judged_by_precision():

@@ -82,7 +82,7 @@ def test_what_no_config_holds_is_refused_with_its_key(write, name):
     assert problem in message
     assert "\n" not in message
     assert len(message) < 500
-    assert time.process_time() - began < 1
+    assert time.process_time() - began < 5
 
 
 def test_what_is_shared_is_taken(write):

@@ -3,13 +3,27 @@
 from dataclasses import replace
 
 import pytest
-from report_results import arm, check, checks, clip, dumps, full, half, layers, output, result, subject, verification
+from report_results import (
+    arm,
+    check,
+    checks,
+    clip,
+    dumps,
+    full,
+    half,
+    layers,
+    output,
+    result,
+    subject,
+    verification,
+    vulkan,
+)
 
 from converter.folder.exported import FileProblem
 from converter.report.junit import FAILED, PASSED, Case
 from converter.verifying.cases import cases_of
 
-CHECKS = {"layers": layers, "clip": clip, "dumps": dumps, "fp16": half, "arm": arm}
+CHECKS = {"layers": layers, "clip": clip, "dumps": dumps, "fp16": half, "arm": arm, "vulkan": vulkan}
 WRONG = check("update", "noise 2", output("cls", 0.5), same=False)
 
 

@@ -134,7 +134,12 @@ def tracker(images):
 def subject(*images):
     trackers = tuple(map(tracker, images))
     return SimpleNamespace(
-        trackers=trackers, tracker=trackers[0], manifest=None, precision="fp32", tolerances=lambda options: TOLERANCES
+        trackers=trackers,
+        tracker=trackers[0],
+        manifest=None,
+        precision="fp32",
+        judged_as="fp32",
+        tolerances=lambda options: TOLERANCES,
     )
 
 

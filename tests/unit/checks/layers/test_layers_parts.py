@@ -160,7 +160,7 @@ def onnx_file(folder, *nodes):
 @pytest.mark.parametrize("name", ["torch", "tflite", "../onnx"])
 def test_format_whose_layers_nobody_reads_is_wrong_usage(name):
     """There is a torch_side, but no such format."""
-    with pytest.raises(UsageError, match="cannot be read, known are ncnn and onnx"):
+    with pytest.raises(UsageError, match="cannot be read, known are ncnn, onnx and rknn"):
         reader_of(name)
 
 
