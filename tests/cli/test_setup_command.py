@@ -17,7 +17,9 @@ MAIN = {"torch", "pnnx", "ncnn", "numpy", "PIL", "pydantic", "yaml", "jinja2", "
 
 
 def test_everything_is_listed_with_its_versions(tmp_path):
-    done = lt_setup("--json", XDG_CACHE_HOME=str(tmp_path), LT_ARM_ROOT="", LT_VULKAN_ROOT="")
+    done = lt_setup(
+        "--json", XDG_CACHE_HOME=str(tmp_path), LT_ARM_ROOT="", LT_CPP_ROOT="", LT_RKNN_ROOT="", LT_VULKAN_ROOT=""
+    )
     assert done.code == 0, done.err
     result = json.loads(done.out)
     assert result["ready"] is True
@@ -58,7 +60,14 @@ def test_what_is_optional_is_named_with_the_reason_and_does_not_fail(tmp_path):
     cache = tmp_path / "cache/lighttrack-export"
     built_root(cache / "arm64")
     (cache / "arm64/system/usr/bin/python3.11").write_bytes(b"changed")
-    done = lt_setup(PYTHONPATH=path, XDG_CACHE_HOME=str(tmp_path / "cache"), LT_ARM_ROOT="", LT_VULKAN_ROOT="")
+    done = lt_setup(
+        PYTHONPATH=path,
+        XDG_CACHE_HOME=str(tmp_path / "cache"),
+        LT_ARM_ROOT="",
+        LT_CPP_ROOT="",
+        LT_RKNN_ROOT="",
+        LT_VULKAN_ROOT="",
+    )
     assert done.code == 0, done.err
     lines = done.out.splitlines()
     first = "ok Setup: lt-export can make and verify ncnn models here; optional: cv2, matplotlib cannot be used"
@@ -67,6 +76,8 @@ def test_what_is_optional_is_named_with_the_reason_and_does_not_fail(tmp_path):
         ["broken", "cv2"],
         ["missing", "matplotlib"],
         ["broken", "arm"],
+        ["missing", "cpp"],
+        ["missing", "rknn"],
         *([] if any(line.startswith("vulkan: ") for line in lines) else [["missing", "vulkan"]]),
     ]
     assert f"matplotlib is missing: pip install -c {ROOT}/constraints.txt 'lighttrack-export[bench]'" in lines
@@ -90,7 +101,7 @@ def test_a_needed_package_that_ends_its_process_is_broken_and_the_rest_is_looked
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("vulcan",), "vulcan: expected arm or rknn or vulkan, or nothing, for a list of what is there and missing"),
+        (("vulcan",), "vulcan: expected arm or cpp or rknn or vulkan, or nothing, for a list"),
         (("vulcan",), "did you mean 'vulkan'?"),
         (("--remove", "arms"), "arms: expected arm"),
         (("arm", "--remove", "arm"), "lt-setup arm --remove arm: pass one of the two"),
