@@ -28,7 +28,7 @@ SAID = {
     "long": "file name too long",
     "long folder": "file name too long",
 }
-PATIENCE = 20  # seconds; a command that waits for a pipe would wait for ever
+PATIENCE = 120  # seconds; a command that waits for a pipe would wait for ever
 NEEDED = {"lt-bench": ["both"], "lt-track": ["both", "clip"]}  # arguments
 WRITTEN = ("--junit", "--report", "--plot", "--tracks", "--annotate", "--output")
 
@@ -286,4 +286,4 @@ def test_what_is_replaced_is_said(place, tmp_path):
     without = " ".join(lt_export(*words).err.split())
     golden = tmp_path / "out/golden"
     assert f"{golden} holds golden vectors of the earlier export, which go with it; --golden {golden} writes" in without
-    assert not golden.exists()
+    assert not golden.exists(), without
