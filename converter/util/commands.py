@@ -54,7 +54,7 @@ def attempt(
     what: str,
     folder: Path | None = None,
     tick: Callable[[], None] = lambda: None,
-    seconds: float = TIMEOUT,
+    seconds: float | None = None,
     **extra: str,
 ) -> tuple[int, str, str]:
     """Exit code, stdout and stderr; raises as :func:`run`, but for a code other than 0.
@@ -63,9 +63,10 @@ def attempt(
 
     Args:
         tick: called a few times a second while the command runs.
-        seconds: after which it is ended.
+        seconds: after which it is ended (default: TIMEOUT).
         extra: of its environment.
     """
+    seconds = TIMEOUT if seconds is None else seconds
     # in English, for the messages are read here
     spoken = {"LC_ALL": "C", "LANGUAGE": "C", "DEBIAN_FRONTEND": "noninteractive"}
     try:
