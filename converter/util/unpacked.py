@@ -3,6 +3,7 @@
 A record of every file lies in it. What is not in the record was not put there and is never touched.
 """
 
+import logging
 import os
 import re
 import shutil
@@ -17,6 +18,8 @@ from converter.errors import ConversionError, DependencyError, UsageError
 from converter.util.atomic import put_in_place, sha256, unfinished
 from converter.util.commands import cannot_write
 from converter.util.paths import read_bytes
+
+log = logging.getLogger(__name__)
 
 UNTOUCHED = "nothing was touched"
 
@@ -100,17 +103,20 @@ class Kind(Generic[AnyRecord]):
         where = "" if folder == Path(os.path.abspath(self.default())) else f" --folder {folder}"
         return f"{self.command}{where} {does}"
 
-    def build(self, folder: Path, make: Callable[[Path], None]) -> None:
+    def build(self, folder: Path, make: Callable[[Path], None], why: str) -> None:
         """Make a new folder and put it in the place of an earlier one.
 
         Args:
             folder: absolute; absent, empty, or what an earlier build left.
             make: fills a new folder beside it.
+            why: what is there is not used as it is, in a sentence; a warning where something is.
 
         Raises:
             UsageError: for a folder that holds something else.
             DependencyError: when nothing can be written there, and from ``make``.
         """
+        if self._is_there(folder):
+            log.warning("%s", why.replace("rebuilds it", "is doing so"))
         part = part_of(folder)
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)
@@ -127,7 +133,7 @@ class Kind(Generic[AnyRecord]):
         finally:
             shutil.rmtree(part, ignore_errors=True)
 
-    def check_place(self, folder: Path) -> bool:
+    def _is_there(self, folder: Path) -> bool:
         """Whether something is there; nothing but parts of an earlier build may be.
 
         Raises:

@@ -1,6 +1,5 @@
 """An ARM root as something to set up: fetched, unpacked and tried in a folder beside, put in place in one step."""
 
-import logging
 import os
 import re
 import shutil
@@ -32,8 +31,6 @@ from converter.util.setups import Setup, Tool
 from converter.util.stages import BYTES, Stages
 from converter.util.unpacked import contents
 
-log = logging.getLogger(__name__)
-
 
 def setup_arm(folder: Path, stages: Stages) -> tuple[ArmRoot, bool]:
     """Build a root, unless a sound one of the same versions is there.
@@ -61,9 +58,7 @@ def setup_arm(folder: Path, stages: Stages) -> tuple[ArmRoot, bool]:
         if root.record.wheels == versions:
             return root, False
         why = f"ARM root {folder} has {root.record.wheels}, wanted is {versions}"
-    if ROOT.check_place(folder):
-        log.warning("%s", why.replace("rebuilds it", "is doing so"))
-    ROOT.build(folder, lambda part: _build(part, versions, stages))
+    ROOT.build(folder, lambda part: _build(part, versions, stages), why)
     return arm_root(folder), True
 
 

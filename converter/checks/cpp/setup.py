@@ -82,14 +82,12 @@ def setup_cpp(folder: Path, stages: Stages) -> tuple[Library, bool]:
     for program, package in TOOLS.items():
         if shutil.which(program) is None:
             raise DependencyError(f"lt-setup cpp needs {program}, not installed here: apt-get install {package}")
-    if LIBRARY.check_place(folder):
-        log.warning("%s", why.replace("rebuilds it", "is doing so"))
-    log.warning("ncnn %s is built for C++: %s", RELEASE, COST)
-    LIBRARY.build(folder, lambda part: _build(part, stages))
+    LIBRARY.build(folder, lambda part: _build(part, stages), why)
     return library(folder), True
 
 
 def _build(part: Path, stages: Stages) -> None:
+    log.warning("ncnn %s is built for C++: %s", RELEASE, COST)
     work = part / "work"
     work.mkdir()
     with stages("source") as notes:

@@ -1,7 +1,6 @@
 """llvmpipe as something to set up: its packages and the loader's, unpacked into a folder and tried there."""
 
 import json
-import logging
 import os
 import re
 import shutil
@@ -28,8 +27,6 @@ from converter.util.setups import Setup, Tool
 from converter.util.stages import BYTES, Stages
 from converter.util.unpacked import contents
 
-log = logging.getLogger(__name__)
-
 WANTED = ("libvulkan1", "mesa-vulkan-drivers")
 # of the system itself: they have to be those that Python was started with
 BASE = re.compile(r"lib(c6|gcc-s1|stdc\+\+6|crypt1|c-bin)(:|$)")
@@ -55,9 +52,7 @@ def setup_vulkan(folder: Path, stages: Stages) -> tuple[VulkanRoot, bool]:
         return vulkan_root(folder), False
     except DependencyError as error:
         why = str(error)
-    if ROOT.check_place(folder):
-        log.warning("%s", why.replace("rebuilds it", "is doing so"))
-    ROOT.build(folder, lambda part: _build(part, stages))
+    ROOT.build(folder, lambda part: _build(part, stages), why)
     return vulkan_root(folder), True
 
 

@@ -75,9 +75,7 @@ def setup_rknn(folder: Path, stages: Stages) -> tuple[RknnRoot, bool]:
         if not other:
             return root, False
         why = f"RKNN root {folder} has {', '.join(other)}, wanted are {', '.join((TORCH, *PINNED))}"
-    if ROOT.check_place(folder):
-        log.warning("%s", why.replace("rebuilds it", "is doing so"))
-    ROOT.build(folder, lambda part: _build(part, stages))
+    ROOT.build(folder, lambda part: _build(part, stages), why)
     return rknn_root(folder), True
 
 

@@ -285,7 +285,7 @@ def test_what_killed_builds_left_is_removed(tmp_path):
     ):
         (tmp_path / name).mkdir()
     made = []
-    ROOT.build(tmp_path / "arm64", made.append)
+    ROOT.build(tmp_path / "arm64", made.append, "it is missing")
     part = made[0]
     assert part.name == f".arm64.{os.getpid()}.part"
     left = {path.name for path in tmp_path.iterdir()}
