@@ -192,7 +192,7 @@ def chosen(wanted: str | None, there: list[VulkanDevice]) -> VulkanDevice:
     if wanted is None:
         return there[0]
     names = ", ".join(f"{device.number} {device.name}" for device in there)
-    if wanted.isdigit():
+    if wanted.isdecimal():
         if int(wanted) < len(there):
             return there[int(wanted)]
         raise UsageError(f"--vulkan-device {wanted}: there are {len(there)}: {names}")

@@ -46,8 +46,9 @@ def test_a_device_is_chosen_by_number_or_a_part_of_its_name():
         chosen("2", there)
     with pytest.raises(UsageError, match=r"there are 0 NVIDIA GeForce RTX 3060, 1 llvmpipe; did you mean 'llvmpipe'\?"):
         chosen("llvmpie", there)
-    with pytest.raises(UsageError, match="expected a number or a part of a name"):
-        chosen("", there)
+    for other in ("", "²"):  # a digit that is no number
+        with pytest.raises(UsageError, match="expected a number or a part of a name"):
+            chosen(other, there)
 
 
 def test_a_program_on_the_cpu_is_not_timed():
