@@ -5,12 +5,13 @@ unfed input, so names are checked before and return codes after every call.
 """
 
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 
 import ncnn
 import numpy as np
 
 from converter.errors import ConversionError
-from converter.formats.ncnn.param import load_param
+from converter.formats.ncnn.param import NcnnGraph, load_param
 from converter.proof.runner import check_feed
 from converter.spec.tensors import GraphSpec
 from converter.util.content import Content, File, content_of
@@ -98,11 +99,17 @@ class NcnnRunner:
         answers = [{name: arrays[name][np.newaxis] for name in outputs} for arrays in (before, after)]
         return answers[0], answers[1]
 
+    @cached_property
+    def _table(self) -> NcnnGraph:
+        """The layers; read once however many inputs there are."""
+        return load_param(self.param)
+
     def _kept(self, changed: frozenset[str]) -> tuple[list[str], set[str]]:
         """Blobs that layers depending on these inputs take from those that do not; and all that depends on them."""
-        graph = load_param(self.param)
-        depending = graph.depending_on(changed)
-        read = dict.fromkeys(blob for layer in graph.layers if depending & set(layer.outputs) for blob in layer.inputs)
+        depending = self._table.depending_on(changed)
+        read = dict.fromkeys(
+            blob for layer in self._table.layers if depending & set(layer.outputs) for blob in layer.inputs
+        )
         return [blob for blob in read if blob not in depending], depending
 
     def blobs(self, feed: Mapping[str, np.ndarray], names: Iterable[str]) -> dict[str, np.ndarray]:
