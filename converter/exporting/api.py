@@ -1,13 +1,14 @@
 """export() of :mod:`converter.api`: from arguments to :class:`ExportOptions`, and the pipeline."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from converter.errors import UsageError, VerificationError
 from converter.families.choice import official_root, path_name_of
 from converter.formats.format import checked_formats, default_splits, formats_of_halves
 from converter.network.settled import settled
 from converter.spec.arguments import AnyPath, finite, path_of, paths_of, refused_values, texts_of, weights_of
+from converter.spec.choices import PLACES, PRECISIONS, Place, Precision, one_of
 from converter.spec.default_folder import Asked, default_folder
 from converter.spec.options import ArmOptions, ExportOptions
 from converter.spec.presets import Wanted, choose, load_preset
@@ -42,9 +43,9 @@ def export(
     simplify: bool = True,
     sigmoid: bool | None = None,
     softmax: bool | None = None,
-    precision: Literal["fp32", "half"] | None = None,
+    precision: Precision | None = None,
     target: str | None = None,
-    normalise: Literal["inside", "outside"] | None = None,
+    normalise: Place | None = None,
     oldest_ncnn: str | None = None,
     rename: Mapping[str, str] | Sequence[str] = (),
     protect_fp16: bool = False,
@@ -101,10 +102,8 @@ def export(
     from converter.exporting.check import checked_plan
     from converter.exporting.pipeline import export as run
 
-    if precision not in (None, "fp32", "half"):
-        raise UsageError(f"--precision {precision}: expected fp32 or half")
-    if normalise not in (None, "inside", "outside"):
-        raise UsageError(f"--normalise {normalise}: expected inside or outside")
+    one_of("--precision", precision, PRECISIONS)
+    one_of("--normalise", normalise, PLACES)
     weights, yaml = weights_of(checkpoint), path_of(config)
     formats = checked_formats(formats)
     if preset is not None:

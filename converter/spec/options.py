@@ -4,11 +4,12 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field, InstanceOf
 
 from converter.errors import CheckpointError, UsageError
+from converter.spec.choices import Place, Precision
 from converter.spec.naming import Naming
 from converter.spec.network import LARGEST_OPSET, SMALLEST_OPSET, NetworkSpec
 from converter.spec.tensors import Frozen, NonNegative, Size, Tolerance
@@ -77,7 +78,7 @@ class RknnOptions(Frozen):
     """
 
     target: str
-    normalise: Literal["inside", "outside"] = "outside"
+    normalise: Place = "outside"
 
 
 def check_checkpoint(file: Path) -> None:
@@ -145,7 +146,7 @@ class Chosen(Frozen):
     split: str | None = None
     search_sizes: tuple[Size, ...] = ()
     opset: Annotated[int, Field(ge=SMALLEST_OPSET, le=LARGEST_OPSET)] = SMALLEST_OPSET
-    precision: Literal["fp32", "half"] = "fp32"
+    precision: Precision = "fp32"
     oldest_ncnn: str | None = None
     naming: Naming = Naming()
     rknn: RknnOptions | None = None

@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, TypeVar
 
 from pydantic import Field, ValidationError
 
 from converter.errors import UsageError, did_you_mean, in_words
+from converter.spec.choices import Place, Precision
 from converter.spec.config import config_folder, network_for
 from converter.spec.naming import Naming, parse_rename, renamed
 from converter.spec.network import LARGEST_OPSET, SMALLEST_OPSET, NetworkSpec
@@ -46,9 +47,9 @@ class Preset(Frozen):
     scores: Scores = "logits"
     archs: list[str] = Field(default_factory=list)
     because: str = ""
-    precision: Literal["fp32", "half"] = "fp32"
+    precision: Precision = "fp32"
     ncnn: Annotated[str, Field(pattern=RELEASE.pattern)] | None = None
-    normalise: Literal["inside", "outside"] | None = None
+    normalise: Place | None = None
     names: dict[str, dict[str, str]] = Field(default_factory=dict)
     files: dict[str, FileName] = Field(default_factory=dict)
 
@@ -95,7 +96,7 @@ class Wanted:
     default_splits: Mapping[str, str] = field(default_factory=dict)
     of_halves: tuple[str, ...] = ()
     target: str | None = None
-    normalise: Literal["inside", "outside"] | None = None
+    normalise: Place | None = None
 
 
 def choose(wanted: Wanted) -> Chosen:

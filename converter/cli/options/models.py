@@ -2,13 +2,14 @@
 
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from converter.cli.options import complete
 from converter.cli.options.declare import option
 from converter.errors import UsageError
+from converter.spec import choices
 
 _option = partial(option, panel="Which models")
 EXPORT_HELP = "Folder that lt-export wrote."
@@ -140,24 +141,19 @@ Partial = Annotated[
 ]
 
 
-def precision_of(precision: str | None, half: bool | None) -> Literal["fp32", "half"] | None:
+def precision_of(precision: str | None, half: bool | None) -> choices.Precision | None:
     """What ``--precision`` and ``--half`` come to.
 
     Raises:
         UsageError: for another precision, and where the two contradict each other.
     """
-    alias: Literal["fp32", "half"] | None = None if half is None else "half" if half else "fp32"
-    if precision is None:
-        return alias
-    if precision not in ("fp32", "half"):
-        raise UsageError(f"--precision {precision}: expected fp32 or half")
-    if alias and precision != alias:
+    alias: choices.Precision | None = None if half is None else "half" if half else "fp32"
+    named = choices.one_of("--precision", precision, choices.PRECISIONS)
+    if alias and named and named != alias:
         raise UsageError(f"--precision {precision} beside --{'half' if half else 'no-half'}: pass one of the two")
-    return "half" if precision == "half" else "fp32"
+    return named or alias
 
 
-def normalise_of(where: str | None) -> Literal["inside", "outside"] | None:
+def normalise_of(where: str | None) -> choices.Place | None:
     """Raises UsageError for another place than the two."""
-    if where in (None, "inside", "outside"):
-        return None if where is None else "inside" if where == "inside" else "outside"
-    raise UsageError(f"--normalise {where}: expected inside or outside")
+    return choices.one_of("--normalise", where, choices.PLACES)
