@@ -10,39 +10,30 @@ import shutil
 import signal
 import subprocess
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
-from comparisons import models_of
 from default_inputs import INPUTS
 from half_models import Model, reported, scalable_pair, specs
 from junit import read_junit
+from small_models import SIZES, SMALL, compared, feeds_of, save_lively
 
 from commands import SUPPORT, Finished, command, environment, lt_export, lt_setup, lt_verify
-from conftest import TINY
 from converter.checks.arm.process import DEFAULT_CPU
 from converter.checks.arm.root import arm_root
 from converter.checks.arm.run import ArmRun, check_arm
 from converter.checks.device.process import TIMEOUT
 from converter.checks.half.masks import protect_files
-from converter.families.dimensions import dimensions_of
 from converter.formats.ncnn.param import load_param
-from converter.network.demo import CALM
-from converter.proof.comparison import Comparison
 from converter.proof.feeds import Feed
-from converter.proof.inputs import noise_feeds, packaged_feeds
+from converter.proof.inputs import noise_feeds
 from converter.spec.config import network_for
-from converter.spec.model import TrackerModels
-from converter.spec.network import ModeTolerances
 from converter.spec.options import ArmOptions
-from converter.spec.tensors import Tolerance
 from converter.util.content import Contents
 from converter.util.stages import Stages
 
-SMALL = {"path_name": TINY, "search_size": 144}
-SIZES = ("--path-name", TINY, "--search-size", "144")
 ARM = ("--runtime", "ncnn-arm64", "--arm-inputs", "1")
 WIDE = ("--arm-rtol", "0.4", "--config", SUPPORT / "random_network.yaml")
 
@@ -54,16 +45,7 @@ def root(emulated_arm):
 
 @pytest.fixture(scope="session")
 def tiny(tiny, once):
-    """The smallest network with scores that differ more from cell to cell, which halves keep apart."""
-
-    def make(path):
-        checkpoint = torch.load(tiny, weights_only=True)
-        for key, value in checkpoint["state_dict"].items():
-            if key.endswith("running_var"):
-                value /= CALM
-        torch.save(checkpoint, path)
-
-    return once("lively.pth", make)
+    return once("lively.pth", partial(save_lively, tiny))
 
 
 @pytest.fixture(scope="session")
@@ -82,18 +64,12 @@ def model(small, tmp_path):
 
 @pytest.fixture
 def feeds(model):
-    images = [tensor for graph in model.graphs for tensor in graph.inputs if tensor.meaning in ("z", "x")]
-    return packaged_feeds(0, images, network_for(None)[1].preprocess)[-1:]
+    return feeds_of(model)
 
 
 def on_arm(root, model, feeds, *modes, answers=None, **more):
     """The section on a model; compared with ncnn in float32 here, at tolerances that fit a random network."""
-    _, network = network_for(None, None, SMALL)
-    wide = ModeTolerances(tolerances=dict.fromkeys(network.tensors, Tolerance(rtol=0.4)), box_pixels=2.0, score=0.1)
-    network = network.model_copy(update={"arm": dict.fromkeys(network.arm, wide)})
-    tracker = TrackerModels(network, dimensions_of(network), models_of(model.graphs, named="lighttrack_{}"))
-    answers = answers or [model.answers(feed) for feed in feeds]
-    comparison = Comparison(tracker, tuple(feeds), tuple(answers), {}, 1e-5)
+    comparison = compared(model, feeds, "arm", answers)
     given = {"cpu": DEFAULT_CPU, "inputs": 1, "blobs": False, "timeout": TIMEOUT, **more}
     options = ArmOptions(root=Path("unused"), modes=modes or ("fp16",), **given)
     return check_arm(ArmRun(root, options, model.folder, Contents(), [comparison]), Stages())

@@ -11,54 +11,37 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-import torch
 from comparisons import models_of
 from half_models import Model, reported, scalable_pair, specs
+from small_models import SIZES, SMALL, compared, feeds_of, save_lively
 
 from commands import SUPPORT, lt_bench, lt_export, lt_setup, lt_verify
-from conftest import TINY
 from converter.checks.device.modes import MODES
 from converter.checks.vulkan.devices import chosen, devices
 from converter.checks.vulkan.process import VulkanProcess, ncnn_options
 from converter.checks.vulkan.root import vulkan_root
 from converter.checks.vulkan.run import VulkanRun, check_vulkan
 from converter.errors import ConversionError, DependencyError, UsageError
-from converter.families.dimensions import dimensions_of
 from converter.formats.ncnn.param import load_param
-from converter.network.demo import CALM
-from converter.proof.comparison import Comparison
-from converter.proof.inputs import noise_feeds, packaged_feeds
+from converter.proof.inputs import noise_feeds
 from converter.spec.config import network_for
-from converter.spec.model import TrackerModels
-from converter.spec.network import ModeTolerances
 from converter.spec.options import VulkanOptions
-from converter.spec.tensors import Tolerance
 from converter.util.content import Contents
 from converter.util.stages import Stages
 
-SMALL = {"path_name": TINY, "search_size": 144}
-SIZES = ("--path-name", TINY, "--search-size", "144")
 VULKAN = ("--runtime", "ncnn-vulkan", "--vulkan-inputs", "1")
 WIDE = ("--vulkan-rtol", "0.4", "--config", SUPPORT / "random_network.yaml")
 
 
 @pytest.fixture(scope="session")
 def tiny(tiny, once):
-    """The smallest network with scores that differ more from cell to cell, which halves keep apart."""
-
-    def make(path):
-        checkpoint = torch.load(tiny, weights_only=True)
-        for key, value in checkpoint["state_dict"].items():
-            if key.endswith("running_var"):
-                value /= CALM
-        torch.save(checkpoint, path)
-
-    return once("lively.pth", make)
+    return once("lively.pth", partial(save_lively, tiny))
 
 
 @pytest.fixture(scope="session")
@@ -77,8 +60,7 @@ def model(small, tmp_path):
 
 @pytest.fixture
 def feeds(model):
-    images = [tensor for graph in model.graphs for tensor in graph.inputs if tensor.meaning in ("z", "x")]
-    return packaged_feeds(0, images, network_for(None)[1].preprocess)[-1:]
+    return feeds_of(model)
 
 
 @pytest.fixture(scope="session")
@@ -88,12 +70,7 @@ def device(llvmpipe):
 
 def on_vulkan(device, model, feeds, *modes, answers=None, layers=False, **more):
     """The section on a model; compared with ncnn in float32 here, at tolerances that fit a random network."""
-    _, network = network_for(None, None, SMALL)
-    wide = ModeTolerances(tolerances=dict.fromkeys(network.tensors, Tolerance(rtol=0.4)), box_pixels=2.0, score=0.1)
-    network = network.model_copy(update={"vulkan": dict.fromkeys(network.arm, wide)})
-    tracker = TrackerModels(network, dimensions_of(network), models_of(model.graphs, named="lighttrack_{}"))
-    answers = answers or [model.answers(feed) for feed in feeds]
-    comparison = Comparison(tracker, tuple(feeds), tuple(answers), {}, 1e-5)
+    comparison = compared(model, feeds, "vulkan", answers)
     options = VulkanOptions(root=Path("unused"), modes=modes, **{"inputs": 1, "timeout": 300.0, **more})
     run = VulkanRun(device, options, model.folder, Contents(), [comparison], layers=layers)
     return check_vulkan(run, Stages())
