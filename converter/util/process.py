@@ -55,7 +55,12 @@ def python_module(module: str, *words: str) -> list[str]:
 
     What is downloaded brings ``numpy.py`` as easily as a model, and the working folder may be a downloaded export.
     """
-    return [sys.executable, "-P", "-m", module, *words]
+    return python_program("-m", module, *words)
+
+
+def python_program(*words: str) -> list[str]:
+    """The same for a file, or for anything else that Python itself is told."""
+    return [sys.executable, "-P", *words]
 
 
 def python_environment() -> dict[str, str]:

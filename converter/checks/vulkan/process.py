@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 from typing import Any
 
 from converter.checks.device.guest import DEVICE
@@ -10,7 +9,7 @@ from converter.checks.device.modes import Mode
 from converter.checks.device.process import SCRIPT, TIMEOUT, GuestProcess, Start
 from converter.checks.vulkan.devices import VulkanDevice
 from converter.errors import ConversionError
-from converter.util.process import python_environment
+from converter.util.process import python_environment, python_program
 
 MEMORY = 8 << 30  # bytes; what a driver maps of its device does not count
 
@@ -29,7 +28,7 @@ class VulkanProcess(GuestProcess):
 
     def __init__(self, device: VulkanDevice, mode: Mode, timeout: float = TIMEOUT) -> None:
         self.device = device
-        command = [sys.executable, "-P", str(SCRIPT), str(os.getpid()), json.dumps(ncnn_options(mode, device))]
+        command = python_program(str(SCRIPT), str(os.getpid()), json.dumps(ncnn_options(mode, device)))
         environment = {**python_environment(), **device.environment}
         start = Start(command, environment, SCRIPT.parent, "driver's process", MEMORY)
         super().__init__(start, f"Vulkan {mode.name} on {device.name}, driver {device.driver}", timeout)

@@ -100,7 +100,7 @@ def wanted() -> dict[str, str]:
 def _build(part: Path, stages: Stages) -> None:
     with stages("python") as notes:
         python, version = find_python()
-        code, out, err = attempt([python, "-m", "venv", str(part / ENVIRONMENT)], "a virtual environment")
+        code, out, err = attempt([python, "-I", "-m", "venv", str(part / ENVIRONMENT)], "a virtual environment")
         if code:
             raise DependencyError(f"{python} makes no virtual environment: {reason(out + err)}; {HOW}")
         notes.append(f"{python}, {version}")
