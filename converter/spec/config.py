@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 import converter
 from converter.errors import ArchitectureError, UsageError, did_you_mean, in_words
 from converter.spec.network import NetworkSpec
-from converter.spec.yaml_file import read_yaml
+from converter.spec.yaml_file import FASTER, read_yaml
 
 LONGEST_VALUE = 80  # in messages
 
@@ -123,7 +123,7 @@ def _read_folder(folder: Path) -> dict[str, dict[str, Any]]:
     paths = {path.stem: path for path in sorted(folder.glob("*.yaml"))}
 
     def read(name: str, behind: tuple[str, ...] = ()) -> dict[str, Any]:
-        data = read_yaml(paths[name])
+        data = read_yaml(paths[name], FASTER)
         base = data.pop("extends", None)
         if base is None:
             return data
