@@ -77,7 +77,7 @@ def export(
             notes.append(f"on {inputs} inputs" if inputs else "left out")
         arm = None
         if options.arm:
-            arm = proving.run_on_arm(options.arm, workspace.folder, contents, comparisons, report, stages)
+            arm = proving.run_on_arm(options, workspace.folder, contents, comparisons, report, stages)
         golden = _golden(options, network, comparisons, workspace.folder / "golden", stages) if options.golden else None
         with stages("publish") as notes:
             results = (verification, report, protected, arm, golden)

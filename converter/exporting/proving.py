@@ -21,7 +21,7 @@ from converter.proof.feeds import Feed
 from converter.proof.runner import Runner
 from converter.proof.verify import Report, verify
 from converter.spec.model import Model, TrackerModels, with_other_graphs
-from converter.spec.options import ArmOptions, ExportOptions
+from converter.spec.options import ExportOptions
 from converter.util.content import Contents
 from converter.util.stages import Stages
 
@@ -137,7 +137,7 @@ def protect(folder: Path, comparisons: Sequence[Comparison], stages: Stages) -> 
 
 
 def run_on_arm(
-    asked: ArmOptions,
+    options: ExportOptions,
     folder: Path,
     contents: Contents,
     comparisons: Sequence[Comparison],
@@ -148,8 +148,10 @@ def run_on_arm(
     from converter.checks.arm.root import read_root
     from converter.checks.arm.run import ArmRun, check_arm
 
+    asked = options.arm
+    assert asked is not None
     others = with_other_graphs(comparisons, lambda each: each.tracker.graphs("ncnn"))
-    section = check_arm(ArmRun(read_root(asked.root), asked, folder, contents, others), stages)
+    section = check_arm(ArmRun(read_root(asked.root), asked, folder, contents, others, options.precision), stages)
     if not section:
         raise VerificationError(f"{section.failure()}; nothing was published", result=ArmFailure(section, report))
     return section

@@ -124,6 +124,21 @@ class Stepwise(Procedure, Protocol):
         stays. Raises VerificationError likewise."""
 
 
+class BestOf(Protocol):
+    """See :attr:`Family.best`."""
+
+    def __call__(
+        self, outputs: Arrays, spec: NetworkSpec, dimensions: Dimensions, cell: tuple[int, ...] | None = None
+    ) -> BestCell | None: ...
+
+
+def no_best(
+    outputs: Arrays, spec: NetworkSpec, dimensions: Dimensions, cell: tuple[int, ...] | None = None
+) -> BestCell | None:
+    """Of a family without boxes cell by cell."""
+    return None
+
+
 @dataclass(frozen=True)
 class Family:
     """What the rest of the converter asks of a family.
@@ -154,8 +169,8 @@ class Family:
         with_blocks: (path_name, blocks of the head) -> the path name with so many; None where there is no choice.
         called: what a path name is.
         methods: the methods that make the reference.
-        best: (outputs, config, dimensions) -> what the best cell of a graph's answer says; None for a graph without
-            one, or without boxes cell by cell.
+        best: (outputs, config, dimensions, cell) -> what the best cell of a graph's answer says, or ``cell``, (row,
+            column); None for a graph without one, or without boxes cell by cell.
         score_maps: the config's ``decision`` output as score maps, (1, maps, H, W), whose largest values are the
             tracker's decision.
         cpp: the files in this folder that are ``procedure`` in C++, in the order in which a compiler reads them; none
@@ -179,7 +194,7 @@ class Family:
     with_blocks: Callable[[str, int], str] | None = None
     called: str = "path name"
     methods: str = "template() and track()"
-    best: Callable[[Arrays, NetworkSpec, Dimensions], BestCell | None] = lambda outputs, spec, dimensions: None
+    best: BestOf = no_best
     score_maps: ScoreMaps = as_they_are
     cpp: tuple[str, ...] = ()
     constants: type[BaseModel] | None = None

@@ -121,8 +121,10 @@ class Outputs:
     ranks: Callable[[np.ndarray], np.ndarray]
     scores: Callable[[np.ndarray, bool], np.ndarray]
 
-    def best(self, outputs: Arrays, spec: NetworkSpec, dimensions: Dimensions) -> BestCell | None:
-        """The box and the score of the best cell; None without both outputs of one size, all finite."""
+    def best(
+        self, outputs: Arrays, spec: NetworkSpec, dimensions: Dimensions, cell: tuple[int, ...] | None = None
+    ) -> BestCell | None:
+        """The box and the score of the best cell, or of ``cell``; None without both outputs of one size, all finite."""
         cls, edges = outputs.get("cls"), outputs.get(self.edges)
         if cls is None or edges is None:
             return None
@@ -131,7 +133,8 @@ class Outputs:
             return None
         if not (np.isfinite(cls).all() and np.isfinite(edges).all()):
             return None
-        row, column = (int(index) for index in np.unravel_index(int(self.ranks(cls).argmax()), cells))
+        chosen = np.unravel_index(int(self.ranks(cls).argmax()), cells) if cell is None else cell
+        row, column = (int(index) for index in chosen)
         x, y = (column - cells[1] // 2) * dimensions.stride, (row - cells[0] // 2) * dimensions.stride
         left, top, right, bottom = (float(edge) for edge in edges[0, :, row, column])
         score = float(self.scores(cls, "cls" not in spec.activations)[row, column])

@@ -98,6 +98,19 @@ class ModeTolerances(Frozen):
     score: NonNegative
     one_step: StepLimits | None = None
 
+    def or_wider(self, other: "ModeTolerances") -> "ModeTolerances":
+        """What passes by either, figure by figure."""
+        steps = self.one_step.or_wider(other.one_step) if self.one_step and other.one_step else None
+        return ModeTolerances(
+            tolerances={
+                name: tolerance.or_wider(other.tolerances.get(name, tolerance))
+                for name, tolerance in self.tolerances.items()
+            },
+            box_pixels=max(self.box_pixels, other.box_pixels),
+            score=max(self.score, other.score),
+            one_step=steps,
+        )
+
 
 class UsualMistake(Frozen):
     """A mistake in an output's numbers that --dumps recognises.

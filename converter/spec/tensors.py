@@ -57,6 +57,10 @@ class Tolerance(Frozen):
         parts = [f"{name} {value:g}" for name, value in (("atol", self.atol), ("rtol", self.rtol)) if value]
         return " and ".join(parts) or "0"
 
+    def or_wider(self, other: "Tolerance") -> "Tolerance":
+        """What passes by either."""
+        return Tolerance(atol=max(self.atol, other.atol), rtol=max(self.rtol, other.rtol))
+
 
 class StepLimits(Frozen):
     """What passes in one step of the tracker on a clip.
@@ -70,3 +74,11 @@ class StepLimits(Frozen):
     iou: Annotated[Finite, Field(ge=0, le=1)] = 0.999
     score: NonNegative = 0.001
     other_cells: Annotated[Finite, Field(ge=0, le=1)] = 0.0
+
+    def or_wider(self, other: "StepLimits") -> "StepLimits":
+        """What passes by either, figure by figure."""
+        return StepLimits(
+            iou=min(self.iou, other.iou),
+            score=max(self.score, other.score),
+            other_cells=max(self.other_cells, other.other_cells),
+        )

@@ -182,7 +182,8 @@ def half(run: Run) -> HalfReport:
 def arm(run: Run, options: ArmOptions, root: ArmRoot, stages: Stages) -> ArmSection:
     """The ncnn models on the emulated ARM cpu; its answers become golden vectors where they are asked for."""
     answered: list[Answered] = []
-    wanted = ArmRun(root, options, run.subject.folder, run.subject.contents, [run.comparison])
+    subject = run.subject
+    wanted = ArmRun(root, options, subject.folder, subject.contents, [run.comparison], subject.precision)
     section = check_arm(wanted, stages, answered.append)
     _keep(run, ARM, section, answered, stages)
     return section
@@ -198,7 +199,7 @@ def vulkan(
         network = torch_model(run.network, run.subject.tracker)
         followed = Followed(opened.clip, opened.box, network, run.options.min_iou)
     wanted = VulkanRun(
-        *(device, options, run.subject.folder, run.subject.contents, [run.comparison]),
+        *(device, options, run.subject.folder, run.subject.contents, [run.comparison], run.subject.precision),
         layers=run.options.layers,
         followed=followed,
     )

@@ -72,7 +72,7 @@ def on_arm(root, model, feeds, *modes, answers=None, **more):
     comparison = compared(model, feeds, "arm", answers)
     given = {"cpu": DEFAULT_CPU, "inputs": 1, "blobs": False, "timeout": TIMEOUT, **more}
     options = ArmOptions(root=Path("unused"), modes=modes or ("fp16",), **given)
-    return check_arm(ArmRun(root, options, model.folder, Contents(), [comparison]), Stages())
+    return check_arm(ArmRun(root, options, model.folder, Contents(), [comparison], "fp32"), Stages())
 
 
 def result_of(done: Finished):

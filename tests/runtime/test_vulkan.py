@@ -72,7 +72,7 @@ def on_vulkan(device, model, feeds, *modes, answers=None, layers=False, **more):
     """The section on a model; compared with ncnn in float32 here, at tolerances that fit a random network."""
     comparison = compared(model, feeds, "vulkan", answers)
     options = VulkanOptions(root=Path("unused"), modes=modes, **{"inputs": 1, "timeout": 300.0, **more})
-    run = VulkanRun(device, options, model.folder, Contents(), [comparison], layers=layers)
+    run = VulkanRun(device, options, model.folder, Contents(), [comparison], "fp32", layers=layers)
     return check_vulkan(run, Stages())
 
 

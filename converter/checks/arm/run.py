@@ -30,10 +30,11 @@ class ArmRun:
     folder: Path
     contents: Contents
     comparisons: Sequence[Comparison]
+    precision: str
 
     @property
     def models(self) -> Models:
-        return Models(ARM, self.options, self.folder, self.contents, self.comparisons)
+        return Models(ARM, self.options, self.folder, self.contents, self.comparisons, self.precision)
 
     def process(self, mode: Mode) -> ArmProcess:
         """One that is not started yet."""

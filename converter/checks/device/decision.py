@@ -5,6 +5,7 @@ from typing import Any
 
 from converter.families.family import family_of
 from converter.proof.chain import Arrays
+from converter.proof.compare import Decision
 from converter.spec.model import TrackerModels
 from converter.spec.network import ModeTolerances
 
@@ -43,11 +44,24 @@ class Best:
         return f"the best score is {self.scores[1]:.3f}, expected {self.scores[0]:.3f} ± {self.allowed_score:g}"
 
 
-def best_of(candidate: Arrays, reference: Arrays, tracker: TrackerModels, allowed: ModeTolerances) -> Best | None:
-    """None where a side has no best cell."""
+def best_of(
+    candidate: Arrays,
+    reference: Arrays,
+    tracker: TrackerModels,
+    allowed: ModeTolerances,
+    decision: Decision | None = None,
+) -> Best | None:
+    """None where a side has no best cell.
+
+    Args:
+        decision: on these outputs; where it is a tie, both are read in the candidate's cell, for two cells that rank
+            alike may have boxes far apart.
+    """
     network = tracker.network
     family = family_of(network.family)
-    right, answered = (family.best(side, network, tracker.dimensions) for side in (reference, candidate))
+    tied = decision.candidate if decision is not None and decision.tie else None
+    right = family.best(reference, network, tracker.dimensions, tied)
+    answered = family.best(candidate, network, tracker.dimensions)
     if right is None or answered is None:
         return None
     moved = max(abs(a - b) for a, b in zip(right.box, answered.box, strict=True))

@@ -47,6 +47,8 @@ MODES = {
     )
 }
 DEFAULT_MODE = "fp16"
+HALF_STORAGE = "fp16s"
+HALF = "half"  # weights in the files
 
 
 def mode_named(name: str, runtime: Runtime) -> Mode:
@@ -72,9 +74,23 @@ def check_tolerances(network: NetworkSpec, runtime: Runtime, modes: Sequence[str
             )
 
 
-def allowed_in(network: NetworkSpec, runtime: Runtime, mode: str, rtol: float | None) -> ModeTolerances:
-    """What the config says of a mode; with ``rtol``, the same tolerance for every output instead."""
-    allowed = network.modes(runtime.section)[mode]
+def allowed_in(network: NetworkSpec, runtime: Runtime, mode: str, precision: str, rtol: float | None) -> ModeTolerances:
+    """What the config says of a mode.
+
+    Args:
+        precision: of the weights in the files. Where these are halves, what half storage may change, which rounds them
+            likewise, passes in every mode.
+        rtol: the same tolerance for every output instead.
+    """
+    modes = network.modes(runtime.section)
+    allowed = modes[mode]
+    if precision == HALF and HALF_STORAGE in modes:
+        allowed = allowed.or_wider(modes[HALF_STORAGE])
     if rtol is None:
         return allowed
     return allowed.model_copy(update={"tolerances": {name: Tolerance(rtol=rtol) for name in network.tensors}})
+
+
+def tie_in(network: NetworkSpec, mode: str, precision: str) -> float:
+    """Two cells whose reference scores differ by less than this share of the range are the same decision."""
+    return max(network.tie(mode), network.tie(precision) if precision == HALF else 0.0)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from converter.checks.device.decision import best_of
-from converter.checks.device.modes import MODES, Mode, allowed_in, check_tolerances
+from converter.checks.device.modes import MODES, Mode, allowed_in, check_tolerances, tie_in
 from converter.checks.device.probe import Proof, probe
 from converter.checks.device.process import GuestProcess
 from converter.checks.device.runner import GuestRunner
@@ -23,6 +23,7 @@ from converter.proof.comparison import Comparison
 from converter.proof.feeds import Feed
 from converter.proof.verify import check_of
 from converter.spec.model import Model
+from converter.spec.network import ModeTolerances, NetworkSpec
 from converter.spec.options import DeviceOptions
 from converter.util.content import Contents, File
 from converter.util.stages import Stages
@@ -39,6 +40,7 @@ class Models:
         options: modes, how many inputs (the last ones, which are real crops where there are some), and so on.
         folder, contents: of the models' files, and what was read of it.
         comparisons: the ncnn models of each are run.
+        precision: of the weights in the files.
     """
 
     runtime: Runtime
@@ -46,6 +48,7 @@ class Models:
     folder: Path
     contents: Contents
     comparisons: Sequence[Comparison]
+    precision: str
 
     def files(self, model: Model) -> tuple[File, ...]:
         """Of a model, as they were read for the proof."""
@@ -61,14 +64,18 @@ class Models:
         for comparison in self.comparisons:
             network = comparison.tracker.network
             check_tolerances(network, self.runtime, [mode])
-            tolerances = allowed_in(network, self.runtime, mode, self.options.rtol).tolerances
+            tolerances = self.allowed(network, mode).tolerances
             for model in comparison.tracker.of("ncnn"):
                 for tensor in model.graph.outputs:
                     if tensor.meaning not in tolerances:
                         raise UsageError(f"config: {section}.{mode}.tolerances has none for output {tensor.meaning!r}")
             last = replace(comparison, feeds=comparison.feeds[-number:], outputs=comparison.outputs[-number:])
-            compared.append(replace(last, tolerances=tolerances, tie=network.tie(mode)))
+            compared.append(replace(last, tolerances=tolerances, tie=tie_in(network, mode, self.precision)))
         return compared
+
+    def allowed(self, network: NetworkSpec, mode: str) -> ModeTolerances:
+        """What passes in a mode."""
+        return allowed_in(network, self.runtime, mode, self.precision, self.options.rtol)
 
     def masks(self) -> tuple[DangerousMask, ...]:
         """Layers whose mask corrupts memory in the modes that store halves."""
@@ -96,6 +103,7 @@ class Loaded:
     process: GuestProcess
     comparison: Comparison
     runners: Mapping[Model, GuestRunner]
+    allowed: ModeTolerances
 
 
 @dataclass(frozen=True)
@@ -140,7 +148,7 @@ class ModeRun:
         self.models, self.device, self.mode, self.stages = models, device, MODES[mode], stages
         self.keep, self.besides = keep, besides
         self.comparisons, self.options = models.compared(mode), models.options
-        self.allowed = allowed_in(self.comparisons[0].tracker.network, models.runtime, mode, models.options.rtol)
+        self.allowed = models.allowed(self.comparisons[0].tracker.network, mode)
         self.process = device.process(self.mode)
         self.hello: dict[str, Any] = {}
         self.proof: Proof | None = None
@@ -180,7 +188,7 @@ class ModeRun:
             for done, feed in enumerate(comparison.feeds):
                 self.stages.progress.step(done, len(comparison.feeds))
                 self._compare_on(index, comparison, feed, comparison.outputs[done], runners)
-        self.besides(Loaded(self.mode, self.process, comparison, runners))
+        self.besides(Loaded(self.mode, self.process, comparison, runners, self.allowed))
 
     def _compare_on(
         self, index: int, comparison: Comparison, feed: Feed, reference: Arrays, runners: Mapping[Model, GuestRunner]
@@ -197,11 +205,12 @@ class ModeRun:
             self.keep((feed, tensors))
 
     def _check(self, comparison: Comparison, run: Run, feed: str, reference: Arrays) -> ModeCheck:
+        check = check_of(comparison, feed, run, reference)
         return ModeCheck(
             runtime=self.models.runtime,
             mode=self.mode.name,
-            check=check_of(comparison, feed, run, reference),
-            best=best_of(run.outputs, reference, comparison.tracker, self.allowed),
+            check=check,
+            best=best_of(run.outputs, reference, comparison.tracker, self.allowed, check.decision),
             counts={meaning: _count(array) for meaning, array in run.outputs.items()},
         )
 

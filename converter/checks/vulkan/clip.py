@@ -78,7 +78,7 @@ def limits_of(allowed: ModeTolerances, least: float | None) -> StepLimits:
     return limits if least is None else limits.model_copy(update={"iou": least})
 
 
-def follow(loaded: Loaded, followed: Followed, allowed: ModeTolerances, step: stages.Step) -> ClipSteps:
+def follow(loaded: Loaded, followed: Followed, step: stages.Step) -> ClipSteps:
     """Track the clip with the network, and ask the device about every crop that the network looks at.
 
     Two cells that rank alike but for what the scores may be off are the same decision, and their boxes are compared.
@@ -93,7 +93,7 @@ def follow(loaded: Loaded, followed: Followed, allowed: ModeTolerances, step: st
     candidate = SharedModel(GraphModel(models, loaded.runners))
     reference = SharedModel(followed.network)
     own, other = (begin(model, tracker.network, tracker.dimensions) for model in (reference, candidate))
-    tie = max(loaded.comparison.tie, allowed.tolerances[tracker.network.decision].rtol)
+    tie = loaded.comparison.tie
     marks, lost, steps, problem = Marks(), set(), dict[int, Step](), None
     with closing(clip.frames()) as frames:
         for index, frame in enumerate(frames):
@@ -115,7 +115,7 @@ def follow(loaded: Loaded, followed: Followed, allowed: ModeTolerances, step: st
                 lost.add(index)
             step(index + 1, clip.length)
     held = {index: each for index, each in steps.items() if index not in lost}
-    limits = limits_of(allowed, followed.least)
+    limits = limits_of(loaded.allowed, followed.least)
     judged = steps_of(held if 2 * len(held) > len(steps) else steps, limits)
     return ClipSteps(loaded.mode.name, clip.name, problem, judged, len(lost))
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from converter.checks.device.modes import Mode, allowed_in
+from converter.checks.device.modes import Mode
 from converter.checks.device.run import Answered, Device, Loaded, Models, ModeRun
 from converter.checks.vulkan import VULKAN
 from converter.checks.vulkan.clip import ClipSteps, Followed, follow
@@ -35,6 +35,7 @@ class VulkanRun:
     folder: Path
     contents: Contents
     comparisons: Sequence[Comparison]
+    precision: str
     layers: bool = False
     followed: Followed | None = None
 
@@ -45,7 +46,7 @@ class VulkanRun:
 
     @property
     def models(self) -> Models:
-        return Models(VULKAN, self.options, self.folder, self.contents, self.comparisons)
+        return Models(VULKAN, self.options, self.folder, self.contents, self.comparisons, self.precision)
 
     def process(self, mode: Mode) -> VulkanProcess:
         """One that is not started yet."""
@@ -110,7 +111,5 @@ class _Besides:
                 self.walks += walks_of(loaded)
         first = loaded.comparison.tracker is self.run.comparisons[0].tracker
         if self.run.followed and first:
-            network = loaded.comparison.tracker.network
-            allowed = allowed_in(network, VULKAN, loaded.mode.name, self.run.options.rtol)
             with self.stages("clip"):
-                self.clips.append(follow(loaded, self.run.followed, allowed, self.stages.progress.step))
+                self.clips.append(follow(loaded, self.run.followed, self.stages.progress.step))

@@ -58,6 +58,21 @@ def test_box_or_score_that_moves_too_far_fails(candidate, moved, words):
     assert re.match(words, best.failure())
 
 
+def test_boxes_of_cells_that_rank_alike_are_compared_in_one_cell():
+    expected, given = answer(), answer(cell=(2, 5))
+    expected["cls"][0, 0, 2, 5] = 1.99
+    expected["reg"][0, :, 2, 5] = given["reg"][0, :, 2, 5]
+    for tie, passed in ((1e-2, True), (1e-5, False)):
+        decision = compare_decision("cls", given["cls"], expected["cls"], tie)
+        best = best_of(given, expected, TRACKER, ALLOWED, decision)
+        assert (decision.tie, bool(best)) == (passed, passed)
+    expected["reg"][0, 0, 2, 5] += 3
+    assert (
+        best_of(given, expected, TRACKER, ALLOWED, compare_decision("cls", given["cls"], expected["cls"], 0.1)).moved
+        == 3
+    )
+
+
 def test_probability_is_a_score_as_it_is():
     tracker = replace(TRACKER, network=TRACKER.network.with_scores("sigmoid"))
     assert best_of(answer(score=0.75), answer(score=0.75), tracker, ALLOWED).scores == (0.75, 0.75)

@@ -7,7 +7,7 @@ from comparisons import NETWORK, comparison_of
 
 from converter.checks.arm import ARM
 from converter.checks.arm.run import ArmRun
-from converter.checks.device.modes import allowed_in, check_tolerances
+from converter.checks.device.modes import allowed_in, check_tolerances, tie_in
 from converter.errors import UsageError
 from converter.proof.feeds import Feed
 from converter.spec.options import ArmOptions
@@ -19,7 +19,7 @@ def run_of(**options):
     given = {"root": Path("root"), "modes": ("fp16", "fp32"), "cpu": "max", "inputs": 2, "blobs": True, "timeout": 5.0}
     feeds = [Feed(name, {}) for name in ("noise 0", "noise 1", "picture")]
     comparison = comparison_of([], feeds, [{"name": feed.name} for feed in feeds])
-    return ArmRun(None, ArmOptions(**{**given, **options}), Path(), Contents(), [comparison] * 2)
+    return ArmRun(None, ArmOptions(**{**given, **options}), Path(), Contents(), [comparison] * 2, "fp32")
 
 
 def inputs(run):
@@ -36,12 +36,23 @@ def test_the_last_inputs_are_run_which_are_real_pictures():
 
 
 def test_one_tolerance_replaces_those_of_every_output_and_mode():
-    assert allowed_in(NETWORK, ARM, "fp16", None) is NETWORK.arm["fp16"]
+    assert allowed_in(NETWORK, ARM, "fp16", "fp32", None) is NETWORK.arm["fp16"]
     assert NETWORK.arm.keys() == {"fp32", "fp16s", "fp16", "bf16"}
     for name, mode in NETWORK.arm.items():
-        allowed = allowed_in(NETWORK, ARM, name, 0.5)
+        allowed = allowed_in(NETWORK, ARM, name, "fp32", 0.5)
         assert allowed.tolerances == dict.fromkeys(("z", "x", "zf", "xf", "cls", "reg"), Tolerance(rtol=0.5))
         assert allowed.box_pixels == mode.box_pixels
+
+
+def test_half_weights_pass_with_what_half_storage_may_change():
+    fp32, fp16s = NETWORK.arm["fp32"], NETWORK.arm["fp16s"]
+    assert allowed_in(NETWORK, ARM, "fp32", "mixed", None) is fp32
+    wider = allowed_in(NETWORK, ARM, "fp32", "half", None)
+    assert (wider.tolerances, wider.box_pixels, wider.score) == (fp16s.tolerances, fp16s.box_pixels, fp16s.score)
+    assert allowed_in(NETWORK, ARM, "bf16", "half", None).tolerances == NETWORK.arm["bf16"].tolerances
+    without = NETWORK.model_copy(update={"arm": {"fp32": fp32}})
+    assert allowed_in(without, ARM, "fp32", "half", None) is fp32
+    assert tie_in(NETWORK, "fp32", "fp32") == NETWORK.tie("fp32") < tie_in(NETWORK, "fp32", "half")
 
 
 def test_a_mode_without_tolerances_is_refused():
