@@ -52,6 +52,7 @@ def test_no_device_is_a_missing_dependency_with_what_to_do(tiny_export, tiny, no
     ):
         assert done.code == 5
         assert "no Vulkan device: this system has none (" in done.error_line
+        assert f"Vulkan root {nowhere['LT_VULKAN_ROOT']} does not exist" in done.error_line
         assert done.error_line.endswith("; lt-setup vulkan gets llvmpipe, which runs on the CPU")
 
 

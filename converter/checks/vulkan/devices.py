@@ -1,6 +1,7 @@
 """Vulkan devices as ncnn sees them: those of the system, and llvmpipe of ``lt-setup vulkan``."""
 
 import json
+import logging
 import os
 import re
 import subprocess
@@ -9,10 +10,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from converter.checks.vulkan.root import default_folder, vulkan_root
+from converter.checks.vulkan.root import default_folder, unnamed_folder, vulkan_root
 from converter.errors import DependencyError, UsageError, did_you_mean
 from converter.util.child import CRASHES, last_words
 from converter.util.process import python_environment, python_module
+
+log = logging.getLogger(__name__)
 
 LISTING = "converter.checks.vulkan.listing"
 DEADLINE = 60.0  # seconds to list devices
@@ -78,8 +81,13 @@ class VulkanDevice:
         return figures
 
 
+class NoDevice(DependencyError):
+    """A place has none, which is no fault of it."""
+
+
 def devices(root: Path | None = None) -> list[VulkanDevice]:
-    """The system's devices, and behind them those of the root where one is built.
+    """The system's devices, and behind them those of the root where one is built. Where there are some, what went wrong
+    with others is logged, so that nobody takes llvmpipe for a GPU whose driver crashed.
 
     Args:
         root: its folder; the default one otherwise.
@@ -89,14 +97,20 @@ def devices(root: Path | None = None) -> list[VulkanDevice]:
     """
     found: list[VulkanDevice] = []
     reasons: list[str] = []
+    faults: list[str] = []
     for environment, place in _places(root or default_folder(), reasons):
         try:
             for device in listed(environment, place):
                 found.append(device_of(device, len(found), environment))
+        except NoDevice as error:
+            reasons.append(str(error))
         except DependencyError as error:
             reasons.append(str(error))
+            faults.append(str(error))
     if not found:
         raise DependencyError(f"no Vulkan device: {'; '.join(reasons)}; {_ADVICE}")
+    for fault in faults:
+        log.warning("Vulkan: %s", fault)
     return found
 
 
@@ -104,7 +118,7 @@ def _places(root: Path, reasons: list[str]) -> Iterator[tuple[Mapping[str, str],
     """What to add to a process's environment, and what is found there, in words."""
     yield {}, "this system"
     if not os.path.lexists(root):
-        if root != default_folder():
+        if root != unnamed_folder():
             reasons.append(f"Vulkan root {root} does not exist")
         return
     try:
@@ -149,7 +163,7 @@ def listed(environment: Mapping[str, str], place: str) -> list[Listed]:
         raise DependencyError(f"{place}: a driver {ended} while devices were listed{f': {words}' if words else ''}")
     figures = json.loads(done.stdout)
     if not figures:
-        raise DependencyError(f"{place} has none ({_why_none(said)})")
+        raise NoDevice(f"{place} has none ({_why_none(said)})")
     features = features_in(said)
     return [Listed(index, each, features.get(index, {})) for index, each in enumerate(figures)]
 
@@ -197,7 +211,7 @@ def chosen(wanted: str | None, there: list[VulkanDevice]) -> VulkanDevice:
             return there[int(wanted)]
         raise UsageError(f"--vulkan-device {wanted}: there are {len(there)}: {names}")
     for device in there:
-        if wanted and wanted.lower() in device.name.lower():
+        if wanted.strip() and wanted.lower() in device.name.lower():
             return device
     nearest = did_you_mean(wanted, [word for device in there for word in (device.name, *device.name.split())])
     raise UsageError(f"--vulkan-device {wanted}: expected a number or a part of a name; there are {names}{nearest}")

@@ -57,7 +57,12 @@ class VulkanRoot:
 def default_folder() -> Path:
     """``LT_VULKAN_ROOT``, or a folder in the user's cache."""
     named = os.environ.get("LT_VULKAN_ROOT")
-    return Path(named) if named else cache_folder() / "vulkan"
+    return Path(named) if named else unnamed_folder()
+
+
+def unnamed_folder() -> Path:
+    """In the user's cache."""
+    return cache_folder() / "vulkan"
 
 
 ROOT = Kind(

@@ -5,8 +5,10 @@ from dataclasses import replace
 import pytest
 
 from converter.bench.options import BenchOptions
-from converter.checks.vulkan.devices import VulkanDevice, chosen, features_in
-from converter.errors import UsageError
+from converter.checks.vulkan import devices as listing
+from converter.checks.vulkan.devices import Listed, NoDevice, VulkanDevice, chosen, features_in
+from converter.checks.vulkan.root import VulkanRoot
+from converter.errors import DependencyError, UsageError
 
 SAID = """[0 llvmpipe (LLVM 15.0.6, 256 bits)]  queueC=0[1]  queueT=0[1]  prefer-slm=0  rebar=1  r-score=4
 [0 llvmpipe (LLVM 15.0.6, 256 bits)]  fp16-p/s/u/a=1/1/1/1  int8-p/s/u/a=1/1/1/1  bf16-p/s=1/0
@@ -46,7 +48,7 @@ def test_a_device_is_chosen_by_number_or_a_part_of_its_name():
         chosen("2", there)
     with pytest.raises(UsageError, match=r"there are 0 NVIDIA GeForce RTX 3060, 1 llvmpipe; did you mean 'llvmpipe'\?"):
         chosen("llvmpie", there)
-    for other in ("", "²"):  # a digit that is no number
+    for other in ("", " ", "²"):  # a digit that is no number
         with pytest.raises(UsageError, match="expected a number or a part of a name"):
             chosen(other, there)
 
@@ -56,3 +58,20 @@ def test_a_program_on_the_cpu_is_not_timed():
     assert BenchOptions(subject=None, device=gpu).device is gpu
     with pytest.raises(UsageError, match="its times measure nothing"):
         BenchOptions(subject=None, device=device())
+
+
+@pytest.mark.parametrize(
+    ("error", "warned"), [(NoDevice("this system has none"), False), (DependencyError("a driver crashed"), True)]
+)
+def test_a_driver_that_crashes_is_said_where_another_device_is_there(tmp_path, monkeypatch, caplog, error, warned):
+    figures = {"name": "llvmpipe", "type": "CPU", "driver": "Mesa", "driver_version": 1, "api": "1.3"}
+
+    def listed(environment, place):
+        if not environment:
+            raise error
+        return [Listed(0, figures, {})]
+
+    monkeypatch.setattr(listing, "listed", listed)
+    monkeypatch.setattr(listing, "vulkan_root", lambda folder: VulkanRoot(folder, folder, None))
+    assert [device.name for device in listing.devices(tmp_path)] == ["llvmpipe"]
+    assert ("Vulkan: a driver crashed" in caplog.text) == warned
