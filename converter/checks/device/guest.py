@@ -40,7 +40,7 @@ import numpy as np  # noqa: E402
 MAGIC = b"lt-arm 1"
 LARGEST_HEADER = 1 << 24
 LARGEST_ARRAYS = 1 << 30
-CALLS = ("hello", "load", "infer", "count", "walk")
+CALLS = ("hello", "load", "infer", "count", "walk", "begin", "go_on")
 DEVICE = "vulkan_device"  # among the options: the number of the GPU that runs the models
 
 Arrays = Mapping[str, np.ndarray]
@@ -105,6 +105,7 @@ class Models:
         self.options = {name: value for name, value in options.items() if name != DEVICE}
         self.device: int | None = options.get(DEVICE)
         self.nets: dict[str, Any] = {}
+        self.begun: Iterator[tuple[str, np.ndarray]] = iter(())
 
     def hello(self, header: Mapping[str, Any], arrays: Arrays) -> Answer:
         """What runs here."""
@@ -188,6 +189,16 @@ class Models:
             for blob, array in self._extracted({"name": name, "blobs": outputs}, feed, light=False):
                 rows[blob] = [_difference(array, right[blob]), along[blob], float(np.ptp(right[blob]))]
         return {"rows": rows}, {}
+
+    def begin(self, header: Mapping[str, Any], arrays: Arrays) -> Answer:
+        """Get ready to compute ``blobs`` of the model ``name`` one at a time, in this order."""
+        self.begun = self._extracted(header, arrays, light=False)
+        return {}, {}
+
+    def go_on(self, header: Mapping[str, Any], arrays: Arrays) -> Answer:
+        """Compute the next of them; its name."""
+        blob, _ = next(self.begun, ("", None))
+        return {"blob": blob}, {}
 
     def _extracted(self, header: Mapping[str, Any], feed: Arrays, light: bool) -> Iterator[tuple[str, np.ndarray]]:
         with self.nets[header["name"]].create_extractor() as extractor:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from converter.checks.device.blame import blame
 from converter.checks.device.decision import best_of
 from converter.checks.device.modes import MODES, Mode, allowed_in, check_tolerances, tie_in
 from converter.checks.device.probe import Proof, probe
@@ -154,6 +155,7 @@ class ModeRun:
         self.proof: Proof | None = None
         self.checks: list[ModeCheck] = []
         self.blobs: dict[tuple[int, Model], BlobCounts] = {}
+        self.runners: list[GuestRunner] = []
 
     def result(self) -> ModeResult:
         """Everything that there was to run; what the process dies of is a problem and not an exception."""
@@ -167,6 +169,8 @@ class ModeRun:
             problem = str(error)
         finally:
             self.process.stop()
+        if failed := next((runner for runner in self.runners if runner.failed_on is not None), None):
+            problem = f"{problem}{blame(failed, self.device.process(self.mode))}"
         blobs = tuple(self.blobs.values())
         return ModeResult(self.mode, self.proof, problem, tuple(self.checks), blobs, self.allowed)
 
@@ -185,6 +189,7 @@ class ModeRun:
             notes.append(f"{self.mode.name} {', '.join(model.graph.name for model in models)}")
             notes.append(f"{len(comparison.feeds)} inputs")
             runners = {model: GuestRunner(self.process, self.models.files(model), model.graph) for model in models}
+            self.runners += runners.values()
             for done, feed in enumerate(comparison.feeds):
                 self.stages.progress.step(done, len(comparison.feeds))
                 self._compare_on(index, comparison, feed, comparison.outputs[done], runners)

@@ -31,13 +31,15 @@ class GuestRunner:
         feed_name: of what is run next.
         on_cpu: the layers that have no shader, by name and type, where a GPU runs the others.
         seconds: that the last run took.
+        failed_on: what it was fed where it failed, or None.
 
     Raises:
         ConversionError: when ncnn does not load the files, or has no such blobs.
     """
 
     def __init__(self, process: GuestProcess, files: Sequence[File], graph: GraphSpec) -> None:
-        self.process, self.graph, self.feed_name, self.seconds = process, graph, "", 0.0
+        self.process, self.files, self.graph, self.feed_name, self.seconds = process, files, graph, "", 0.0
+        self.failed_on: Mapping[str, np.ndarray] | None = None
         param, weights = map(content_of, files)
         self.name = str(param.path.absolute())
         self._files = param, weights
@@ -63,7 +65,12 @@ class GuestRunner:
         """
         names = [tensor.name for tensor in self.graph.outputs]
         start = time.perf_counter()
-        _, outputs = self.process.call("infer", self._fed(feed), name=self.name, graph=self.graph.name, blobs=names)
+        fed = self._fed(feed)
+        try:
+            _, outputs = self.process.call("infer", fed, name=self.name, graph=self.graph.name, blobs=names)
+        except ConversionError:
+            self.failed_on = feed
+            raise
         self.seconds = time.perf_counter() - start
         log.debug("%s: %s on %s took %.1f s", self.process.what, self.graph.name, self.feed_name, self.seconds)
         if missing := [name for name in names if name not in outputs]:
@@ -100,6 +107,23 @@ class GuestRunner:
         places = [[layer.inputs, layer.outputs] for layer in layers]
         answer, _ = self._with_files("walk", self._fed(feed), layers=places)
         return [(layer, blob, answer["rows"][blob]) for layer in layers for blob in layer.outputs]
+
+    def first_failing(self, feed: Mapping[str, np.ndarray]) -> Layer | None:
+        """Run layer by layer until a call fails; the layer that was run then, or None.
+
+        Raises:
+            ConversionError: when the process does not get so far.
+        """
+        places = [(layer, blob) for layer in self._run_layers() for blob in layer.outputs]
+        blobs = [blob for _, blob in places]
+        self.process.call("begin", self._fed(feed), name=self.name, graph=self.graph.name, blobs=blobs)
+        for layer, _ in places:
+            try:
+                self.process.call("go_on", graph=self.graph.name)
+            except ConversionError as error:
+                log.debug("%s: layer %s: %s", self.process.what, layer.name, error)
+                return layer
+        return None
 
     def _with_files(self, call: str, arrays: Mapping[str, np.ndarray] | None = None, **header: Any) -> Message:
         """A call of the other side that needs the model's files."""

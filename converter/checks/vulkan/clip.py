@@ -81,7 +81,8 @@ def limits_of(allowed: ModeTolerances, least: float | None) -> StepLimits:
 def follow(loaded: Loaded, followed: Followed, step: stages.Step) -> ClipSteps:
     """Track the clip with the network, and ask the device about every crop that the network looks at.
 
-    Two cells that rank alike but for what the scores may be off are the same decision, and their boxes are compared.
+    Two cells are the same decision where the config's ``ties`` of the mode say so. What the scores may be off by is no
+    measure of that: a layer that is wrong by less can move the target to another place.
 
     Args:
         step: told of every frame.
