@@ -7,7 +7,7 @@ from converter.errors import UsageError
 from converter.exporting.plan import Plan, plan_export
 from converter.folder.vectors import place_for
 from converter.folder.workspace import check_target
-from converter.formats.format import check_dependencies
+from converter.formats.format import check_dependencies, judged_as
 from converter.spec.options import ExportOptions
 
 
@@ -36,6 +36,8 @@ def checked_plan(options: ExportOptions) -> Plan:
     if options.arm:
         arm_root(options.arm.root)
         check_tolerances(options.network, ARM, options.arm.modes)
+    if options.verify:
+        options.tolerances(judged_as(options.formats, options.precision))
     check_dependencies(options)
     options.check_checkpoint()
     return plan

@@ -51,6 +51,7 @@ def report_of(exported: "Exported", written: str) -> blocks.Report:
         sections=(*_proof(exported.report, exported.arm), _models(manifest)),
         written=written,
         sign_off=False,
+        warnings=exported.notes,
     )
 
 

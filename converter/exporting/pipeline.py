@@ -82,9 +82,10 @@ def export(
         with stages("publish") as notes:
             results = (verification, report, protected, arm, golden)
             made = Made(comparisons, network, workspace.folder, contents, started.multiply_adds, *results)
+            notes_of_models = made.notes
             manifest = _publish(options, made, workspace)
             notes += [str(options.output), *([f"in place of {replaced}"] if replaced else [])]
-    return Exported(options.output, manifest, report, arm, options)
+    return Exported(options.output, manifest, report, arm, options, notes_of_models)
 
 
 def _replaced(options: ExportOptions) -> str | None:

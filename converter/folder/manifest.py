@@ -65,6 +65,9 @@ class FormatEntry(SetEntry):
     simplified: bool | None = None
     dynamic_search: bool | None = None
     oldest_ncnn: str | None = None
+    target: str | None = None
+    toolkit: str | None = None
+    normalise: str | None = None
 
 
 class VerificationEntry(SetEntry):

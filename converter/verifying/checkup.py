@@ -1,7 +1,7 @@
 """check(options): models -> network -> feeds -> reference outputs -> comparisons -> checks -> verdict."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack, nullcontext
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ from converter.folder.listing import tool_versions
 from converter.folder.stated import read_files
 from converter.folder.subject import Subject, isolated_runners, subject_of
 from converter.folder.workspace import check_target
-from converter.formats.format import check_runtime, format_of
+from converter.formats.format import check_runtime, format_of, notes_on
 from converter.proof.comparison import Comparison
 from converter.report.text import listed, now
 from converter.spec.options import VerifyOptions
@@ -82,6 +82,7 @@ def check(
         _write_golden(run, stages)
         with stages("verify"):
             verification, failures = prove(run)
+        notes_of_models = _notes(subject, verification.failed)
         checks, others, undone = _looked(asked(run, clip, places, verification.failed, stages), stages)
         changed = changed_since(checksums)
         result = VerifyResult(
@@ -98,6 +99,7 @@ def check(
             warnings=tuple(filter(None, [reference.warning, wider])),
             tools=tool_versions(_packages(subject)),
             undone=tuple(undone),
+            notes=notes_of_models,
         )
         _write_reports(options, result, stages)
     return result
@@ -205,6 +207,14 @@ def _write_golden(run: Run, stages: Stages) -> None:
         with stages("golden") as notes:
             write_vectors(run, target)
             notes.append(str(target))
+
+
+def _notes(subject: Subject, failed: Collection[str]) -> tuple[str, ...]:
+    """What is to be known of the models on their device, told at once; of those that ran, whose files are sound."""
+    lines = notes_on({model: subject.files(model) for model in subject.models if model.format not in failed})
+    for line in lines:
+        log.warning(line)
+    return lines
 
 
 def _looked(
