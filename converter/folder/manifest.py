@@ -65,6 +65,7 @@ class FormatEntry(SetEntry):
     simplified: bool | None = None
     dynamic_search: bool | None = None
     oldest_ncnn: str | None = None
+    shared_weights: tuple[str, ...] = ()
 
 
 class VerificationEntry(SetEntry):

@@ -72,6 +72,23 @@ class Job:
     process_group: int | None
 
 
+@dataclass(frozen=True)
+class Sharing:
+    """How several models of a format read one weights file.
+
+    Attributes:
+        suffix: of the file.
+        from_start: whether a runtime reads it from its first byte on, so that it serves models only one of whose
+            weights begin with the other's.
+        write: (folder, the models' names without suffix, name of the file) -> None: write it, and the models anew where
+            that takes it. Raises ConversionError for models that cannot read one file.
+    """
+
+    suffix: str
+    from_start: bool
+    write: Callable[[Path, Sequence[str], str], None]
+
+
 class Load(Protocol):
     """A model's files and its graph to something that runs."""
 
@@ -111,6 +128,7 @@ class Format:
             where the precision of the weights is the key.
         seconds: that one call of its runtime may take.
         simulated: where its runtime is no device's own, in a phrase; empty where what runs here runs there.
+        sharing: how several of its models read one weights file; None where each holds its own.
     """
 
     name: str
@@ -137,6 +155,7 @@ class Format:
     judged_as: str = ""
     seconds: float = 60.0
     simulated: str = ""
+    sharing: Sharing | None = None
 
 
 def format_names() -> list[str]:
