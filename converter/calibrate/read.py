@@ -4,10 +4,12 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
+from math import prod
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.lib import format as npy
 from pydantic import ValidationError
 
 from converter.calibrate.listing import MARKER, CalibrationGraph, CalibrationListing
@@ -68,17 +70,21 @@ class CalibrationSet:
     def _array(self, name: str, number: int, shape: tuple[int, ...]) -> np.ndarray:
         if "npy" in self.listing.layouts:
             place = f"npy/{name}/{number:03}.npy"
+            data = BytesIO(self._bytes(place))
             try:
-                array: np.ndarray = np.load(BytesIO(self._bytes(place)), allow_pickle=False)
+                npy.read_magic(data)
+                found, _, kind = npy.read_array_header_1_0(data)
             except ValueError as error:
                 raise self._changed(place, str(error)) from None
+            if found != shape or kind != np.dtype(np.float32):
+                raise self._changed(place, f"holds {kind} {found}, expected float32 {shape}")
+            numbers = data.read()
         else:
             place = f"raw/{name}/{number:03}.bin"
-            array = np.frombuffer(self._bytes(place), "<f4")
-            array = array.reshape(shape) if array.size == np.prod(shape) else array
-        if array.shape != shape or array.dtype != np.float32:
-            raise self._changed(place, f"holds {array.dtype} {array.shape}, expected float32 {shape}")
-        return array
+            numbers = self._bytes(place)
+        if len(numbers) != 4 * prod(shape):
+            raise self._changed(place, f"holds {len(numbers)} bytes of numbers, expected {4 * prod(shape)}")
+        return np.frombuffer(numbers, "<f4").reshape(shape)
 
     def _bytes(self, name: str) -> bytes:
         entry = next((file for file in self.listing.files if file.name == name), None)

@@ -6,10 +6,11 @@ import ncnn
 import numpy as np
 import onnx
 import pytest
+from clips import save_video
 from consumer import export, extract, load, run
 from stark import ARCH
 
-from commands import lt_bench, lt_cpp, lt_export, lt_verify
+from commands import lt_bench, lt_cpp, lt_export, lt_track, lt_verify
 from conftest import contents
 
 BOTH = ("--format", "ncnn", "--format", "onnx")
@@ -126,6 +127,17 @@ def test_other_weights_in_the_shared_file_fail(sharing, tiny, tmp_path):
 
 def contents_of(folder):
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+
+@pytest.mark.parametrize("format", ["ncnn", "onnx"])
+def test_it_tracks_as_models_apart_do(apart, sharing, tmp_path, format):
+    clip = save_video(tmp_path / "drawn.avi", 4)
+    tracks = []
+    for folder in (apart, sharing[0]):
+        done = lt_track(folder, clip, "--box", "30,20,16,12", "--format", format, "--json")
+        assert done.code == 0, done.err
+        tracks.append(json.loads(done.out)["frames"])
+    assert tracks[0] == tracks[1]
 
 
 def test_the_benchmark_and_the_tracker_in_cpp_know_the_file(sharing, tmp_path):
