@@ -6,6 +6,8 @@ Importing this imports neither torch nor a runtime; calling a function imports w
 """
 
 from converter.bench.api import bench
+from converter.calibrate.api import calibrate
+from converter.calibrate.read import read_calibration
 from converter.checks.arm.asked import arm_options
 from converter.checks.cpp.api import verify_cpp
 from converter.checks.vulkan.asked import vulkan_options
@@ -19,8 +21,10 @@ __all__ = [
     "Progress",
     "arm_options",
     "bench",
+    "calibrate",
     "cpp",
     "export",
+    "read_calibration",
     "track",
     "verify",
     "verify_cpp",

@@ -75,3 +75,7 @@ def lt_setup() -> None:
 
 def lt_cpp() -> None:
     _start("cpp")
+
+
+def lt_calibrate() -> None:
+    _start("calibrate")

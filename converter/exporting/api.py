@@ -49,6 +49,7 @@ def export(
     oldest_ncnn: str | None = None,
     rename: Mapping[str, str] | Sequence[str] = (),
     protect_fp16: bool = False,
+    share_weights: bool = False,
     verify: bool = True,
     images: AnyPath | Sequence[AnyPath] = (),
     seed: int = 0,
@@ -83,6 +84,7 @@ def export(
         oldest_ncnn: release of the oldest ncnn that is to read the models.
         rename: {tensor or graph:tensor: what to call it}.
         protect_fp16: switch half arithmetic off in ncnn layers that could overflow in it.
+        share_weights: let the models of a format read one weights file.
         verify: False publishes without proof; the result is then false.
         images, seed: pictures, and the seed of the noise, to compare on.
         atol, rtol: tolerances of every output, instead of the config's.
@@ -140,7 +142,7 @@ def export(
                 raise UsageError(f"{option} is about RKNN models; add --format rknn")
         if "ncnn" not in chosen.formats and oldest_ncnn is not None:
             raise UsageError("--oldest-ncnn is about ncnn models; add --format ncnn")
-        more = Asked(dynamic_search=dynamic_search, simplify=simplify, protect_fp16=protect_fp16)
+        more = Asked(dynamic_search, simplify, protect_fp16, share_weights)
         with refused_values():
             return ExportOptions(
                 **dict(chosen),
@@ -159,6 +161,7 @@ def export(
                 keep_torchscript=keep_torchscript,
                 golden=path_of(golden),
                 protect_fp16=protect_fp16,
+                share_weights=share_weights,
                 arm=arm,
                 pnnx_timeout=pnnx_timeout,
             )

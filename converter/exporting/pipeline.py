@@ -67,6 +67,7 @@ def export(
             comparisons = proving.comparisons_of(options, network, plan, feeds)
         with stages("convert") as notes:
             conversions.finish(started.conversions)
+            conversions.share(plan, workspace.folder)
             notes.append(" and ".join(options.formats))
         protected = proving.protect(workspace.folder, comparisons, stages) if options.protect_fp16 else None
         with stages("verify") as notes:

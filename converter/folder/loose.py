@@ -66,12 +66,20 @@ def model_files(option: str, path: Path) -> tuple[str, tuple[Path, ...]]:
         expected = " or ".join(form.suffixes[0] for form in formats)
         raise UsageError(f"{option} {path}: expected a file whose name ends in {expected}")
     form = fitting[0]
-    files = tuple(path.with_suffix(suffix) for suffix in form.suffixes)
+    files = (path.with_suffix(form.suffixes[0]), *(_beside(path, suffix) for suffix in form.suffixes[1:]))
     for file in files:
         if reason := why_no_file(file):
             beside = f"no {file.name} beside it" if not os.path.lexists(file) else f"{file.name} beside it: {reason}"
             raise UsageError(f"{option} {path}: {reason if file == path else beside}")
     return form.name, files
+
+
+def _beside(path: Path, suffix: str) -> Path:
+    """The weights of a model: of its name, or shared with others, ``a_b.bin`` or ``a.bin`` of ``a_b_c.param``."""
+    own = path.with_suffix(suffix)
+    words = path.stem.split("_")
+    names = ("_".join(words[:count]) + suffix for count in range(len(words), 0, -1))
+    return next((file for name in names if os.path.lexists(file := path.with_name(name))), own)
 
 
 def loose_models(

@@ -68,6 +68,7 @@ class FormatEntry(SetEntry):
     target: str | None = None
     toolkit: str | None = None
     normalise: str | None = None
+    shared_weights: tuple[str, ...] = ()
 
 
 class VerificationEntry(SetEntry):

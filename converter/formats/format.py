@@ -73,6 +73,23 @@ class Job:
     process_group: int | None
 
 
+@dataclass(frozen=True)
+class Sharing:
+    """How several models of a format read one weights file.
+
+    Attributes:
+        suffix: of the file.
+        from_start: whether a runtime reads it from its first byte on, so that it serves models only one of whose
+            weights begin with the other's.
+        write: (folder, the models' names without suffix, name of the file) -> None: write it, and the models anew where
+            that takes it. Raises ConversionError for models that cannot read one file.
+    """
+
+    suffix: str
+    from_start: bool
+    write: Callable[[Path, Sequence[str], str], None]
+
+
 class Load(Protocol):
     """A model's files and its graph to something that runs."""
 
@@ -113,6 +130,7 @@ class Format:
         seconds: that one call of its runtime may take.
         simulated: where its runtime is no device's own, in a phrase; empty where what runs here runs there.
         notes: (a model's files) -> what is to be known of it on its device and cannot be told here, a line each.
+        sharing: how several of its models read one weights file; None where each holds its own.
     """
 
     name: str
@@ -140,6 +158,7 @@ class Format:
     seconds: float = 60.0
     simulated: str = ""
     notes: Callable[[Sequence[File]], Sequence[str]] = lambda files: ()
+    sharing: Sharing | None = None
 
 
 def format_names() -> list[str]:

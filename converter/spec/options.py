@@ -164,6 +164,7 @@ class ExportOptions(Chosen, NetworkOptions):
         images: pictures to compare on.
         golden: folder for golden vectors, in the export or elsewhere; None for none.
         protect_fp16: whether to switch half arithmetic off in ncnn layers that could overflow in it.
+        share_weights: whether the models of a format read their weights from one file.
         pnnx_timeout: seconds one pnnx run may take.
     """
 
@@ -179,6 +180,7 @@ class ExportOptions(Chosen, NetworkOptions):
     keep_torchscript: bool = False
     golden: Path | None = None
     protect_fp16: bool = False
+    share_weights: bool = False
     pnnx_timeout: Annotated[float, Field(gt=0)] = 120.0
 
     def split_of(self, format: str) -> str:

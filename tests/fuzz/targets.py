@@ -16,6 +16,8 @@ from comparisons import models_of as models_in
 from mutation import changed_bytes, changed_json, changed_words
 from onnx_changes import changed_onnx
 
+from converter.calibrate.listing import MARKER as CALIBRATION
+from converter.calibrate.read import read_calibration
 from converter.checks.dumps.loading import load_dumps
 from converter.checks.dumps.reading import DumpError, read_numbers
 from converter.checks.dumps.reference import Reference
@@ -155,6 +157,18 @@ def golden(data: bytes, folder: Path) -> None:
         assert all(array.dtype == "float32" for array in arrays.values())
 
 
+def calibration(data: bytes, folder: Path) -> None:
+    whole = seeds.calibration_folder()
+    seeds.calibration_listing()
+    (whole / CALIBRATION).write_bytes(data)
+    read = read_calibration(whole)
+    read.listing.text()
+    read.check_files()
+    for graph in read.listing.graphs:
+        for feed in read.feeds(graph.name):
+            assert all(array.dtype == "float32" for array in feed.values())
+
+
 def param(data: bytes, folder: Path) -> None:
     path = folder / "a.param"
     path.write_bytes(data)
@@ -255,6 +269,7 @@ TARGETS = {
     "path_name": Target(lambda: [NETWORK.path_name.encode(), b"dsconv_v3_4", b"cls=a", b"init:zf=b"], path_name),
     "manifest": Target(manifests, manifest, (changed_json, changed_bytes)),
     "golden": Target(lambda: [seeds.golden_index()], golden, (changed_json, changed_bytes)),
+    "calibration": Target(lambda: [seeds.calibration_listing()], calibration, (changed_json, changed_bytes)),
     "param": Target(lambda: [seeds.PARAM, seeds.SHAPED], param, (changed_words, changed_bytes)),
     "table": Target(lambda: [seeds.TABLE], table, (changed_words, changed_bytes)),
     "bin": Target(bins, a_bin),

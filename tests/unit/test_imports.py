@@ -41,6 +41,7 @@ RUNTIMES = {
         "converter.formats.onnx.convert",
         "converter.formats.onnx.file",
         "converter.formats.onnx.half",
+        "converter.formats.onnx.share",
         "converter.formats.rknn.build",
         "converter.formats.rknn.convert",
         "converter.formats.rknn.recipe",
