@@ -4,11 +4,15 @@ import contextlib
 import gc
 import logging
 import os
+import shutil
 import sys
 import time
 from pathlib import Path
 
 import converter
+
+# where a process works that is given no path in the working folder, so that it takes nothing there for its own
+AWAY = os.sep
 
 
 def age() -> float:
@@ -61,6 +65,12 @@ def python_module(module: str, *words: str) -> list[str]:
 def python_program(*words: str) -> list[str]:
     """The same for a file, or for anything else that Python itself is told."""
     return [sys.executable, "-P", *words]
+
+
+def program(name: str) -> str | None:
+    """A program on the PATH, in a folder that does not depend on the working folder; None where there is none."""
+    folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    return shutil.which(name, path=os.pathsep.join(folder for folder in folders if os.path.isabs(folder)))
 
 
 def python_environment() -> dict[str, str]:

@@ -12,7 +12,7 @@ from typing import Any
 from converter.checks.vulkan.root import default_folder, vulkan_root
 from converter.errors import DependencyError, UsageError, did_you_mean
 from converter.util.child import CRASHES, last_words
-from converter.util.process import python_environment, python_module
+from converter.util.process import AWAY, python_environment, python_module
 
 LISTING = "converter.checks.vulkan.listing"
 DEADLINE = 60.0  # seconds to list devices
@@ -131,6 +131,7 @@ def listed(environment: Mapping[str, str], place: str) -> list[Listed]:
     try:
         done = subprocess.run(
             python_module(LISTING),
+            cwd=AWAY,
             env={**python_environment(), **environment},
             stdin=subprocess.DEVNULL,
             capture_output=True,
