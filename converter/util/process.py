@@ -78,7 +78,8 @@ def python_environment() -> dict[str, str]:
     paths = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     own = str(Path(converter.__file__).absolute().parent.parent)
     folders = [own, *(folder for folder in paths if os.path.isabs(folder))]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(folders)}
+    said = {"PYTHONIOENCODING": "utf-8"}  # what it prints is read here
+    return {**os.environ, **said, "PYTHONPATH": os.pathsep.join(folders)}
 
 
 def leave(code: int) -> None:
