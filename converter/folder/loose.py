@@ -140,10 +140,12 @@ def _check_renames(renames: Sequence[Rename], sides: Mapping[str, Sides]) -> Non
     blobs = {name: {*inputs, *outputs} for name, (inputs, outputs) in sides.items()}
     for rename in renames:
         if not any(rename.blob in names for graph, names in blobs.items() if rename.graph in (None, graph)):
-            names = sorted(set().union(*blobs.values()))
+            of_graph = f"{rename.graph}:" if rename.graph else ""
+            have = f"{rename.graph} has" if rename.graph else "the files have"
+            names = sorted(set().union(*(names for graph, names in blobs.items() if rename.graph in (None, graph))))
             raise UsageError(
-                f"--rename {rename.blob}={rename.meaning}: no such input or output; the files have "
-                f"{', '.join(names)}{did_you_mean(rename.blob, with_graphs(blobs))}"
+                f"--rename {of_graph}{rename.blob}={rename.meaning}: no such input or output; {have} "
+                f"{', '.join(names)}{did_you_mean(rename.blob, [] if rename.graph else with_graphs(blobs))}"
             )
 
 

@@ -22,7 +22,9 @@ from converter.formats.format import check_runtime, format_of, notes_on
 from converter.proof.comparison import Comparison
 from converter.report.text import listed, now
 from converter.spec.options import VerifyOptions
+from converter.util.paths import why_no_folder
 from converter.util.stages import Listener, Stages
+from converter.verifying.golden import golden_of_dumps
 from converter.verifying.page import report_of
 from converter.verifying.proving import prove
 from converter.verifying.reference import (
@@ -121,6 +123,8 @@ def check_options(options: VerifyOptions) -> OpenedClip | None:
             f"--golden {options.golden} beside --resume: models are compared with the network, and the vectors with "
             "nothing; leave one of them out, or pass --dumps too"
         )
+    if options.dumps and (reason := why_no_folder(options.dumps)):
+        raise UsageError(f"--dumps {options.dumps}: {reason.partition(',')[0]}, expected a folder")
     if options.reports:
         from converter.report.writing import check_report_path
 
@@ -146,6 +150,8 @@ def _checked(options: VerifyOptions, subject: Subject) -> Places:
     ):
         if asked_for and "ncnn" not in formats:
             raise UsageError(f"{option} is about ncnn's half kernels, and there is no ncnn model here")
+    if options.dumps and not options.write_golden:
+        golden_of_dumps(options, subject)
     network, root, device = subject.tracker.network, None, None
     if options.arm:
         check_tolerances(network, ARM, options.arm.modes)

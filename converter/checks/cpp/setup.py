@@ -11,6 +11,7 @@ from converter.checks.cpp.library import LIBRARY, RECORD, Library, LibraryRecord
 from converter.checks.cpp.source import RELEASE, fetch_source
 from converter.errors import DependencyError
 from converter.util.commands import attempt, run
+from converter.util.process import program
 from converter.util.setups import Setup, Tool
 from converter.util.stages import BYTES, Stages
 from converter.util.unpacked import contents
@@ -79,9 +80,9 @@ def setup_cpp(folder: Path, stages: Stages) -> tuple[Library, bool]:
         if there.record.ncnn == RELEASE and there.record.layers == list(LAYERS):
             return there, False
         why = f"{LIBRARY.name} {folder} is {there.record.ncnn}, wanted is {RELEASE}"
-    for program, package in TOOLS.items():
-        if shutil.which(program) is None:
-            raise DependencyError(f"lt-setup cpp needs {program}, not installed here: apt-get install {package}")
+    for tool, package in TOOLS.items():
+        if program(tool) is None:
+            raise DependencyError(f"lt-setup cpp needs {tool}, not installed here: apt-get install {package}")
     LIBRARY.build(folder, lambda part: _build(part, stages), why)
     return library(folder), True
 

@@ -29,7 +29,7 @@ def _note_junit(context: typer.Context, path: Path | None) -> Path | None:
     """Likewise; a file that could not be written is refused first."""
     if path is not None:
         if reason := junit_obstacle(path):
-            raise typer.BadParameter(f"{str(path)[:80]}: {reason}")
+            raise typer.BadParameter(reason)
         context.obj.ci.junit = path
     return path
 
