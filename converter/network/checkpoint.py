@@ -34,12 +34,14 @@ class Checkpoint:
         sha256: of the file's bytes, or of the state dict of a network in memory; see :mod:`converter.network.memory`.
         epoch: as recorded in it, or None.
         state: state dict without wrapper prefixes.
+        subnet_of: the supernet that it was taken out of; None for a file of one network.
     """
 
     file: str | None
     sha256: str
     epoch: int | None
     state: dict[str, torch.Tensor]
+    subnet_of: str | None = None
 
     @property
     def called(self) -> str:
