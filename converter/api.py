@@ -12,6 +12,7 @@ from converter.checks.arm.asked import arm_options
 from converter.checks.cpp.api import verify_cpp
 from converter.checks.vulkan.asked import vulkan_options
 from converter.exporting.api import export
+from converter.matrix.api import matrix
 from converter.track.api import track
 from converter.track.cpp.api import cpp
 from converter.util.stages import Progress
@@ -24,6 +25,7 @@ __all__ = [
     "calibrate",
     "cpp",
     "export",
+    "matrix",
     "read_calibration",
     "track",
     "verify",

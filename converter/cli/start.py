@@ -73,6 +73,10 @@ def lt_setup() -> None:
     _start("setup")
 
 
+def lt_matrix() -> None:
+    _start("matrix")
+
+
 def lt_cpp() -> None:
     _start("cpp")
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from converter.errors import UsageError, VerificationError
-from converter.families.choice import official_root, path_name_of
+from converter.families.choice import is_named, official_root, path_name_of
 from converter.formats.format import checked_formats, default_splits, formats_of_halves
 from converter.network.settled import settled
 from converter.spec.arguments import AnyPath, finite, path_of, paths_of, refused_values, texts_of, weights_of
@@ -56,6 +56,7 @@ def export(
     atol: float | None = None,
     rtol: float | None = None,
     golden: AnyPath | None = None,
+    save_checkpoint: AnyPath | None = None,
     keep_torchscript: bool = False,
     arm: ArmOptions | None = None,
     pnnx_timeout: float = 120.0,
@@ -69,7 +70,8 @@ def export(
         output: folder to publish (default: ``exports/<arch>``, and behind it whatever was asked for that makes other
             models, as docs/messages.md says).
         arch: of the network (default: that of the weights in the file).
-        path_name, head_blocks, template_size, stride, masks, official, config: which network.
+        path_name, head_blocks, template_size, stride, masks, official, config: which network; ``path_name`` of a
+            supernet's checkpoint, which subnet.
         search_size: pixels; several give models for each.
         dynamic_search: one model for every search size.
         allow_pickle: read checkpoints that run code while they load.
@@ -89,6 +91,7 @@ def export(
         images, seed: pictures, and the seed of the noise, to compare on.
         atol, rtol: tolerances of every output, instead of the config's.
         golden: folder for golden vectors.
+        save_checkpoint: file for the network's weights, as official code saves them, of a supernet the subnet's.
         keep_torchscript: publish the traced files too.
         arm: run the ncnn models on an emulated ARM cpu too, as :func:`arm_options` says.
         pnnx_timeout: seconds that one run of pnnx may take.
@@ -147,6 +150,7 @@ def export(
             return ExportOptions(
                 **dict(chosen),
                 checkpoint=weights,
+                named=is_named(path_name, yaml),
                 output=path_of(output) or default_folder(wanted, chosen, more),
                 official=official_root(path_of(official), chosen.network, weights),
                 dynamic_search=dynamic_search,
@@ -160,6 +164,7 @@ def export(
                 allow_pickle=allow_pickle,
                 keep_torchscript=keep_torchscript,
                 golden=path_of(golden),
+                save_checkpoint=path_of(save_checkpoint),
                 protect_fp16=protect_fp16,
                 share_weights=share_weights,
                 arm=arm,

@@ -49,7 +49,11 @@ def manifest_of(
         path_name=network.path_name,
         network=network.source,
         checkpoint=ExportedCheckpoint(
-            file=checkpoint.file, sha256=checkpoint.sha256, epoch=checkpoint.epoch, unused=network.unused
+            file=checkpoint.file,
+            sha256=checkpoint.sha256,
+            epoch=checkpoint.epoch,
+            unused=network.unused,
+            subnet_of=checkpoint.subnet_of,
         ),
         parameters=network.parameters,
         multiply_adds={model.graph.name: made.multiply_adds[model.graph] for model in graphs},

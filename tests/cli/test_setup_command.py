@@ -27,7 +27,7 @@ def test_everything_is_listed_with_its_versions(tmp_path):
     assert result["python"] == {"version": sys.version.split()[0], "requirement": ">=3.11", "ok": True}
     packages = {package["name"]: package for package in result["packages"]}
     assert {name for name, package in packages.items() if package["needed"]} == MAIN
-    assert {"onnx", "onnxsim", "onnxruntime", "cv2", "matplotlib", "psutil"} == packages.keys() - MAIN
+    assert {"onnx", "onnxsim", "onnxruntime", "cv2", "matplotlib", "psutil", "distributed"} == packages.keys() - MAIN
     pinned = dict(line.lower().split("==") for line in (ROOT / "constraints.txt").read_text().split() if "==" in line)
     for package in packages.values():
         assert package["tested"] == pinned[package["distribution"]]

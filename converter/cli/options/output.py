@@ -51,6 +51,13 @@ Golden = Annotated[
         "checkpoint is given, or writes them with --write-golden (default: the export's, its folder golden).",
     ),
 ]
+SaveCheckpoint = Annotated[
+    Path | None,
+    _option(
+        "--save-checkpoint FILE",
+        "Write the weights as a checkpoint of their own too, as official code does: of a supernet the subnet's.",
+    ),
+]
 WriteGolden = Annotated[bool, _option("--write-golden", "Write golden vectors into the folder that --golden names.")]
 GoldenFrom = Annotated[
     str,
