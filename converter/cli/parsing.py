@@ -140,17 +140,17 @@ def _check_places(given: Sequence[Given], rest: Sequence[str], advice: Mapping[s
     """
     words = [each for each in given if not each.name and each.value]
     for each in words:
-        if str(each)[0] in _NO_HYPHENS and not Path(str(each)).exists():
+        if str(each)[0] in _NO_HYPHENS and not os.path.exists(str(each)):
             meant = str(each).lstrip("-" + _NO_HYPHENS)
             raise UsageError(f"{each} begins with {str(each)[0]!r}, which is no hyphen; did you mean --{meant}?")
     if not rest and len(words) < max(2, places + 1):
         return
     for before, each in pairwise(given):
-        if not each.name and before.name and not Path(str(each)).exists() and (said := _behind(before, each, advice)):
+        if not each.name and before.name and not os.path.exists(str(each)) and (said := _behind(before, each, advice)):
             raise UsageError(said)
     if rest:
         expected = _expected(words[:places])
-        quotes = "" if Path(rest[0]).exists() else "; a value with blanks in it needs quotes"
+        quotes = "" if os.path.exists(rest[0]) else "; a value with blanks in it needs quotes"
         raise UsageError(f"unexpected {' '.join(rest)}: {expected}{quotes}")
 
 

@@ -62,7 +62,13 @@ class Interruption:
         signal.set_wakeup_fd(writing)
         for number in SIGNALS:
             signal.signal(number, self._arrived)
+        sys.unraisablehook = self._dropped
         threading.Thread(target=self._watch, args=(reading, end), daemon=True).start()
+
+    def _dropped(self, dropped: "sys.UnraisableHookArgs") -> None:
+        """What met nobody who could pass it on is not shown either: the signal is remembered."""
+        if not issubclass(dropped.exc_type, self.Interrupted):
+            sys.__unraisablehook__(dropped)
 
     def _watch(self, reading: int, end: Callable[[], None]) -> None:
         """Python's own part of a signal handler waits for the main thread; this one does not."""

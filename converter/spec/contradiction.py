@@ -31,6 +31,9 @@ def contradiction(spec: "NetworkSpec") -> str | None:
         if unknown := [name for name in names if name not in among]:
             nearest = did_you_mean(unknown[0], among)
             return f"{where} names {unknown[0]!r}, known are {', '.join(among) or 'none'}{nearest}"
+    for split in spec.splits:
+        if problem := _no_tracker(spec, split):
+            return f"splits.{split} {problem}"
     if others := [name for name, activation in spec.activations.items() if activation != spec.activation]:
         found = f"{others[0]} is {spec.activations[others[0]]!r}"
         return f"activations.{found}, expected {spec.activation!r}, the network's activation"
@@ -45,4 +48,21 @@ def contradiction(spec: "NetworkSpec") -> str | None:
     for precision, table in spec.tolerances.items():
         if missing := sorted(outputs - table.keys()):
             return f"tolerances.{precision} has none for output {missing[0]!r}"
+    return None
+
+
+def _no_tracker(spec: "NetworkSpec", split: str) -> str | None:
+    """Why the graphs of a split are none, in a phrase: from both images to the scores, each of them once."""
+    names = spec.splits[split]
+    if twice := [name for name in names if names.count(name) > 1]:
+        return f"names {twice[0]!r} twice"
+    graphs = [spec.graphs[name] for name in names]
+    given = {name for graph in graphs for name in graph.outputs}
+    taken = {name for graph in graphs for name in graph.inputs}
+    computed = {name for graph in spec.graphs.values() for name in graph.outputs}
+    images = {name for graph in spec.graphs.values() for name in graph.inputs} - computed
+    if unused := sorted(images - taken):
+        return f"has no graph that takes {unused[0]!r}"
+    if lacking := sorted(((taken & computed) | {spec.decision}) - given):
+        return f"has no graph that gives {lacking[0]!r}"
     return None

@@ -162,6 +162,8 @@ CONFIGS = {
     f"tensors: {{z: {{shape: [1, 1{'0' * 30}]}}}}": "line 1: tensors.z.shape.1: is 1000",
     "noise_feeds: 1000000000": "noise_feeds: expected at most 1000, found 1000000000",
     "noise_feeds: 1e9": "noise_feeds: expected a whole number, found '1e9'",
+    "splits: {two: [init]}": "splits.two has no graph that takes 'x'",
+    "splits: {two: [init, init, update]}": "splits.two names 'init' twice",
     "search_size: 256\nsearch_size: 288": "line 2: search_size: is there twice",
     "[" * 20_000: "more than 20 lists and keys in each other",
     "#" * 70_000: "has 70000 bytes, expected at most 65536",

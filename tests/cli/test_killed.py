@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 
 import pytest
@@ -133,6 +134,32 @@ def test_an_interrupted_run_says_that_nothing_was_published(started):
     rest = process.stderr.read()
     assert process.wait(30) == 143
     assert rest.splitlines()[-1] == "lt-export: interrupted by SIGTERM; nothing was published"
+
+
+DROPPED = """
+import os, signal, sys
+from converter.cli import export, progress
+
+class Dropping:
+    def __del__(self):  # an exception in it goes nowhere, as in the callbacks of extension modules
+        os.kill(os.getpid(), signal.SIGTERM)
+
+begin = progress.StageLines.begin
+progress.StageLines.begin = lambda lines, name: (name == "trace" and Dropping(), begin(lines, name))
+export.main()
+"""
+
+
+def test_an_interruption_that_an_extension_drops_shows_no_traceback(tiny, tmp_path):
+    words = ("--resume", tiny, "--path-name", TINY, "-o", tmp_path / "out")
+    done = subprocess.run(
+        [sys.executable, "-c", DROPPED, *map(str, words)], env=environment(), capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 143
+    assert "Traceback" not in done.stderr
+    assert "ignored" not in done.stderr
+    assert done.stderr.splitlines()[-1] == "lt-export: interrupted by SIGTERM; nothing was published"
+    assert not (tmp_path / "out").exists()
 
 
 def test_help_is_quick_to_read_and_imports_no_torch():

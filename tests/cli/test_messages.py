@@ -197,6 +197,10 @@ def test_words_with_blanks(place):
         (("",), "CHECKPOINT is empty, expected a value (was a variable not set?)"),
         (("tiny.pth", "--output", ""), "--output is empty, expected a value (was a variable not set?)"),
         (("tiny.pth --half",), "; did you mean tiny.pth?"),
+        (
+            ("tiny.pth", "x" * 5000),
+            "xxx: expected one CHECKPOINT, and tiny.pth is it already; a value with blanks in it needs quotes",
+        ),
         (("tiny.pth", "--search-size", "256 "), "; pass --search-size 256"),
     ):
         done = lt_export(*words, "--json", cwd=place)

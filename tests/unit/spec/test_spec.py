@@ -70,8 +70,8 @@ def test_partial_config_replaces_only_its_own_keys(write, shipped):
 
 
 def test_lists_of_a_partial_config_replace_whole_lists(write):
-    network = network_for(None, write({"splits": {"two": ["init"]}}))[1]
-    assert network.splits["two"] == ["init"]
+    network = network_for(None, write({"splits": {"two": ["neck_head", "backbone", "init"]}}))[1]
+    assert network.splits["two"] == ["neck_head", "backbone", "init"]
     assert network.splits["three"] == ["init", "backbone", "neck_head"]
 
 
@@ -128,6 +128,11 @@ def test_override_that_does_not_fit_is_refused():
         ({"tolerances": {"fp32": {"score": {"atol": 1.0}}}}, ["tolerances", "'score'", "zf"]),
         ({"graphs": {"init": {"inputs": ["picture"]}}}, ["graphs", "'picture'", "zf"]),
         ({"splits": {"two": ["init", "track"]}}, ["splits", "'track'", "update"]),
+        ({"splits": {"two": ["init", "init"]}}, ["splits.two", "'init' twice"]),
+        ({"splits": {"two": ["init"]}}, ["splits.two", "takes 'x'"]),
+        ({"splits": {"two": ["init", "backbone"]}}, ["splits.two", "gives 'cls'"]),
+        ({"splits": {"two": ["update", "backbone"]}}, ["splits.two", "takes 'z'"]),
+        ({"splits": {"three": ["init", "neck_head", "update"]}}, ["splits.three", "gives 'xf'"]),
         ({"decision": "score"}, ["decision", "'score'", "cls"]),
         ({"archs": "LightTrackM_Subnet"}, ["archs", "list"]),
         ({"archs": []}, ["archs"]),
