@@ -43,8 +43,14 @@ def test_versions_of_nanotrack_differ_in_what_their_files_say_only(arch):
     version = arch[-1]
     assert (found, network.archs, network.path_name) == (arch, [arch], f"v{version}")
     assert network.tracker == {**first.tracker, **OFFICIAL[arch]}
-    changed = {"archs", "path_name", "tracker"}
+    changed = {"archs", "path_name", "tracker", "vulkan"}
     assert network.model_dump(exclude=changed) == first.model_dump(exclude=changed)
+    for mode, allowed in network.vulkan.items():
+        of_first = first.vulkan[mode]
+        assert allowed.tolerances["loc"].rtol <= of_first.tolerances["loc"].rtol
+        assert allowed.model_dump(exclude={"tolerances": {"loc"}}) == of_first.model_dump(
+            exclude={"tolerances": {"loc"}}
+        )
     assert read_yaml(config_folder() / f"nanotrack_v{version}.yaml").get("family", "nanotrack") == network.family
 
 
