@@ -28,12 +28,12 @@ test-rknn: rknn ## the tests that run in its simulator
 cpp: setup ## ncnn's C++ library, into your cache or LT_CPP_ROOT
 	@$(BIN)/lt-setup cpp
 test-cpp: cpp ## the tests that compile what lt-cpp writes
-	$(PYTEST) -m cpp tests/unit tests/runtime
+	$(PYTEST) -m cpp tests/unit tests/runtime tests/trained
 fuzz: setup ## changed files of every kind for every parser; make fuzz SECONDS=60
 	$(BIN)/python tests/fuzz/run.py --seconds $(SECONDS)
 mutants: setup ## the code broken on purpose, and which tests notice
 	$(BIN)/python tests/mutants/run.py
-ci: test test-arm test-vulkan ## what has to pass; make test-rknn and make test-cpp set more up and are run by hand
+ci: test test-arm test-vulkan test-cpp ## what has to pass; make test-rknn sets more up and is run by hand
 	$(MAKE) fuzz SECONDS=120
 lint: setup ## changes nothing
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .

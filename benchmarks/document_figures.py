@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import pnnx
@@ -32,6 +33,7 @@ NEWEST_GLIBC = 40
 ARM_MODES = ("fp32", "fp16s", "fp16", "bf16")
 ARM_UPDATE = r": update on .+ took ([\d.]+) s"  # on stderr, with -v
 BENCH_SIZE, BENCH_ROUNDS, BENCH_SECONDS = 256, 20, 900
+MEMORY_RUNS = 5
 
 
 class MeasuringError(RuntimeError):
@@ -212,8 +214,28 @@ def counts(_: Setting) -> dict[str, Any]:
     return {"mutants": len(mutants)}
 
 
+def smaller(setting: Setting) -> dict[str, Any]:
+    """Bytes and memory of the trained tracker's models apart, with one weights file, and as one model."""
+    formats = {"ncnn": ("two", "one"), "onnx": ("two",)}
+    form = "{:<16}  {:<5}  {:>8}  {:>10}"
+    lines = [form.format("models", "", "bytes", "memory")]
+    for format, splits in formats.items():
+        asked = {f"--split {split}": ("--split", split) for split in splits}
+        asked["--share-weights"] = ("--split", "two", "--share-weights")
+        for name, words in asked.items():
+            folder = f"{format}{name.replace(' ', '')}"
+            resume = ("--resume", setting.checkpoint(), "--search-size", str(BENCH_SIZE))
+            setting.lt("export", *resume, "--format", format, *words, "-o", folder, "-q")
+            command = (sys.executable, "-m", "benchmarks.memory", folder, format)
+            memory = [int(setting.run(*command).stdout) / MEGABYTE for _ in range(MEMORY_RUNS)]
+            size = _bytes(setting.folder / folder) / MEGABYTE
+            lines.append(form.format(name, format, f"{size:.2f} MB", f"{median(memory):.1f} MB"))
+    return {"lines": lines, **_versions()}
+
+
 SECTIONS: Mapping[str, Callable[[Setting], dict[str, Any]]] = {
-    each.__name__: each for each in (demo, failed, run, counts, half, overflow, arm, arm_setup, bench, wrong_models)
+    each.__name__: each
+    for each in (demo, failed, run, counts, half, smaller, overflow, arm, arm_setup, bench, wrong_models)
 }
 
 

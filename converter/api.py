@@ -6,10 +6,13 @@ Importing this imports neither torch nor a runtime; calling a function imports w
 """
 
 from converter.bench.api import bench
+from converter.calibrate.api import calibrate
+from converter.calibrate.read import read_calibration
 from converter.checks.arm.asked import arm_options
 from converter.checks.cpp.api import verify_cpp
 from converter.checks.vulkan.asked import vulkan_options
 from converter.exporting.api import export
+from converter.matrix.api import matrix
 from converter.track.api import track
 from converter.track.cpp.api import cpp
 from converter.util.stages import Progress
@@ -19,8 +22,11 @@ __all__ = [
     "Progress",
     "arm_options",
     "bench",
+    "calibrate",
     "cpp",
     "export",
+    "matrix",
+    "read_calibration",
     "track",
     "verify",
     "verify_cpp",

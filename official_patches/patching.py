@@ -115,6 +115,8 @@ class Patches:
         own_parts: (path name) -> parts of such a network that no checkout has, each with what it is called in words.
         module: of a checkout, that a checkout of no other family has.
         repository: owner and name of the one that checkouts are of.
+        supernet: likewise as ``build``, the search space that its networks are from, called as they are and answering
+            on the request's path; None for a family without.
     """
 
     modes: Mapping[str, Mode]
@@ -125,6 +127,7 @@ class Patches:
     own_parts: Callable[[str], Mapping[str, str]]
     module: str = "lib"
     repository: str = ""
+    supernet: Callable[[BuildRequest], nn.Module] | None = None
 
     def forward_mode(self, network: nn.Module, mode: str, activations: Sequence[str | None] = ()) -> PatchSpec:
         """The patch that makes ``network`` answer as a mode when it is called; for :func:`patched`.

@@ -1,6 +1,7 @@
 """The figures as a picture."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import chdir, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from converter.errors import ConversionError, UsageError
 from converter.formats.format import host_runtimes
 from converter.util.atomic import obstacle_to_file, replacing
 from converter.util.packages import check_installed
+from converter.util.process import AWAY
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,6 +45,25 @@ def draw(path: Path, result: BenchResult) -> None:
     Raises:
         ConversionError: when the file cannot be written.
     """
+    with _own_settings():
+        _draw(path, result)
+
+
+@contextmanager
+def _own_settings() -> Iterator[None]:
+    """matplotlib as it is by itself.
+
+    When it is imported it reads ``matplotlibrc`` of the working folder, which may be a downloaded export's, and then
+    the user's; either may ask for LaTeX, or be a pipe.
+    """
+    with chdir(AWAY):
+        import matplotlib
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        yield
+
+
+def _draw(path: Path, result: BenchResult) -> None:
     from matplotlib.figure import Figure
 
     labels = [times.candidate.label for times in result.of("update")]

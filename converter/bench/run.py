@@ -12,7 +12,7 @@ from converter.bench.measure import PARTS, Clock, rounds_of
 from converter.bench.options import WARM_UP, BenchOptions
 from converter.bench.result import BenchResult, PartTimes
 from converter.checks.vulkan.process import ncnn_options
-from converter.errors import ConversionError, UsageError
+from converter.errors import CheckpointError, ConversionError, UsageError
 from converter.folder.exported import FileProblem, file_problems
 from converter.folder.listing import CheckpointEntry, tool_versions
 from converter.folder.manifest import Manifest
@@ -122,7 +122,10 @@ def _export(options: BenchOptions) -> tuple[Subject, Manifest]:
         check_runtime(format)
     options.subject.check_checkpoint()
     if isinstance(checkpoint := options.subject.checkpoint, Path):
-        weights = CheckpointEntry(file=str(checkpoint), sha256=sha256(checkpoint))
+        try:
+            weights = CheckpointEntry(file=str(checkpoint), sha256=sha256(checkpoint))
+        except OSError as error:
+            raise CheckpointError(f"checkpoint {checkpoint}: {error.strerror}") from None
         if warning := subject.other_checkpoint(weights):
             log.warning(warning)
     return subject, subject.manifest

@@ -31,7 +31,7 @@ class CiOutput:
         program: the command's name.
         junit: the file of ``--junit``.
         file: what an annotation is about: the checkpoint, or the manifest of the models.
-        result: of a run that passed: an Exported or a VerifyResult.
+        result: of a run that passed: an Exported, a VerifyResult or a MatrixResult; of lt-matrix, of any that ended.
     """
 
     program: str
@@ -102,6 +102,8 @@ def told_of(result: object) -> Told | None:
         return None
     from converter.exporting import page
     from converter.exporting.made import ArmFailure, Exported
+    from converter.matrix import page as matrix_page
+    from converter.matrix.run import MatrixResult
     from converter.proof.verify import Report as Proof
     from converter.verifying.cases import cases_of
     from converter.verifying.page import report_of
@@ -109,6 +111,8 @@ def told_of(result: object) -> Told | None:
 
     if isinstance(result, VerifyResult):
         return Told(cases_of(result), lambda _, written: report_of(result, written))
+    if isinstance(result, MatrixResult):
+        return Told(matrix_page.cases_of(result), lambda _, written: matrix_page.report_of(result, written))
     if isinstance(result, Exported):
         return Told(page.export_cases(result.report, result.arm), lambda _, written: page.report_of(result, written))
     if isinstance(result, ArmFailure):

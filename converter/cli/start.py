@@ -73,5 +73,13 @@ def lt_setup() -> None:
     _start("setup")
 
 
+def lt_matrix() -> None:
+    _start("matrix")
+
+
 def lt_cpp() -> None:
     _start("cpp")
+
+
+def lt_calibrate() -> None:
+    _start("calibrate")

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from converter.errors import UsageError, VerificationError
-from converter.families.choice import official_root, path_name_of
+from converter.families.choice import is_named, official_root, path_name_of
 from converter.formats.format import checked_formats, default_splits, formats_of_halves
 from converter.network.settled import settled
 from converter.spec.arguments import AnyPath, finite, path_of, paths_of, refused_values, texts_of, weights_of
@@ -49,12 +49,14 @@ def export(
     oldest_ncnn: str | None = None,
     rename: Mapping[str, str] | Sequence[str] = (),
     protect_fp16: bool = False,
+    share_weights: bool = False,
     verify: bool = True,
     images: AnyPath | Sequence[AnyPath] = (),
     seed: int = 0,
     atol: float | None = None,
     rtol: float | None = None,
     golden: AnyPath | None = None,
+    save_checkpoint: AnyPath | None = None,
     keep_torchscript: bool = False,
     arm: ArmOptions | None = None,
     pnnx_timeout: float = 120.0,
@@ -68,7 +70,8 @@ def export(
         output: folder to publish (default: ``exports/<arch>``, and behind it whatever was asked for that makes other
             models, as docs/messages.md says).
         arch: of the network (default: that of the weights in the file).
-        path_name, head_blocks, template_size, stride, masks, official, config: which network.
+        path_name, head_blocks, template_size, stride, masks, official, config: which network; ``path_name`` of a
+            supernet's checkpoint, which subnet.
         search_size: pixels; several give models for each.
         dynamic_search: one model for every search size.
         allow_pickle: read checkpoints that run code while they load.
@@ -83,10 +86,12 @@ def export(
         oldest_ncnn: release of the oldest ncnn that is to read the models.
         rename: {tensor or graph:tensor: what to call it}.
         protect_fp16: switch half arithmetic off in ncnn layers that could overflow in it.
+        share_weights: let the models of a format read one weights file.
         verify: False publishes without proof; the result is then false.
         images, seed: pictures, and the seed of the noise, to compare on.
         atol, rtol: tolerances of every output, instead of the config's.
         golden: folder for golden vectors.
+        save_checkpoint: file for the network's weights, as official code saves them, of a supernet the subnet's.
         keep_torchscript: publish the traced files too.
         arm: run the ncnn models on an emulated ARM cpu too, as :func:`arm_options` says.
         pnnx_timeout: seconds that one run of pnnx may take.
@@ -140,11 +145,12 @@ def export(
                 raise UsageError(f"{option} is about RKNN models; add --format rknn")
         if "ncnn" not in chosen.formats and oldest_ncnn is not None:
             raise UsageError("--oldest-ncnn is about ncnn models; add --format ncnn")
-        more = Asked(dynamic_search=dynamic_search, simplify=simplify, protect_fp16=protect_fp16)
+        more = Asked(dynamic_search, simplify, protect_fp16, share_weights)
         with refused_values():
             return ExportOptions(
                 **dict(chosen),
                 checkpoint=weights,
+                named=is_named(path_name, yaml),
                 output=path_of(output) or default_folder(wanted, chosen, more),
                 official=official_root(path_of(official), chosen.network, weights),
                 dynamic_search=dynamic_search,
@@ -158,7 +164,9 @@ def export(
                 allow_pickle=allow_pickle,
                 keep_torchscript=keep_torchscript,
                 golden=path_of(golden),
+                save_checkpoint=path_of(save_checkpoint),
                 protect_fp16=protect_fp16,
+                share_weights=share_weights,
                 arm=arm,
                 pnnx_timeout=pnnx_timeout,
             )

@@ -7,7 +7,8 @@ from converter.errors import UsageError
 from converter.exporting.plan import Plan, plan_export
 from converter.folder.vectors import place_for
 from converter.folder.workspace import check_target
-from converter.formats.format import check_dependencies
+from converter.formats.format import check_dependencies, judged_as
+from converter.network.saved import check_place
 from converter.spec.options import ExportOptions
 
 
@@ -24,6 +25,8 @@ def checked_plan(options: ExportOptions) -> Plan:
     check_target(options.output)
     if options.golden:
         place_for(options.golden, options.output)
+    if options.save_checkpoint:
+        check_place(options.save_checkpoint, options.output)
     for option, asked in (
         *(("--golden", options.golden), ("--protect-fp16", options.protect_fp16)),
         ("--runtime ncnn-arm64", options.arm),
@@ -36,6 +39,8 @@ def checked_plan(options: ExportOptions) -> Plan:
     if options.arm:
         arm_root(options.arm.root)
         check_tolerances(options.network, ARM, options.arm.modes)
+    if options.verify:
+        options.tolerances(judged_as(options.formats, options.precision))
     check_dependencies(options)
     options.check_checkpoint()
     return plan

@@ -93,6 +93,17 @@ def finish(conversions: Mapping[Source, Conversion]) -> None:
         log.debug("%s %s: %.2f s", source.format, source.graph.name, time.perf_counter() - start)
 
 
+def share(plan: Plan, folder: Path) -> None:
+    """Put the weights of models that are to read one file into that file.
+
+    Raises:
+        ConversionError: where they cannot be read so.
+    """
+    for (format, name), sources in plan.shared.items():
+        if sharing := format_of(format).sharing:
+            sharing.write(folder, [source.stem for source in sources], name)
+
+
 def load_models(folder: Path, contents: Contents, trackers: Sequence[TrackerModels]) -> dict[Model, Runner]:
     """Every model in this process, once. Loading is part of the proof that the files are sound.
 

@@ -1,6 +1,7 @@
 """The manifest of an export, and what each of its files says of itself."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -48,7 +49,11 @@ def manifest_of(
         path_name=network.path_name,
         network=network.source,
         checkpoint=ExportedCheckpoint(
-            file=checkpoint.file, sha256=checkpoint.sha256, epoch=checkpoint.epoch, unused=network.unused
+            file=checkpoint.file,
+            sha256=checkpoint.sha256,
+            epoch=checkpoint.epoch,
+            unused=network.unused,
+            subnet_of=checkpoint.subnet_of,
         ),
         parameters=network.parameters,
         multiply_adds={model.graph.name: made.multiply_adds[model.graph] for model in graphs},
@@ -102,6 +107,9 @@ def _sizes(tracker: TrackerModels) -> SizesEntry:
 def _format(options: ExportOptions, made: Made, name: str) -> FormatEntry:
     files = dict.fromkeys(model.paths(made.folder) for tracker in made.trackers for model in tracker.of(name))
     more = format_of(name).described(options, tuple(map(made.contents.of, files)))
+    if options.share_weights:
+        readers = Counter(path.name for of_model in files for path in of_model)
+        more["shared_weights"] = [file for file, count in readers.items() if count > 1]
     return FormatEntry.model_validate(
         {"split": options.split_of(name), "dynamic_search": options.dynamic_search, **more}
     )

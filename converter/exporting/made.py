@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from converter.exporting.page import report_of, verdict_line
 from converter.folder.golden_index import GoldenIndex
 from converter.folder.manifest import Manifest, VerificationEntry
+from converter.formats.format import notes_on
 from converter.proof.comparison import Comparison
 from converter.proof.verify import Report
 from converter.report.text import now
@@ -52,6 +53,12 @@ class Made:
     def trackers(self) -> list[TrackerModels]:
         return [comparison.tracker for comparison in self.comparisons]
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is to be known of the models on their device, a line each."""
+        models = dict.fromkeys(model for tracker in self.trackers for model in tracker.models)
+        return notes_on({model: self.contents.of(model.paths(self.folder)) for model in models})
+
 
 @dataclass(frozen=True, repr=False)
 class Exported:
@@ -63,6 +70,7 @@ class Exported:
         report: every comparison; None without proof.
         arm: what the emulated ARM cpu computed; None where nobody asked for it.
         options: what it was made from.
+        notes: what is to be known of the models on their device, a line each.
     """
 
     folder: Path
@@ -70,6 +78,7 @@ class Exported:
     report: Report | None
     arm: "ArmSection | None"
     options: ExportOptions
+    notes: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.report)

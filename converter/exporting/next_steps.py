@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from converter.folder.listing import PreprocessEntry
-from converter.folder.manifest import GraphEntry, Manifest
+from converter.folder.manifest import FormatEntry, GraphEntry, Manifest
 from converter.report.blocks import NOTE, Block, Points, Row, Section, Table, columns
 from converter.report.text import listed
 from converter.spec.tensors import TensorSpec
@@ -20,10 +20,12 @@ def next_section(manifest: Manifest, folder: Path, verify: Sequence[object]) -> 
         folder: where they are.
         verify: the words of the command that verifies them, without a clip.
     """
+    inside = any(each.normalise == "inside" for each in manifest.formats.values())
     lines = [_image(tensor) for tensor in _images(manifest)]
     if manifest.preprocess:
-        lines.append(_preprocessing(manifest.preprocess))
+        lines.append(_inside(manifest.preprocess) if inside else _preprocessing(manifest.preprocess))
     lines.append(f"{'outputs: ' + listed(_outputs(manifest))}")
+    lines += [_runtime(each) for each in manifest.formats.values() if each.toolkit]
     lines.append(f"verify them on a clip: {shlex.join(map(str, (*verify, *CLIP)))}")
     blocks: tuple[Block, ...] = (
         Table(columns("Graph", "Files", "Inputs", "Outputs"), tuple(map(_row, manifest.graphs))),
@@ -65,6 +67,17 @@ def _preprocessing(preprocess: PreprocessEntry) -> str:
         return f"preprocessing: {preprocess.colour_order}, pixels of 0 to 255 as they are, without mean and std"
     mean, std = (", ".join(map(str, values)) for values in (preprocess.on_0_1.mean, preprocess.on_0_1.std))
     return f"preprocessing: {preprocess.colour_order}, (pixel / 255 - mean) / std with mean {mean} and std {std}"
+
+
+def _inside(preprocess: PreprocessEntry) -> str:
+    return f"preprocessing: {preprocess.colour_order}, uint8, NHWC, pixels as they are: mean and std are in the models"
+
+
+def _runtime(made: FormatEntry) -> str:
+    return (
+        f"on the {made.target}: librknnrt {made.toolkit}, which belongs to the toolkit; an older one can refuse the "
+        "models or answer wrongly"
+    )
 
 
 def _outputs(manifest: Manifest) -> list[str]:

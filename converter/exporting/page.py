@@ -51,6 +51,7 @@ def report_of(exported: "Exported", written: str) -> blocks.Report:
         sections=(*_proof(exported.report, exported.arm), _models(manifest)),
         written=written,
         sign_off=False,
+        warnings=exported.notes,
     )
 
 
@@ -110,9 +111,8 @@ def _models(manifest: "Manifest") -> Section:
     graphs = [
         Row((graph.format, graph.name, _tensors(graph.inputs), _tensors(graph.outputs))) for graph in manifest.graphs
     ]
-    files = [
-        Row((file.name, f"{file.bytes / 1e6:.2f} MB", file.sha256)) for graph in manifest.graphs for file in graph.files
-    ]
+    listed = dict.fromkeys(file for graph in manifest.graphs for file in graph.files)
+    files = [Row((file.name, f"{file.bytes / 1e6:.2f} MB", file.sha256)) for file in listed]
     tables = (
         Table(columns("Format", "Graph", "Inputs", "Outputs"), tuple(graphs)),
         Table(columns("File", ">Size", "SHA-256"), tuple(files), raw=True),

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from converter.folder.replaced import replaced_by
 from converter.folder.vectors import make_vectors, place_for, publish_vectors
 from converter.folder.workspace import Workspace
 from converter.formats.format import format_of
+from converter.network.saved import saving
 from converter.proof.comparison import Comparison
 from converter.proof.feeds import Feed
 from converter.proof.inputs import feeds_of
@@ -59,7 +60,9 @@ def export(
             notes.append("torch")
         with stages("network") as notes:
             network = load_network(options, plan.trackers[0].dimensions.stride, checkpoint)
-            notes += [f"{options.arch}, {network.source}", f"{network.parameters:,} parameters"]
+            taken = network.checkpoint.subnet_of
+            notes += [f"{options.arch}{f' of {taken}' if taken else ''}, {network.source}"]
+            notes.append(f"{network.parameters:,} parameters")
         with stages("trace") as notes:
             started = conversions.start(options, network, plan, workspace, contents, running)
             notes.append(", ".join(dict.fromkeys(source.graph.name for source in started.conversions)))
@@ -67,6 +70,7 @@ def export(
             comparisons = proving.comparisons_of(options, network, plan, feeds)
         with stages("convert") as notes:
             conversions.finish(started.conversions)
+            conversions.share(plan, workspace.folder)
             notes.append(" and ".join(options.formats))
         protected = proving.protect(workspace.folder, comparisons, stages) if options.protect_fp16 else None
         with stages("verify") as notes:
@@ -82,9 +86,11 @@ def export(
         with stages("publish") as notes:
             results = (verification, report, protected, arm, golden)
             made = Made(comparisons, network, workspace.folder, contents, started.multiply_adds, *results)
-            manifest = _publish(options, made, workspace)
+            notes_of_models = made.notes
+            with saving(options.save_checkpoint, options.arch, network) if options.save_checkpoint else nullcontext():
+                manifest = _publish(options, made, workspace)
             notes += [str(options.output), *([f"in place of {replaced}"] if replaced else [])]
-    return Exported(options.output, manifest, report, arm, options)
+    return Exported(options.output, manifest, report, arm, options, notes_of_models)
 
 
 def _replaced(options: ExportOptions) -> str | None:

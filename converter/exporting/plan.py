@@ -1,7 +1,7 @@
 """Which models an export consists of: graph by graph, for every template and search size."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from converter.errors import UsageError
 from converter.families.dimensions import dimensions_of
@@ -24,10 +24,12 @@ class Plan:
     Attributes:
         trackers: the models at every size, the network's own first.
         sources: what they are made from; each gives the files of one or several models.
+        shared: format and name of a weights file -> whose weights go into it.
     """
 
     trackers: tuple[TrackerModels, ...]
     sources: tuple[Source, ...]
+    shared: Mapping[tuple[str, str], tuple[Source, ...]] = field(default_factory=dict)
 
     @property
     def graphs(self) -> tuple[GraphSpec, ...]:
@@ -48,17 +50,57 @@ def plan_export(options: ExportOptions) -> Plan:
         sources = dict.fromkeys(source for of_size in of_sizes for _, source in of_size)
         form = format_of(format)
         check_names(format, form.legal, form.rule, [(source.stem, source.graph) for source in sources])
+    weights = shared_weights(options, made) if options.share_weights else {}
     trackers = tuple(
-        TrackerModels(network, numbers, tuple(_model(*each) for of_sizes in made.values() for each in of_sizes[index]))
+        TrackerModels(
+            *(network, numbers),
+            tuple(_model(*each, weights) for of_sizes in made.values() for each in of_sizes[index]),
+        )
         for index, (network, numbers) in enumerate(zip(networks, dimensions, strict=True))
     )
     by_size = [source for index in range(len(networks)) for of_sizes in made.values() for _, source in of_sizes[index]]
-    return Plan(trackers, tuple(dict.fromkeys(by_size)))
+    shared: dict[tuple[str, str], tuple[Source, ...]] = {}
+    for source, name in weights.items():
+        shared[source.format, name] = (*shared.get((source.format, name), ()), source)
+    return Plan(trackers, tuple(dict.fromkeys(by_size)), shared)
 
 
-def _model(graph: GraphSpec, source: Source) -> Model:
-    files = tuple(f"{source.stem}{suffix}" for suffix in format_of(source.format).suffixes)
-    return Model(graph, source.format, files)
+def _model(graph: GraphSpec, source: Source, weights: Mapping[Source, str]) -> Model:
+    first, *others = (f"{source.stem}{suffix}" for suffix in format_of(source.format).suffixes)
+    return Model(graph, source.format, (first, weights[source]) if source in weights else (first, *others))
+
+
+def shared_weights(options: ExportOptions, made: Mapping[str, Sequence[Sequence[Made]]]) -> dict[Source, str]:
+    """The name of the weights file that each model reads.
+
+    Where a runtime reads such a file from its start, one serves the graphs that take a crop, for they hold the
+    backbone, and a graph that takes features only has its own.
+
+    Args:
+        made: format to the graphs of every size.
+
+    Raises:
+        UsageError: for models that cannot share, or have nothing to.
+    """
+    network, files = options.network, dict[Source, str]()
+    for format, of_sizes in made.items():
+        split, sharing = options.split_of(format), format_of(format).sharing
+        if sharing is None:
+            raise UsageError(f"--share-weights: expected ncnn or onnx, each {format} model holds its own; leave it out")
+        if split in network.read_from:
+            raise UsageError(f"--share-weights: --split {split} has every weight once already; leave one of them out")
+        if options.naming.files:
+            raise UsageError(
+                f"--share-weights: the consumer of --preset {options.preset} loads weights by the names of its models; "
+                "leave one of them out"
+            )
+        names = network.splits[split]
+        given = {tensor.meaning for graph, _ in of_sizes[0] for tensor in graph.outputs}
+        for name, (graph, source) in (pair for of_size in of_sizes for pair in zip(names, of_size, strict=True)):
+            whole = any(tensor.meaning not in given for tensor in graph.inputs if tensor.mask_of is None)
+            own = options.naming.stem(name, network.file_prefix)
+            files[source] = f"{network.file_prefix if whole or not sharing.from_start else own}{sharing.suffix}"
+    return files
 
 
 def sizes(options: ExportOptions) -> list[tuple[int, int]]:

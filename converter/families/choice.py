@@ -8,6 +8,7 @@ from converter.families.family import family_names, family_of
 from converter.spec.config import arch_names, network_for
 from converter.spec.network import NetworkSpec
 from converter.spec.options import NetworkInMemory
+from converter.spec.yaml_file import read_yaml
 
 
 def known_archs() -> list[str]:
@@ -44,6 +45,15 @@ def check_official(given: Path | None, checkpoint: object) -> None:
     """
     if given and checkpoint is None:
         raise UsageError(f"--official {given}: it builds the network, which --resume brings in; pass that too")
+
+
+def is_named(path_name: str | None, config: Path | None) -> bool:
+    """Whether an option or a user's config says which network of its family is meant.
+
+    Raises:
+        UsageError: for a config that cannot be read.
+    """
+    return path_name is not None or (config is not None and "path_name" in read_yaml(config))
 
 
 def path_name_of(arch: str | None, config: Path | None, path_name: str | None, head_blocks: int | None) -> str | None:

@@ -25,6 +25,8 @@ from converter.util.folders import packages_in
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from converter.families.supernet import Supernet
+
 Constants = TypeVar("Constants", bound=BaseModel)
 Shapes = Mapping[str, tuple[int, ...]]
 Sizes = tuple[int, int]
@@ -175,6 +177,7 @@ class Family:
             tracker's decision.
         cpp: the files in this folder that are ``procedure`` in C++, in the order in which a compiler reads them; none
             for a family without.
+        supernet: the search space that its networks are from; None for a family without.
     """
 
     dimensions: Callable[[str, int, int], Dimensions]
@@ -198,6 +201,7 @@ class Family:
     score_maps: ScoreMaps = as_they_are
     cpp: tuple[str, ...] = ()
     constants: type[BaseModel] | None = None
+    supernet: "Supernet | None" = None
 
 
 def family_names() -> list[str]:

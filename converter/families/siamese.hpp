@@ -139,10 +139,10 @@ class Tracker {
     width_ = clamped(width, model::smallest_side, frame.width);
     height_ = clamped(height, model::smallest_side, frame.height);
     estimate = {{x_ - width_ / 2, y_ - height_ / 2, width_, height_}, one.score};
-    if (trace != nullptr) tell(estimate);
+    if (trace != nullptr) tell(estimate, best);
   }
 
-  void tell(const Estimate& estimate) const {
+  void tell(const Estimate& estimate, std::size_t best) const {
     std::array<double, 5 * area> decoded{};
     for (std::size_t cell = 0; cell < area; ++cell) {
       const Proposal& one = proposals_[cell];
@@ -153,6 +153,8 @@ class Tracker {
     trace->values("decode", "boxes", decoded.data(), decoded.size());
     trace->values("penalty", "penalties", penalties_.data(), penalties_.size());
     trace->values("window", "ranks", ranks_.data(), ranks_.size());
+    const double cell = static_cast<double>(best);
+    trace->values("update", "cell", &cell, 1);
     trace->values("update", "box", end.data(), end.size());
   }
 

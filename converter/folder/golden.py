@@ -1,7 +1,5 @@
 """Golden vectors in a folder, read back: every file is held against its checksum."""
 
-import errno
-import hashlib
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -15,10 +13,10 @@ from pydantic import ValidationError
 from converter.errors import UsageError, VerificationError
 from converter.folder.golden_index import GOLDEN_INDEX as INDEX
 from converter.folder.golden_index import KIND, Case, GoldenIndex, GoldenTensor
-from converter.folder.listing import GENERATOR, SCHEMA_VERSION, FileEntry, link_out, read_listing
+from converter.folder.listing import GENERATOR, SCHEMA_VERSION, FileEntry, read_listed, read_listing
 from converter.proof.feeds import Feed
 from converter.spec.tensors import TensorSpec
-from converter.util.paths import read_bytes, reason, why_no_folder
+from converter.util.paths import reason, why_no_folder
 
 
 @dataclass(frozen=True)
@@ -99,18 +97,10 @@ class Golden:
         entry = self._files.get(name)
         if entry is None:
             raise self._changed(INDEX, f"names {name!r}, which is no file of these vectors")
-        if link_out(self.folder, [name]):
-            raise self._changed(name, "is a link that leads out of the folder")
         try:
-            data = read_bytes(self.folder / name, entry.bytes)
-        except OSError as error:
-            changed = "was changed since it was written: " if error.errno == errno.EFBIG else "cannot be read: "
-            raise self._changed(name, f"{changed}{error.strerror}") from None
-        if len(data) != entry.bytes:
-            raise self._changed(name, f"was changed since it was written: {len(data)} bytes, not {entry.bytes}")
-        if hashlib.sha256(data).hexdigest() != entry.sha256:
-            raise self._changed(name, "was changed since it was written: its sha256 is another")
-        return data
+            return read_listed(self.folder, entry)
+        except ValueError as error:
+            raise self._changed(name, str(error)) from None
 
     def _changed(self, name: str, problem: str) -> VerificationError:
         return VerificationError(f"golden vectors: {self.folder / name} {problem}; write them anew with --golden")

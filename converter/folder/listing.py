@@ -1,6 +1,7 @@
 """What a folder of ours says of itself in JSON: what manifests and indices of golden vectors have in common."""
 
 import errno
+import hashlib
 import json
 import platform
 import re
@@ -255,6 +256,26 @@ def read_listing(path: Path) -> tuple[bytes, JsonValue]:
             raise ValueError(error.strerror) from None
         raise
     return text.removeprefix(b"\xef\xbb\xbf"), read_json(text)
+
+
+def read_listed(folder: Path, entry: FileEntry) -> bytes:
+    """A file in a folder, as it was written.
+
+    Raises:
+        ValueError: saying in a phrase what is wrong with it.
+    """
+    if link_out(folder, [entry.name]):
+        raise ValueError("is a link that leads out of the folder")
+    try:
+        data = read_bytes(folder / entry.name, entry.bytes)
+    except OSError as error:
+        changed = "was changed since it was written: " if error.errno == errno.EFBIG else "cannot be read: "
+        raise ValueError(f"{changed}{error.strerror}") from None
+    if len(data) != entry.bytes:
+        raise ValueError(f"was changed since it was written: {len(data)} bytes, not {entry.bytes}")
+    if hashlib.sha256(data).hexdigest() != entry.sha256:
+        raise ValueError("was changed since it was written: its sha256 is another")
+    return data
 
 
 def link_out(folder: Path, names: Iterable[str]) -> str | None:

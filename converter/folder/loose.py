@@ -66,12 +66,20 @@ def model_files(option: str, path: Path) -> tuple[str, tuple[Path, ...]]:
         expected = " or ".join(form.suffixes[0] for form in formats)
         raise UsageError(f"{option} {path}: expected a file whose name ends in {expected}")
     form = fitting[0]
-    files = tuple(path.with_suffix(suffix) for suffix in form.suffixes)
+    files = (path.with_suffix(form.suffixes[0]), *(_beside(path, suffix) for suffix in form.suffixes[1:]))
     for file in files:
         if reason := why_no_file(file):
             beside = f"no {file.name} beside it" if not os.path.lexists(file) else f"{file.name} beside it: {reason}"
             raise UsageError(f"{option} {path}: {reason if file == path else beside}")
     return form.name, files
+
+
+def _beside(path: Path, suffix: str) -> Path:
+    """The weights of a model: of its name, or shared with others, ``a_b.bin`` or ``a.bin`` of ``a_b_c.param``."""
+    own = path.with_suffix(suffix)
+    words = path.stem.split("_")
+    names = ("_".join(words[:count]) + suffix for count in range(len(words), 0, -1))
+    return next((file for name in names if os.path.lexists(file := path.with_name(name))), own)
 
 
 def loose_models(
@@ -132,10 +140,12 @@ def _check_renames(renames: Sequence[Rename], sides: Mapping[str, Sides]) -> Non
     blobs = {name: {*inputs, *outputs} for name, (inputs, outputs) in sides.items()}
     for rename in renames:
         if not any(rename.blob in names for graph, names in blobs.items() if rename.graph in (None, graph)):
-            names = sorted(set().union(*blobs.values()))
+            of_graph = f"{rename.graph}:" if rename.graph else ""
+            have = f"{rename.graph} has" if rename.graph else "the files have"
+            names = sorted(set().union(*(names for graph, names in blobs.items() if rename.graph in (None, graph))))
             raise UsageError(
-                f"--rename {rename.blob}={rename.meaning}: no such input or output; the files have "
-                f"{', '.join(names)}{did_you_mean(rename.blob, with_graphs(blobs))}"
+                f"--rename {of_graph}{rename.blob}={rename.meaning}: no such input or output; {have} "
+                f"{', '.join(names)}{did_you_mean(rename.blob, [] if rename.graph else with_graphs(blobs))}"
             )
 
 

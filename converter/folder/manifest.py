@@ -31,16 +31,18 @@ MOST_GRAPHS = 1000
 class ExportedCheckpoint(CheckpointEntry):
     """``file`` is None where the network was in memory; ``sha256`` is then that of its state dict.
 
-    ``unused`` names the weights that it has besides, and is written where there are any.
+    ``unused`` names the weights that it has besides, and ``subnet_of`` the supernet that it is; each is written where
+    there is something to say.
     """
 
     file: str | None
     sha256: str
     unused: tuple[str, ...] = ()
+    subnet_of: str | None = None
 
     @model_serializer(mode="wrap")
-    def _unused_if_any(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return {key: value for key, value in handler(self).items() if key != "unused" or value}
+    def _what_there_is(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {key: value for key, value in handler(self).items() if key not in ("unused", "subnet_of") or value}
 
 
 class GraphEntry(SetEntry):
@@ -65,6 +67,10 @@ class FormatEntry(SetEntry):
     simplified: bool | None = None
     dynamic_search: bool | None = None
     oldest_ncnn: str | None = None
+    target: str | None = None
+    toolkit: str | None = None
+    normalise: str | None = None
+    shared_weights: tuple[str, ...] = ()
 
 
 class VerificationEntry(SetEntry):

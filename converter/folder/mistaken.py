@@ -1,5 +1,6 @@
 """What somebody probably meant who named other files than those that are wanted."""
 
+import glob
 import itertools
 import os
 from collections.abc import Mapping, Sequence
@@ -37,7 +38,7 @@ def in_place_of_checkpoint(path: Path) -> str | None:
         part = "part of " if export != path else ""
         return f"{path} is {part}an export, {expected}; lt-verify verifies exports, lt-bench measures them"
     suffixes = {suffix for name in format_names() for suffix in format_of(name).suffixes if suffix != ".bin"}
-    weights_of_ncnn = path.suffix == ".bin" and os.path.isfile(path.with_suffix(".param"))
+    weights_of_ncnn = path.suffix == ".bin" and any(path.parent.glob(f"{glob.escape(path.stem)}*.param"))
     converted = path.suffix in suffixes or weights_of_ncnn
     return f"{path} is a converted model, {expected}; lt-verify verifies models" if converted else None
 

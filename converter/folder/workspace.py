@@ -28,7 +28,6 @@ from converter.folder.shells import start_shells
 from converter.util.atomic import (
     aside_of,
     exchange,
-    existing_parent,
     missing_parents,
     obstacle,
     put_in_place,
@@ -70,17 +69,8 @@ def check_target(target: Path, marker: str = MANIFEST, option: str = "--output")
                 f"{option} {target}: holds {foreign[0]!r}, which no export wrote; "
                 "nothing was touched: move it away or choose another folder"
             )
-    if reason := obstacle(target, parents=True) or _no_folder_in(existing_parent(target)):
+    if reason := obstacle(target, parents=True):
         raise UsageError(f"{option} {target}: {reason}")
-
-
-def _no_folder_in(parent: Path) -> str | None:
-    """Why no folder can be made in another, whatever its permissions say; None where one can. It is tried."""
-    try:
-        os.rmdir(tempfile.mkdtemp(prefix=".lt-export-", dir=parent))
-    except OSError as error:
-        return f"no folder can be made in {parent} ({(error.strerror or str(error)).lower()})"
-    return None
 
 
 def _fixed(place: Path) -> str | None:

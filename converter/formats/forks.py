@@ -21,6 +21,7 @@ from typing import IO, NoReturn
 
 from converter.formats import worker
 from converter.formats.format import format_of
+from converter.util.child import GRACE
 from converter.util.packages import ends_its_process
 from converter.util.process import python_environment, python_module, send_nothing
 
@@ -84,6 +85,15 @@ class ForkServer:
         for descriptor in (stdin, stdout, to_status):
             os.close(descriptor)
         return Fork(self, to_worker, from_worker, status)
+
+    def stop(self) -> None:
+        """End it, and with it every worker, which it ends when its client does."""
+        self._socket.close()
+        try:
+            self.process.wait(GRACE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
 
     def send(self, letter: bytes, number: int, descriptors: tuple[int, ...] = ()) -> bool:
         """A request; false where the server has died."""

@@ -4,7 +4,7 @@ Importing one does not import its runtime; converting to it and loading it does.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
@@ -18,6 +18,7 @@ from converter.errors import UsageError, did_you_mean
 from converter.formats.source import Source
 from converter.proof.runner import Runner
 from converter.spec.arguments import names_of
+from converter.spec.model import Model
 from converter.spec.options import ExportOptions
 from converter.spec.tensors import GraphSpec
 from converter.util.content import File
@@ -72,6 +73,23 @@ class Job:
     process_group: int | None
 
 
+@dataclass(frozen=True)
+class Sharing:
+    """How several models of a format read one weights file.
+
+    Attributes:
+        suffix: of the file.
+        from_start: whether a runtime reads it from its first byte on, so that it serves models only one of whose
+            weights begin with the other's.
+        write: (folder, the models' names without suffix, name of the file) -> None: write it, and the models anew where
+            that takes it. Raises ConversionError for models that cannot read one file.
+    """
+
+    suffix: str
+    from_start: bool
+    write: Callable[[Path, Sequence[str], str], None]
+
+
 class Load(Protocol):
     """A model's files and its graph to something that runs."""
 
@@ -111,6 +129,8 @@ class Format:
             where the precision of the weights is the key.
         seconds: that one call of its runtime may take.
         simulated: where its runtime is no device's own, in a phrase; empty where what runs here runs there.
+        notes: (a model's files) -> what is to be known of it on its device and cannot be told here, a line each.
+        sharing: how several of its models read one weights file; None where each holds its own.
     """
 
     name: str
@@ -137,6 +157,8 @@ class Format:
     judged_as: str = ""
     seconds: float = 60.0
     simulated: str = ""
+    notes: Callable[[Sequence[File]], Sequence[str]] = lambda files: ()
+    sharing: Sharing | None = None
 
 
 def format_names() -> list[str]:
@@ -188,6 +210,15 @@ def formats_of_halves() -> tuple[str, ...]:
 def simulated(formats: Sequence[str]) -> str:
     """What is to be said of models of these formats that were verified here; empty where that is all."""
     return next((form.simulated for form in map(format_of, formats) if form.simulated), "")
+
+
+def notes_on(models: Mapping[Model, Sequence[File]]) -> tuple[str, ...]:
+    """What is to be known of models on their device, a line each.
+
+    Args:
+        models: with their files, which are sound.
+    """
+    return tuple(f"{model}: {line}" for model, files in models.items() for line in format_of(model.format).notes(files))
 
 
 def judged_as(formats: Sequence[str], precision: str) -> str:

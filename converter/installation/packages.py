@@ -14,7 +14,7 @@ from packaging.specifiers import SpecifierSet
 from converter.installation.probe import answer
 from converter.util.child import last_words
 from converter.util.packages import PACKAGES, Package, install, is_installed, reinstall, tested_versions
-from converter.util.process import python_environment, python_module
+from converter.util.process import AWAY, python_environment, python_module
 from converter.util.version import PROJECT
 
 PROBE = "converter.installation.probe"
@@ -128,6 +128,7 @@ def _imported_together(packages: Sequence[Package]) -> Iterator[str]:
     try:
         process = subprocess.Popen(
             words,
+            cwd=AWAY,
             env=python_environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -155,6 +156,7 @@ def _import(package: Package) -> tuple[str, str]:
     try:
         done = subprocess.run(
             words,
+            cwd=AWAY,
             env=python_environment(),
             stdin=subprocess.DEVNULL,
             capture_output=True,

@@ -1,6 +1,7 @@
 """A state dict from a file: safely (no code is run) and strictly (every key is used and filled)."""
 
 import hashlib
+import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,9 @@ FLOATS = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
 INTEGERS = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
 
 
+_kept: "dict[Path, tuple[tuple[tuple[int, ...] | None, bool], Checkpoint]]" = {}
+
+
 @dataclass(frozen=True)
 class Checkpoint:
     """What a file held.
@@ -34,12 +38,14 @@ class Checkpoint:
         sha256: of the file's bytes, or of the state dict of a network in memory; see :mod:`converter.network.memory`.
         epoch: as recorded in it, or None.
         state: state dict without wrapper prefixes.
+        subnet_of: the supernet that it was taken out of; None for a file of one network.
     """
 
     file: str | None
     sha256: str
     epoch: int | None
     state: dict[str, torch.Tensor]
+    subnet_of: str | None = None
 
     @property
     def called(self) -> str:
@@ -56,6 +62,8 @@ def read_checkpoint(path: Path, allow_pickle: bool = False) -> Checkpoint:
     Raises:
         CheckpointError: for a file that is missing, is no checkpoint, or needs ``allow_pickle``.
     """
+    if (kept := _kept.get(path)) and kept[0] == (_identity(path), allow_pickle):
+        return kept[1]
     try:
         data = read_bytes(path, LARGEST_FILE)
     except OSError as error:
@@ -80,6 +88,25 @@ def read_checkpoint(path: Path, allow_pickle: bool = False) -> Checkpoint:
         epoch=epoch if type(epoch) is int and abs(epoch) < LARGEST_EPOCH else None,
         state=_without_prefixes(path, state),
     )
+
+
+def keep_checkpoint(path: Path, allow_pickle: bool = False) -> None:
+    """Read a checkpoint and keep it for whoever reads the same file in this process, or in a fork of it.
+
+    Raises:
+        CheckpointError: as :func:`read_checkpoint`.
+    """
+    before = _identity(path)
+    _kept[path] = ((before, allow_pickle), read_checkpoint(path, allow_pickle))
+
+
+def _identity(path: Path) -> tuple[int, ...] | None:
+    """What tells a file from another at the same path; None where there is none."""
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _load(path: Path, data: bytes, allow_pickle: bool) -> Any:

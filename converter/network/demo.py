@@ -15,6 +15,7 @@ from converter.errors import UsageError
 from converter.families.choice import known_archs
 from converter.families.dimensions import dimensions_of
 from converter.families.family import family_of
+from converter.families.supernet import supernets
 from converter.network.load import one_thread
 from converter.proof.inputs import noise_feeds, packaged_feeds
 from converter.spec.config import network_for
@@ -22,6 +23,7 @@ from converter.util.atomic import replacing
 
 # Of the measured variance: layers of random weights amplify differences from one to the next, trained ones do not.
 CALM = 1.5
+CROPS = 2  # of noise, that a supernet's batch norms are measured on
 
 State = dict[str, torch.Tensor]
 
@@ -67,6 +69,36 @@ def seeded_state(
     return state
 
 
+def seeded_supernet(arch: str, seed: int = 0) -> State:
+    """Likewise of a supernet: every choice of it has been through noise, in company of choices of its number.
+
+    Args:
+        arch: of the supernet, a key of ``supernets()``.
+        seed: the same seed gives the same weights.
+    """
+    family, supernet = supernets()[arch]
+    _, spec = network_for(supernet.subnets)
+    images = spec.images(dimensions_of(spec))
+    feeds = noise_feeds(seed, CROPS, images, spec.preprocess)
+    generator = torch.Generator().manual_seed(seed)
+    state: State = {}
+    with torch.no_grad(), one_thread():
+        for path in supernet.cover:
+            network = supernet.build(path, {}).to_empty(device="cpu")
+            for module in network.modules() if not state else ():
+                _fill(module, generator)
+            state = state or network.state_dict()
+            network.load_state_dict(state, assign=True)
+            norms = [module for module in network.train().modules() if isinstance(module, nn.BatchNorm2d)]
+            for norm in norms:
+                norm.momentum = None
+            for feed in feeds:
+                family.reference(network, {name: torch.from_numpy(feed.tensors[name]) for name in "zx"})
+        for norm in norms:
+            norm.running_var *= CALM
+    return state
+
+
 def _fill(module: nn.Module, generator: torch.Generator) -> None:
     if isinstance(module, nn.Conv2d | nn.Linear):
         fan_in = module.weight[0].numel()
@@ -86,12 +118,12 @@ def main() -> None:
     """``python -m converter.network.demo FILE [--arch NAME] [--seed N]``"""
     parser = argparse.ArgumentParser(prog="python -m converter.network.demo", description=main.__doc__)
     parser.add_argument("file", type=Path, help="where to write the checkpoint")
-    parser.add_argument("--arch", choices=known_archs(), default=known_archs()[0])
+    parser.add_argument("--arch", choices=[*known_archs(), *supernets()], default=known_archs()[0])
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     arch = arguments.arch
     try:
-        state = seeded_state(seed=arguments.seed, arch=arch)
+        state = (seeded_supernet if arch in supernets() else seeded_state)(arch=arch, seed=arguments.seed)
     except UsageError as error:
         parser.error(f"--arch {arch}: {error}")
     arguments.file.parent.mkdir(parents=True, exist_ok=True)

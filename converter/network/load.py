@@ -1,5 +1,6 @@
 """From a config and a checkpoint to the network in eval mode, official or our own."""
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,11 +14,14 @@ from converter.families.family import Family, family_names, family_of
 from converter.network.checkpoint import Checkpoint, check_keys, load_strictly, read_checkpoint, shapes_of, unused_names
 from converter.network.memory import copied
 from converter.network.recognise import hint, size_options, sizes_of
+from converter.network.supernet import take_subnet
 from converter.spec.network import NetworkSpec
 from converter.spec.options import NetworkInMemory, NetworkOptions
 from converter.util.paths import why_no_folder
 from official_patches.checkout import CheckoutError, UnknownArchError
 from official_patches.patching import BuildRequest, UnknownNetworkError, patches_of
+
+log = logging.getLogger(__name__)
 
 OWN = "our own definition of the network"
 
@@ -73,6 +77,8 @@ def load_network(options: NetworkOptions, stride: int, checkpoint: Checkpoint | 
         given, checkpoint = copied(options.checkpoint.module)
     else:
         checkpoint = checkpoint or read_checkpoint(options.checkpoint, options.allow_pickle)
+    taken = take_subnet(options, family, checkpoint)
+    checkpoint = taken.checkpoint if taken else checkpoint
     used = replace(checkpoint, state={key: value for key, value in checkpoint.state.items() if not family.ignores(key)})
     _check_sizes(family, spec, used)
     path_name = family.settle(spec.path_name, shapes_of(used.state))
@@ -95,6 +101,9 @@ def load_network(options: NetworkOptions, stride: int, checkpoint: Checkpoint | 
         called = f"the official checkout {request.root.resolve().name}{with_ours}"
     if given is None:
         load_strictly(module, used, what, advice)
+    if taken:
+        request = BuildRequest(options.official or Path(), taken.supernet.arch, path_name, *spec.sizes, stride)
+        taken.check(options, family, module, _official_supernet(spec.family, request) if options.official else None)
     return LoadedNetwork(
         module=module,
         checkpoint=checkpoint,
@@ -138,6 +147,18 @@ def _official(family: str, request: BuildRequest, own: torch.nn.Module) -> tuple
     for part in ours:
         setattr(module, part, getattr(own, part))
     return module, f" with our {' and '.join(ours.values())}" if ours else ""
+
+
+def _official_supernet(family: str, request: BuildRequest) -> torch.nn.Module | None:
+    """The checkout's supernet, bound to the path; None for a checkout without one, which a warning says."""
+    build = patches_of(family).supernet
+    try:
+        return build(replace(request, root=request.root.absolute())) if build else None
+    except UnknownArchError:
+        log.warning("the official checkout has no %s; the subnet is compared with our own", request.arch)
+        return None
+    except CheckoutError as error:
+        raise DependencyError(f"official checkout: {' '.join(str(error).split())}") from None
 
 
 def _check_sizes(family: Family, spec: NetworkSpec, checkpoint: Checkpoint) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from converter.families.choice import known_archs
 from converter.families.family import Family, Shapes, family_names, family_of
+from converter.families.supernet import supernet_of
 from converter.network.checkpoint import shapes_of
 from converter.report.text import listed
 from converter.spec.config import network_for
@@ -12,8 +13,12 @@ from converter.spec.tensors import LARGEST_SIZE, SMALLEST_SIZE
 
 
 def arch_of(state: Mapping[str, object]) -> str | None:
-    """The arch to begin with of the family whose weights these are; None where none or several know them."""
-    archs = {family.arch(name) for family, name, _ in _families_of(shapes_of(state))}
+    """The arch to begin with of the family whose weights these are, of a supernet that of its subnets; None where none
+    or several know them."""
+    shapes = shapes_of(state)
+    if found := supernet_of(shapes):
+        return found[1].subnets
+    archs = {family.arch(name) for family, name, _ in _families_of(shapes)}
     return archs.pop() if len(archs) == 1 else None
 
 

@@ -8,14 +8,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from converter.errors import UsageError
 from converter.proof.feeds import Feed, normalised
 from converter.spec.model import TrackerModels
 from converter.spec.network import Preprocess
 from converter.spec.tensors import TensorSpec
-from converter.util.paths import why_no_file
+from converter.util.paths import open_file, why_no_file
 
 PICTURES = Path(__file__).parent / "pictures"
 # name and scale: how many pixels of the crop one of the picture becomes. Chosen by benchmarks/wrong_models.py; a
@@ -108,8 +108,10 @@ def picture_feed(path: Path, images: Sequence[TensorSpec], preprocess: Preproces
     if reason := why_no_file(path):
         raise UsageError(f"--image {path}: {reason.partition(',')[0]}, expected a picture")
     try:
-        with Image.open(path) as opened:
+        with open_file(path) as file, Image.open(file) as opened:
             picture = opened.convert("RGB")
+    except UnidentifiedImageError:
+        raise UsageError(f"--image {path}: not a picture that Pillow can read") from None
     except Exception as error:  # Pillow's plugins raise many types on a damaged file
         raise UsageError(f"--image {path}: not a picture that Pillow can read ({error})") from None
     return _feed(path.name, picture, min(picture.size), images, preprocess)

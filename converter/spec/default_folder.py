@@ -23,6 +23,7 @@ class Asked:
     dynamic_search: bool = False
     simplify: bool = True
     protect_fp16: bool = False
+    share_weights: bool = False
 
 
 def default_folder(wanted: Wanted, chosen: Chosen, asked: Asked) -> Path:
@@ -40,7 +41,7 @@ def default_folder(wanted: Wanted, chosen: Chosen, asked: Asked) -> Path:
         *_of_files(wanted, chosen, preset),
     ]
     marks += ["unsimplified" if not asked.simplify else None, "protected" if asked.protect_fp16 else None]
-    marks += [_readable(text) for text in wanted.renames]
+    marks += ["one-weights-file" if asked.share_weights else None, *map(_readable, wanted.renames)]
     return Path("exports") / "-".join(str(mark) for mark in marks if mark)
 
 

@@ -103,6 +103,7 @@ class NetworkOptions(Frozen):
         official: an official checkout to build the network from; our own definition otherwise.
         stride: what the user believes the stride to be, checked against the network.
         allow_pickle: whether a checkpoint may run code while it loads.
+        named: whether somebody says which network of its family it is, so that a supernet's weights have a subnet.
         arm, vulkan: whether and how to run the models on the emulated ARM cpu and on a Vulkan device too.
     """
 
@@ -112,6 +113,7 @@ class NetworkOptions(Frozen):
     official: Path | None = None
     stride: int | None = None
     allow_pickle: bool = False
+    named: bool = True
     arm: ArmOptions | None = None
     vulkan: VulkanOptions | None = None
 
@@ -163,7 +165,9 @@ class ExportOptions(Chosen, NetworkOptions):
         seed: of the noise to compare on.
         images: pictures to compare on.
         golden: folder for golden vectors, in the export or elsewhere; None for none.
+        save_checkpoint: file for the network's weights, as official code saves them; None for none.
         protect_fp16: whether to switch half arithmetic off in ncnn layers that could overflow in it.
+        share_weights: whether the models of a format read their weights from one file.
         pnnx_timeout: seconds one pnnx run may take.
     """
 
@@ -178,7 +182,9 @@ class ExportOptions(Chosen, NetworkOptions):
     verify: bool = True
     keep_torchscript: bool = False
     golden: Path | None = None
+    save_checkpoint: Path | None = None
     protect_fp16: bool = False
+    share_weights: bool = False
     pnnx_timeout: Annotated[float, Field(gt=0)] = 120.0
 
     def split_of(self, format: str) -> str:

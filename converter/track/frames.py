@@ -82,6 +82,8 @@ def open_clip(path: Path, option: str = "--clip") -> Clip:
         return _of_pictures(path, _pictures_like(path, named), named)
     if reason := why_no_file(path):
         raise UsageError(f"{named}: {reason.replace('no such file', 'no such file or folder')}")
+    if not os.path.getsize(path):  # also what has none, as in /proc, for which OpenCV would wait
+        raise UsageError(f"{named}: is empty, expected a video")
     return _of_video(path, named)
 
 

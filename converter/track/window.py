@@ -12,7 +12,7 @@ import numpy as np
 from converter.errors import DependencyError, UsageError
 from converter.proof.boxes import Box
 from converter.util.opencv import opencv
-from converter.util.process import python_environment, python_module
+from converter.util.process import AWAY, python_environment, python_module
 
 TITLE = "lt-track: q ends it"
 DRAW = "lt-track: draw the target, then Enter"
@@ -34,7 +34,12 @@ def check_window(option: str) -> None:
     opencv(option)
     try:
         trial = subprocess.run(
-            python_module(__name__), capture_output=True, timeout=PATIENCE, env=python_environment(), check=False
+            python_module(__name__),
+            cwd=AWAY,
+            capture_output=True,
+            timeout=PATIENCE,
+            env=python_environment(),
+            check=False,
         )
         code, said = trial.returncode, _first_line(trial.stderr.decode(errors="replace"))
     except subprocess.TimeoutExpired:

@@ -7,6 +7,7 @@ import hashlib
 import os
 import secrets
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -14,11 +15,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from converter.errors import ConversionError
-from converter.util.paths import open_file, why_unusable
+from converter.util.paths import open_file, reason, why_unusable
+from converter.util.process import AWAY
 
 ATTEMPTS = 10
 MARK_WITHIN = 4096  # bytes
 LONGEST_SUFFIX = 20  # bytes of a draft's name
+# Waits for our end: its input closes then, whatever ended us.
+_JANITOR = 'trap "" HUP INT TERM; read -r _; rm -rf -- "$1"'
 _unfinished: set[Path] = set()
 
 
@@ -66,7 +70,13 @@ def obstacle(target: Path, parents: bool = False) -> str | None:
         return f"no folder {folder}; make it first"
     if not os.path.isdir(folder):
         return f"{folder} is not a folder"
-    return None if os.access(folder, os.W_OK | os.X_OK) else f"no permission to write to {folder}"
+    if not os.access(folder, os.W_OK | os.X_OK):
+        return f"no permission to write to {folder}"
+    try:  # of /proc and the like, whatever the permissions say
+        os.rmdir(tempfile.mkdtemp(prefix=".lt-export-", dir=folder))
+    except OSError as error:
+        return f"nothing can be made in {folder} ({reason(error)})"
+    return None
 
 
 def existing_parent(target: Path) -> Path:
@@ -117,6 +127,28 @@ def remove_empty(folders: list[Path]) -> None:
 
 
 @contextmanager
+def _removed_behind_us(draft: Path) -> Iterator[None]:
+    """A small shell removes the draft where this process dies without a word; none where there can be none."""
+    shell = None
+    if os.name == "posix":
+        with contextlib.suppress(OSError):
+            shell = subprocess.Popen(
+                ["/bin/sh", "-c", _JANITOR, "sh", str(draft)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                cwd=AWAY,
+                process_group=0,
+            )
+    try:
+        yield
+    finally:
+        if shell is not None:
+            shell.kill()
+            shell.communicate()
+
+
+@contextmanager
 def replacing(target: Path) -> Iterator[Path]:
     """A path beside the target, for the block to write a file or a folder to; it takes the target's place at the end.
 
@@ -128,7 +160,7 @@ def replacing(target: Path) -> Iterator[Path]:
     place = target.resolve()
     suffix = place.suffix if len(os.fsencode(place.suffix)) <= LONGEST_SUFFIX else ""
     draft = place.with_name(f".{shortened(place.stem)}.{secrets.token_hex(4)}{suffix}")
-    with unfinished(draft):
+    with _removed_behind_us(draft), unfinished(draft):
         try:
             yield draft
             if draft.exists():

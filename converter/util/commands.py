@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from converter.errors import DependencyError
-from converter.util.process import python_environment
+from converter.util.process import AWAY, python_environment
 
 FULL = "No space left on device"
 _NO_NETWORK = (
@@ -59,9 +59,12 @@ def attempt(
 ) -> tuple[int, str, str]:
     """Exit code, stdout and stderr; raises as :func:`run`, but for a code other than 0.
 
-    What the command has started itself ends with it when it takes too long or the run is interrupted.
+    What the command has started itself ends with it when it takes too long or the run is interrupted. It works away
+    from the working folder, where a search path with an empty or a relative folder in it would find what somebody put
+    there; so its words name whole paths.
 
     Args:
+        folder: where it works.
         tick: called a few times a second while the command runs.
         seconds: after which it is ended (default: TIMEOUT).
         extra: of its environment.
@@ -72,7 +75,7 @@ def attempt(
     try:
         with subprocess.Popen(
             command,
-            cwd=folder,
+            cwd=folder or AWAY,
             env={**python_environment(), **spoken, **extra},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -67,6 +67,7 @@ PACKAGES = (
     Package("cv2", "opencv-python-headless", "reads clips and draws on them", "clip"),
     Package("matplotlib.figure", "matplotlib", "draws the figures of lt-bench", "bench"),
     Package("psutil", "psutil", "measures memory in make bench", "bench"),
+    Package("distributed", "distributed", "runs lt-matrix on a cluster", "dask"),
 )
 _BY_NAME = {package.name: package for package in PACKAGES}
 

@@ -3,8 +3,14 @@
 import errno
 import os
 import stat
-from io import BufferedReader
+from io import BufferedReader, FileIO
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+Data = TypeVar("Data", int, bytes)
 
 BLOCK = 1 << 20  # bytes
 NOT_THERE = (errno.ENOENT, errno.ENOTDIR)
@@ -52,6 +58,23 @@ def why_no_folder(path: Path) -> str | None:
     return None if os.access(path, os.R_OK | os.X_OK) else "permission denied"
 
 
+class _Ready(FileIO):
+    """A file whose bytes are there; for one that has none for now, as in ``/proc``, Python says None."""
+
+    def readinto(self, buffer: "WriteableBuffer") -> int:
+        count: int | None = super().readinto(buffer)
+        return _there(count)
+
+    def readall(self) -> bytes:
+        return _there(super().readall())
+
+
+def _there(data: Data | None) -> Data:
+    if data is None:
+        raise OSError(errno.EAGAIN, "has nothing to be read for now, expected a file")
+    return data
+
+
 def open_file(path: Path) -> BufferedReader:
     """A file, to read from; what is none is not waited for.
 
@@ -68,7 +91,7 @@ def open_file(path: Path) -> BufferedReader:
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
         if kind in _OTHER_KINDS:
             raise OSError(errno.EINVAL, f"is {_OTHER_KINDS[kind]}, expected a file", str(path))
-        return os.fdopen(descriptor, "rb")
+        return BufferedReader(_Ready(descriptor))
     except BaseException:
         os.close(descriptor)
         raise

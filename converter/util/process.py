@@ -4,11 +4,15 @@ import contextlib
 import gc
 import logging
 import os
+import shutil
 import sys
 import time
 from pathlib import Path
 
 import converter
+
+# where a process works that is given no path in the working folder, so that it takes nothing there for its own
+AWAY = os.sep
 
 
 def age() -> float:
@@ -63,12 +67,19 @@ def python_program(*words: str) -> list[str]:
     return [sys.executable, "-P", *words]
 
 
+def program(name: str) -> str | None:
+    """A program on the PATH, in a folder that does not depend on the working folder; None where there is none."""
+    folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    return shutil.which(name, path=os.pathsep.join(folder for folder in folders if os.path.isabs(folder)))
+
+
 def python_environment() -> dict[str, str]:
     """The environment for :func:`python_module`: our packages can be imported, nothing relative to a folder can."""
     paths = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     own = str(Path(converter.__file__).absolute().parent.parent)
     folders = [own, *(folder for folder in paths if os.path.isabs(folder))]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(folders)}
+    said = {"PYTHONIOENCODING": "utf-8"}  # what it prints is read here
+    return {**os.environ, **said, "PYTHONPATH": os.pathsep.join(folders)}
 
 
 def leave(code: int) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from converter.checks.arm import ARM
 from converter.checks.device.asked import golden_source
 from converter.checks.vulkan import VULKAN
-from converter.families.choice import check_official, official_root
+from converter.families.choice import check_official, is_named, official_root
 from converter.formats.format import checked_formats
 from converter.network.settled import settled
 from converter.spec.arguments import AnyPath, finite, path_of, paths_of, refused_values, texts_of, weights_of
@@ -111,6 +111,7 @@ def verify(
                 checkpoint=weights,
                 official=official_root(path_of(official), network, weights),
                 allow_pickle=allow_pickle,
+                named=export is not None or is_named(path_name, path_of(config)),
                 arm=arm,
                 vulkan=vulkan,
                 folder=export,

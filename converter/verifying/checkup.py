@@ -1,7 +1,7 @@
 """check(options): models -> network -> feeds -> reference outputs -> comparisons -> checks -> verdict."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack, nullcontext
 from typing import TYPE_CHECKING
 
@@ -18,11 +18,13 @@ from converter.folder.listing import tool_versions
 from converter.folder.stated import read_files
 from converter.folder.subject import Subject, isolated_runners, subject_of
 from converter.folder.workspace import check_target
-from converter.formats.format import check_runtime, format_of
+from converter.formats.format import check_runtime, format_of, notes_on
 from converter.proof.comparison import Comparison
 from converter.report.text import listed, now
 from converter.spec.options import VerifyOptions
+from converter.util.paths import why_no_folder
 from converter.util.stages import Listener, Stages
+from converter.verifying.golden import golden_of_dumps
 from converter.verifying.page import report_of
 from converter.verifying.proving import prove
 from converter.verifying.reference import (
@@ -82,6 +84,7 @@ def check(
         _write_golden(run, stages)
         with stages("verify"):
             verification, failures = prove(run)
+        notes_of_models = _notes(subject, verification.failed)
         checks, others, undone = _looked(asked(run, clip, places, verification.failed, stages), stages)
         changed = changed_since(checksums)
         result = VerifyResult(
@@ -98,6 +101,7 @@ def check(
             warnings=tuple(filter(None, [reference.warning, wider])),
             tools=tool_versions(_packages(subject)),
             undone=tuple(undone),
+            notes=notes_of_models,
         )
         _write_reports(options, result, stages)
     return result
@@ -119,6 +123,8 @@ def check_options(options: VerifyOptions) -> OpenedClip | None:
             f"--golden {options.golden} beside --resume: models are compared with the network, and the vectors with "
             "nothing; leave one of them out, or pass --dumps too"
         )
+    if options.dumps and (reason := why_no_folder(options.dumps)):
+        raise UsageError(f"--dumps {options.dumps}: {reason.partition(',')[0]}, expected a folder")
     if options.reports:
         from converter.report.writing import check_report_path
 
@@ -144,6 +150,8 @@ def _checked(options: VerifyOptions, subject: Subject) -> Places:
     ):
         if asked_for and "ncnn" not in formats:
             raise UsageError(f"{option} is about ncnn's half kernels, and there is no ncnn model here")
+    if options.dumps and not options.write_golden:
+        golden_of_dumps(options, subject)
     network, root, device = subject.tracker.network, None, None
     if options.arm:
         check_tolerances(network, ARM, options.arm.modes)
@@ -205,6 +213,14 @@ def _write_golden(run: Run, stages: Stages) -> None:
         with stages("golden") as notes:
             write_vectors(run, target)
             notes.append(str(target))
+
+
+def _notes(subject: Subject, failed: Collection[str]) -> tuple[str, ...]:
+    """What is to be known of the models on their device, told at once; of those that ran, whose files are sound."""
+    lines = notes_on({model: subject.files(model) for model in subject.models if model.format not in failed})
+    for line in lines:
+        log.warning(line)
+    return lines
 
 
 def _looked(

@@ -25,6 +25,18 @@ def golden_of(options: VerifyOptions, subject: Subject) -> Golden | None:
     return None
 
 
+def golden_of_dumps(options: VerifyOptions, subject: Subject) -> Golden:
+    """Likewise, where ``--dumps`` needs them.
+
+    Raises:
+        UsageError: when there are none.
+    """
+    golden = golden_of(options, subject)
+    if golden is None:
+        raise UsageError("--dumps wants the golden vectors that the device was given: --golden DIR, or in the export")
+    return golden
+
+
 def golden_at(golden: Golden, tracker: TrackerModels) -> Golden:
     """The vectors of a tracker's sizes; all where none fit, for :func:`check_golden` to say what they are of."""
     fitting = golden.of_size(tracker.images)

@@ -81,6 +81,7 @@ class VerifyResult:
         checks: what was asked for besides, by the name of its JSON key.
         problems: what failed, a phrase each.
         warnings: what is to be known before anything of it is relied on.
+        notes: what is to be known of the models on their device, a line each.
         undone: those of them that are about something that could not be carried out.
         tools: versions.
     """
@@ -98,6 +99,7 @@ class VerifyResult:
     warnings: tuple[str, ...]
     tools: Mapping[str, str]
     undone: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         return not self.problems
@@ -158,6 +160,7 @@ class VerifyResult:
             "verification": self.verification.as_dict(),
             "histograms": [histogram.as_dict() for histogram in self.verification.histograms],
             **{name: check.as_dict() for name, check in self.checks.items()},
+            "notes": list(self.notes),
             "problems": list(self.problems),
             "tools": dict(self.tools),
         }

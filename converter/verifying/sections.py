@@ -39,7 +39,7 @@ from converter.spec.options import ArmOptions, VerifyOptions, VulkanOptions
 from converter.track.annotate import check_annotate
 from converter.track.frames import Clip, open_clip
 from converter.util.stages import Stages, Step
-from converter.verifying.golden import check_golden, check_stated, golden_at, golden_of
+from converter.verifying.golden import check_golden, check_stated, golden_at, golden_of_dumps
 from converter.verifying.reference import GoldenReference, NetworkReference
 from converter.verifying.result import CheckResult
 from converter.verifying.run import Run
@@ -137,10 +137,7 @@ def dumps(run: Run, folder: Path) -> DumpsReport:
     """What a device wrote beside the golden vectors."""
     tracker = run.subject.tracker
     compared = run.reference.golden if isinstance(run.reference, GoldenReference) else None
-    golden = compared or golden_of(run.options, run.subject)
-    if golden is None:
-        raise UsageError("--dumps wants the golden vectors that the device was given: --golden DIR, or in the export")
-    golden = golden_at(golden, tracker)
+    golden = golden_at(compared or golden_of_dumps(run.options, run.subject), tracker)
     if compared is None:  # the reference's own were looked at before anything was compared with them
         check_stated(golden, run.subject)
         check_golden(golden, run.subject, tracker)

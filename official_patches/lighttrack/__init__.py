@@ -3,6 +3,7 @@
 from official_patches.lighttrack.checkout import MODELS, build_official
 from official_patches.lighttrack.folding import folded_norms
 from official_patches.lighttrack.modes import MODES, check_parts
+from official_patches.lighttrack.supernet import build_supernet
 from official_patches.patching import Patches
 
 PATCHES = Patches(
@@ -14,4 +15,5 @@ PATCHES = Patches(
     own_parts=lambda path_name: {},
     module=MODELS,
     repository="researchmm/LightTrack",
+    supernet=build_supernet,
 )

@@ -1,6 +1,7 @@
 """lt-cpp through the command line: what is written, what is refused."""
 
 import json
+import os
 import re
 import shutil
 
@@ -46,6 +47,13 @@ def test_a_folder_with_what_the_manifest_says(export, tmp_path):
     tracker = json.loads((export / "manifest.json").read_text())["tracker"]
     for name in ("penalty_k", "lr", "window_influence", "context_amount", "smallest_side"):
         assert f"double {name} = {float(tracker[name])!r};" in header
+
+
+def test_an_export_in_a_folder_whose_name_is_no_utf8(export, tmp_path):
+    folder = shutil.copytree(export, tmp_path / os.fsdecode(b"a\xff\xfe"))
+    done = lt_cpp(folder, "-o", tmp_path / "cpp", "-q")
+    assert (done.code, done.err) == (0, "")
+    assert 'a\\377\\376"' in (tmp_path / "cpp/tracker.hpp").read_text()
 
 
 def test_an_earlier_folder_is_replaced_and_another_is_not(export, tmp_path):

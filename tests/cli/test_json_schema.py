@@ -9,7 +9,7 @@ import pytest
 from clips import save_video
 from jsonschema import Draft202012Validator
 
-from commands import ROOT, lt_bench, lt_export, lt_track, lt_verify
+from commands import ROOT, lt_bench, lt_calibrate, lt_export, lt_track, lt_verify
 from conftest import TINY
 from converter.bench import run as bench_run
 from converter.cli.progress import StageLines
@@ -59,6 +59,14 @@ def test_an_export_in_both_formats(export_words):
     words = ("--format", "ncnn", "--format", "onnx", "--search-size", 256, "--search-size", 288, "--golden")
     answer = checked("lt-export", lt_export(*export_words, *words, export_words[-2] / "golden"))
     assert (answer["verification"]["status"], answer["golden"]) == ("passed", "golden")
+
+
+def test_a_calibration_set_and_one_that_is_refused(tiny, tmp_path):
+    words = (tiny, "--path-name", TINY, "--json", "--image", tmp_path / "drawn.png")
+    clip = ("--clip", save_video(tmp_path / "drawn.avi", 4), "--box", "40,30,20,16")
+    assert checked("lt-calibrate", lt_calibrate(*words, "-o", tmp_path / "set", *clip))["error"]["exit_code"] == 2
+    answer = checked("lt-calibrate", lt_calibrate(*words[:-2], "-o", tmp_path / "set", *clip))
+    assert checked("lt-calibrate", lt_calibrate(*words[:-2], "--check", tmp_path / "set")) == answer
 
 
 def test_an_export_without_a_proof(export_words):

@@ -8,12 +8,12 @@ import pytest
 import stark
 import torch
 
-from commands import lt_bench, lt_export, lt_setup, lt_track, lt_verify
+from commands import lt_bench, lt_cpp, lt_export, lt_setup, lt_track, lt_verify
 from conftest import TINY
 
 NCNN = version("ncnn").rpartition(".")[2]  # the release
 COMMANDS = {"lt-export": lt_export, "lt-verify": lt_verify, "lt-bench": lt_bench, "lt-track": lt_track}
-COMMANDS |= {"lt-setup": lt_setup}
+COMMANDS |= {"lt-setup": lt_setup, "lt-cpp": lt_cpp}
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +63,10 @@ CALLS = [
     ("lt-export stark.pth --path-name rep_v3", 2, "; did you mean 'rep_v2'?"),
     (f"{LOOSE} {NAMES} --rename clss=cls", 2, "; did you mean 'cls'?"),
     (f"{LOOSE} {NAMES} --rename cls=clss", 2, "; did you mean 'cls'?"),
+    (f"{LOOSE} {NAMES} --rename init:cls=cls", 2, "--rename init:cls=cls: no such input or output; init has z, zf"),
+    (f"{LOOSE} {NAMES} --dumps exports", 2, "the device was given: --golden DIR, or in the export"),
+    (f"{LOOSE} {NAMES} --dumps nowhere", 2, "--dumps nowhere: no such folder, expected a folder"),
+    (f"{EXPORT} --junit report.txt", 2, "error: --junit report.txt: expected .xml; see lt-export --help"),
     (f"{LOOSE} {NAMES} --rename cls=output.1", 2, "; did you mean output.1=cls?"),
     ("lt-verify exports/tiny -r tiny.pth --runtime onnxruntim", 2, "; did you mean 'onnxruntime'?"),
     ("lt-verify exports/tiny -r tiny.pth --golden-from tourch", 2, "; did you mean 'torch'?"),
@@ -101,6 +105,15 @@ CALLS = [
         "by another program?"),
     ("lt-track exports/tiny a.avi --clip b.avi", 2, "No such option: --clip; it is an option of lt-verify, not of "
         "lt-track"),
+    ("lt-cpp exports/tiny", 2, "Missing option '--output' / '-o'; see lt-cpp --help"),
+    ("lt-cpp -o out", 2, "; lt-cpp takes a folder that lt-export wrote; lt-export CHECKPOINT makes one"),
+    ("lt-cpp loose -o out", 2, "; lt-cpp takes a folder that lt-export wrote; lt-export CHECKPOINT makes one"),
+    ("lt-cpp tiny.pth -o out", 2, "lt-cpp takes a folder that lt-export wrote; lt-export CHECKPOINT makes one"),
+    ("lt-cpp exports/tiny exports -o out", 2, "unexpected exports: expected one EXPORT, and exports/tiny is it already"
+        ),
+    ("lt-cpp exports/tiny -o exports", 2, "move it away or choose another folder"),
+    ("lt-cpp exports/tiny -o out --clip b.avi", 2, "No such option: --clip; it is an option of lt-verify, not of "
+        "lt-cpp"),
     ("lt-setup arm x", 2, "; a value with blanks in it needs quotes"),
     # which checkpoint
     ("lt-export tyni.pth", 3, "checkpoint tyni.pth: no such file, expected a file written by torch.save; did you mean "
@@ -225,6 +238,14 @@ def test_models_are_refused_before_the_weights_are_read(place):
         done = lt_verify("-r", "unread.pth", *words.split(), cwd=place)
         assert done.code == 2
         assert done.error_line.endswith(ending)
+
+
+def test_dumps_without_golden_vectors_are_refused_before_the_proof(place):
+    for words in (f"{NAMES} --path-name {TINY}", "exports/tiny"):
+        done = lt_verify("-r", "tiny.pth", *words.split(), "--dumps", "exports", cwd=place)
+        assert done.code == 2
+        assert "the device was given: --golden DIR" in done.error_line
+        assert done.err == done.error_line + "\n"
 
 
 def test_a_variable_that_names_another_checkout_is_named(place):

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 import warm
-from commands import BENCH, EXPORT, ROOT, TRACK, VERIFY, environment, lt
+from commands import BENCH, CPP, EXPORT, ROOT, TRACK, VERIFY, environment, lt
 from conftest import TINY, damage, hide
 
 INSTALL = f"pip install -c {ROOT}/constraints.txt"
@@ -42,6 +42,7 @@ def calls(tiny, tiny_both, loud_picture, tmp_path):
         "verify clip": (VERIFY, (tiny_both, "--resume", tiny, *clip)),
         "bench": (BENCH, (*bench, "--format", "ncnn")),
         "track": (TRACK, (tiny_both, tmp_path, "--box", "1,1,9,9")),
+        "cpp": (CPP, (tiny_both, "-o", tmp_path / "out")),
         "track onnx": (TRACK, (tiny_both, tmp_path, "--box", "1,1,9,9", "--format", "onnx")),
         "bench onnx": (BENCH, (*bench, "--format", "onnx")),
         "bench torch": (BENCH, (*bench, "--format", "ncnn", "--resume", tiny)),
@@ -105,6 +106,12 @@ def one_line(done, program):
             "cv2",
             f"--clip needs {OPENCV}, not installed here: {INSTALL} 'lighttrack-export[clip]'",
         ),
+        ("cpp", "ncnn", f"--format ncnn needs ncnn, not installed here: {INSTALL} lighttrack-export"),
+        (
+            "cpp",
+            "numpy",
+            f"numpy, which holds inputs and outputs, is not installed here: {INSTALL} lighttrack-export",
+        ),
         ("track", "cv2", f"lt-track needs {OPENCV}, not installed here: {INSTALL} 'lighttrack-export[clip]'"),
         (
             "bench plot",
@@ -135,6 +142,8 @@ def test_a_missing_package_is_one_line_with_what_installs_it(calls, tmp_path, ca
         ("bench", "ncnn", "other"),
         ("track", "cv2", "libGL"),
         ("track", "yaml", "other"),
+        ("cpp", "ncnn", "library"),
+        ("cpp", "numpy", "ABI"),
         ("bench onnx", "onnxruntime", "library"),
         ("bench torch", "torch", "ABI"),
         ("bench plot", "matplotlib", "library"),
@@ -167,7 +176,14 @@ def test_what_the_command_line_itself_needs_is_missing_too(tmp_path, package, ha
 
 @pytest.mark.parametrize(
     ("call", "package"),
-    [("export", "torch"), ("export", "pnnx"), ("verify", "ncnn"), ("verify onnx", "onnxruntime"), ("bench", "ncnn")],
+    [
+        ("export", "torch"),
+        ("export", "pnnx"),
+        ("verify", "ncnn"),
+        ("verify onnx", "onnxruntime"),
+        ("bench", "ncnn"),
+        ("cpp", "ncnn"),
+    ],
 )
 @pytest.mark.parametrize(
     "source", ["raise SystemExit(1)\n", "", "import os; os.abort()\n"], ids=["exits", "empty", "aborts"]
@@ -175,7 +191,7 @@ def test_what_the_command_line_itself_needs_is_missing_too(tmp_path, package, ha
 def test_a_package_that_ends_its_process_or_holds_nothing_is_no_failed_verification(
     calls, tmp_path, call, package, source
 ):
-    if "abort" in source and call != "verify" and call != "verify onnx":
+    if "abort" in source and not call.startswith("verify"):
         source = "class Odd(BaseException): pass\nraise Odd\n"  # what ends this process cannot be told by it
     module, words = calls[call]
     done = lt(module, *words, "-q", PYTHONPATH=damage(tmp_path, package, source))

@@ -4,6 +4,7 @@ The options are read from the commands: one that is added is tested here by itse
 """
 
 import os
+import re
 import shutil
 import signal
 import sys
@@ -29,8 +30,8 @@ SAID = {
     "long folder": "file name too long",
 }
 PATIENCE = 120  # seconds; a command that waits for a pipe would wait for ever
-NEEDED = {"lt-bench": ["both"], "lt-track": ["both", "clip"]}  # arguments
-WRITTEN = ("--junit", "--report", "--plot", "--tracks", "--annotate", "--output")
+NEEDED = {"lt-bench": ["both"], "lt-track": ["both", "clip"], "lt-cpp": ["both", "--output", "cpp"]}  # to be begun
+WRITTEN = {"--junit", "--report", "--plot", "--tracks", "--annotate", "--output", "--csv", "--video", "--pictures"}
 
 
 @pytest.fixture(autouse=True)
@@ -78,7 +79,7 @@ def refused(done, option, said):
 
 def test_the_options_are_those_of_the_commands():
     assert {program for program, _, _ in OPTIONS} == set(MODULES)
-    assert len(OPTIONS) >= 32
+    assert len(OPTIONS) >= 35
     found = [(program, option) for program, option, _ in OPTIONS]
     for each in (("lt-verify", "--tracks"), ("lt-export", "--golden"), ("lt-bench", "export")):
         assert each in found
@@ -90,7 +91,11 @@ def test_what_is_neither_a_file_nor_a_folder_is_refused_at_once(place, program, 
     suffix = SUFFIXES.get(option, "")
     odd = make_odd(tmp_path, suffix)[kind]
     before = everything(tmp_path)
-    needed = NEEDED.get(program, []) if option.startswith("-") else NEEDED.get(program, [])[1:]
+    needed = NEEDED.get(program, [])
+    if option in needed:
+        needed = needed[: needed.index(option)]
+    elif not option.startswith("-"):
+        needed = needed[1:]
     done = lt(MODULES[program], *placed(option, odd, needed), cwd=place)
     refused(done, option, SAID[kind])
     assert len(done.error_line) <= 500
@@ -125,6 +130,7 @@ WORDS = {
     ("lt-export", "--arm-root"): [*EXPORT, *ARM],
     ("lt-verify", "exports"): VERIFY[1:],
     ("lt-verify", "--resume"): VERIFY[:1],
+    ("lt-bench", "--resume"): VERIFY[:1],
     ("lt-verify", "--init"): [*LOOSE, *NAMES[2:]],
     ("lt-verify", "--update"): [*LOOSE, *NAMES[:2]],
     ("lt-verify", "--backbone"): [*LOOSE, THREE[0], THREE_FILES[0], THREE[2], THREE_FILES[2]],
@@ -138,6 +144,8 @@ WORDS = {
     ("lt-track", "export"): ["clip", *CLIP[2:]],
     ("lt-track", "--groundtruth"): ["both", "clip"],
     ("lt-bench", "--official"): VERIFY,
+    ("lt-cpp", "export"): ["--output", "cpp"],
+    ("lt-cpp", "--output"): ["both"],
     ("lt-setup", "--folder"): ["--remove", "arm"],
 }
 BASES = {
@@ -146,6 +154,7 @@ BASES = {
     "lt-bench": VERIFY[:1],
     "lt-track": ["both", "clip", *CLIP[2:]],
     "lt-setup": [],
+    "lt-cpp": ["both", "--output", "cpp"],
 }
 
 
@@ -229,6 +238,46 @@ def test_a_track_takes_the_place_of_an_earlier_one(place, clip):
         done = lt(MODULES["lt-verify"], *VERIFY, *CLIP, "--min-iou", 0, "--tracks", "tracks.csv", "-q", cwd=place)
         assert done.code == 0, done.err
     assert (place / "tracks.csv").read_text().startswith("frame,reference_x,")
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="no /proc here")
+@pytest.mark.parametrize(
+    ("program", "option"),
+    [("lt-export", "--golden"), *(each[:2] for each in OPTIONS if each[1] in WRITTEN)],
+    ids=lambda each: each,
+)
+def test_a_place_where_nothing_can_be_made_is_refused_before_the_work(place, clip, program, option):
+    """Whatever its permissions say, as for root in /proc."""
+    done = call(program, option, f"/proc/new{SUFFIXES.get(option, '')}", place)
+    assert done.code == 2, done.err
+    assert re.search(r"(nothing can be made in|no permission to write to) /proc\b", done.error_line)
+
+
+@pytest.mark.skipif(not os.access("/proc/kmsg", os.R_OK), reason="no /proc/kmsg here to be read")
+@pytest.mark.parametrize("program", ["lt-export", "lt-verify", "lt-bench"])
+def test_a_checkpoint_that_has_nothing_to_be_read_for_now_is_not_waited_for(place, program):
+    """Once everything in it was read, a read from it says that there is none."""
+    done = call(program, "--resume", "/proc/kmsg", place)
+    done = call(program, "--resume", "/proc/kmsg", place) if "begins with" in done.err else done
+    assert done.code == 3, done.err
+    assert "checkpoint /proc/kmsg: " in done.error_line
+
+
+@pytest.mark.skipif(not os.access("/proc/kmsg", os.R_OK), reason="no /proc/kmsg here to be read")
+def test_a_picture_that_has_nothing_to_be_read_is_not_waited_for(place):
+    for _ in range(2):  # what is in it is no picture, and then there is nothing in it
+        done = call("lt-export", "--image", "/proc/kmsg", place)
+        assert done.code == 2, done.err
+        assert "--image /proc/kmsg: not a picture that Pillow can read" in done.error_line
+
+
+@pytest.mark.skipif(not os.access("/proc/kmsg", os.R_OK), reason="no /proc/kmsg here to be read")
+@pytest.mark.parametrize(("program", "option"), [("lt-track", "video"), ("lt-verify", "--clip")])
+def test_a_clip_that_has_nothing_to_be_read_is_not_waited_for(place, program, option):
+    words = {"video": ["both"], "--clip": [*VERIFY, option]}[option]
+    done = lt(MODULES[program], *words, "/proc/kmsg", *CLIP[2:], cwd=place)
+    assert done.code == 2, done.err
+    assert "/proc/kmsg: is empty, expected a video" in done.error_line
 
 
 def in_export(place, tmp_path, name):

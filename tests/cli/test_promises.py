@@ -7,16 +7,20 @@ import re
 import signal
 import subprocess
 import sys
+from functools import partial
 from importlib.metadata import version
 
 import pytest
 from clips import save_video
 
-from commands import BENCH, EXPORT, TRACK, VERIFY, command, environment, lt_bench, lt_export, lt_track, lt_verify
+from commands import command, environment, lt
 from conftest import TINY
+from converter.installation import look
+from documents import MODULES
 
-COMMANDS = {"lt-export": lt_export, "lt-verify": lt_verify, "lt-bench": lt_bench, "lt-track": lt_track}
-MODULES = {"lt-export": EXPORT, "lt-verify": VERIFY, "lt-bench": BENCH, "lt-track": TRACK}
+COMMANDS = {program: partial(lt, module) for program, module in MODULES.items()}
+OF_CHECKPOINTS = ("lt-export", "lt-verify", "lt-bench")
+READ_FIRST = ("lt-bench", "lt-track", "lt-cpp")
 
 
 @pytest.fixture
@@ -27,10 +31,12 @@ def words(tiny, tiny_export, tmp_path):
         "lt-verify": (tiny_export, "--resume", tiny),
         "lt-bench": (tiny_export, "--resume", tiny, "--rounds", 1, "--runs", 1),
         "lt-track": (tiny_export, save_video(tmp_path / "drawn.avi", 4), "--box", "40,30,20,16"),
+        "lt-cpp": (tiny_export, "-o", tmp_path / "cpp"),
+        "lt-setup": (),
     }
 
 
-@pytest.mark.parametrize("program", [each for each in COMMANDS if each != "lt-track"])  # which takes no checkpoint
+@pytest.mark.parametrize("program", OF_CHECKPOINTS)
 def test_a_known_error_has_a_traceback_only_where_it_was_asked_for(words, program):
     call = COMMANDS[program]
     line = f"{program}: error: checkpoint nowhere.pth: no such file, expected a file written by torch.save"
@@ -47,18 +53,19 @@ def test_a_known_error_has_a_traceback_only_where_it_was_asked_for(words, progra
 
 BUGS = [ZeroDivisionError("a made-up\nbug"), EOFError("a bug"), OSError(5, "a bug"), SystemExit(9), GeneratorExit()]
 MADE_UP = [(program, error) for program in COMMANDS for error in BUGS]
-# it hashes nothing but models, and one that cannot be read is missing
-MADE_UP.remove(("lt-track", BUGS[2]))
+# these hash nothing but models or a checkpoint at first, and one that cannot be read is no bug
+MADE_UP = [(program, error) for program, error in MADE_UP if error is not BUGS[2] or program not in READ_FIRST]
 
 
 def break_checksums(monkeypatch, error):
-    """What every command does on its way."""
+    """What every command does on its way; lt-setup looks around."""
 
     def broken(*_, **__):
         raise error
 
     monkeypatch.setattr(hashlib, "sha256", broken)
     monkeypatch.setattr(hashlib, "file_digest", broken)
+    monkeypatch.setattr(look, "look", broken)
 
 
 @pytest.mark.parametrize(("program", "error"), MADE_UP)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import sys
 import tomllib
 from importlib.metadata import version
@@ -9,7 +10,7 @@ from importlib.metadata import version
 import pytest
 from arm_root import built_root
 
-from commands import ROOT, lt_setup, lt_verify
+from commands import ROOT, SETUP, command, environment, lt_setup, lt_verify
 from conftest import damage, hide
 
 LIBRARY = "libGL.so.1: cannot open shared object file"
@@ -26,7 +27,7 @@ def test_everything_is_listed_with_its_versions(tmp_path):
     assert result["python"] == {"version": sys.version.split()[0], "requirement": ">=3.11", "ok": True}
     packages = {package["name"]: package for package in result["packages"]}
     assert {name for name, package in packages.items() if package["needed"]} == MAIN
-    assert {"onnx", "onnxsim", "onnxruntime", "cv2", "matplotlib", "psutil"} == packages.keys() - MAIN
+    assert {"onnx", "onnxsim", "onnxruntime", "cv2", "matplotlib", "psutil", "distributed"} == packages.keys() - MAIN
     pinned = dict(line.lower().split("==") for line in (ROOT / "constraints.txt").read_text().split() if "==" in line)
     for package in packages.values():
         assert package["tested"] == pinned[package["distribution"]]
@@ -39,6 +40,13 @@ def test_everything_is_listed_with_its_versions(tmp_path):
     assert (rknn["name"], rknn["state"], rknn["remedy"]) == ("rknn", "missing", "lt-setup rknn")
     assert (arm["name"], arm["state"], arm["bytes"], arm["remedy"]) == ("arm", "missing", 0, "lt-setup arm")
     assert result["cache"] == {"folder": str(tmp_path / "lighttrack-export"), "bytes": 0}
+
+
+def test_what_its_processes_print_is_read_whatever_the_terminal_takes():
+    words = command("--json", module=SETUP)
+    done = subprocess.run(words, env=environment(PYTHONIOENCODING="utf-16"), capture_output=True, timeout=120)
+    assert done.returncode == 0, done.stderr.decode("utf-16")
+    assert json.loads(done.stdout.decode("utf-16"))["ready"] is True
 
 
 def test_the_main_job_cannot_run_without_a_needed_package(tmp_path):

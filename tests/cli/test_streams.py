@@ -4,8 +4,9 @@ import json
 import subprocess
 
 import pytest
+from clips import save_pictures
 
-from commands import BENCH, EXPORT, VERIFY, command, environment
+from commands import BENCH, CPP, EXPORT, SETUP, TRACK, VERIFY, command, environment
 from conftest import TINY
 
 STRICT = ("--rtol", "1e-12")
@@ -65,6 +66,36 @@ def test_what_is_all_that_was_asked_for_has_to_be_written(word):
     done = shell(">/dev/full", EXPORT, word)
     assert (done.returncode, done.stderr) == (4, f"lt-export: error: {FULL}\n")
     assert shell(">&-", EXPORT, word).returncode == 0
+
+
+@pytest.fixture
+def others(tiny_export, tmp_path):
+    """Program -> its module, and a command line that has work to do."""
+    clip = save_pictures(tmp_path / "clip", ["0.png", "1.png", "2.png"])
+    return {
+        "lt-track": (TRACK, (tiny_export, clip, "--box", "40,30,20,16", "--csv", tmp_path / "out.csv")),
+        "lt-cpp": (CPP, (tiny_export, "-o", tmp_path / "out")),
+        "lt-setup": (SETUP, ("--remove", "arm", "--folder", tmp_path / "out")),
+    }
+
+
+@pytest.mark.parametrize("program", ["lt-track", "lt-cpp", "lt-setup"])
+def test_what_is_written_stays_where_nothing_can_be_printed(others, tmp_path, program):
+    """All the same, who asked for JSON or for the figures has not got them."""
+    module, words = others[program]
+    for line, more, code in (
+        (">/dev/full", ("--json",), 4),
+        (">/dev/full", (), 4),
+        ("2>/dev/full", (), 0),
+        (">&- 2>&- <&-", (), 0),
+        (">/dev/full 2>/dev/full", ("-q",), 0),
+    ):
+        done = shell(line, module, *words, *more, PYTHONIOENCODING="ascii")
+        assert done.returncode == code, (line, done.stderr)
+        assert (tmp_path / "out").exists() == (program == "lt-cpp")
+        assert (tmp_path / "out.csv").exists() == (program == "lt-track")
+        if code and "2>" not in line:
+            assert done.stderr.splitlines()[-1] == f"{program}: error: {FULL}"
 
 
 def test_what_was_measured_has_to_be_written(tiny_export):

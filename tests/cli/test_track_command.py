@@ -393,6 +393,21 @@ def test_a_signal_keeps_what_was_tracked(tiny_export, tmp_path, number):
     assert (len(answer["frames"]), answer["error"]["exit_code"]) == (len(rows), 128 + number)
 
 
+def test_kill_9_leaves_no_drafts(tiny_export, tmp_path):
+    clip, drawn = save_video(tmp_path / "long.avi", 3000), tmp_path / "drawn"
+    process = begun(tiny_export, clip, "--box", BOX, "--video", tmp_path / "drawn.mp4", "--pictures", drawn)
+    deadline = time.monotonic() + 60
+    while not [*tmp_path.glob(".drawn.*/000003.png")] and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert len([*tmp_path.glob(".drawn.*")]) == 2
+    process.kill()
+    process.communicate(timeout=60)
+    deadline = time.monotonic() + 10
+    while [*tmp_path.glob(".drawn.*")] and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert {path.name for path in tmp_path.iterdir()} == {"long.avi"}
+
+
 def test_a_signal_keeps_the_table_while_a_frame_is_waited_for(tiny_export, tmp_path):
     """OpenCV waits for a stream that has stopped, and no exception gets through it."""
     clip, table = save_video(tmp_path / "long.avi", 60), tmp_path / "own.csv"

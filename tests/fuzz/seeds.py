@@ -16,9 +16,11 @@ from tempfile import mkdtemp
 import numpy as np
 import onnx
 import torch
+from calibration_folder import make_calibration
 from golden_folder import SHAPES, TWO, make_golden, picture_feed
 from onnx import TensorProto, helper, numpy_helper
 
+from converter.calibrate.listing import MARKER
 from converter.folder.golden_index import GOLDEN_INDEX
 
 WEIGHT, COUNTER = torch.arange(6.0).reshape(2, 3), torch.tensor(1)
@@ -155,6 +157,20 @@ def dumps_folder() -> Path:
 @cache
 def golden_index() -> bytes:
     return (golden_folder() / GOLDEN_INDEX).read_bytes()
+
+
+@cache
+def calibration_folder() -> Path:
+    """A calibration set of two samples; gone with the process."""
+    folder = Path(mkdtemp())
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    make_calibration(folder)
+    return folder
+
+
+@cache
+def calibration_listing() -> bytes:
+    return (calibration_folder() / MARKER).read_bytes()
 
 
 @cache

@@ -1,5 +1,6 @@
 """Every parser of files from elsewhere: how inputs are made for it, and what has to hold of what it gives."""
 
+import functools
 import itertools
 import math
 import zlib
@@ -16,6 +17,8 @@ from comparisons import models_of as models_in
 from mutation import changed_bytes, changed_json, changed_words
 from onnx_changes import changed_onnx
 
+from converter.calibrate.listing import MARKER as CALIBRATION
+from converter.calibrate.read import read_calibration
 from converter.checks.dumps.loading import load_dumps
 from converter.checks.dumps.reading import DumpError, read_numbers
 from converter.checks.dumps.reference import Reference
@@ -23,7 +26,7 @@ from converter.checks.layers import ncnn_side, onnx_side
 from converter.errors import ConverterError
 from converter.families.choice import known_archs
 from converter.families.dimensions import dimensions_of
-from converter.families.family import family_of
+from converter.families.family import Family, family_of
 from converter.folder.exported import file_problems, models_of
 from converter.folder.golden import read_golden
 from converter.folder.golden_index import GOLDEN_INDEX
@@ -38,6 +41,7 @@ from converter.network.recognise import arch_of, hint, sizes_of
 from converter.spec.config import network_for
 from converter.spec.model import TrackerModels
 from converter.spec.naming import parse_rename
+from converter.spec.network import NetworkSpec
 from converter.verifying.golden import check_golden
 
 RARELY = 1000  # what builds whole networks
@@ -81,15 +85,25 @@ def pickled(data: bytes, folder: Path) -> None:
     checkpoint(seeds.as_archive(data), folder)
 
 
+@functools.cache
+def archs() -> tuple[str, ...]:
+    return tuple(known_archs())
+
+
+@functools.cache
+def networks() -> tuple[tuple[Family, NetworkSpec], ...]:
+    """Of every arch."""
+    specs = [network_for(arch)[1] for arch in archs()]
+    return tuple((family_of(spec.family), spec) for spec in specs)
+
+
 def weights(data: bytes, folder: Path) -> None:
     """Keys and shapes, a line each, as :func:`shapes_of` has them."""
     shapes = {}
     for line in data.decode(errors="replace").splitlines():
         key, *sides = line.split(" ")
         shapes[key] = tuple(int(side) for side in sides if side.isascii() and side.isdecimal() and len(side) < 15)
-    for arch in known_archs():
-        _, spec = network_for(arch)
-        family = family_of(spec.family)
+    for family, spec in networks():
         assert all(16 <= size <= 1024 for size in sizes_of(family, shapes, spec.sizes))
         if not zlib.crc32(data) % RARELY:
             hint(family, spec, shapes)
@@ -110,7 +124,7 @@ def a_yaml(data: bytes, folder: Path) -> None:
 
 def path_name(data: bytes, folder: Path) -> None:
     name = data.decode(errors="replace")
-    for arch in known_archs():
+    for arch in archs():
         try:
             _, spec = network_for(arch, None, {"path_name": name})
             family_of(spec.family).dimensions(name, 128, 256)
@@ -135,6 +149,7 @@ def manifest(data: bytes, folder: Path) -> None:
             assert all(path.resolve().is_relative_to(folder) for path in model.paths(folder))
 
 
+@functools.cache
 def manifests() -> list[bytes]:
     """Of one format and of two, as they are written."""
     from manifests import whole
@@ -153,6 +168,18 @@ def golden(data: bytes, folder: Path) -> None:
     load_dumps(seeds.dumps_folder(), reference, {})
     for arrays in (*(feed.tensors for feed in read.feeds()), *read.answers()):
         assert all(array.dtype == "float32" for array in arrays.values())
+
+
+def calibration(data: bytes, folder: Path) -> None:
+    whole = seeds.calibration_folder()
+    seeds.calibration_listing()
+    (whole / CALIBRATION).write_bytes(data)
+    read = read_calibration(whole)
+    read.listing.text()
+    read.check_files()
+    for graph in read.listing.graphs:
+        for feed in read.feeds(graph.name):
+            assert all(array.dtype == "float32" for array in feed.values())
 
 
 def param(data: bytes, folder: Path) -> None:
@@ -186,6 +213,7 @@ def a_bin(data: bytes, folder: Path) -> None:
             assert stored.values().shape == (stored.count,)
 
 
+@functools.cache
 def bins() -> list[bytes]:
     halves, raw = (0x01306B47).to_bytes(4, "little"), bytes(4)
     first = raw + bytes(4 * 108) + bytes(16) + halves + bytes(72) + bytes(16) + bytes(16)
@@ -226,12 +254,11 @@ def _changed_header(seeds_of: Sequence[bytes], which: int, program: bytes) -> by
     return len(text).to_bytes(8, "little") + text + whole[begin:]
 
 
+@functools.cache  # of whole networks
 def _states() -> list[bytes]:
     """Keys and shapes of every family's networks."""
     states = []
-    for arch in known_archs():
-        _, spec = network_for(arch)
-        family = family_of(spec.family)
+    for family, spec in networks():
         shapes = shapes_of(family.build(family.settle(spec.path_name, {}), *spec.sizes).state_dict())
         lines = [" ".join(map(str, (key, *shape))) for key, shape in shapes.items()]
         states.append("\n".join(lines).encode())
@@ -255,6 +282,7 @@ TARGETS = {
     "path_name": Target(lambda: [NETWORK.path_name.encode(), b"dsconv_v3_4", b"cls=a", b"init:zf=b"], path_name),
     "manifest": Target(manifests, manifest, (changed_json, changed_bytes)),
     "golden": Target(lambda: [seeds.golden_index()], golden, (changed_json, changed_bytes)),
+    "calibration": Target(lambda: [seeds.calibration_listing()], calibration, (changed_json, changed_bytes)),
     "param": Target(lambda: [seeds.PARAM, seeds.SHAPED], param, (changed_words, changed_bytes)),
     "table": Target(lambda: [seeds.TABLE], table, (changed_words, changed_bytes)),
     "bin": Target(bins, a_bin),

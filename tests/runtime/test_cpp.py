@@ -3,22 +3,24 @@
 import json
 import subprocess
 
+import cv2
 import numpy as np
 import pytest
 from clips import frame, save_pictures
-from compilers import SANITIZED, compiler
+from compilers import SANITIZED, compiled, compiler
 from exports import export_to
 from stark import ARCH, SMALL
 
-from commands import lt_cpp, lt_export, lt_verify
+from commands import SUPPORT, lt_cpp, lt_export, lt_verify
 
 BOX = "30,20,16,12"
 FRAMES = 7
-# text of the header, what stands there in its place, and the stage that is then named
+# the stage that is named, what stood in the header, and what stands there in its place
 CHANGES = {
     "crop": ("rounded(centre - (side + 1) / 2)", "rounded(centre - side / 2)"),
     "resize": ("(sum + 2) >> 2", "(sum + 3) >> 2"),
     "normalisation": ("model::rgb ? 2 - c : c", "model::rgb ? c : 2 - c"),
+    "model": ("crop.channel(c), input.image", "crop.channel(2 - c), input.image"),
     "decode": ("x - edges[cell], y", "x - edges[cell] + 1, y"),
     "penalty": ("-(shape * size - 1)", "-(shape * size)"),
     "window": ("0.5 + 0.5 * std::cos(angle)", "0.54 + 0.46 * std::cos(angle)"),
@@ -130,16 +132,17 @@ def test_every_step_is_that_of_python(exports, written, clip, ncnn_cpp, name):
     assert (found["passed"], found["frames"], found["stage"]) == (True, FRAMES - 1, None)
     assert found["one_step"]["iou"]["least"] >= 0.9999
     assert found["one_step"]["score_max"] <= 1e-4
+    assert found["one_step"]["other_cells"] == 0
 
 
 @pytest.mark.parametrize("stage", CHANGES)
 def test_a_change_is_found_where_it_was_made(exports, clip, ncnn_cpp, tmp_path, stage):
     folder = tmp_path / "cpp"
     assert lt_cpp(exports("two"), "-o", folder, "-q").code == 0
-    header = folder / "tracker.hpp"
+    file = folder / ("ncnn_backend.hpp" if stage == "model" else "tracker.hpp")
     text, other = CHANGES[stage]
-    assert header.read_text().count(text) == 1
-    header.write_text(header.read_text().replace(text, other))
+    assert file.read_text().count(text) == 1
+    file.write_text(file.read_text().replace(text, other))
     done = verified(exports("two"), folder, clip, ncnn_cpp)
     assert done.code == 1, done.out
     assert f"the first stage that differs is {stage}:" in done.error_line
@@ -153,6 +156,51 @@ def test_a_header_that_does_not_compile_is_a_verdict(exports, clip, ncnn_cpp, tm
     done = verified(exports("two"), folder, clip, ncnn_cpp)
     assert done.code == 1
     assert "does not build" in done.error_line
+
+
+@pytest.mark.parametrize("name", ["two", "stark, masks", "nanotrack"])
+def test_a_step_takes_no_memory(written, ncnn_cpp, tmp_path, name):
+    program = compiled("g++", SUPPORT / "allocations.cpp", tmp_path / "allocations", f"-I{written(name)}")
+    assert subprocess.run([program], capture_output=True, text=True).stdout == "0\n"
+
+
+@pytest.fixture(scope="module")
+def video_program(written, ncnn_cpp, tmp_path_factory):
+    """With OpenCV, which is skipped where its headers are missing."""
+    folder = tmp_path_factory.mktemp("video")
+    done = subprocess.run(
+        ["cmake", "-S", written("two"), "-B", folder, f"-Dncnn_DIR={ncnn_cpp}"], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    if "OpenCV: none" in done.stdout:
+        pytest.skip("no OpenCV for C++ here; apt-get install libopencv-dev")
+    done = subprocess.run(["cmake", "--build", folder, "--target", "lighttrack"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return folder / "lighttrack"
+
+
+def test_a_video_read_by_opencv(video_program, program, clip, tmp_path):
+    expected = run(program, pixels(), "--raw", "120x90", "--box", BOX).stdout.decode().splitlines()
+    done = run(video_program, b"", clip / "%03d.png", "--box", BOX)  # lossless: the frames are the same
+    found = done.stdout.decode().splitlines()
+    assert (done.returncode, len(found)) == (0, FRAMES + 1), done.stderr
+    numbers = [[list(map(float, line.split(","))) for line in lines[1:]] for lines in (found, expected)]
+    assert np.abs(np.subtract(*numbers)).max() < 1e-2
+    video = tmp_path / "video.avi"
+    writer = cv2.VideoWriter(str(video), cv2.VideoWriter.fourcc(*"MJPG"), 25, (120, 90))
+    for index in range(FRAMES):
+        writer.write(np.ascontiguousarray(frame(index)[..., ::-1]))
+    writer.release()
+    assert len(run(video_program, b"", video, "--box", BOX).stdout.splitlines()) == FRAMES + 1
+    video.write_bytes(video.read_bytes()[: video.stat().st_size // 2])
+    done = run(video_program, b"", video, "--box", BOX)
+    assert done.returncode in (0, 1)
+    assert len(done.stdout.splitlines()) < FRAMES + 1
+    done = run(video_program, b"", tmp_path / "missing.avi", "--box", BOX)
+    assert (done.returncode, done.stderr.decode().splitlines()[-1]) == (
+        1,
+        f"lighttrack: {tmp_path / 'missing.avi'}: cannot be opened",
+    )
 
 
 def test_boxes_of_raw_frames(program, tmp_path):
@@ -172,6 +220,8 @@ def test_boxes_of_raw_frames(program, tmp_path):
         (("--raw", "120x90", "--box", "30,20,nan,12"), 1, "--box 30,20,nan,12: expected x,y,w,h"),
         (("--raw", "120x90"), 1, "pass the target in the first frame"),
         (("--raw", "119x90", "--box", BOX), 1, "standard input ends in the middle of a frame"),
+        (("--raw", "120x90", "--box", BOX, "--vulkan"), 1, "this ncnn was built without Vulkan"),
+        (("--raw", "120x90", "--box", BOX, "--model", "nowhere"), 1, "nowhere/lighttrack_init.param: cannot be read"),
         (("--raw", "0x90", "--box", BOX), 2, "--raw 0x90: expected width and height"),
         (("--raw", "120x90", "--boxx", BOX), 2, "--boxx: unknown option"),
         (("video.avi", "--box", BOX), 1, "video.avi: this program was built without OpenCV"),

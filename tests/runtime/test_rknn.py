@@ -19,9 +19,9 @@ from onnx import TensorProto, helper, numpy_helper
 from commands import SUPPORT, lt_export, lt_verify
 from conftest import TINY
 from converter.errors import ConversionError
-from converter.formats.rknn.build import build
+from converter.formats.rknn.build import Built, build
 from converter.formats.rknn.process import Toolkit
-from converter.formats.rknn.recipe import Recipe, write_recipe
+from converter.formats.rknn.recipe import Recipe, read_recipe, write_recipe
 from converter.formats.rknn.runner import RknnBlobs, RknnRunner, simulate
 from converter.spec.tensors import GraphSpec, TensorSpec
 
@@ -108,18 +108,17 @@ def published(rknn_toolkit, recipe, tmp_path_factory) -> tuple[Path, Path]:
     """A small model as an export has it: the ``.rknn``, and what it was built from."""
     folder = tmp_path_factory.mktemp("small")
     model = small_model()
-    write_recipe(model, recipe)
-    source = model.SerializeToString()
-    built = built_alone(rknn_toolkit, source, recipe)
-    (folder / "m.rknn").write_bytes(built)
-    (folder / "m.rknn.onnx").write_bytes(source)
+    built = built_alone(rknn_toolkit, model.SerializeToString(), recipe)
+    (folder / "m.rknn").write_bytes(built.data)
+    write_recipe(model, recipe.model_copy(update=built.found))
+    (folder / "m.rknn.onnx").write_bytes(model.SerializeToString())
     return folder / "m.rknn", folder / "m.rknn.onnx"
 
 
-def built_alone(root, source: bytes, recipe: Recipe) -> bytes:
+def built_alone(root, source: bytes, recipe: Recipe) -> Built:
     toolkit = Toolkit(root, "rknn small")
     try:
-        return build(toolkit, source, recipe, [("x", 3), ("zf", 3)], runs=False).data
+        return build(toolkit, source, recipe, [("x", 3), ("zf", 3)], runs=False)
     finally:
         toolkit.stop()
 
@@ -177,7 +176,7 @@ def test_a_stale_file_is_refused(published, tmp_path):
 
 
 def test_a_wrong_mean_is_another_file_and_other_numbers(rknn_toolkit, published, recipe, tmp_path):
-    wrong = recipe.model_copy(update={"mean": [0.0, 0.0, 0.0]})
+    wrong = read_recipe(published[1]).model_copy(update={"mean": [0.0, 0.0, 0.0]})
     model = small_model()
     write_recipe(model, wrong)
     (tmp_path / "m.rknn.onnx").write_bytes(model.SerializeToString())
@@ -202,6 +201,40 @@ def test_a_chip_without_half_precision_is_the_toolkits_own_words(rknn_toolkit, r
 def test_an_operator_that_the_toolkit_lacks_is_named(rknn_toolkit, recipe):
     with pytest.raises(ConversionError, match=r"(load_onnx|build) failed .*"):
         built_alone(rknn_toolkit, small_model("NoSuchOperator").SerializeToString(), recipe)
+
+
+def test_an_error_that_the_toolkit_prints_and_answers_with_0_is_one(rknn_toolkit, recipe):
+    """Its compiler cannot say a stride of 50 to the NPU, and the simulator does not notice."""
+    model = small_model()
+    last = model.graph.node[-1]
+    last.attribute.append(helper.make_attribute("strides", [50, 50]))
+    del model.graph.output[:]
+    model.graph.output.append(helper.make_tensor_value_info("cls", TensorProto.FLOAT, [1, 4, 1, 1]))
+    with pytest.raises(
+        ConversionError, match=r"build failed \(and returned 0\): REGTASK: The bit width of field value"
+    ):
+        built_alone(rknn_toolkit, model.SerializeToString(), recipe)
+
+
+def test_what_the_toolkit_says_of_a_model_is_in_its_source_and_held_to_it(rknn_toolkit, published, recipe, tmp_path):
+    source = onnx.load(published[1])
+    (tmp_path / "m.rknn.onnx").write_bytes(published[1].read_bytes())
+    own = read_recipe(tmp_path / "m.rknn.onnx")
+    assert own.operators
+    assert "Sub" in own.operators
+    assert own.on_cpu == []
+    write_recipe(source, own.model_copy(update={"operators": ["Conv"]}))
+    (tmp_path / "m.rknn.onnx").write_bytes(source.SerializeToString())
+    refused = RknnRunner(published[0], tmp_path / "m.rknn.onnx", GRAPH)
+    with pytest.raises(ConversionError, match=r"m\.rknn\.onnx says otherwise of its operators than rknn-toolkit2"):
+        refused.infer(feed())
+    refused.stop()
+
+
+def test_an_operator_that_the_npu_lacks_is_named(rknn_toolkit, recipe):
+    built = built_alone(rknn_toolkit, small_model("Exp").SerializeToString(), recipe)
+    assert [line.split()[0] for line in built.on_cpu] == ["Exp"]
+    assert "Exp" not in built.operators
 
 
 def test_a_killed_build_is_an_error_and_leaves_nothing(rknn_toolkit, recipe):

@@ -16,6 +16,8 @@ SUPPORT = Path(__file__).parent
 ROOT = SUPPORT.parents[1]
 EXPORT, VERIFY, BENCH = "converter.cli.export", "converter.cli.verify", "converter.cli.bench"
 SETUP, TRACK, CPP = "converter.cli.setup", "converter.cli.track", "converter.cli.cpp"
+CALIBRATE = "converter.cli.calibrate"
+MATRIX = "converter.cli.matrix"
 LEFT_OUT = ("LIGHTTRACK_ROOT", "STARK_ROOT", "NANOTRACK_ROOT", "LT_DEBUG", "CI", "NO_COLOR", "FORCE_COLOR")
 LEFT_OUT += ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "GITHUB_WORKSPACE")
 READ_AT_START = {"PYTHONPATH", "TMPDIR", "HOME", "XDG_CACHE_HOME"}  # by Python or a runtime, once for the process
@@ -59,6 +61,11 @@ def lt_cpp(*arguments: object, cwd: Path | None = None, apart: bool = False, **e
     return _run(CPP, arguments, cwd, apart, extra)
 
 
+def lt_calibrate(*arguments: object, cwd: Path | None = None, apart: bool = False, **extra: str) -> Finished:
+    """Likewise."""
+    return _run(CALIBRATE, arguments, cwd, apart, extra)
+
+
 def lt_bench(*arguments: object, cwd: Path | None = None, apart: bool = False, **extra: str) -> Finished:
     """Likewise."""
     return _run(BENCH, arguments, cwd, apart, extra)
@@ -67,6 +74,11 @@ def lt_bench(*arguments: object, cwd: Path | None = None, apart: bool = False, *
 def lt_track(*arguments: object, cwd: Path | None = None, apart: bool = False, **extra: str) -> Finished:
     """Likewise."""
     return _run(TRACK, arguments, cwd, apart, extra)
+
+
+def lt_matrix(*arguments: object, cwd: Path | None = None, apart: bool = False, **extra: str) -> Finished:
+    """Likewise."""
+    return _run(MATRIX, arguments, cwd, apart, extra)
 
 
 def lt_setup(*arguments: object, cwd: Path | None = None, apart: bool = False, **extra: str) -> Finished:

@@ -11,12 +11,13 @@ from pathlib import Path
 
 from typer.main import get_command
 
-from commands import BENCH, EXPORT, SETUP, TRACK, VERIFY
-from converter.cli import bench, export, setup, track, verify
+from commands import BENCH, CPP, EXPORT, SETUP, TRACK, VERIFY
+from converter.cli import bench, cpp, export, setup, track, verify
 
 MODULES = {"lt-export": EXPORT, "lt-verify": VERIFY, "lt-bench": BENCH, "lt-track": TRACK, "lt-setup": SETUP}
+MODULES |= {"lt-cpp": CPP}
 CHECKPOINTS = ("checkpoint", "--resume")
-_COMMANDS = [module.command for module in (export, verify, bench, track, setup)]
+_COMMANDS = [module.command for module in (export, verify, bench, track, setup, cpp)]
 _VERSION, _DAC_OVERRIDE, _DAC_READ_SEARCH = 0x20080522, 1 << 1, 1 << 2
 
 

@@ -10,6 +10,7 @@ from typer.main import get_command
 from commands import lt_export, lt_track, lt_verify
 from converter import api
 from converter.cli import bench as lt_bench_module
+from converter.cli import calibrate as lt_calibrate_module
 from converter.cli import export as lt_export_module
 from converter.cli import track as lt_track_module
 from converter.cli import verify as lt_verify_module
@@ -52,6 +53,7 @@ OTHERWISE = {
         (lt_verify_module, api.verify),
         (lt_bench_module, api.bench),
         (lt_track_module, api.track),
+        (lt_calibrate_module, api.calibrate),
     ],
 )
 def test_every_option_of_a_command_is_an_argument(module, function):

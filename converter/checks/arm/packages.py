@@ -7,6 +7,7 @@ from pathlib import Path
 from converter.checks.apt.packages import PrivateApt
 from converter.errors import DependencyError
 from converter.util.commands import cannot_write
+from converter.util.process import AWAY
 from converter.util.stages import Step, no_step
 
 GUEST = "arm64"
@@ -54,7 +55,7 @@ def fetch_qemu(apt: PrivateApt, target: Path, step: Step = no_step) -> str:
 
 def _copy_member(deb: Path, member: str, target: Path) -> bool:
     """One plain file of a package; the rest, hundreds of MB, stays packed."""
-    with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(deb)], stdout=subprocess.PIPE) as unpacking:
+    with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(deb)], stdout=subprocess.PIPE, cwd=AWAY) as unpacking:
         try:
             with tarfile.open(fileobj=unpacking.stdout, mode="r|") as tar:
                 for entry in tar:

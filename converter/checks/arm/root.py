@@ -1,7 +1,6 @@
 """The folder with an aarch64 Python, ncnn and the emulator that runs them: found, and checked before it is used."""
 
 import os
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any, Literal
 from converter.errors import DependencyError
 from converter.util.folders import cache_folder
 from converter.util.paths import open_file, why_no_folder
+from converter.util.process import program
 from converter.util.unpacked import Kind, Record
 
 RECORD = "arm-root.json"
@@ -133,8 +133,8 @@ def _by_hand(folder: Path) -> ArmRoot:
 
 def qemu_on_path() -> Path | None:
     """The emulator that the system has."""
-    program = shutil.which(QEMU) or shutil.which("qemu-aarch64")
-    return Path(os.path.abspath(program)) if program else None
+    found = program(QEMU) or program("qemu-aarch64")
+    return Path(found) if found else None
 
 
 def _checked(root: ArmRoot) -> ArmRoot:

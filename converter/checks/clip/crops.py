@@ -14,7 +14,7 @@ from converter.spec.network import NetworkSpec
 from converter.track.frames import Clip
 
 
-class _Remembering:
+class Remembering:
     """A model, and the crops that it was given last."""
 
     def __init__(self, model: TrackedModel):
@@ -36,7 +36,7 @@ def crop_feed(clip: Clip, box: Box, model: TrackedModel, spec: NetworkSpec, dime
     Args:
         model: the network; what it remembers of a template is lost.
     """
-    remembering = _Remembering(model)
+    remembering = Remembering(model)
     tracker = family_of(spec.family).procedure(remembering, spec, dimensions)
     with closing(clip.frames()) as frames:
         tracker.start(next(frames), box)

@@ -81,10 +81,11 @@ def built(folder: Path, models: Path) -> Iterator[Program]:
         raise UsageError(f"--cpp {folder}: no {MARKER} in it, expected a folder that lt-cpp wrote")
     for program, package in TOOLS.items():
         attempt([program, "--version"], f"--cpp needs {program} of the package {package}")
-    found = os.environ.get(NCNN) or library(default_folder()).config
+    named = os.environ.get(NCNN)
+    found = os.path.abspath(named) if named else library(default_folder()).config
     with tempfile.TemporaryDirectory(prefix="lt-cpp-") as work:
         for words in (
-            ["cmake", "-S", str(folder), "-B", work, f"-D{NCNN}={found}", "-DLT_OPENCV=OFF"],
+            ["cmake", "-S", os.path.abspath(folder), "-B", work, f"-D{NCNN}={found}", "-DLT_OPENCV=OFF"],
             ["cmake", "--build", work, "--target", PROGRAM],
         ):
             code, out, err = attempt(words, f"building {folder}")

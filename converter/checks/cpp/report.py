@@ -24,12 +24,14 @@ class Frame:
         own: what the procedure in Python sees.
         free: what C++ sees on its own way.
         step: what it sees where it goes on from Python's last box.
+        same_cell: whether that step chose the best cell that Python chose, of every map.
     """
 
     index: int
     own: Estimate
     free: Estimate
     step: Estimate
+    same_cell: bool
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,11 @@ class CppReport:
         """The largest difference in one step."""
         return max((abs(frame.step.score - frame.own.score) for frame in self.frames), default=0.0)
 
+    @cached_property
+    def other_cells(self) -> list[int]:
+        """Frames in which one step chose another best cell."""
+        return [frame.index for frame in self.frames if not frame.same_cell]
+
     def failure(self) -> str:
         """Why it does not pass; empty where it does."""
         if self.difference:
@@ -84,6 +91,8 @@ class CppReport:
         if least < LEAST_STEP:
             index = self.frames[self.steps.index(least)].index
             return f"C++ {self.folder}: frame {index}: one step overlaps by {least:.6f}, expected {LEAST_STEP} or more"
+        if self.other_cells:
+            return f"C++ {self.folder}: frame {self.other_cells[0]}: one step chose another best cell than Python"
         if self.score > MOST_SCORE:
             return f"C++ {self.folder}: scores differ by {self.score:.2g} in one step, expected {MOST_SCORE:g} at most"
         return ""
@@ -98,7 +107,11 @@ class CppReport:
             "first_difference": str(self.difference) if self.difference else None,
             "stage": self.difference.stage if self.difference else None,
             "frames": len(self.frames),
-            "one_step": {"iou": _least_and_mean(self.steps), "score_max": self.score},
+            "one_step": {
+                "iou": _least_and_mean(self.steps),
+                "score_max": self.score,
+                "other_cells": len(self.other_cells),
+            },
             "free": {"iou": _least_and_mean(self.free)},
         }
 
@@ -106,7 +119,7 @@ class CppReport:
         failure = self.failure()
         lines = [
             f"one step: least overlap {overlap_text(min(self.steps, default=None))}, scores differ by "
-            f"{upper(self.score)}",
+            f"{upper(self.score)}, {count(len(self.other_cells), 'frame')} with another best cell",
             f"on its own way: least overlap {overlap_text(min(self.free, default=None))}",
         ]
         summary = failure or f"{count(len(self.frames), 'frame')}, every step as in Python"

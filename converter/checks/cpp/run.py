@@ -2,16 +2,18 @@
 
 import csv
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
+import numpy as np
+
 from converter.checks.cpp.program import Program, built
 from converter.checks.cpp.report import CppReport, Frame
-from converter.checks.cpp.stages import Difference, first_difference
-from converter.checks.cpp.trace import read_trace
+from converter.checks.cpp.stages import Cells, Difference, best_cells, chosen_cells, first_difference
+from converter.checks.cpp.trace import Steps, read_trace
 from converter.errors import UsageError, VerificationError
 from converter.families.family import Estimate, Stepwise, family_of
 from converter.formats.ncnn import FORMAT
@@ -57,6 +59,14 @@ def check_cpp(folder: Path, export: TrackingExport, clip: Clip, box: Box, stages
 
 
 @dataclass(frozen=True)
+class Own:
+    """What the procedure in Python saw in a frame, and its best cells; none in the first frame."""
+
+    estimate: Estimate
+    cells: Cells
+
+
+@dataclass(frozen=True)
 class _Comparison:
     """The two trackers, and a folder for what the one in C++ writes."""
 
@@ -68,38 +78,46 @@ class _Comparison:
     procedure: Stepwise
     model: TrackedModel
 
-    def tracked(self, stages: Stages) -> list[Estimate]:
+    def tracked(self, stages: Stages) -> list[Own]:
         """What the procedure in Python sees, frame by frame."""
-        found: list[Estimate] = []
+        found: list[Own] = []
         with closing(self.clip.frames()) as frames:
             for frame in frames:
-                found.append(self.procedure.step(frame) if found else self.procedure.start(frame, self.box))
+                found.append(self._step(frame) if found else Own(self.procedure.start(frame, self.box), ()))
                 stages.progress.step(len(found), self.clip.length)
         if len(found) < 2:
             raise UsageError(f"--clip {self.clip.path}: {len(found)} frames in it, expected 2 or more")
         return found
 
-    def report(self, folder: Path, own: Sequence[Estimate]) -> CppReport:
+    def _step(self, frame: np.ndarray) -> Own:
+        answer = self.model.track(*self.procedure.look(frame))
+        cells = best_cells(self.procedure.read(answer).ranks)
+        return Own(self.procedure.follow(answer, frame), cells)
+
+    def report(self, folder: Path, own: Sequence[Own]) -> CppReport:
         """Both ways of tracking, and the steps of some frames; what fails on the way is a result."""
-        free, steps, difference, problem = list[Estimate](), list[Estimate](), None, None
+        free, steps, cells, difference, problem = list[Estimate](), list[Estimate](), dict[int, Cells](), None, None
         guide = self._guide(own)
         every = max(1, len(own) // TRACED)
-        traced = ["--trace", str(self.work / "trace"), "--trace-every", str(every)]
+        path = self.work / "trace"
         try:
             free = self._run()
-            steps = self._run("--boxes", str(guide), *traced)
-            difference = self._first_difference(own)
+            steps = self._run("--boxes", str(guide), "--trace", str(path), "--trace-every", str(every))
+            traced = dict(read_trace(path))
+            cells = {index: chosen_cells(of_frame) for index, of_frame in traced.items()}
+            difference = self._first_difference(own, traced)
         except VerificationError as error:
             problem = str(error)
         rows = [
-            Frame(index, own[index], free[index], steps[index]) for index in range(1, min(map(len, (own, free, steps))))
+            Frame(index, own[index].estimate, free[index], steps[index], cells.get(index) == own[index].cells)
+            for index in range(1, min(map(len, (own, free, steps))))
         ]
         return CppReport(folder, self.clip.name, self.box, tuple(rows), difference, problem)
 
-    def _guide(self, own: Sequence[Estimate]) -> Path:
+    def _guide(self, own: Sequence[Own]) -> Path:
         """A file with the boxes that the C++ tracker goes on from: those that Python's had before every frame."""
         path = self.work / "guide.csv"
-        path.write_text("".join(f"{_numbers(estimate.box)}\n" for estimate in own[:-1]))
+        path.write_text("".join(f"{_numbers(seen.estimate.box)}\n" for seen in own[:-1]))
         return path
 
     def _run(self, *words: str) -> list[Estimate]:
@@ -114,20 +132,21 @@ class _Comparison:
         except ValueError:
             raise VerificationError("the C++ tracker's table has not frame,x,y,w,h,score in every line") from None
 
-    def _first_difference(self, own: Sequence[Estimate]) -> Difference | None:
+    def _first_difference(self, own: Sequence[Own], traced: Mapping[int, Steps]) -> Difference | None:
+        """Of the frames whose steps were all written; of the others only the best cell is."""
         tracker = self.export.subject.tracker
         shapes = read_outputs(tracker.of(FORMAT.name))
-        steps = dict(read_trace(self.work / "trace"))
         with closing(self.clip.frames()) as frames:
             for index, picture in enumerate(frames):
+                steps = traced.get(index, Steps())
                 if index == 0:
                     self.procedure.start(picture, self.box)
-                if index > 0 and index in steps:
-                    self.procedure.resume(own[index - 1].box)
-                if index not in steps:
+                elif len(steps) <= 1:
                     continue
+                elif index > 1:  # before, the procedure is where the first frame left it
+                    self.procedure.resume(own[index - 1].estimate.box)
                 about = (self.procedure, self.model, tracker.network, shapes)
-                if found := first_difference(index, steps[index], picture, *about):
+                if found := first_difference(index, steps, picture, *about):
                     return found
         return None
 

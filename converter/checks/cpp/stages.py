@@ -15,6 +15,7 @@ from converter.proof.chain import TrackedModel
 from converter.proof.feeds import normalised
 from converter.spec.network import NetworkSpec
 
+Cells = tuple[int, ...]  # of each map of ranks the largest one's place, row by row
 MODEL, EXACT, ROUNDED = 2e-4, 0.0, 1e-6  # of the range that a stage's numbers have
 
 
@@ -85,6 +86,16 @@ def first_difference(
             return found
     estimate = procedure.follow(answer, picture)
     return compare("update", "box", np.array([*estimate.box.values, estimate.score]), ROUNDED)
+
+
+def best_cells(ranks: np.ndarray) -> Cells:
+    """Of (1, maps, H, W)."""
+    return tuple(int(np.argmax(each)) for each in ranks[0])
+
+
+def chosen_cells(steps: Steps) -> Cells:
+    """What a C++ tracker wrote of it; empty where it wrote nothing."""
+    return tuple(map(int, steps.get(("update", "cell"), ())))
 
 
 NAMES = {"decode": "boxes", "penalty": "penalties", "window": "ranks"}

@@ -13,7 +13,7 @@ from typing import Any
 from converter.checks.vulkan.root import default_folder, unnamed_folder, vulkan_root
 from converter.errors import DependencyError, UsageError, did_you_mean
 from converter.util.child import CRASHES, last_words
-from converter.util.process import python_environment, python_module
+from converter.util.process import AWAY, python_environment, python_module
 
 log = logging.getLogger(__name__)
 
@@ -145,6 +145,7 @@ def listed(environment: Mapping[str, str], place: str) -> list[Listed]:
     try:
         done = subprocess.run(
             python_module(LISTING),
+            cwd=AWAY,
             env={**python_environment(), **environment},
             stdin=subprocess.DEVNULL,
             capture_output=True,

@@ -116,6 +116,14 @@ Half = Annotated[
 ProtectFp16 = Annotated[
     bool, _option("--protect-fp16", "Switch half arithmetic off (31=1) in ncnn layers whose sums could overflow in it.")
 ]
+ShareWeights = Annotated[
+    bool,
+    _option(
+        "--share-weights",
+        "One weights file for the models of a format, where each weight lies once: init and update as two models, in "
+        "as many bytes as --split one, which is one model and also holds its weights once in memory.",
+    ),
+]
 Target = Annotated[
     str | None,
     _option("--target CHIP", "Of RKNN models: rk3588, rk3576, rk3568, rk3566, rk3562, rv1126b or rk2118."),

@@ -53,7 +53,8 @@ PathName = Annotated[
     str | None,
     _option(
         "--path-name --path_name NAME",
-        "Which network of its family (default: LightTrack-Mobile, or as the weights or the export say).",
+        "Which network of its family (default: LightTrack-Mobile, or as the weights or the export say); which "
+        "subnet of a supernet's checkpoint.",
     ),
 ]
 HeadBlocks = Annotated[

@@ -29,7 +29,7 @@ def _note_junit(context: typer.Context, path: Path | None) -> Path | None:
     """Likewise; a file that could not be written is refused first."""
     if path is not None:
         if reason := junit_obstacle(path):
-            raise typer.BadParameter(f"{str(path)[:80]}: {reason}")
+            raise typer.BadParameter(reason)
         context.obj.ci.junit = path
     return path
 
@@ -49,6 +49,13 @@ Golden = Annotated[
         "Golden vectors: inputs, outputs and inner tensors of every graph, also for tests on a device. lt-export "
         "writes them there; inside the output folder they belong to the export. lt-verify compares with them where no "
         "checkpoint is given, or writes them with --write-golden (default: the export's, its folder golden).",
+    ),
+]
+SaveCheckpoint = Annotated[
+    Path | None,
+    _option(
+        "--save-checkpoint FILE",
+        "Write the weights as a checkpoint of their own too, as official code does: of a supernet the subnet's.",
     ),
 ]
 WriteGolden = Annotated[bool, _option("--write-golden", "Write golden vectors into the folder that --golden names.")]

@@ -7,6 +7,7 @@ from converter.errors import UsageError
 from converter.families.calls import Calls
 from converter.families.family import Family
 from converter.families.lighttrack import path_name
+from converter.families.lighttrack.space import SUPERNET
 from converter.families.lighttrack.tracking import OUTPUTS, LightTrackProcedure
 from converter.families.siamese import Constants
 from converter.spec.dimensions import Dimensions
@@ -60,4 +61,5 @@ FAMILY = Family(
     root="LIGHTTRACK_ROOT",
     best=OUTPUTS.best,
     cpp=("lighttrack/tracking.hpp", "siamese.hpp"),
+    supernet=SUPERNET,
 )

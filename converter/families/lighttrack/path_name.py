@@ -28,7 +28,7 @@ TOWER_CHANNELS = (128, 192, 256)
 TOWER_KERNELS = (3, 5, 0)
 TOWER_LAYERS = 8
 
-_FORM = "back_<22 digits>+cls_<9 digits>+reg_<9 digits>_ops_<2 digits>"
+_FORM = "back_<20 digits>+cls_<9 digits>+reg_<9 digits>_ops_<2 digits>"
 
 
 @dataclass(frozen=True)

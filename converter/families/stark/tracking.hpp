@@ -38,6 +38,7 @@ class Tracker {
       const std::array<double, 5> decoded{found.x, found.y, found.w, found.h, estimate.score};
       const std::array<double, 5> end{box_.x, box_.y, box_.w, box_.h, estimate.score};
       trace->values("decode", "boxes", decoded.data(), decoded.size());
+      trace->values("update", "cell", cells_.data(), cells_.size());
       trace->values("update", "box", end.data(), end.size());
     }
     return {};
@@ -133,11 +134,14 @@ class Tracker {
   }
 
   /// The share of the best cell in its map, of the less certain corner; the official tracker has no score.
-  static double certainty(const float* scores) {
+  double certainty(const float* scores) {
     constexpr std::size_t area = model::output_sizes[model::score] / 2;
     double least = 1;
-    for (const float* map : {scores, scores + area}) {
-      const double top = *std::max_element(map, map + area);
+    for (std::size_t corner = 0; corner < cells_.size(); ++corner) {
+      const float* map = scores + corner * area;
+      const float* best = std::max_element(map, map + area);
+      cells_[corner] = static_cast<double>(best - map);
+      const double top = *best;
       double sum = 0;
       for (std::size_t i = 0; i < area; ++i) sum += std::exp(map[i] - top);
       least = std::min(least, 1 / sum);
@@ -149,4 +153,5 @@ class Tracker {
   View template_{model::template_size, model::template_factor}, search_{model::search_size, model::search_factor};
   Colour fill_{};
   Box box_;
+  std::array<double, 2> cells_{};  // the best ones of the last frame, of the upper left and of the lower right corner
 };

@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from pydantic import JsonValue
 
 from converter.errors import UsageError
-from converter.formats.format import Conversion, Format, Job, Shapes
+from converter.formats.format import Conversion, Format, Job, Shapes, Sharing
 from converter.formats.ncnn.release import SHAPE_EXPRESSIONS, installed_release, oldest_release
 from converter.proof.runner import Runner
 from converter.spec.options import ExportOptions
@@ -78,6 +79,12 @@ def _described(options: ExportOptions, models: Sequence[Sequence[File]]) -> dict
     return {"oldest_ncnn": max(dated) if dated and len(dated) == len(releases) else None}
 
 
+def _share(folder: Path, stems: Sequence[str], name: str) -> None:
+    from converter.formats.ncnn.share import share
+
+    share(folder, stems, name)
+
+
 FORMAT = Format(
     name="ncnn",
     runtime="ncnn on the CPU, fp32",
@@ -97,4 +104,5 @@ FORMAT = Format(
     check=_check,
     half=True,
     part_of_graph=True,
+    sharing=Sharing(".bin", True, _share),
 )

@@ -133,22 +133,25 @@ def load_part(param: File, weights: File, outputs: Iterable[str]) -> tuple[NcnnG
 
 
 def load_model(param: File, weights: File) -> tuple[NcnnGraph, NcnnWeights]:
-    """Read both files of a model.
+    """Read both files of a model; weights of another name serve several models, each of which reads their beginning.
 
     Raises:
         ConversionError: when one is not there, damaged, or not the other's.
     """
     graph = load_param(param)
-    return graph, load_bin(graph, weights)
+    return graph, load_bin(graph, weights, shared=Path(param.name).stem != Path(weights.name).stem)
 
 
-def load_bin(graph: NcnnGraph, file: File) -> NcnnWeights:
+def load_bin(graph: NcnnGraph, file: File, shared: bool = False) -> NcnnWeights:
     """Read a ``.bin`` file; one on the disk that is much too long is refused before it is read.
+
+    Args:
+        shared: whether other weights may follow.
 
     Raises:
         ConversionError: as for :func:`read_bin`, and when the file is not there.
     """
-    if isinstance(file, Path):
+    if isinstance(file, Path) and not shared:
         longest = sum(_longest(slot) for _, slots in _asked(graph, file.name) for slot in slots)
         if os.path.isfile(file) and (size := file.stat().st_size) > longest:
             raise ConversionError(
@@ -156,16 +159,17 @@ def load_bin(graph: NcnnGraph, file: File) -> NcnnWeights:
                 "damaged, or the weights of another model"
             )
     content = content_of(file)
-    return read_bin(graph, content.data, content.name)
+    return read_bin(graph, content.data, content.name, shared)
 
 
-def read_bin(graph: NcnnGraph, data: bytes, name: str) -> NcnnWeights:
+def read_bin(graph: NcnnGraph, data: bytes, name: str, shared: bool = False) -> NcnnWeights:
     """Read a ``.bin`` file.
 
     Args:
         graph: what the ``.param`` beside it says.
         data: its content.
         name: what to call it in a message.
+        shared: whether other weights may follow.
 
     Raises:
         ConversionError: naming the layer and the offset at which the file is cut off, goes on, or holds a tag
@@ -179,7 +183,7 @@ def read_bin(graph: NcnnGraph, data: bytes, name: str) -> NcnnWeights:
             offset += len(stored.data) + (TAG_BYTES if slot.tagged else 0)
             found.append(stored)
         arrays.append(tuple(found))
-    if offset != len(data):
+    if offset != len(data) and not shared:
         raise ConversionError(
             f"{name}: goes on for {len(data) - offset} bytes after byte {offset}, where the last layer's weights end; "
             "damaged, or the weights of another model"

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
-from converter.formats.format import Conversion, Format, Job, Shapes
+from converter.formats.format import Conversion, Format, Job, Shapes, Sharing
 from converter.proof.runner import Runner
 from converter.spec.options import ExportOptions
 from converter.spec.tensors import GraphSpec
@@ -60,6 +61,12 @@ def _needed(options: ExportOptions) -> tuple[str, ...]:
     return PACKAGES if options.simplify else tuple(name for name in PACKAGES if name != "onnxsim")
 
 
+def _share(folder: Path, stems: Sequence[str], name: str) -> None:
+    from converter.formats.onnx.share import share
+
+    share(folder, stems, name)
+
+
 FORMAT = Format(
     name="onnx",
     runtime="onnxruntime on the CPU",
@@ -77,4 +84,5 @@ FORMAT = Format(
     precision=_precision,
     beside=_beside,
     described=lambda options, models: {"opset": options.opset, "simplified": options.simplify},
+    sharing=Sharing(".onnx.data", False, _share),
 )

@@ -54,6 +54,12 @@ def _precision(files: Sequence[File]) -> str | None:
     return "half"
 
 
+def _notes(files: Sequence[File]) -> list[str]:
+    from converter.formats.rknn.recipe import read_recipe
+
+    return read_recipe(files[1]).notes()
+
+
 def _needed(options: ExportOptions) -> tuple[str, ...]:
     return PACKAGES if options.simplify else PACKAGES[1:]
 
@@ -113,4 +119,5 @@ FORMAT = Format(
     judged_as="rknn",
     seconds=1800.0,
     simulated="simulated on this PC",
+    notes=_notes,
 )

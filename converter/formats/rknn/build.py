@@ -26,12 +26,19 @@ class Built:
     Attributes:
         data: of the ``.rknn``.
         warnings: of the toolkit, but for those that every model gets.
-        on_cpu: operators that the NPU does not compute, as "type name".
+        operators: kinds of what the NPU computes, as the toolkit calls them.
+        on_cpu: what the NPU does not compute, as "kind name".
     """
 
     data: bytes
     warnings: list[str]
+    operators: list[str]
     on_cpu: list[str]
+
+    @property
+    def found(self) -> dict[str, list[str]]:
+        """What the toolkit said of the model, for a recipe."""
+        return {"warnings": self.warnings, "operators": self.operators, "on_cpu": self.on_cpu}
 
 
 def build(toolkit: Toolkit, source: bytes, recipe: Recipe, inputs: Sequence[tuple[str, int]], runs: bool) -> Built:
@@ -53,7 +60,8 @@ def build(toolkit: Toolkit, source: bytes, recipe: Recipe, inputs: Sequence[tupl
     answer, _ = toolkit.call(
         "build", onnx=str(place), rknn=str(target), target=recipe.target, mean=mean, std=std, runs=runs
     )
-    return Built(_read(target, toolkit.what), worth_telling(_texts(answer, "warnings")), _texts(answer, "on_cpu"))
+    data, warnings = _read(target, toolkit.what), worth_telling(_texts(answer, "warnings"))
+    return Built(data, warnings, _texts(answer, "operators"), _texts(answer, "on_cpu"))
 
 
 def without_metadata(source: bytes) -> bytes:

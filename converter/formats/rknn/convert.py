@@ -64,16 +64,12 @@ class RknnConversion:
             built = self._built.result()
         finally:
             self.stop()
-        if built.on_cpu:
-            log.warning(
-                "%s: the NPU does not compute %s; its driver does on the CPU", self.what, ", ".join(built.on_cpu)
-            )
-        for line in built.warnings:
-            log.warning("%s: the toolkit says: %s", self.what, line)
+        recipe = self.recipe.model_copy(update=built.found)
+        for line in recipe.notes():
+            log.warning("%s: %s", self.what, line)
         write(self.path, built.data)
-        found = {"on_cpu": built.on_cpu, "warnings": built.warnings}
         model = onnx.load_from_string(read_bytes(self.source))
-        write_recipe(model, self.recipe.model_copy(update=found))
+        write_recipe(model, recipe)
         write(self.source, model.SerializeToString(deterministic=True))
         return self.path, self.source
 

@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from typing import IO, Any
 
 PARENT_DIED, PERSONALITY, FIXED_ADDRESSES = 1, 0xFFFFFFFF, 0x0040000
-HEADER, FIXED = "header", "fixed"
+HEADER, FIXED, ERRORS = "header", "fixed", ".errors"
 
 
 def end_with(parent: int) -> None:
@@ -54,8 +54,10 @@ import numpy as np  # noqa: E402
 LARGEST = 1 << 30
 CALLS = ("hello", "build", "infer")
 # of a table in the toolkit's log: number, operator, type, where it runs, ..., name
-ON_CPU = re.compile(r"\s(\d+)\s+(\S+)\s+\S+\s+CPU\s.*\s(\S+)\s*$")
+OPERATOR = re.compile(r"\s\d+\s+(\S+)\s+\S+\s+(CPU|GPU|NPU)\s.*\s(\S+)\s*$")
 NOT_COMPUTED = ("InputOperator", "OutputOperator")
+NO_ERRORS = ("rknn-toolkit2 version", "Traceback")  # what stands around one
+NO_FAILURE = ("Unkown op target: 0",)  # said of every operator that is then on the CPU
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 TIME = re.compile(r"^RKNN: \[[\d:.]+\] ")
 MARK = re.compile(r"^([EW]) +(.*)")
@@ -111,10 +113,11 @@ def marked(lines: Sequence[str], mark: str) -> list[str]:
     return list(dict.fromkeys(TIME.sub("", match[2]) for match in found if match[1] == mark))
 
 
-def operators_on_cpu(lines: Sequence[str]) -> list[str]:
-    """Operators of the built model that the NPU does not compute, as "type name"."""
-    found = [match for line in lines if (match := ON_CPU.search(line))]
-    return [f"{match[2]} {match[3].rpartition(':')[2]}" for match in found if match[2] not in NOT_COMPUTED]
+def operators(lines: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Of the built model: the kinds that the NPU computes, each once, and those that it does not, as "kind name"."""
+    found = [match for line in lines if (match := OPERATOR.search(line)) and match[1] not in NOT_COMPUTED]
+    elsewhere = [f"{match[1]} {match[3].rpartition(':')[2]}" for match in found if match[2] != "NPU"]
+    return sorted({match[1] for match in found if match[2] == "NPU"}), elsewhere
 
 
 class Models:
@@ -128,9 +131,9 @@ class Models:
         from rknn.api import RKNN
 
         self.toolkit = RKNN
-        self.log, self.read = log, 0
+        self.read = {log: 0, f"{log}{ERRORS}": 0}
         self.model: Any = None
-        self.formats: list[str] = []
+        self.lines: list[str] = []  # printed during the call
 
     def hello(self, header: Mapping[str, Any], arrays: Arrays) -> Answer:
         """What runs here."""
@@ -144,6 +147,7 @@ class Models:
         that; write it to ``rknn`` where that is given, and make it ready to run in the simulator."""
         if self.model is not None:
             self.model.release()
+        self.lines = []
         self.model = self.toolkit(verbose=True)
         inside = {} if header["mean"] is None else {"mean_values": header["mean"], "std_values": header["std"]}
         self._do("config", target_platform=header["target"], **inside)
@@ -151,54 +155,63 @@ class Models:
         self._do("build", do_quantization=False)
         if header.get("rknn"):
             self._do("export_rknn", header["rknn"])
+        warnings = marked(self.lines, "W")
+        on_npu, on_cpu = operators(self.lines)
         if header["runs"]:
             self._do("init_runtime")
-        lines = self._said()
-        return {"said": lines, "warnings": marked(lines, "W"), "on_cpu": operators_on_cpu(lines)}, {}
+        return {"said": self.lines, "warnings": warnings, "operators": on_npu, "on_cpu": on_cpu}, {}
 
     def infer(self, header: Mapping[str, Any], arrays: Arrays) -> Answer:
         """The outputs, in their order, for ``inputs``, names in their order, each in one of ``layouts``."""
+        self.lines = []
         inputs = [arrays[name] for name in header["inputs"]]
         outputs = self._do("inference", inputs=inputs, data_format=header["layouts"])
-        return {"said": self._said()}, {str(index): np.asarray(each) for index, each in enumerate(outputs)}
+        answer = {"said": self.lines, "warnings": marked(self.lines, "W")}
+        return answer, {str(index): np.asarray(each) for index, each in enumerate(outputs)}
 
     def _do(self, step: str, *arguments: object, **named: object) -> Any:
-        """A step of the toolkit, which returns a code that nobody looks at, or nothing where it fails.
+        """A step of the toolkit, which returns a code that nobody looks at, or nothing where it fails. Its compiler
+        prints errors and goes on: where there is one, whatever the code, the step has failed.
 
         Raises:
             RuntimeError: with its last error.
         """
+        how = ""
         try:
             result = getattr(self.model, step)(*arguments, **named)
         except Exception as error:  # its functions raise whatever their insides do
-            raise RuntimeError(self._failure(step, type(error).__name__)) from None
-        if result is None or (isinstance(result, int) and result != 0):
-            raise RuntimeError(self._failure(step, f"returned {result}"))
+            how = type(error).__name__
+        else:
+            if result is None or (isinstance(result, int) and result != 0):
+                how = f"returned {result}"
+        lines = self._said()
+        self.lines += lines
+        errors = [line for line in marked(lines, "E") if not any(words in line for words in NO_ERRORS)]
+        if how or any(line not in NO_FAILURE for line in errors):
+            raise RuntimeError(f"{step} failed ({how or 'and returned 0'})" + (f": {errors[-1]}" if errors else ""))
         return result
-
-    def _failure(self, step: str, how: str) -> str:
-        errors = [line for line in marked(self._said(), "E") if "rknn-toolkit2 version" not in line]
-        errors = [line for line in errors if "Traceback" not in line]
-        return f"{step} failed ({how})" + (f": {errors[-1]}" if errors else "")
 
     def _said(self) -> list[str]:
         """What was printed since the last time."""
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
-        with open(self.log, encoding="utf-8", errors="replace") as log:
-            log.seek(self.read)
-            text = log.read()
-            self.read = log.tell()
-        return said(text)
+        ctypes.CDLL(None).fflush(None)  # its compiler prints by itself
+        lines = []
+        for path, read in self.read.items():
+            with open(path, encoding="utf-8", errors="replace") as log:
+                log.seek(read)
+                lines += said(log.read())
+                self.read[path] = log.tell()
+        return lines
 
 
 def main() -> None:
     """``guest.py PARENT LOG [fixed]``: ends when its input does."""
     answers = os.fdopen(os.dup(1), "wb")
-    log = os.open(sys.argv[2], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    os.dup2(log, 1)  # what the toolkit prints cannot get between the messages
     errors = os.fdopen(os.dup(2), "w")
-    os.dup2(log, 2)
+    # what the toolkit prints gets neither between the messages nor, where it prints in both, into lines of itself
+    for stream, path in ((1, sys.argv[2]), (2, f"{sys.argv[2]}{ERRORS}")):
+        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND), stream)
     try:
         models = Models(sys.argv[2])
     except BaseException as error:

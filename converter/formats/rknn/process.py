@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import tempfile
 import weakref
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, Any
@@ -14,7 +14,7 @@ from typing import IO, Any
 import numpy as np
 
 from converter.errors import ConversionError
-from converter.formats.rknn.guest import FIXED, marked, read_message, said, write_message
+from converter.formats.rknn.guest import ERRORS, FIXED, marked, read_message, said, write_message
 from converter.formats.rknn.root import RknnRoot
 from converter.util.child import Child, ChildEnded
 
@@ -41,6 +41,7 @@ class Toolkit:
     def __init__(self, root: RknnRoot, what: str, timeout: float = TIMEOUT, fixed: bool = True):
         self.root, self.what, self.timeout, self.fixed = root, what, timeout, fixed
         self._failure: str | None = None
+        self._told: set[str] = set()
         self._child: Child | None = None
         self.work = Path(tempfile.mkdtemp(prefix="lt-rknn-"))  # the name is of one length, as the process wants it
         # the kernel ends the process with the thread that started it, so that is one which lives as long
@@ -54,6 +55,12 @@ class Toolkit:
             ConversionError: when it refuses, crashes, hangs, or says something that is no answer.
         """
         return self._thread.submit(self._call, call, arrays or {}, header).result()
+
+    def tell_once(self, warnings: Sequence[str]) -> None:
+        """Say what it warned of, each line once."""
+        for line in worth_telling([each for each in warnings if each not in self._told]):
+            self._told.add(line)
+            log.warning("%s: the toolkit says: %s", self.what, line)
 
     def stop(self) -> None:
         """End it."""
@@ -109,10 +116,10 @@ class Toolkit:
 
     def _last_error(self) -> str:
         try:
-            lines = said((self.work / LOG).read_text(encoding="utf-8", errors="replace"))
+            texts = [(self.work / name).read_text(encoding="utf-8", errors="replace") for name in (LOG, LOG + ERRORS)]
         except OSError:
             return ""
-        errors = marked(lines, "E")
+        errors = marked([line for text in texts for line in said(text)], "E")
         return f"; it said: {errors[-1]}" if errors else ""
 
     def _failed(self, how: str) -> ConversionError:
@@ -127,6 +134,6 @@ class Toolkit:
             log.debug("%s: %s", self.what, line)
 
 
-def worth_telling(warnings: list[str]) -> list[str]:
+def worth_telling(warnings: Sequence[str]) -> list[str]:
     """The toolkit's warnings but for those that every model gets."""
     return [line for line in warnings if not any(words in line for words in USUAL)]

@@ -11,6 +11,7 @@ from pydantic import Field, JsonValue, ValidationError
 
 from converter.errors import ConversionError
 from converter.formats.onnx.file import load_model
+from converter.formats.rknn.reported import reported
 from converter.spec.tensors import Frozen
 from converter.util.content import File
 
@@ -27,7 +28,8 @@ class Recipe(Frozen):
         toolkit: its version.
         images: names of the inputs whose pixels the model normalises itself; None where it does not.
         mean, std: of those pixels, 0 to 255, one for each channel.
-        on_cpu: operators that the NPU does not compute, as "type name".
+        operators: kinds of what the NPU computes, as the toolkit calls them.
+        on_cpu: what the NPU does not compute, as "kind name".
         warnings: of the toolkit, but for those that every model gets.
     """
 
@@ -36,8 +38,21 @@ class Recipe(Frozen):
     images: list[str] | None = None
     mean: Three = Field(default_factory=lambda: [0.0, 0.0, 0.0])
     std: Three = Field(default_factory=lambda: [1.0, 1.0, 1.0])
+    operators: list[str] = Field(default_factory=list)
     on_cpu: list[str] = Field(default_factory=list)
     warnings: list[str] = Field(default_factory=list)
+
+    @property
+    def found(self) -> dict[str, list[str]]:
+        """What building it gave besides the file."""
+        return {"warnings": self.warnings, "operators": self.operators, "on_cpu": self.on_cpu}
+
+    def notes(self) -> list[str]:
+        """What is to be known of the model on a board, a line each: what the simulator cannot tell."""
+        lines = [f"the toolkit says: {line}" for line in self.warnings]
+        if self.on_cpu:
+            lines.append(f"the NPU does not compute {', '.join(self.on_cpu)}; its driver does on the CPU")
+        return lines + reported(self.target, self.operators)
 
     def is_pixels(self, name: str) -> bool:
         """Whether an input takes pixels as they are: uint8, NHWC."""
@@ -113,7 +128,12 @@ def about(file: File) -> dict[str, JsonValue]:
         side: {name: recipe.described(name, shape or ()) for name, shape in shapes.items()}
         for side, shapes in (("inputs", inputs), ("outputs", outputs))
     }
-    more: dict[str, JsonValue] = {"operators_on_cpu": list(recipe.on_cpu), "warnings": list(recipe.warnings)}
+    more: dict[str, JsonValue] = {
+        "operators": list(recipe.operators),
+        "operators_on_cpu": list(recipe.on_cpu),
+        "warnings": list(recipe.warnings),
+        "reported_to_differ": list(reported(recipe.target, recipe.operators)),
+    }
     return {"graph": stated.get("graph", ""), **tensors, **more}
 
 

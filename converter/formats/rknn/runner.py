@@ -65,7 +65,13 @@ class RknnRunner:
 
     def _build(self) -> None:
         inputs = [(tensor.name, tensor.shape[1]) for tensor in self.graph.inputs]
-        built = build(self._toolkit, self.source.data, self.recipe, inputs, runs=True).data
+        made = build(self._toolkit, self.source.data, self.recipe, inputs, runs=True)
+        if made.found != self.recipe.found:
+            raise ConversionError(
+                f"{self.source.name} says otherwise of its operators than rknn-toolkit2 {self.root.toolkit} does for "
+                f"{self.recipe.target}: export again"
+            )
+        built = made.data
         if built == self.file.data:
             return
         toolkit = Toolkit(self.root, self.what, fixed=False)
@@ -125,7 +131,8 @@ def simulate(
     given = {tensor.name: as_given(recipe, tensor, feed[tensor.name]) for tensor in inputs}
     layouts = ["nhwc" if recipe.is_pixels(tensor.name) else "nchw" for tensor in inputs]
     names = [tensor.name for tensor in inputs]
-    _, outputs = toolkit.call("infer", given, inputs=names, layouts=layouts)
+    answer, outputs = toolkit.call("infer", given, inputs=names, layouts=layouts)
+    toolkit.tell_once(answer.get("warnings", ()))
     return [outputs[str(index)].astype(np.float32) for index in range(len(outputs))]
 
 

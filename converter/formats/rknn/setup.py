@@ -9,7 +9,6 @@ import json
 import logging
 import os
 import platform
-import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +17,7 @@ from converter.errors import ConversionError, DependencyError
 from converter.formats.rknn.process import Toolkit
 from converter.formats.rknn.root import ENVIRONMENT, RECORD, ROOT, RknnRecord, RknnRoot, default_folder, rknn_root
 from converter.util.commands import attempt, reason
+from converter.util.process import program
 from converter.util.setups import Setup, Tool
 from converter.util.stages import Stages
 from converter.util.unpacked import contents
@@ -150,8 +150,8 @@ def _pythons() -> Iterator[str]:
     if sys.version_info[:2] == PYTHON:
         yield getattr(sys, "_base_executable", None) or sys.executable
     for name in ("python3.11", "python3", "python"):
-        if program := shutil.which(name):
-            yield program
+        if found := program(name):
+            yield found
 
 
 def _install(part: Path, words: list[str]) -> None:

@@ -17,6 +17,7 @@ from converter.spec.network import NetworkSpec
 from converter.track.cpp.literals import boolean, double, single, singles, text
 
 FILE = re.compile(r"[\w.+-]+(/[\w.+-]+)*", re.ASCII)
+NEXT = "\n        "  # line of an entry
 IDENTIFIER = re.compile(r"[a-z]\w*", re.ASCII)
 
 
@@ -118,11 +119,12 @@ def _numbers(about: Described) -> list[str]:
         "// Sizes of the crops in pixels, pixels per cell, and cells along a side of the score map.",
         *(f"inline constexpr int {name} = {value};" for name, value in integers.items()),
         "",
-        "// What a network takes: planes of red, green, blue or of blue, green, red, (value - mean) / std.",
+        "// What the network takes: three planes in this order of colours, (value - mean) / deviation, where value is",
+        "// a byte divided by 255, times pixel_range, plus pixel_low.",
         f"inline constexpr bool rgb = {boolean(network.preprocess.colour_order == 'RGB')};",
         *(f"inline constexpr float {name} = {single(value)};" for name, value in floats.items()),
         f"inline constexpr std::array<float, 3> mean{singles(network.preprocess.mean)};",
-        f"inline constexpr std::array<float, 3> std{singles(network.preprocess.std)};",
+        f"inline constexpr std::array<float, 3> deviation{singles(network.preprocess.std)};",
         "",
         "// Whether scores are logits, and whether the graphs take a mask of what lies outside the frame.",
         f"inline constexpr bool logits = {boolean('cls' not in network.activations)};",
@@ -136,7 +138,7 @@ def _constants(network: NetworkSpec) -> list[str]:
     assert kind is not None  # of every family that has a procedure in C++
     values = constants_of(network, kind).model_dump()
     return [
-        "// Constants of the official tracker.",
+        "// Constants of the official tracker, by the names that it has for them.",
         *(f"inline constexpr double {name} = {double(value)};" for name, value in values.items()),
     ]
 
@@ -158,7 +160,8 @@ def _graphs(about: Described) -> list[str]:
     ]
     graphs = [f"{{{nets.index(model.files)}, {boolean(once)}}}" for model, once in zip(models, about.once, strict=True)]
     return [
-        "// Every tensor; those that the tracker reads come first.",
+        "// Every tensor of the graphs; z is the template crop, x the search crop. Those that the tracker reads come",
+        "// first, output_count of them.",
         "enum Tensor : std::size_t {",
         *_wrapped([*outputs, "output_count", f"{others[0]} = output_count", *others[1:], "tensor_count"]),
         "};",
@@ -178,7 +181,7 @@ def _graphs(about: Described) -> list[str]:
         "  File param, weights;",
         "};",
         f"inline constexpr std::array<Net, {len(nets)}> nets{{",
-        *_wrapped([f"Net{{{', '.join(map(file, names))}}}" for names in nets]),
+        *_wrapped([f"Net{{{f',{NEXT}'.join(map(file, names))}}}" for names in nets]),
         "};",
         "",
         "/// A graph, run once for a template or for every frame; in the order in which they run.",

@@ -8,8 +8,12 @@ PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01234567
 
 
 def text(value: str) -> str:
-    """A string literal; every byte that is not plain is escaped, so that nothing in it can end the literal."""
-    return '"' + "".join(chr(byte) if byte in PLAIN else f"\\{byte:03o}" for byte in value.encode()) + '"'
+    """A string literal; every byte that is not plain is escaped, so that nothing in it can end the literal.
+
+    Of a path that is no UTF-8 the bytes are those of the disk.
+    """
+    data = value.encode(errors="surrogateescape")
+    return '"' + "".join(chr(byte) if byte in PLAIN else f"\\{byte:03o}" for byte in data) + '"'
 
 
 def boolean(value: bool) -> str:

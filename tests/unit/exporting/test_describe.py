@@ -44,13 +44,13 @@ MatMul mul  1 1 z zf
 
 @pytest.fixture
 def build(options, tmp_path):
-    def build(about=(), unused=(), **network_changes):
+    def build(about=(), unused=(), subnet_of=None, **network_changes):
         changes = {"network": options.network.model_copy(update=network_changes), **dict(about)}
         chosen = options.model_copy(update=changes)
         files = [tmp_path / name for name in (*INIT_FILES, "lighttrack_init.pt")]
         for path in files:
             path.write_text(PARAM if path.suffix == ".param" else path.name)
-        checkpoint = SimpleNamespace(file="a.pth", sha256="55", epoch=7)
+        checkpoint = SimpleNamespace(file="a.pth", sha256="55", epoch=7, subnet_of=subnet_of)
         network = SimpleNamespace(
             checkpoint=checkpoint,
             path_name=chosen.network.path_name,
@@ -90,6 +90,11 @@ def test_built_manifest_says_what_was_exported_and_from_what(build):
 def test_built_manifest_names_what_the_checkpoint_has_besides(build):
     about = build(unused=("neck",))["checkpoint"]
     assert about == {"file": "a.pth", "sha256": "55", "epoch": 7, "unused": ["neck"]}
+
+
+def test_built_manifest_names_the_supernet_of_a_subnet(build):
+    about = build(subnet_of="LightTrackM_Supernet")["checkpoint"]
+    assert about == {"file": "a.pth", "sha256": "55", "epoch": 7, "subnet_of": "LightTrackM_Supernet"}
 
 
 def test_built_manifest_holds_what_a_tracker_needs(build):

@@ -1,5 +1,6 @@
 """An export as test cases and as a report."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from report_results import arm, check, checks, output, subject
@@ -30,6 +31,12 @@ def test_cases_are_the_comparisons_and_the_emulated_cpu():
     assert export_cases(PASSING, arm(False))[-1] == Case("checks", "arm", FAILED, arm(False).failure())
     (failed,) = [case for case in export_cases(FAILING, None) if case.outcome != PASSED]
     assert (failed.name, failed.message) == ("ncnn init alone, noise 2", FAILING.checks[-1].failure())
+
+
+def test_what_is_to_be_known_of_the_models_on_their_device_is_on_the_page():
+    page = report_of(replace(exported(PASSING), notes=("rknn init: the NPU does not compute Exp",)), "today")
+    assert "rknn init: the NPU does not compute Exp" in markdown_of(page)
+    assert not report_of(exported(PASSING), "today").warnings
 
 
 def test_without_proof_nothing_passes():

@@ -57,7 +57,12 @@ def test_long_names_are_checksums():
 
 
 @pytest.mark.parametrize(
-    ("asked", "mark"), [({"simplify": False}, "unsimplified"), ({"protect_fp16": True}, "protected")]
+    ("asked", "mark"),
+    [
+        ({"simplify": False}, "unsimplified"),
+        ({"protect_fp16": True}, "protected"),
+        ({"share_weights": True}, "one-weights-file"),
+    ],
 )
 def test_choices_of_an_export_are_in_the_name(asked, mark):
     assert name(asked) == f"LightTrackM_Subnet-{mark}"

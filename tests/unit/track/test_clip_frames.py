@@ -109,7 +109,7 @@ def test_video_is_read_with_its_speed(tmp_path):
 def test_what_is_missing_empty_or_no_video_is_refused(tmp_path):
     assert "no such file or folder" in refused(tmp_path / "none.avi")
     (tmp_path / "empty.avi").write_bytes(b"")
-    assert "not a video that OpenCV can read" in refused(tmp_path / "empty.avi")
+    assert "is empty, expected a video" in refused(tmp_path / "empty.avi")
     (tmp_path / "noise.mp4").write_bytes(np.random.default_rng(0).bytes(5000))
     assert "not a video that OpenCV can read" in refused(tmp_path / "noise.mp4")
     (tmp_path / "folder").mkdir()

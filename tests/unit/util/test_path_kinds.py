@@ -1,5 +1,6 @@
 """What lies at a path, and files that are read only where they are files."""
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -75,3 +76,22 @@ def test_a_file_with_the_longest_name_is_written(tmp_path, name):
         draft.write_text("new")
     assert (tmp_path / name).read_text() == "new"
     assert len(os.fsencode(shortened(name))) <= 100
+
+
+def test_what_has_no_bytes_for_now_is_said(monkeypatch, tmp_path):
+    """As /proc/kmsg where everything in it was read; Python says None, which io's callers take for data or read on."""
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    (tmp_path / "file").write_text("a file")
+    kind = os.stat(tmp_path / "file")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", lambda *_: reading)
+        patch.setattr(os, "fstat", lambda _: kind)
+        reader = open_file(tmp_path / "file")
+    with reader:
+        os.write(writing, b"ab")
+        assert reader.read(2) == b"ab"
+        for read in (reader.read, lambda: reader.readinto(bytearray(9)), lambda: hashlib.file_digest(reader, "sha256")):
+            with pytest.raises(OSError, match="has nothing to be read for now, expected a file"):
+                read()
+    os.close(writing)

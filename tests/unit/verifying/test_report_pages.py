@@ -159,6 +159,17 @@ def test_reports_warn_of_another_checkpoint():
         assert not report_of(same, "").warnings
 
 
+def test_what_is_to_be_known_on_the_device_is_under_the_verdict_and_in_the_json():
+    note = "rknn init: the NPU does not compute Exp /h/Exp; its driver does on the CPU"
+    found = result(notes=(note,))
+    text = markdown(found)
+    assert text.index("Verified") < text.index(f"> ⚠ {note}") < text.index("| Section |")
+    assert found, "a note is no failure"
+    assert found.as_dict()["notes"] == [note]
+    rows = next(one for one in report_of(found, "").sections if one.key == "files").blocks[-1].rows
+    assert "note" not in [row.state for row in rows], "it is about no file"
+
+
 def test_page_ends_with_a_place_to_sign():
     _, page = html(full())
     assert page.ids()[-1] == "sign-off"

@@ -23,7 +23,8 @@ struct Estimate {
   double score = 0;
 };
 
-/// What a model is shown: an image of 3 planes, and one value per cell where the graphs take a mask (else null).
+/// What a model is shown: a crop as the network takes it, 3 planes of template_size or search_size squared; and where the
+/// graphs take a mask (else null) one value per cell, 1 for a cell outside the frame, 0 for one inside.
 struct Input {
   const float* image = nullptr;
   const float* mask = nullptr;
@@ -250,14 +251,14 @@ class Resizer {
   Colour fill_{};
 };
 
-/// Bytes to what the network takes: planes in its order of channels, (value - mean) / std of values in its range.
+/// Bytes to what the network takes: planes in its order of channels, (value - mean) / deviation of values in its range.
 class Normaliser {
  public:
   Normaliser() {
     for (std::size_t c = 0; c < 3; ++c) {
       for (std::size_t byte = 0; byte < 256; ++byte) {
         const float scaled = static_cast<float>(byte) / 255.0F * model::pixel_range + model::pixel_low;
-        table_[c][byte] = (scaled - model::mean[c]) / model::std[c];
+        table_[c][byte] = (scaled - model::mean[c]) / model::deviation[c];
       }
     }
   }

@@ -10,6 +10,7 @@
 
 #ifdef LT_WITH_OPENCV
 #include <opencv2/highgui.hpp>
+#include <opencv2/imgproc.hpp>
 #include <opencv2/videoio.hpp>
 #endif
 
@@ -30,9 +31,9 @@ const std::string usage =
     "  --half         half precision kernels where the CPU has them\n"
     "  --vulkan       the GPU, where ncnn was built for it\n"
     "to compare trackers:\n"
-    "  --boxes FILE   x,y,w,h a line: where to go on from in every frame but the first\n"
+    "  --boxes FILE   x,y,w,h a line, of every frame but the last: the next one goes on from there\n"
     "  --trace FILE   every step of the procedure, as numbers\n"
-    "  --trace-every N  only of the first frame and every Nth\n";
+    "  --trace-every N  that only of the first frame and every Nth, of the others the best cell\n";
 
 struct Arguments {
   std::string source, box, csv, model = lt::model::folder, boxes, trace;
@@ -101,6 +102,7 @@ class FileTrace : public lt::Trace {
   explicit FileTrace(const std::string& path) : file_(path, std::ios::binary) {}
   [[nodiscard]] bool ok() const { return static_cast<bool>(file_); }
   int frame = 0;
+  bool whole = true;  // else the best cell only
 
   void values(const char* stage, const char* name, const std::uint8_t* data, std::size_t count) override {
     write(stage, name, "uint8", data, count);
@@ -115,6 +117,7 @@ class FileTrace : public lt::Trace {
  private:
   template <class Number>
   void write(const char* stage, const char* name, const char* type, const Number* data, std::size_t count) {
+    if (!whole && std::strcmp(name, "cell") != 0) return;
     file_ << frame << ' ' << stage << ' ' << name << ' ' << type << ' ' << count << '\n';
     file_.write(reinterpret_cast<const char*>(data), static_cast<std::streamsize>(count * sizeof(Number)));
   }
@@ -289,6 +292,7 @@ lt::Status run(const Arguments& arguments) {
   table.precision(17);  // of a double: nothing is lost
 
   auto tracker = std::make_unique<lt::Tracker>(network);
+  tracker->trace = trace.get();
   lt::Estimate estimate;
   lt::Frame frame;
   int index = 0, lost_frames = 0;
@@ -297,7 +301,7 @@ lt::Status run(const Arguments& arguments) {
     if (lt::Status status = source->next(frame); !status.ok()) return status;
     if (frame.data == nullptr) break;
     if (trace) trace->frame = index;
-    tracker->trace = index % arguments.trace_every == 0 ? trace.get() : nullptr;
+    if (trace) trace->whole = index % arguments.trace_every == 0;
     lt::Status status;
     if (index == 0) {
       if (status = first_box(arguments, frame, estimate.box); !status.ok()) return status;
@@ -307,7 +311,8 @@ lt::Status run(const Arguments& arguments) {
     } else {
       const auto row = static_cast<std::size_t>(index - 1);
       if (!boxes.empty() && row >= boxes.size()) return {arguments.boxes + ": has too few lines"};
-      if (!boxes.empty()) tracker->set_box(boxes[row]);
+      // the first step begins where start() left the tracker, which need not be the middle of that box
+      if (!boxes.empty() && index > 1) tracker->set_box(boxes[row]);
       const auto begin = std::chrono::steady_clock::now();
       status = tracker->step(frame, estimate);
       seconds += std::chrono::steady_clock::now() - begin;

@@ -1,6 +1,8 @@
 """ncnn for C++: what is built, and a folder that cannot be used."""
 
 import hashlib
+import shutil
+import subprocess
 import tarfile
 
 import pytest
@@ -11,10 +13,20 @@ from converter.checks.cpp import source as source_module
 from converter.checks.cpp.library import RECORD, LibraryRecord, library
 from converter.checks.cpp.setup import LAYERS, SETUP, setup_cpp
 from converter.errors import DependencyError, UsageError
-from converter.util.stages import Stages
+from converter.util.stages import Silent, Stages
 from converter.util.unpacked import contents
 
 AVX2 = {"avx", "fma", "f16c", "avx2"}
+
+
+class Told(Silent):
+    """Keeps what it is told of a stage's parts."""
+
+    def __init__(self):
+        self.steps = []
+
+    def step(self, done, total, unit=""):
+        self.steps.append((done, total))
 
 
 @pytest.fixture
@@ -110,3 +122,27 @@ def test_another_source_is_refused_before_it_is_unpacked(tmp_path, monkeypatch):
     assert not (tmp_path / "source").exists()
     monkeypatch.setattr(source_module, "SHA256", hashlib.sha256(archive.read_bytes()).hexdigest())
     source_module.fetch_source(tmp_path / "source")
+
+
+@pytest.mark.cpp
+@pytest.mark.parametrize("generator", ["Unix Makefiles", "Ninja"])
+def test_compiling_says_how_many_files_of_how_many(tmp_path, generator):
+    if generator == "Ninja" and shutil.which("ninja") is None:
+        pytest.skip("no ninja here; apt-get install ninja-build")
+    names = [f"file{index}.cpp" for index in range(3)]
+    for name in names:
+        (tmp_path / name).write_text("static_assert(true);\n")
+    lines = [
+        "cmake_minimum_required(VERSION 3.16)",
+        "project(three CXX)",
+        f"add_library(three STATIC {' '.join(names)})",
+    ]
+    (tmp_path / "CMakeLists.txt").write_text("\n".join(lines))
+    words = ["-G", generator, "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON"]
+    subprocess.run(["cmake", "-S", tmp_path, "-B", tmp_path / "build", *words], check=True, capture_output=True)
+    told = Told()
+    building._compile(tmp_path / "build", Stages(told))
+    assert told.steps[-1] == (3, 3)
+    (tmp_path / names[1]).write_text("#error nothing here\n")
+    with pytest.raises(DependencyError, match=r"compiling ncnn ended with code \d+: .*error: #error nothing here"):
+        building._compile(tmp_path / "build", Stages())

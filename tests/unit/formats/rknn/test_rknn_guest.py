@@ -5,7 +5,7 @@ import io
 import numpy as np
 import pytest
 
-from converter.formats.rknn.guest import marked, operators_on_cpu, read_message, said, write_message
+from converter.formats.rknn.guest import marked, operators, read_message, said, write_message
 
 # as rknn-toolkit2 2.5.0 prints it
 PRINTED = (
@@ -60,5 +60,5 @@ def test_errors_and_warnings_are_found_each_once_and_without_the_time():
     ]
 
 
-def test_operators_on_the_cpu_are_found_but_for_inputs_and_outputs():
-    assert operators_on_cpu(said(PRINTED)) == ["Gather /h/g"]
+def test_operators_are_found_but_for_inputs_and_outputs_and_where_each_runs():
+    assert operators(said(PRINTED)) == (["ConvExSwish"], ["Gather /h/g"])

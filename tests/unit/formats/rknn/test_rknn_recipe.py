@@ -8,6 +8,7 @@ from onnx import TensorProto, helper
 from converter.errors import ConversionError
 from converter.formats.rknn.build import without_metadata
 from converter.formats.rknn.recipe import Recipe, about, interface, read_recipe, write_recipe
+from converter.formats.rknn.reported import reported
 from converter.formats.rknn.runner import as_given, differing
 from converter.spec.tensors import TensorSpec
 
@@ -47,6 +48,13 @@ def test_a_recipe_is_read_as_it_was_written_and_what_else_was_said_stays(tmp_pat
     path = saved(tmp_path / "m.rknn.onnx", INSIDE)
     assert read_recipe(path) == INSIDE
     assert about(path)["graph"] == "update"
+
+
+def test_the_manifest_says_what_the_toolkit_and_others_said(tmp_path):
+    told = {"operators": ["Conv"], "on_cpu": ["Exp /e"], "warnings": ["w"], "target": "rv1126b"}
+    found = about(saved(tmp_path / "m.rknn.onnx", INSIDE.model_copy(update=told)))
+    assert (found["operators"], found["operators_on_cpu"], found["warnings"]) == (["Conv"], ["Exp /e"], ["w"])
+    assert found["reported_to_differ"] == reported("rv1126b", ["Conv"])
 
 
 def test_a_file_without_one_is_refused(tmp_path):

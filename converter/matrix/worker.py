@@ -1,0 +1,178 @@
+"""Where cells are exported: forks of a process that has imported everything and read the checkpoints.
+
+A fork answers one request and ends: its time and memory are limited, and it can die alone.
+"""
+
+import contextlib
+import gc
+import os
+import pickle
+import re
+import resource
+import socket
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from converter.errors import ConverterError
+from converter.exporting.check import checked_plan
+from converter.formats.forks import Server
+from converter.matrix.cells import Asked, Cell, options_of
+from converter.util.process import keep_garbage, send_nothing
+
+NO_MEMORY = re.compile(r"bad_alloc|can't allocate|not enough memory|Cannot allocate memory|DefaultCPUAllocator")
+MEGABYTE = 1 << 20
+WITH_PICKLE = "--allow-pickle"
+
+
+@dataclass(frozen=True)
+class Look:
+    """A request: what is wrong with cells, before any is exported.
+
+    Attributes:
+        outputs: of each cell, where its export would go.
+    """
+
+    cells: Sequence[Cell]
+    output: Path
+    official: Path | None
+    allow_pickle: bool
+
+    def answer(self) -> "Looked":
+        from converter.network.checkpoint import read_checkpoint
+        from converter.network.recognise import arch_of
+
+        archs: dict[Path, str | None] = {}
+        sums: dict[Path, str] = {}
+        mistakes: list[str] = []
+        for path in dict.fromkeys(cell.checkpoint for cell in self.cells):
+            try:
+                checkpoint = read_checkpoint(path, self.allow_pickle)
+                archs[path], sums[path] = arch_of(checkpoint.state), checkpoint.sha256
+            except ConverterError as error:
+                mistakes.append(str(error))
+        asked = Asked(self.official, self.allow_pickle, archs)
+        for cell in self.cells:
+            if cell.checkpoint in archs:
+                try:
+                    checked_plan(options_of(cell, asked, self.output))
+                    _check_subnet(cell)
+                except ConverterError as error:
+                    mistakes.append(str(error))
+        return Looked(archs, sums, tuple(dict.fromkeys(mistakes)))
+
+
+def _check_subnet(cell: Cell) -> None:
+    """A supernet's checkpoint has to be told the path."""
+    from converter.errors import UsageError
+    from converter.families.supernet import supernet_of
+    from converter.network.checkpoint import read_checkpoint, shapes_of
+
+    if cell.path_name is None and (found := supernet_of(shapes_of(read_checkpoint(cell.checkpoint).state))):
+        raise UsageError(
+            f"checkpoint {cell.checkpoint.name} is a supernet, {found[1].arch}; pass --paths or path_names"
+        )
+
+
+@dataclass(frozen=True)
+class Looked:
+    """Arch and sha256 of every checkpoint, and what is wrong with the cells."""
+
+    archs: Mapping[Path, str | None]
+    sums: Mapping[Path, str]
+    mistakes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Job:
+    """A request: the export of a cell; the answer is what to record of it.
+
+    Attributes:
+        memory: bytes that it may take beyond what it shares with the others; None for no limit.
+    """
+
+    cell: Cell
+    asked: Asked
+    output: Path
+    memory: int | None
+
+    def answer(self) -> dict[str, Any]:
+        from converter.exporting.pipeline import export
+
+        began = time.monotonic()
+        if self.memory is not None:
+            _limit_memory(self.memory)
+        try:
+            exported = export(options_of(self.cell, self.asked, self.output))
+        except ConverterError as error:
+            outcome = "failed" if error.exit_code == 1 else "unfinished"
+            record = {"outcome": outcome, "exit_code": error.exit_code, "message": " ".join(str(error).split())[:500]}
+            if NO_MEMORY.search(str(error)):
+                record["message"] = self._no_memory()
+        except (MemoryError, RuntimeError) as error:
+            if not isinstance(error, MemoryError) and not NO_MEMORY.search(str(error)):
+                raise
+            record = {"outcome": "unfinished", "exit_code": 4, "message": self._no_memory()}
+        else:
+            manifest = exported.manifest
+            files = [file for graph in manifest.graphs for file in graph.files]
+            frame = [name for name in manifest.multiply_adds or {} if name != "init"]
+            record = {
+                "outcome": "verified",
+                "error": exported.max_of_range,
+                "bytes": sum({file.name: file.bytes for file in files}.values()),
+                "parameters": manifest.parameters,
+                "multiply_adds": sum((manifest.multiply_adds or {})[name] for name in frame),
+            }
+        return {**record, "seconds": round(time.monotonic() - began, 2)}
+
+    def _no_memory(self) -> str:
+        limit = f" than {self.memory // MEGABYTE} MB (--memory)" if self.memory else ""
+        return f"needs more memory{limit}"
+
+
+def _limit_memory(most: int) -> None:
+    with contextlib.suppress(OSError, ValueError):
+        status = Path("/proc/self/status").read_text()
+        used = int(status.partition("VmData:")[2].split()[0]) * 1024
+        resource.setrlimit(resource.RLIMIT_DATA, (used + most, resource.getrlimit(resource.RLIMIT_DATA)[1]))
+
+
+def answer_once() -> None:
+    """One request from stdin, its answer to stdout; what libraries print goes to stderr."""
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    request = pickle.load(sys.stdin.buffer)
+    pickle.dump(request.answer(), answers)
+    answers.flush()
+
+
+def main() -> None:
+    """``python -m converter.matrix.worker [--allow-pickle] CHECKPOINT…``, its client on stdin."""
+    send_nothing()
+    keep_garbage()
+    import torch
+
+    from converter.exporting import conversions, pipeline, proving  # noqa: F401  every fork needs them
+    from converter.network import checkpoint, load  # noqa: F401
+    from converter.util.packages import importing
+
+    torch.set_num_threads(1)
+    for module in ("ncnn", "pnnx"):
+        with contextlib.suppress(BaseException), importing():  # a fork says better what is missing
+            __import__(module)
+    words = sys.argv[1:]
+    for word in words:
+        if word != WITH_PICKLE:
+            with contextlib.suppress(ConverterError):
+                checkpoint.keep_checkpoint(Path(word), WITH_PICKLE in words)
+    gc.freeze()
+    with socket.socket(fileno=os.dup(0)) as client:
+        Server(client, answer_once).serve()
+
+
+if __name__ == "__main__":
+    main()
