@@ -45,6 +45,12 @@ def test_versions_of_nanotrack_differ_in_what_their_files_say_only(arch):
     assert network.tracker == {**first.tracker, **OFFICIAL[arch]}
     changed = {"archs", "path_name", "tracker", "vulkan"}
     assert network.model_dump(exclude=changed) == first.model_dump(exclude=changed)
+    for mode, allowed in network.vulkan.items():
+        of_first = first.vulkan[mode]
+        assert allowed.tolerances["loc"].rtol <= of_first.tolerances["loc"].rtol
+        assert allowed.model_dump(exclude={"tolerances": {"loc"}}) == of_first.model_dump(
+            exclude={"tolerances": {"loc"}}
+        )
     assert read_yaml(config_folder() / f"nanotrack_v{version}.yaml").get("family", "nanotrack") == network.family
 
 
