@@ -33,7 +33,7 @@ fuzz: setup ## changed files of every kind for every parser; make fuzz SECONDS=6
 	$(BIN)/python tests/fuzz/run.py --seconds $(SECONDS)
 mutants: setup ## the code broken on purpose, and which tests notice
 	$(BIN)/python tests/mutants/run.py
-ci: test test-arm test-vulkan test-cpp ## what has to pass; make test-rknn sets more up and is run by hand
+ci: test test-arm test-vulkan test-cpp test-rknn ## what has to pass
 	$(MAKE) fuzz SECONDS=120
 lint: setup ## changes nothing
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .

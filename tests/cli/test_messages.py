@@ -143,6 +143,10 @@ CALLS = [
     # presets of the other family
     ("lt-export stark.pth --preset lighttrack-ncnn", 2, "; it is not for STARK_Lightning: leave --preset out"),
     ("lt-export stark.pth --preset android-single", 2, "; it is not for STARK_Lightning: leave --preset out"),
+    # sizes of which a preset set one
+    (f"{EXPORT} --preset tensorrt --search-size 100", 2, "; --preset tensorrt sets the sizes, and an option beside it"
+     " wins"),
+    (f"{EXPORT} --search-size 100", 2, "; expected the larger crop, for example 288 beside 127"),
     ("lt-export stark.pth --preset rknn", 3, "; its weights fit --template-size 64 --search-size 128"),
     # checkouts
     (f"{EXPORT} --official stark", 2, "stark: is one of researchmm/Stark, expected one of researchmm/LightTrack; pass "

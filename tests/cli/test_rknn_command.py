@@ -1,8 +1,10 @@
 """RKNN through the command line, as far as nothing of the toolkit is needed: what is refused before any work."""
 
 import pytest
+import yaml
 
 from commands import lt_export, lt_setup, lt_verify
+from converter.spec.config import config_folder
 
 HALF = "rk2118, rk3562, rk3566, rk3568, rk3576, rk3588, rv1126b"
 RKNN = ("--format", "rknn")
@@ -31,6 +33,20 @@ def test_what_cannot_be_is_refused_in_a_line(words, said, tiny, tmp_path):
     assert done.code == 2
     assert said in done.error_line
     assert not (tmp_path / "out").exists()
+
+
+def test_tolerances_that_a_config_lacks_are_missed_before_the_toolkit_is(tiny, tmp_path):
+    own = yaml.safe_load((config_folder() / "lighttrack_mobile.yaml").read_text())
+    own |= {"archs": ["LightTrackMine"], "tolerances": {"fp32": own["tolerances"]["fp32"]}}
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(own))
+    words = ("--arch", "LightTrackMine", "--config", tmp_path / "mine.yaml", "--output", tmp_path / "out")
+    place = {"LT_RKNN_ROOT": str(tmp_path / "none")}
+    done = lt_export(tiny, *words, *RKNN, "--target", "rk3588", **place)
+    assert (done.code, "config: tolerances has no 'rknn', which --format rknn needs" in done.error_line) == (2, True)
+    done = lt_export(tiny, *words, *RKNN, "--target", "rk3588", "--no-verify", **place)
+    assert done.code == 5, "without proof nothing is judged"
+    done = lt_export(tiny, *words, "--half")
+    assert (done.code, "config: tolerances has no 'half', which --half needs" in done.error_line) == (2, True)
 
 
 def test_a_missing_environment_ends_with_the_command_that_makes_it(tiny, tmp_path):

@@ -120,6 +120,19 @@ def operators(lines: Sequence[str]) -> tuple[list[str], list[str]]:
     return sorted({match[1] for match in found if match[2] == "NPU"}), elsewhere
 
 
+def failure(step: str, how: str, lines: Sequence[str]) -> str | None:
+    """Why a step failed, in a line with the toolkit's last error; None where it did not.
+
+    Args:
+        how: it says so itself; empty where it does not.
+        lines: printed.
+    """
+    errors = [line for line in marked(lines, "E") if not any(words in line for words in NO_ERRORS)]
+    if how or any(line not in NO_FAILURE for line in errors):
+        return f"{step} failed ({how or 'and returned 0'})" + (f": {errors[-1]}" if errors else "")
+    return None
+
+
 class Models:
     """The model that was built last; a call takes a message and answers with one.
 
@@ -186,9 +199,8 @@ class Models:
                 how = f"returned {result}"
         lines = self._said()
         self.lines += lines
-        errors = [line for line in marked(lines, "E") if not any(words in line for words in NO_ERRORS)]
-        if how or any(line not in NO_FAILURE for line in errors):
-            raise RuntimeError(f"{step} failed ({how or 'and returned 0'})" + (f": {errors[-1]}" if errors else ""))
+        if why := failure(step, how, lines):
+            raise RuntimeError(why)
         return result
 
     def _said(self) -> list[str]:

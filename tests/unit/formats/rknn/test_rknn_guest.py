@@ -5,7 +5,7 @@ import io
 import numpy as np
 import pytest
 
-from converter.formats.rknn.guest import marked, operators, read_message, said, write_message
+from converter.formats.rknn.guest import failure, marked, operators, read_message, said, write_message
 
 # as rknn-toolkit2 2.5.0 prints it
 PRINTED = (
@@ -58,6 +58,19 @@ def test_errors_and_warnings_are_found_each_once_and_without_the_time():
         "load_onnx: The config.mean_values is None, zeros will be set for input 0!",
         "Warning: Tensor /t/a need parameter qtype, type is set to float16 by default!",
     ]
+
+
+def test_an_error_is_one_whatever_code_comes_with_it():
+    wrong = ["W RKNN: [21:57:40.630] w", "E RKNN: [21:57:40.630] REGTASK: The bit width exceeds the limit"]
+    assert failure("build", "", wrong) == "build failed (and returned 0): REGTASK: The bit width exceeds the limit"
+    assert failure("build", "returned -1", []) == "build failed (returned -1)"
+    assert failure("build", "", wrong[:1]) is None
+
+
+def test_what_stands_around_an_error_is_none_and_neither_is_an_operator_on_the_cpu():
+    around = ["E rknn-toolkit2 version: 2.5.0", "E build: the cause", "E Traceback (most recent call last):"]
+    assert failure("build", "returned -1", around) == "build failed (returned -1): build: the cause"
+    assert failure("build", "", ["E RKNN: [04:04:35.122] Unkown op target: 0"]) is None
 
 
 def test_operators_are_found_but_for_inputs_and_outputs_and_where_each_runs():
