@@ -1,6 +1,6 @@
 """Cells a minute of lt-matrix beside a loop over lt-export, on the subnets of a supernet with seeded weights.
 
-Run on an idle machine: ``python -m benchmarks.matrix --cells 10 50 --output-dir DIR``. With ``--one-core`` a run with
+Run on an idle machine: ``python -m benchmarks.matrix --cells 10 500 --json FILE``. With ``--one-core`` a run with
 one worker is held to one core, as the speed-up of two is counted from.
 """
 
@@ -8,7 +8,6 @@ import argparse
 import json
 import os
 import random
-import resource
 import subprocess
 import sys
 import tempfile
@@ -19,7 +18,6 @@ from pathlib import Path
 from converter.families.lighttrack.path_name import OUTPUT_STAGES, STAGE_BLOCKS, TOWER_LAYERS
 from converter.util.machine import load_average, this_machine
 
-LOOP = 10  # cells of the loop, which do not influence each other
 SUPERNET = "LightTrackM_Supernet"
 
 
@@ -40,29 +38,37 @@ def paths(number: int, seed: int = 0) -> list[str]:
 
 
 def _run(words: Sequence[str], one_core: bool = False) -> dict[str, float]:
-    """Seconds, CPU seconds and the largest memory of one process, in MB."""
-    cores = {min(os.sched_getaffinity(0))} if one_core else os.sched_getaffinity(0)
-    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-    subprocess.run(words, check=True, preexec_fn=lambda: os.sched_setaffinity(0, cores))
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    """Seconds, CPU seconds and the largest memory of one process, in MB, of a command with all that it starts."""
+    all_cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(all_cores)} if one_core else all_cores)
+    began = time.monotonic()
+    try:
+        process = subprocess.Popen(words)
+    finally:
+        os.sched_setaffinity(0, all_cores)
+    _, status, used = os.wait4(process.pid, 0)
+    if status:
+        raise RuntimeError(f"{' '.join(words)} ended with code {os.waitstatus_to_exitcode(status)}")
     return {
         "seconds": round(time.monotonic() - began, 2),
-        "cpu_seconds": round(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, 2),
-        "largest_process_mb": round(after.ru_maxrss / 1024, 1),
+        "cpu_seconds": round(used.ru_utime + used.ru_stime, 2),
+        "largest_process_mb": round(used.ru_maxrss / 1024, 1),
     }
 
 
-def measure(numbers: Sequence[int], workers: Sequence[int], one_core: bool, folder: Path) -> dict[str, object]:
+def measure(
+    numbers: Sequence[int], workers: Sequence[int], loops: int, one_core: bool, folder: Path
+) -> dict[str, object]:
     """The loop, then every number of cells with every number of workers."""
     checkpoint = folder / "super.pth"
     demo = [sys.executable, "-m", "converter.network.demo", str(checkpoint), "--arch", SUPERNET]
     subprocess.run(demo, check=True, stdout=subprocess.DEVNULL)
-    names, runs = paths(max(*numbers, LOOP)), []
+    names, runs = paths(max(*numbers, loops)), []
     export = [sys.executable, "-m", "converter.cli.export", "-q", str(checkpoint), "--path-name"]
-    loop = [_run([*export, name, "-o", str(folder / f"loop{place}")]) for place, name in enumerate(names[:LOOP])]
+    loop = [_run([*export, name, "-o", str(folder / f"loop{place}")]) for place, name in enumerate(names[:loops])]
     seconds = sum(each["seconds"] for each in loop)
     runs.append(
-        {"who": "loop over lt-export", "cells": LOOP, "cells_a_minute": 60 * LOOP / seconds, "seconds": seconds}
+        {"who": "loop over lt-export", "cells": loops, "cells_a_minute": 60 * loops / seconds, "seconds": seconds}
     )
     for number in numbers:
         listed = folder / f"paths{number}.txt"
@@ -83,12 +89,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--cells", type=int, nargs="+", default=[10, 100, 500], metavar="N", help="how many (default: 10 100 500)"
     )
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2], metavar="N", help="at a time (default: 1 2)")
+    parser.add_argument("--loop", type=int, default=10, metavar="N", help="cells of the loop (default: 10)")
     parser.add_argument("--one-core", action="store_true", help="hold a run with one worker to one core")
     parser.add_argument("--json", type=Path, metavar="FILE", help="where to write all figures")
     asked = parser.parse_args(arguments)
     before = load_average()
     with tempfile.TemporaryDirectory(prefix="lt-matrix-") as folder:
-        found = measure(asked.cells, asked.workers, asked.one_core, Path(folder))
+        found = measure(asked.cells, asked.workers, asked.loop, asked.one_core, Path(folder))
     machine = this_machine()
     found |= {"cpu": machine.cpu, "cores": machine.cores, "load_before": before, "load_after": load_average()}
     text = json.dumps(found, indent=2)

@@ -122,6 +122,8 @@ class Job:
             frame = [name for name in manifest.multiply_adds or {} if name != "init"]
             record = {
                 "outcome": "verified",
+                "exit_code": 0,
+                "message": "",
                 "error": exported.max_of_range,
                 "bytes": sum({file.name: file.bytes for file in files}.values()),
                 "parameters": manifest.parameters,

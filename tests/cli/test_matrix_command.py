@@ -144,7 +144,8 @@ def test_a_cell_dies_alone_and_is_done_again_where_asked(plan, tmp_path):
     assert done.code == 4
     done = lt_matrix(plan(SIZES[:1]), "-o", folder, "--again", "--keep", "none", "--json")
     assert done.code == 0, done.err
-    assert checked("lt-matrix", done)["exported_now"] == 1
+    answer = checked("lt-matrix", done)
+    assert (answer["exported_now"], answer["cells"][0]["exit_code"], answer["cells"][0]["message"]) == (1, 0, "")
     assert list((folder / "models").iterdir()) == []
 
 
