@@ -12,7 +12,7 @@ import numpy as np
 
 from converter.checks.cpp.library import default_folder, library
 from converter.checks.cpp.setup import TOOLS
-from converter.errors import UsageError, VerificationError
+from converter.errors import ConversionError, UsageError, VerificationError
 from converter.track.cpp.listing import MARKER
 from converter.util.commands import attempt
 from converter.util.paths import why_no_folder
@@ -74,6 +74,7 @@ def built(folder: Path, models: Path) -> Iterator[Program]:
         UsageError: for a folder without one.
         DependencyError: when the compiler, CMake or ncnn is missing.
         VerificationError: when it does not compile, with the first error.
+        ConversionError: when something ended the compiler.
     """
     if reason := why_no_folder(folder):
         raise UsageError(f"--cpp {folder}: {reason}, expected a folder that lt-cpp wrote")
@@ -89,7 +90,10 @@ def built(folder: Path, models: Path) -> Iterator[Program]:
             ["cmake", "--build", work, "--target", PROGRAM],
         ):
             code, out, err = attempt(words, f"building {folder}")
+            if code < 0:
+                raise ConversionError(f"building {folder}: {words[0]} was ended by signal {-code}")
             if code:
-                lines = [line.strip() for line in (err + out).splitlines() if "error" in line.lower()]
-                raise VerificationError(f"--cpp {folder} does not build: {(lines or ['without a word'])[0][:300]}")
+                lines = [line.strip() for line in (err + out).splitlines() if line.strip()]
+                errors = [line for line in lines if "error" in line.lower()] or lines[-1:] or ["without a word"]
+                raise VerificationError(f"--cpp {folder} does not build: {errors[0][:300]}")
         yield Program(Path(work, PROGRAM), models)

@@ -15,7 +15,7 @@ from converter.track.cpp.generate import core
 MODEL = """namespace model {
 inline constexpr bool rgb = true;
 inline constexpr float pixel_low = 0.0F, pixel_range = 1.0F;
-inline constexpr std::array<float, 3> mean{0.485F, 0.456F, 0.406F}, std{0.229F, 0.224F, 0.225F};
+inline constexpr std::array<float, 3> mean{0.485F, 0.456F, 0.406F}, deviation{0.229F, 0.224F, 0.225F};
 inline constexpr std::size_t output_count = 1;
 inline constexpr std::array<const char*, 1> output_names{"cls"};
 inline constexpr std::array<std::size_t, 1> output_sizes{1};

@@ -14,6 +14,7 @@ from converter.track.cpp.literals import double, single, text
         ("a\\", r'"a\134"'),
         ("\n", r'"\012"'),
         ("ü", r'"\303\274"'),
+        ("\udcff", r'"\377"'),  # of a path that is no UTF-8
         ("??/", r'"\077\077/"'),
     ],
 )
