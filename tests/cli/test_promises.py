@@ -26,12 +26,16 @@ READ_FIRST = ("lt-bench", "lt-track", "lt-cpp")
 @pytest.fixture
 def words(tiny, tiny_export, tmp_path):
     """Program -> a command line of it that has work to do."""
+    (paths := tmp_path / "paths.txt").write_text(f"{TINY}\n")
+    tracked = ("--clip", save_video(tmp_path / "tracked.avi", 4), "--box", "40,30,20,16")
     return {
         "lt-export": ("--resume", tiny, "--path-name", TINY, "-o", tmp_path / "out"),
         "lt-verify": (tiny_export, "--resume", tiny),
         "lt-bench": (tiny_export, "--resume", tiny, "--rounds", 1, "--runs", 1),
         "lt-track": (tiny_export, save_video(tmp_path / "drawn.avi", 4), "--box", "40,30,20,16"),
         "lt-cpp": (tiny_export, "-o", tmp_path / "cpp"),
+        "lt-calibrate": (tiny, "--path-name", TINY, *tracked, "--samples", 2, "-o", tmp_path / "calib"),
+        "lt-matrix": (tiny, "--paths", paths, "-o", tmp_path / "matrix"),
         "lt-setup": (),
     }
 
