@@ -105,6 +105,16 @@ def once(kept) -> Callable[[str, Callable[[Path], object]], Path]:
     return made_once
 
 
+@pytest.fixture(scope="module", autouse=True)
+def traces_are_forgotten():
+    """torch keeps the classes of every module that it has traced, 50 MB an export, for as long as a process lives."""
+    yield
+    if torch := sys.modules.get("torch"):
+        torch.jit._recursive.concrete_type_store = torch.jit._recursive.ConcreteTypeStore()
+        torch.jit._state._clear_class_state()
+        torch._C._jit_clear_class_registry()
+
+
 @pytest.fixture(scope="session", autouse=True)
 def conversions_are_kept(kept, tmp_path_factory):
     """What pnnx makes of a graph is made once for all tests that convert it; see ``pnnx_once.py``."""
