@@ -54,7 +54,7 @@ class _Asked:
     network: NetworkOptions
     tracker: TrackerModels
     clips: tuple[tuple[Clip, Box], ...]
-    images: tuple[Path, ...]
+    images: "tuple[Sample, ...]"
     samples: int
     seed: int
     layouts: tuple[str, ...]
@@ -134,7 +134,8 @@ def calibrate(
     check_installed(["torch"], "lt-calibrate")
     options.check_checkpoint()
     tracker = TrackerModels(chosen.network, dimensions_of(chosen.network), ())
-    asked = _Asked(options, tracker, opened, pictures, samples, seed, layouts)
+    cut = tuple(_of_picture(path, tracker) for path in pictures)
+    asked = _Asked(options, tracker, opened, cut, samples, seed, layouts)
     with stages("network") as notes:
         from converter.network.load import load_network, one_thread
 
@@ -184,6 +185,12 @@ def _opened(clips: Sequence[Path], boxes: Sequence[str]) -> tuple[tuple[Clip, Bo
     return opened
 
 
+def _of_picture(path: Path, tracker: TrackerModels) -> "Sample":
+    from converter.calibrate.collect import Sample
+
+    return Sample(SampleEntry(source=path.name), picture_feed(path, tracker.images, tracker.network.preprocess).tensors)
+
+
 def _made(asked: _Asked, network: "LoadedNetwork", target: Path, stages: Stages) -> CalibrationSet:
     """Track, choose, compute, write."""
     from converter.network.load import one_thread
@@ -216,7 +223,7 @@ def _made(asked: _Asked, network: "LoadedNetwork", target: Path, stages: Stages)
 
 
 def _samples(asked: _Asked, model: TrackedModel, stages: Stages) -> "list[Sample]":
-    from converter.calibrate.collect import Sample, samples_of
+    from converter.calibrate.collect import samples_of
 
     samples: list[Sample] = []
     with stages("track") as notes:
@@ -224,9 +231,7 @@ def _samples(asked: _Asked, model: TrackedModel, stages: Stages) -> "list[Sample
             share = asked.samples // len(asked.clips) + (number < asked.samples % len(asked.clips))
             if share:
                 samples += samples_of(clip, box, model, asked.tracker, share, asked.seed, stages.progress.step)
-        for path in asked.images:
-            feed = picture_feed(path, asked.tracker.images, asked.tracker.network.preprocess)
-            samples.append(Sample(SampleEntry(source=path.name), feed.tensors))
+        samples += asked.images
         notes.append(f"{len(samples)} samples of {len(asked.clips)} clips and {len(asked.images)} pictures")
     return samples
 

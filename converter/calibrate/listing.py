@@ -63,7 +63,7 @@ class CalibrationListing(Listing):
     template_size: int
     search_size: int
     seed: int
-    layouts: tuple[str, ...]
+    layouts: tuple[str, ...] = Field(min_length=1)
     graphs: tuple[CalibrationGraph, ...] = Field(min_length=1)
     samples: tuple[SampleEntry, ...] = Field(min_length=1)
     files: tuple[FileEntry, ...]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from io import BytesIO
 from math import prod
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from converter.errors import UsageError, VerificationError
 from converter.folder.listing import GENERATOR, SCHEMA_VERSION, read_listed, read_listing
 from converter.util.paths import reason, why_no_folder
 
+READABLE = {"npy", "raw"}
 EXPECTED = "expected a folder that lt-calibrate wrote"
 
 
@@ -51,17 +53,21 @@ class CalibrationSet:
             VerificationError: for a file that is not as it was written.
         """
         inputs, layouts = self.graph(graph).inputs, self.listing.layouts
-        if not {"npy", "raw"} & {*layouts}:
+        if not READABLE & {*layouts}:
             raise UsageError(f"calibration set {self.folder}: has the layout {', '.join(layouts)} only, expected npy")
         for number in range(len(self)):
             yield {tensor.meaning: self._array(tensor.meaning, number, tensor.shape) for tensor in inputs}
 
     def check_files(self) -> None:
         """Raises:
-        VerificationError: naming the first file that is missing or changed.
+        VerificationError: naming the first file that is missing, changed, or not what a graph takes.
         """
         for file in self.listing.files:
             self._bytes(file.name)
+        if READABLE & {*self.listing.layouts}:
+            for graph in self.listing.graphs:
+                for _ in self.feeds(graph.name):
+                    pass
 
     def as_dict(self) -> dict[str, Any]:
         """As ``lt-calibrate --json`` prints it."""
@@ -73,9 +79,17 @@ class CalibrationSet:
             data = BytesIO(self._bytes(place))
             try:
                 npy.read_magic(data)
-                found, _, kind = npy.read_array_header_1_0(data)
-            except ValueError as error:
-                raise self._changed(place, str(error)) from None
+                found, in_columns, kind = npy.read_array_header_1_0(data)
+            except (
+                ValueError,
+                SyntaxError,
+                TokenError,
+                RecursionError,
+                MemoryError,
+            ) as error:  # numpy reads it as Python's words
+                raise self._changed(place, f"has no header of an array ({str(error)[:100]})") from None
+            if in_columns:
+                raise self._changed(place, "holds an array in Fortran's order, expected C's")
             if found != shape or kind != np.dtype(np.float32):
                 raise self._changed(place, f"holds {kind} {found}, expected float32 {shape}")
             numbers = data.read()

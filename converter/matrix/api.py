@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 WORKERS, SECONDS, BENCH_SECONDS = 2, 600.0, 10.0
 PLANS = (".yaml", ".yml")
-MOST_WORKERS = 256
+MOST_WORKERS, MOST_SECONDS, MOST_MEGABYTES = 256, 1_000_000, 1 << 30
 
 
 def matrix(
@@ -86,8 +86,14 @@ def matrix(
         made = plan_of(str(file), {"checkpoints": [str(file)], **wanted})
     measured = bench or made.bench
     chosen = one_of("--sort", sort, SORTS) or ("latency" if measured else "error")
-    if not 1 <= workers <= MOST_WORKERS:
-        raise UsageError(f"--workers {workers}: expected 1 to {MOST_WORKERS}")
+    for option, value, least, most in (
+        ("--workers", workers, 1, MOST_WORKERS),
+        ("--timeout", timeout, 1, MOST_SECONDS),
+        ("--memory", 1 if memory is None else memory, 1, MOST_MEGABYTES),
+        ("--bench-seconds", bench_seconds, 0.1, MOST_SECONDS),
+    ):
+        if not least <= value <= most:  # so for NaN, too
+            raise UsageError(f"{option} {value}: expected {least} to {most}")
     options = MatrixOptions(
         plan=made,
         folder=path_of(output) or Path("matrix") / file.stem,

@@ -13,7 +13,11 @@ from converter.util.paths import read_bytes
 from converter.util.version import version
 
 LARGEST = 1 << 30  # bytes
+LARGEST_NUMBER, LONGEST_MESSAGE = 2.0**62, 1000  # characters
 COMMAND = "lt-matrix"
+OUTCOMES = ("verified", "failed", "unfinished")
+FIGURES = ("latency", "init_latency", "bytes", "error", "parameters", "multiply_adds", "seconds", "exit_code")
+_START = json.dumps({"generator": GENERATOR, "command": COMMAND}).removesuffix("}").encode()
 Record = dict[str, Any]
 
 
@@ -32,7 +36,8 @@ class Journal:
         self.path = path
         self.records: dict[str, Record] = {}
         try:
-            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+            flags = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | flags, 0o644)
         except OSError as error:
             raise ConversionError(f"cannot write {path}: {error.strerror}") from None
         try:
@@ -40,7 +45,11 @@ class Journal:
         except OSError:
             os.close(self._file)
             raise UsageError(f"{path}: another lt-matrix works in this folder; wait for it, or pass --shard") from None
-        self._read()
+        try:
+            self._read()
+        except BaseException:
+            os.close(self._file)
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -91,14 +100,41 @@ def read_records(path: Path) -> tuple[dict[str, Record], int]:
         raise UsageError(f"{path}: {error.strerror}; expected results of lt-matrix") from None
     whole = data.rfind(b"\n") + 1
     records: dict[str, Record] = {}
-    for number, line in enumerate(data[:whole].splitlines(), 1):
-        try:
-            entry = json.loads(line)
-            ours = entry.get("command") == COMMAND if number == 1 else isinstance(entry.get("cell"), str)
-        except (ValueError, AttributeError, RecursionError):
-            ours = False
+    lines = data[:whole].split(b"\n")[:-1] if whole else [data] if data else []
+    for number, line in enumerate(lines, 1):
+        entry = _entry(line)
+        ours = _begins(line, bool(whole)) if number == 1 else entry is not None and _is_result(entry)
         if not ours:
             raise UsageError(f"{path}, line {number}: is no result of lt-matrix; move the file away, or pass -o DIR")
-        if number > 1:
+        if number > 1 and entry is not None:
             records.setdefault(entry.pop("cell"), {}).update(entry)
     return records, whole
+
+
+def _entry(line: bytes) -> Record | None:
+    """The keys and values of a line; None where it has none."""
+    try:
+        entry = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return entry if isinstance(entry, dict) else None
+
+
+def _begins(line: bytes, whole: bool) -> bool:
+    """Whether a first line, of which the end may be missing, is ours."""
+    return line.startswith(_START) or (not whole and _START.startswith(line))
+
+
+def _is_result(entry: Record) -> bool:
+    """Whether what a line says of a cell can be one of ours: its words and figures are, as far as it has them."""
+    return (
+        isinstance(entry.get("cell"), str)
+        and entry.get("outcome", OUTCOMES[0]) in OUTCOMES
+        and isinstance(message := entry.get("message", ""), str)
+        and len(message) <= LONGEST_MESSAGE
+        and all(_is_figure(entry[name]) for name in FIGURES if entry.get(name) is not None)
+    )
+
+
+def _is_figure(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= LARGEST_NUMBER

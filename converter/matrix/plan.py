@@ -1,5 +1,6 @@
 """The plan of a matrix: lists of what to combine, from a YAML file or from the command line, checked at once."""
 
+import contextlib
 import logging
 import os
 import re
@@ -25,6 +26,7 @@ LISTS = ("checkpoints", "path_names", "formats", "sizes", "presets", "precisions
 KEYS = (*LISTS, "paths", "bench")
 MOST_CELLS = 20_000
 LARGEST_PATHS = 4 << 20  # bytes
+SHOWN, SHOWN_OF_FILE = 50, 10  # mistakes; of more, only how many there are
 METRIC = "_metric"  # behind the name of a file of paths: where the official search writes their AO
 T = TypeVar("T")
 
@@ -83,13 +85,18 @@ class _Reading:
         return [item for item in items if item not in wrong]
 
     def checkpoint(self, text: str) -> Path:
-        path = self.folder / Path(text).expanduser()
+        path = self._place(text)
         check_checkpoint(path)
         return path
 
+    def _place(self, text: str) -> Path:
+        with contextlib.suppress(RuntimeError):  # ~ of nobody: a file may be called so
+            return self.folder / Path(text).expanduser()
+        return self.folder / text
+
     def paths(self, text: str) -> tuple[list[str], dict[str, float]]:
         """Path names of a file, one a line, and their AO where the search left it beside the file."""
-        path = self.folder / Path(text).expanduser()
+        path = self._place(text)
         try:
             lines = read_bytes(path, LARGEST_PATHS).decode().splitlines()
         except (OSError, UnicodeDecodeError) as error:
@@ -105,17 +112,19 @@ class _Reading:
         if not os.path.lexists(path):
             return {}
         found: dict[str, float] = {}
+        wrong: list[str] = []
         try:
             for number, line in enumerate(read_bytes(path, LARGEST_PATHS).decode().splitlines(), 1):
                 parts = line.split()
                 if parts and not (len(parts) == 2 and re.fullmatch(r"0?\.[0-9]+|[01](\.[0-9]*)?", parts[1])):
-                    self.mistakes.append(
-                        f"{path}, line {number}: {line[:80]!r}, expected a path name and its AO, 0 to 1"
-                    )
+                    wrong.append(f"{path}, line {number}: {line[:80]!r}, expected a path name and its AO, 0 to 1")
                 elif parts:
                     found[parts[0]] = float(parts[1])
         except (OSError, UnicodeDecodeError) as error:
             self.mistakes.append(f"{path}: {reason(error) if isinstance(error, OSError) else 'no text'}")
+        self.mistakes += wrong[:SHOWN_OF_FILE]
+        if len(wrong) > SHOWN_OF_FILE:
+            self.mistakes.append(f"{path}: {len(wrong) - SHOWN_OF_FILE} more lines like these")
         return found
 
 
@@ -200,9 +209,10 @@ def refused(plan: Plan, more: Iterable[str] = ()) -> None:
     mistakes = tuple(dict.fromkeys((*plan.mistakes, *more)))
     if not mistakes:
         return
-    for mistake in mistakes if len(mistakes) > 1 else ():
+    for mistake in mistakes[:SHOWN] if len(mistakes) > 1 else ():
         log.error("%s", mistake)
-    first = mistakes[0] if len(mistakes) == 1 else f"{len(mistakes)} mistakes, each in a line above"
+    where = "each in a line above" if len(mistakes) <= SHOWN else f"the first {SHOWN} in the lines above"
+    first = mistakes[0] if len(mistakes) == 1 else f"{len(mistakes)} mistakes, {where}"
     error = UsageError(f"{plan.name}: {first}; nothing was begun")
     error.result = Mistakes(mistakes)
     raise error

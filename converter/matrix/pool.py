@@ -2,16 +2,18 @@
 
 import pickle
 import queue
+import signal
 import threading
 from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import IO, Any, Self
 
-from converter.errors import ConversionError, ConverterError
+from converter.errors import ConversionError, ConverterError, DependencyError
 from converter.formats.forks import ForkServer
 from converter.matrix.worker import WITH_PICKLE, Job, Look, Looked
 from converter.util.child import Child, ChildEnded
+from converter.util.packages import ends_its_process
 
 CHECK_SECONDS = 600.0
 ATTEMPTS = 2  # where the process that forks has died, which is none of the cell's doing
@@ -49,19 +51,25 @@ class Pool:
         """What is wrong with cells.
 
         Raises:
+            DependencyError: when a package that the cells need is missing or cannot be imported.
             ConversionError: when nobody answers.
         """
         try:
-            looked: Looked = self._ask(request, CHECK_SECONDS)
+            looked: Looked | DependencyError = self._ask(request, CHECK_SECONDS)
         except ChildEnded as ended:
+            code = self._server.process.poll()
+            if code not in (None, -signal.SIGKILL):  # killed it is where memory runs out
+                raise ends_its_process("torch", code) from None
             raise ConversionError(f"the plan could not be checked: its process {ended.how}") from None
+        if isinstance(looked, DependencyError):
+            raise looked
         return looked
 
     def run(self, jobs: Iterable[tuple[str, Job]]) -> Iterator[tuple[str, dict[str, Any]]]:
         """(key, what to record of the cell) as they end.
 
         Raises:
-            DependencyError: when what they need cannot be imported.
+            DependencyError: when a package turns out to be unusable, which it would be for every cell.
         """
         left = iter(list(jobs))
         results: queue.SimpleQueue[tuple[str, dict[str, Any]] | BaseException | None] = queue.SimpleQueue()
@@ -74,7 +82,10 @@ class Pool:
                         key, job = next(left, (None, None))
                     if key is None or job is None:
                         break
-                    results.put((key, self.record(job)))
+                    record = self.record(job)
+                    if record["exit_code"] == DependencyError.exit_code:
+                        raise DependencyError(record["message"])
+                    results.put((key, record))
             except BaseException as error:
                 results.put(error)
             results.put(None)
@@ -94,7 +105,7 @@ class Pool:
     def record(self, job: Job) -> dict[str, Any]:
         """What to record of one cell, whatever becomes of its fork."""
         try:
-            answer: dict[str, Any] = self._ask(job, self.seconds)
+            answer: dict[str, Any] | DependencyError = self._ask(job, self.seconds)
         except ChildEnded as ended:
             how = f"took longer than {self.seconds:g} s (--timeout)" if ended.late else ended.how
             return {
@@ -102,6 +113,8 @@ class Pool:
                 "exit_code": ConverterError.exit_code,
                 "message": f"the process of the cell {how}",
             }
+        if isinstance(answer, DependencyError):
+            return {"outcome": "unfinished", "exit_code": answer.exit_code, "message": str(answer)[:500]}
         return answer
 
     def _ask(self, request: Look | Job, seconds: float) -> Any:

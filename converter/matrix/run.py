@@ -25,7 +25,9 @@ from converter.util.stages import Stages
 
 LAST_STAGE = "table"
 SPARE = 32 * MEGABYTE  # bytes; where a cell failed on a disk with less, the disk is to blame
-OURS = re.compile(r"results(-[0-9]+-of-[0-9]+)?\.jsonl|models|table\.(csv|json|html)")
+RESULT_FILE = re.compile(r"results(-[0-9]+-of-[0-9]+)?\.jsonl")
+TABLE_FILE = re.compile(r"table\.(csv|json|html)")
+DRAFT = re.compile(r"\.table\.[0-9a-f]{8}\.(csv|json|html)")  # of a run that is at its end, or ended there
 
 
 @dataclass(frozen=True)
@@ -111,12 +113,31 @@ def check_folder(folder: Path) -> None:
     if os.path.lexists(folder):
         if reason := why_no_folder(folder):
             raise UsageError(f"--output {folder}: {reason}, expected a folder to create or one of lt-matrix")
-        if foreign := sorted(name for name in os.listdir(folder) if not OURS.fullmatch(name)):
+        if foreign := _foreign(folder):
             raise UsageError(
-                f"--output {folder}: holds {foreign[0]!r}, which lt-matrix did not write; choose another folder"
+                f"--output {folder}: holds {foreign}, which lt-matrix did not write; choose another folder"
             )
     if reason := obstacle(folder, parents=True):
         raise UsageError(f"--output {folder}: {reason}")
+
+
+def _foreign(folder: Path) -> str | None:
+    """The first name in a folder that is not of lt-matrix; None where all are.
+
+    Links are none of its, for what they lead to is elsewhere, and neither are models and tables without any results.
+    """
+    names = sorted(name for name in os.listdir(folder) if not DRAFT.fullmatch(name))
+    begun = any(RESULT_FILE.fullmatch(name) for name in names)
+    for name in names:
+        path = folder / name
+        if name == MODELS:
+            ours = path.is_dir() and (begun or not os.listdir(path))
+        else:
+            known = RESULT_FILE.fullmatch(name) or (begun and TABLE_FILE.fullmatch(name))
+            ours = bool(known) and path.is_file()
+        if path.is_symlink() or not ours:
+            return repr(name)
+    return None
 
 
 def run(options: MatrixOptions, stages: Stages) -> MatrixResult:

@@ -14,13 +14,17 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from converter.errors import ConverterError
+from converter.errors import ConverterError, DependencyError
 from converter.exporting.check import checked_plan
 from converter.formats.forks import Server
+from converter.formats.format import format_of
 from converter.matrix.cells import Asked, Cell, options_of
+from converter.util.packages import importing
 from converter.util.process import keep_garbage, send_nothing
 
 NO_MEMORY = re.compile(r"bad_alloc|can't allocate|not enough memory|Cannot allocate memory|DefaultCPUAllocator")
@@ -30,7 +34,8 @@ WITH_PICKLE = "--allow-pickle"
 
 @dataclass(frozen=True)
 class Look:
-    """A request: what is wrong with cells, before any is exported.
+    """A request: what is wrong with cells, before any is exported; the answer is a DependencyError where a package that
+    they need is missing or cannot be imported.
 
     Attributes:
         outputs: of each cell, where its export would go.
@@ -45,6 +50,7 @@ class Look:
         from converter.network.checkpoint import read_checkpoint
         from converter.network.recognise import arch_of
 
+        needed: set[str] = set()
         archs: dict[Path, str | None] = {}
         sums: dict[Path, str] = {}
         mistakes: list[str] = []
@@ -58,10 +64,16 @@ class Look:
         for cell in self.cells:
             if cell.checkpoint in archs:
                 try:
-                    checked_plan(options_of(cell, asked, self.output))
+                    options = options_of(cell, asked, self.output)
+                    checked_plan(options)
                     _check_subnet(cell)
+                    needed |= {package for name in options.formats for package in format_of(name).needed(options)}
+                except DependencyError:
+                    raise
                 except ConverterError as error:
                     mistakes.append(str(error))
+        for package in sorted(needed):  # found they were; whether they can be imported is known when they are
+            import_module(package)
         return Looked(archs, sums, tuple(dict.fromkeys(mistakes)))
 
 
@@ -143,12 +155,21 @@ def _limit_memory(most: int) -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (used + most, resource.getrlimit(resource.RLIMIT_DATA)[1]))
 
 
-def answer_once() -> None:
-    """One request from stdin, its answer to stdout; what libraries print goes to stderr."""
+def answer_once(unusable: DependencyError | None = None) -> None:
+    """One request from stdin, its answer to stdout; what libraries print goes to stderr.
+
+    Args:
+        unusable: a package without which nothing can be answered.
+    """
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     request = pickle.load(sys.stdin.buffer)
-    pickle.dump(request.answer(), answers)
+    try:
+        with importing():
+            answer = unusable or request.answer()
+    except DependencyError as error:
+        answer = error
+    pickle.dump(answer, answers)
     answers.flush()
 
 
@@ -156,24 +177,31 @@ def main() -> None:
     """``python -m converter.matrix.worker [--allow-pickle] CHECKPOINT…``, its client on stdin."""
     send_nothing()
     keep_garbage()
+    unusable = None
+    try:
+        with importing():
+            _prepare([Path(word) for word in sys.argv[1:] if word != WITH_PICKLE], WITH_PICKLE in sys.argv)
+    except DependencyError as error:
+        unusable = error
+    gc.freeze()
+    with socket.socket(fileno=os.dup(0)) as client:
+        Server(client, partial(answer_once, unusable)).serve()
+
+
+def _prepare(checkpoints: Sequence[Path], allow_pickle: bool) -> None:
+    """Import what every fork needs, and read the checkpoints."""
     import torch
 
-    from converter.exporting import conversions, pipeline, proving  # noqa: F401  every fork needs them
+    from converter.exporting import conversions, pipeline, proving  # noqa: F401
     from converter.network import checkpoint, load  # noqa: F401
-    from converter.util.packages import importing
 
     torch.set_num_threads(1)
     for module in ("ncnn", "pnnx"):
-        with contextlib.suppress(BaseException), importing():  # a fork says better what is missing
-            __import__(module)
-    words = sys.argv[1:]
-    for word in words:
-        if word != WITH_PICKLE:
-            with contextlib.suppress(ConverterError):
-                checkpoint.keep_checkpoint(Path(word), WITH_PICKLE in words)
-    gc.freeze()
-    with socket.socket(fileno=os.dup(0)) as client:
-        Server(client, answer_once).serve()
+        with contextlib.suppress(BaseException):  # a fork says better what is missing
+            import_module(module)
+    for path in checkpoints:
+        with contextlib.suppress(ConverterError):
+            checkpoint.keep_checkpoint(path, allow_pickle)
 
 
 if __name__ == "__main__":

@@ -116,6 +116,12 @@ def test_a_plan_with_mistakes_begins_nothing(plan, tiny, tmp_path):
         (("--keep", "some"), "--keep some: expected all, none or best:N"),
         (("--sort", "speed"), "--sort speed: expected latency or bytes or error or ao"),
         (("--format", "onnx"), "--format beside the plan"),
+        (("--timeout", "nan"), "--timeout nan: expected at least 1"),
+        (("--timeout", "1e300"), "--timeout 1e+300: expected 1 to 1000000"),
+        (("--bench", "--bench-seconds", "nan"), "--bench-seconds nan: expected at least 0.1"),
+        (("--memory", "99999999999999"), "--memory 99999999999999: expected 1 to 1073741824"),
+        (("--workers", "1000000000"), "--workers 1000000000: expected 1 to 256"),
+        (("--executor", "nonsense"), "--executor nonsense: expected dask://host:port"),
     ],
 )
 def test_wrong_words(plan, tmp_path, words, line):
@@ -124,12 +130,38 @@ def test_wrong_words(plan, tmp_path, words, line):
     assert line in done.error_line
 
 
-def test_a_folder_with_other_files_is_not_touched(plan, tmp_path):
-    (tmp_path / "out").mkdir()
-    (tmp_path / "out/thesis.tex").write_text("precious")
-    done = lt_matrix(plan(), "-o", tmp_path / "out")
+@pytest.mark.parametrize("kind", ["text", "table", "models", "linked results", "linked table", "linked models", "pipe"])
+def test_a_folder_with_other_files_is_not_touched(finished, plan, tmp_path, kind):
+    """Also not where a name is one of ours and what it names is not."""
+    out, mine = tmp_path / "out", tmp_path / "mine"
+    name = {"text": "thesis.tex", "table": "table.csv", "models": "models", "linked table": "table.html"}.get(kind)
+    name = name or ("models" if kind == "linked models" else "results.jsonl")
+    if kind in ("linked table", "linked models"):
+        subprocess.run(["cp", "-r", finished, out], check=True)
+        subprocess.run(["rm", "-r", out / name], check=True)
+    else:
+        out.mkdir()
+    (mine.mkdir if kind == "linked models" else mine.touch)()
+    if kind == "models":
+        (out / name).mkdir()
+        (out / name / "thesis.tex").write_text("precious")
+    elif kind == "pipe":
+        os.mkfifo(out / name)
+    elif kind.startswith("linked"):
+        (out / name).symlink_to(mine)
+    else:
+        (out / name).write_text("precious")
+    before = {path: os.lstat(path).st_mtime_ns for path in (mine, *out.rglob("*"))}
+    done = lt_matrix(plan(), "-o", out)
     assert done.code == 2
-    assert "holds 'thesis.tex', which lt-matrix did not write" in done.error_line
+    assert f"holds {name!r}, which lt-matrix did not write; choose another folder" in done.error_line
+    assert {path: os.lstat(path).st_mtime_ns for path in (mine, *out.rglob("*"))} == before
+
+
+def test_a_draft_of_a_table_that_another_run_writes_is_no_strangers(finished, plan, tmp_path):
+    subprocess.run(["cp", "-r", finished, tmp_path / "out"], check=True)
+    (tmp_path / "out/.table.0123abcd.html").touch()
+    assert lt_matrix(plan(), "-o", tmp_path / "out", "-q").code == 0
 
 
 def test_a_cell_dies_alone_and_is_done_again_where_asked(plan, tmp_path):

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 import warm
-from commands import BENCH, CPP, EXPORT, ROOT, TRACK, VERIFY, environment, lt
+from commands import BENCH, CALIBRATE, CPP, EXPORT, MATRIX, ROOT, TRACK, VERIFY, environment, lt
 from conftest import TINY, damage, hide
 
 INSTALL = f"pip install -c {ROOT}/constraints.txt"
@@ -33,6 +33,9 @@ def calls(tiny, tiny_both, loud_picture, tmp_path):
     bench = (tiny_both, "--rounds", 1, "--runs", 1, "--threads", 1, "--precision", "fp32")
     clip = ("--clip", tmp_path, "--box", "1,1,9,9")
     new = ("--resume", tiny, "--path-name", TINY, "-o", tmp_path / "out")
+    plan, onnx_plan = tmp_path / "plan.yaml", tmp_path / "onnx.yaml"
+    for path, formats in ((plan, ["ncnn"]), (onnx_plan, ["onnx"])):
+        path.write_text(json.dumps({"checkpoints": [str(tiny)], "path_names": [TINY], "formats": formats}))
     return {
         "export": (EXPORT, new),
         "export onnx": (EXPORT, (*new, "--format", "onnx")),
@@ -47,6 +50,10 @@ def calls(tiny, tiny_both, loud_picture, tmp_path):
         "bench onnx": (BENCH, (*bench, "--format", "onnx")),
         "bench torch": (BENCH, (*bench, "--format", "ncnn", "--resume", tiny)),
         "bench plot": (BENCH, (*bench, "--format", "ncnn", "--plot", tmp_path / "a.svg")),
+        "calibrate": (CALIBRATE, (tiny, "--path-name", TINY, "--image", loud_picture, "-o", tmp_path / "out")),
+        "calibrate clip": (CALIBRATE, (tiny, "--path-name", TINY, *clip, "-o", tmp_path / "out")),
+        "matrix": (MATRIX, (plan, "-o", tmp_path / "out")),
+        "matrix onnx": (MATRIX, (onnx_plan, "-o", tmp_path / "out")),
     }
 
 
@@ -118,6 +125,33 @@ def one_line(done, program):
             "matplotlib",
             f"--plot needs matplotlib, not installed here: {INSTALL} 'lighttrack-export[bench]'",
         ),
+        (
+            "calibrate",
+            "torch",
+            f"torch, which builds and runs the network, is not installed here: {INSTALL} lighttrack-export",
+        ),
+        (
+            "calibrate",
+            "PIL",
+            f"pillow (PIL), which reads and writes pictures, is not installed here: {INSTALL} lighttrack-export",
+        ),
+        (
+            "calibrate clip",
+            "cv2",
+            f"--clip needs {OPENCV}, not installed here: {INSTALL} 'lighttrack-export[clip]'",
+        ),
+        (
+            "matrix",
+            "torch",
+            f"torch, which builds and runs the network, is not installed here: {INSTALL} lighttrack-export",
+        ),
+        ("matrix", "yaml", f"pyyaml (yaml), which reads configs, is not installed here: {INSTALL} lighttrack-export"),
+        ("matrix", "ncnn", f"--format ncnn needs ncnn, not installed here: {INSTALL} lighttrack-export"),
+        (
+            "matrix onnx",
+            "onnxruntime",
+            f"--format onnx needs onnxruntime, not installed here: {INSTALL} 'lighttrack-export[onnx]'",
+        ),
     ],
 )
 def test_a_missing_package_is_one_line_with_what_installs_it(calls, tmp_path, call, package, said):
@@ -147,6 +181,16 @@ def test_a_missing_package_is_one_line_with_what_installs_it(calls, tmp_path, ca
         ("bench onnx", "onnxruntime", "library"),
         ("bench torch", "torch", "ABI"),
         ("bench plot", "matplotlib", "library"),
+        ("calibrate", "numpy", "ABI"),
+        ("calibrate", "torch", "library"),
+        ("calibrate clip", "cv2", "libGL"),
+        ("matrix", "torch", "library"),
+        ("matrix", "ncnn", "ABI"),
+        ("matrix", "pnnx", "library"),
+        ("matrix", "numpy", "library"),
+        ("matrix", "yaml", "other"),
+        ("matrix onnx", "onnx", "other"),
+        ("matrix onnx", "onnxruntime", "ABI"),
     ],
 )
 def test_a_package_that_cannot_be_imported_is_one_line_with_the_reason(calls, tmp_path, call, package, harm):
@@ -183,6 +227,9 @@ def test_what_the_command_line_itself_needs_is_missing_too(tmp_path, package, ha
         ("verify onnx", "onnxruntime"),
         ("bench", "ncnn"),
         ("cpp", "ncnn"),
+        ("calibrate", "torch"),
+        ("matrix", "torch"),
+        ("matrix", "ncnn"),
     ],
 )
 @pytest.mark.parametrize(

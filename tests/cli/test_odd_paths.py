@@ -12,13 +12,14 @@ from importlib import import_module
 
 import pytest
 from odd_paths import CHECKPOINTS, MODULES, make_odd, path_options, unprivileged
+from PIL import Image
 
 from commands import lt, lt_export, surroundings
 from conftest import TINY
 
 OPTIONS = path_options()
 SUFFIXES = {"--junit": ".xml", "--report": ".md", "--plot": ".svg", "--tracks": ".csv", "--annotate": ".mp4"}
-SUFFIXES |= {"--csv": ".csv", "--video": ".mp4"}
+SUFFIXES |= {"--csv": ".csv", "--video": ".mp4", "--paths": ".txt", "plan": ".yaml"}
 SUFFIXES |= {"--init": ".param", "--update": ".param", "--backbone": ".onnx", "--neck-head": ".onnx"}
 SAID = {
     "pipe": "is a pipe, expected a file",
@@ -31,6 +32,7 @@ SAID = {
 }
 PATIENCE = 120  # seconds; a command that waits for a pipe would wait for ever
 NEEDED = {"lt-bench": ["both"], "lt-track": ["both", "clip"], "lt-cpp": ["both", "--output", "cpp"]}  # to be begun
+NEEDED |= {"lt-calibrate": ["tiny.pth", "--image", "picture.png", "--output", "calib"], "lt-matrix": ["tiny.pth"]}
 WRITTEN = {"--junit", "--report", "--plot", "--tracks", "--annotate", "--output", "--csv", "--video", "--pictures"}
 
 
@@ -52,6 +54,7 @@ def place(tiny, tiny_both, tmp_path_factory):
     folder = tmp_path_factory.mktemp("odd")
     shutil.copy(tiny, folder / "tiny.pth")
     shutil.copytree(tiny_both, folder / "both")
+    Image.new("RGB", (80, 60)).save(folder / "picture.png")
     for suffix in ("", *dict.fromkeys(SUFFIXES.values())):
         (folder / f"odd{suffix}").mkdir()
         make_odd(folder / f"odd{suffix}", suffix)
@@ -79,7 +82,7 @@ def refused(done, option, said):
 
 def test_the_options_are_those_of_the_commands():
     assert {program for program, _, _ in OPTIONS} == set(MODULES)
-    assert len(OPTIONS) >= 35
+    assert len(OPTIONS) >= 50
     found = [(program, option) for program, option, _ in OPTIONS]
     for each in (("lt-verify", "--tracks"), ("lt-export", "--golden"), ("lt-bench", "export")):
         assert each in found
@@ -123,6 +126,8 @@ LOOSE = ["--resume", "tiny.pth", "--path-name", TINY]
 VERIFY = ["both", "--resume", "tiny.pth"]
 CLIP = ["--clip", "clip", "--box", "10,10,30,30"]
 ARM = ["--runtime", "ncnn-arm64"]
+CALIBRATE = ["tiny.pth", "--path-name", TINY, "--output", "calib"]
+MATRIX = ["tiny.pth", "--sizes", "127/256", "--output", "matrix"]
 WORDS = {
     ("lt-export", "checkpoint"): EXPORT[1:],
     ("lt-export", "--resume"): EXPORT[1:],
@@ -147,6 +152,14 @@ WORDS = {
     ("lt-cpp", "export"): ["--output", "cpp"],
     ("lt-cpp", "--output"): ["both"],
     ("lt-setup", "--folder"): ["--remove", "arm"],
+    ("lt-calibrate", "checkpoint"): [*CALIBRATE[1:], *CLIP],
+    ("lt-calibrate", "--resume"): [*CALIBRATE[1:], *CLIP],
+    ("lt-calibrate", "--output"): [*CALIBRATE[:3], *CLIP],
+    ("lt-calibrate", "--clip"): [*CALIBRATE, *CLIP[2:]],
+    ("lt-calibrate", "--image"): CALIBRATE,
+    ("lt-calibrate", "--check"): CALIBRATE[:3],
+    ("lt-matrix", "plan"): MATRIX[1:],
+    ("lt-matrix", "--output"): MATRIX[:-2],
 }
 BASES = {
     "lt-export": EXPORT,
@@ -155,6 +168,8 @@ BASES = {
     "lt-track": ["both", "clip", *CLIP[2:]],
     "lt-setup": [],
     "lt-cpp": ["both", "--output", "cpp"],
+    "lt-calibrate": [*CALIBRATE, *CLIP],
+    "lt-matrix": MATRIX,
 }
 
 
@@ -166,7 +181,6 @@ def call(program, option, path, cwd):
 @pytest.fixture(scope="module")
 def clip(place):
     import numpy as np
-    from PIL import Image
 
     (place / "clip").mkdir()
     pixels = np.random.default_rng(0).integers(0, 255, (60, 80, 3), np.uint8)

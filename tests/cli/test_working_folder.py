@@ -7,7 +7,21 @@ import subprocess
 import pytest
 from clips import save_pictures
 
-from commands import BENCH, CPP, EXPORT, ROOT, SETUP, TRACK, VERIFY, command, environment, lt_bench, lt_setup
+from commands import (
+    BENCH,
+    CALIBRATE,
+    CPP,
+    EXPORT,
+    MATRIX,
+    ROOT,
+    SETUP,
+    TRACK,
+    VERIFY,
+    command,
+    environment,
+    lt_bench,
+    lt_setup,
+)
 from conftest import TINY
 from converter.checks.arm.root import qemu_on_path
 from converter.formats.rknn import setup as rknn
@@ -36,12 +50,15 @@ def trap(tiny_both, tmp_path):
         (SETUP, ()),
         (TRACK, (".", "clip", "--box", "40,30,20,16")),
         (CPP, (".", "-o", "cpp")),
+        (CALIBRATE, ("tiny.pth", "--path-name", TINY, "--clip", "clip", "--box", "40,30,20,16", "-o", "calib")),
+        (MATRIX, ("tiny.pth", "--paths", "paths.txt", "-o", "matrix", "--format", "ncnn", "--format", "onnx")),
         (EXPORT, ("--resume", "tiny.pth", "--path-name", TINY, "-o", "again", "--format", "ncnn", "--format", "onnx")),
     ],
 )
 def test_a_command_runs_nothing_of_its_working_folder(trap, tiny, tmp_path, module, arguments):
     shutil.copy(tiny, trap / "tiny.pth")
     save_pictures(trap / "clip", ["0.png", "1.png"])
+    (trap / "paths.txt").write_text(f"{TINY}\n")
     python, *words = command(*arguments, "-q", module=module)
     # -P as for an installed command, whose own path does not begin with the working folder either
     done = subprocess.run([python, "-P", *words], cwd=trap, env=environment(), capture_output=True, text=True)

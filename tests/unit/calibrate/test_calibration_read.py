@@ -79,12 +79,37 @@ def test_arrays_of_another_shape_or_kind_are_refused(tmp_path):
         (np.zeros((1, 3, 16, 8), np.float32), "holds float32 (1, 3, 16, 8), expected float32 (1, 3, 16, 16)"),
         (np.zeros((1, 3, 16, 16), np.float64), "holds float64"),
         (np.array([{}], object), "holds object (1,), expected"),
+        (np.zeros((1, 3, 16, 16), ">f4"), "holds >f4"),
+        (np.asfortranarray(np.ones((1, 3, 16, 16), np.float32)), "in Fortran's order, expected C's"),
     ):
         np.save(path, array, allow_pickle=True)
         listed(tmp_path, "npy/x/001.npy", sha256=sha256(path), bytes=path.stat().st_size)
-        with pytest.raises(VerificationError) as refused:
-            list(read_calibration(tmp_path).feeds("update"))
-        assert words in str(refused.value)
+        for read in (lambda made: list(made.feeds("update")), lambda made: made.check_files()):
+            with pytest.raises(VerificationError) as refused:
+                read(read_calibration(tmp_path))
+            assert words in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "words", ["(" * 5000, "(" * 100, "__import__('os').abort()", "{'descr': ", "[" * 9000, "\0", "1" * 9000, "{}", "b'"]
+)
+def test_a_header_is_no_program_and_no_escape(tmp_path, words):
+    """NumPy reads it as words of Python."""
+    make_calibration(tmp_path)
+    path = tmp_path / "npy/x/001.npy"
+    text = f"{words}\n".encode()
+    path.write_bytes(b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text)
+    listed(tmp_path, "npy/x/001.npy", sha256=sha256(path), bytes=path.stat().st_size)
+    with pytest.raises(VerificationError, match=r"001\.npy has no header of an array"):
+        list(read_calibration(tmp_path).feeds("update"))
+
+
+def test_samples_that_are_not_there_are_missed(tmp_path):
+    listing = make_calibration(tmp_path)
+    more = listing.model_copy(update={"samples": listing.samples * 2})
+    (tmp_path / MARKER).write_text(more.text())
+    with pytest.raises(VerificationError, match=r"npy/z/002\.npy is not listed"):
+        read_calibration(tmp_path).check_files()
 
 
 def test_a_header_that_promises_more_than_there_is_allocates_nothing(tmp_path):

@@ -1,6 +1,7 @@
 """Results of a matrix as lines of JSON that survive whatever ends a run."""
 
 import json
+import os
 import resource
 
 import pytest
@@ -43,7 +44,30 @@ def test_the_first_line_may_be_the_one_that_was_cut_off(path):
     assert read_records(path)[0] == {"a": {"outcome": "verified"}}
 
 
-@pytest.mark.parametrize("line", ["no JSON", "[]", '{"outcome": "verified"}', '{"cell": 3}', "[" * 10_000])
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("no JSON", "[]", '{"outcome": "verified"}', '{"cell": 3}', "[" * 10_000, "\xff", "null", ""),
+        *(
+            f'{{"cell": "a", {more}}}'
+            for more in (
+                '"outcome": "good"',
+                '"outcome": ["verified"]',
+                '"outcome": null',
+                '"error": NaN',
+                '"error": 1e999',
+                '"latency": "fast"',
+                '"latency": -1',
+                '"bytes": true',
+                f'"bytes": 1{"0" * 400}',
+                '"seconds": [1]',
+                '"message": 3',
+                f'"message": "{"x" * 2000}"',
+            )
+        ),
+    ],
+    ids=lambda line: line[:50],
+)
 def test_a_line_of_somebody_else_is_named(path, line):
     with Journal(path) as journal:
         journal.add("a", {"outcome": "verified"})
@@ -52,11 +76,27 @@ def test_a_line_of_somebody_else_is_named(path, line):
         Journal(path)
 
 
-def test_a_file_of_somebody_else_is_not_touched(path):
-    path.write_text("precious\n")
-    with pytest.raises(UsageError, match="line 1: is no result of lt-matrix"):
+@pytest.mark.parametrize(
+    "text", ["precious\n", "precious", "{ ", '{"generator": "other', "\n", "\r", '{"generator": "lighttr\n', "{\r{"]
+)
+def test_a_file_of_somebody_else_is_not_touched(path, text):
+    """Whether a line ends in it or not."""
+    path.write_bytes(text.encode())
+    with pytest.raises(UsageError, match=r"line 1: is no result of lt-matrix"):
         Journal(path)
-    assert path.read_text() == "precious\n"
+    assert path.read_bytes() == text.encode()
+
+
+@pytest.mark.parametrize("kind", ["link", "link to nothing", "pipe", "folder"])
+def test_what_is_no_file_is_not_waited_for_nor_followed(path, tmp_path, kind):
+    other = tmp_path / "other"
+    if kind == "link":
+        other.touch()
+    {"pipe": os.mkfifo, "folder": os.mkdir}.get(kind, lambda link: os.symlink(other, link))(path)
+    with pytest.raises((UsageError, ConversionError), match=r"results\.jsonl"):
+        Journal(path)
+    assert other.exists() == (kind == "link")
+    assert not other.exists() or not other.read_bytes()
 
 
 def test_two_runs_do_not_write_into_one_file(path):

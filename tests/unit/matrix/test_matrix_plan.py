@@ -87,6 +87,24 @@ def test_a_plan_without_checkpoints_and_one_of_too_many_cells(folder):
     assert plan.mistakes == ("30,000 cells, expected at most 20,000",)
 
 
+def test_of_very_many_mistakes_the_first_are_shown(folder, caplog):
+    (folder / "many.txt").write_text(f"{PATH}\n")
+    (folder / "many_metric.txt").write_text("wrong\n" * 500)
+    words = [f"x{number}" for number in range(100)]
+    plan = plan_of("plan", {"checkpoints": ["a.pth"], "paths": "many.txt", "sizes": words}, folder)
+    assert sum("many_metric.txt, line" in mistake for mistake in plan.mistakes) == 10
+    assert any(mistake.endswith("many_metric.txt: 490 more lines like these") for mistake in plan.mistakes)
+    with pytest.raises(UsageError, match="111 mistakes, the first 50 in the lines above") as found:
+        refused(plan)
+    assert len(caplog.records) == 50
+    assert len(found.value.result.lines) == 111
+
+
+def test_a_home_of_nobody_is_the_name_of_a_file(folder):
+    (checkpoint,) = plan_of("plan", {"checkpoints": ["~nobody-here/a.pth"]}, folder).mistakes
+    assert "~nobody-here/a.pth: no such file" in checkpoint
+
+
 def test_a_cells_key_is_of_the_request_and_the_weights_not_of_where_they_lie(folder):
     cell = Cell(folder / "a.pth", PATH)
     assert cell.key("1") == Cell(folder / "b.pth", PATH).key("1")
