@@ -133,13 +133,13 @@ def load_part(param: File, weights: File, outputs: Iterable[str]) -> tuple[NcnnG
 
 
 def load_model(param: File, weights: File) -> tuple[NcnnGraph, NcnnWeights]:
-    """Read both files of a model; weights of another name serve several models, each of which reads their beginning.
+    """Read both files of a model; ``a.bin`` serves ``a_b.param`` and others, each of which reads its beginning.
 
     Raises:
         ConversionError: when one is not there, damaged, or not the other's.
     """
     graph = load_param(param)
-    return graph, load_bin(graph, weights, shared=Path(param.name).stem != Path(weights.name).stem)
+    return graph, load_bin(graph, weights, shared=Path(param.name).stem.startswith(f"{Path(weights.name).stem}_"))
 
 
 def load_bin(graph: NcnnGraph, file: File, shared: bool = False) -> NcnnWeights:

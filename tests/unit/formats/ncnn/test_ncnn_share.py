@@ -95,13 +95,13 @@ def test_three_models_read_one_file(tmp_path):
     lines = ["Input in0 0 1 x", dense("c", "x", "k"), dense("a", "x", "m"), dense("b", "m", "n")]
     larger = model(lines, (3, 1, 2))
     largest = model([*lines, dense("d", "n", "y")], (3, 1, 2, 4))
-    for stem, (graph, weights) in {"u_2": largest, "u_1": larger, "i": TEMPLATE}.items():
+    for stem, (graph, weights) in {"all_u_2": largest, "all_u_1": larger, "all_i": TEMPLATE}.items():
         (tmp_path / f"{stem}.param").write_text(graph.text())
         (tmp_path / f"{stem}.bin").write_bytes(weights.data())
-    share(tmp_path, ["u_2", "u_1", "i"], "all.bin")
+    share(tmp_path, ["all_u_2", "all_u_1", "all_i"], "all.bin")
     assert (tmp_path / "all.bin").stat().st_size == 4 * (4 + 64)
-    found = {stem: load_model(tmp_path / f"{stem}.param", tmp_path / "all.bin") for stem in ("i", "u_1", "u_2")}
-    for stem, (graph, weights) in {"i": TEMPLATE, "u_1": larger, "u_2": largest}.items():
+    found = {stem: load_model(tmp_path / f"{stem}.param", tmp_path / "all.bin") for stem in ("all_i", "all_u_1", "all_u_2")}
+    for stem, (graph, weights) in {"all_i": TEMPLATE, "all_u_1": larger, "all_u_2": largest}.items():
         read = {layer.name: arrays for layer, arrays in zip(found[stem][0].layers, found[stem][1].arrays, strict=True)}
         assert read == {layer.name: arrays for layer, arrays in zip(graph.layers, weights.arrays, strict=True)}
 
@@ -118,17 +118,19 @@ def test_what_cannot_be_shared_says_what_to_do(tmp_path):
     assert not (tmp_path / "all.bin").exists()
 
 
-def test_weights_may_go_on_where_the_file_has_another_name_only(tmp_path):
-    (tmp_path / "a.param").write_text(TEMPLATE[0].text())
+def test_weights_may_go_on_where_the_name_is_that_of_several_models(tmp_path):
+    (tmp_path / "all_a.param").write_text(TEMPLATE[0].text())
     data = TEMPLATE[1].data()
-    for name in ("a.bin", "all.bin"):
+    for name in ("all_a.bin", "all.bin", "other.bin"):
         (tmp_path / name).write_bytes(data + bytes(10_000_000))
-    assert load_model(tmp_path / "a.param", tmp_path / "all.bin")[1] == TEMPLATE[1]
+    assert load_model(tmp_path / "all_a.param", tmp_path / "all.bin")[1] == TEMPLATE[1]
     read = Content.holding(tmp_path / "all.bin", data + b"more")
-    assert load_model(tmp_path / "a.param", read)[1] == TEMPLATE[1]
-    with pytest.raises(ConversionError, match=r"^a.bin: goes on to byte 10000136"):
-        load_model(tmp_path / "a.param", tmp_path / "a.bin")
+    assert load_model(tmp_path / "all_a.param", read)[1] == TEMPLATE[1]
+    with pytest.raises(ConversionError, match=r"^all_a.bin: goes on to byte 10000136"):
+        load_model(tmp_path / "all_a.param", tmp_path / "all_a.bin")
+    with pytest.raises(ConversionError, match=r"^other.bin: goes on to byte 10000136"):
+        load_model(tmp_path / "all_a.param", tmp_path / "other.bin")
     (tmp_path / "all.bin").write_bytes(data[:-1])
     with pytest.raises(ConversionError, match=r"^all.bin: cut off"):
-        load_model(tmp_path / "a.param", tmp_path / "all.bin")
-    assert load_param(tmp_path / "a.param") == TEMPLATE[0]
+        load_model(tmp_path / "all_a.param", tmp_path / "all.bin")
+    assert load_param(tmp_path / "all_a.param") == TEMPLATE[0]
