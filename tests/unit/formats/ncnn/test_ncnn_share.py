@@ -100,7 +100,9 @@ def test_three_models_read_one_file(tmp_path):
         (tmp_path / f"{stem}.bin").write_bytes(weights.data())
     share(tmp_path, ["all_u_2", "all_u_1", "all_i"], "all.bin")
     assert (tmp_path / "all.bin").stat().st_size == 4 * (4 + 64)
-    found = {stem: load_model(tmp_path / f"{stem}.param", tmp_path / "all.bin") for stem in ("all_i", "all_u_1", "all_u_2")}
+    found = {
+        stem: load_model(tmp_path / f"{stem}.param", tmp_path / "all.bin") for stem in ("all_i", "all_u_1", "all_u_2")
+    }
     for stem, (graph, weights) in {"all_i": TEMPLATE, "all_u_1": larger, "all_u_2": largest}.items():
         read = {layer.name: arrays for layer, arrays in zip(found[stem][0].layers, found[stem][1].arrays, strict=True)}
         assert read == {layer.name: arrays for layer, arrays in zip(graph.layers, weights.arrays, strict=True)}
