@@ -18,6 +18,7 @@ from converter.errors import UsageError, VerificationError
 from converter.folder.listing import GENERATOR, SCHEMA_VERSION, read_listed, read_listing
 from converter.util.paths import reason, why_no_folder
 
+BAD_HEADER = (ValueError, SyntaxError, TokenError, RecursionError, MemoryError)  # numpy reads it as Python's words
 READABLE = {"npy", "raw"}
 EXPECTED = "expected a folder that lt-calibrate wrote"
 
@@ -80,13 +81,7 @@ class CalibrationSet:
             try:
                 npy.read_magic(data)
                 found, in_columns, kind = npy.read_array_header_1_0(data)
-            except (
-                ValueError,
-                SyntaxError,
-                TokenError,
-                RecursionError,
-                MemoryError,
-            ) as error:  # numpy reads it as Python's words
+            except BAD_HEADER as error:
                 raise self._changed(place, f"has no header of an array ({str(error)[:100]})") from None
             if in_columns:
                 raise self._changed(place, "holds an array in Fortran's order, expected C's")

@@ -10,22 +10,21 @@ from converter.matrix.run import MatrixResult
 from converter.matrix.table import ACCURACY, WITH_AO, Row, csv_of
 from converter.report.blocks import BAD, OK, Block, Points, Report, Section, Table, columns
 from converter.report.blocks import Row as Line
-from converter.report.charts.parts import WIDE, Axes, name_of, small
+from converter.report.charts.parts import NARROW, WIDE, Axes, name_of, small
+from converter.report.html import page
 from converter.report.junit import ERROR, FAILED, PASSED, SKIPPED, Case
 from converter.report.svg import drawing, element, round_steps
-from converter.report.text import NOTHING, count, now
+from converter.report.text import NOTHING, count, harmless, now
 from converter.report.text import error as error_text
 from converter.util.atomic import replacing
 
 HEIGHT = 340
+LEAST_ROOM = 1e-2  # of a value, between the ends of an axis, so that its numbers differ in what is written of them
+# beside the style of every report: what a table of this width wants
 _STYLE = """
-:root { color-scheme: light dark; --line: #8884; --front: #c44e52; --cell: #2a6fa8 }
-body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 72rem; padding: 0 1rem }
-table { border-collapse: collapse; font-size: 13px; width: 100% } td, th { padding: .25rem .5rem; text-align: right }
-td:nth-child(-n+3), th:nth-child(-n+3) { text-align: left; overflow-wrap: anywhere }
-tr { border-bottom: 1px solid var(--line) } tr.front { font-weight: 600 } tr.bad { color: #c44e52 }
-svg { max-width: 100%; height: auto } svg text { fill: currentColor; font-size: 11px } svg .name { font-size: 13px }
-svg .grid, svg .axis { stroke: var(--line) } svg .cell { fill: var(--cell) } svg .front { fill: var(--front) }
+#cells :is(td, th) { white-space: nowrap; overflow-wrap: normal; }
+#cells td:nth-child(2), #cells td:nth-child(3) { white-space: normal; overflow-wrap: anywhere; min-width: 15em; }
+#cells tr.front { font-weight: 600; } #cells tr.front td, #cells tr.front th { font-weight: inherit; }
 """
 _COLUMNS: tuple[tuple[str, Callable[[Row], str]], ...] = (
     ("update, ms", lambda row: NOTHING if row.latency is None else f"{row.latency:.2f}"),
@@ -126,21 +125,35 @@ def cases_of(result: MatrixResult) -> list[Case]:
 
 
 def page_of(result: MatrixResult) -> str:
-    """The whole page."""
-    name = escape(Path(result.options.plan.name).name)
+    """The whole page, in the reports' style."""
+    name = escape(harmless(Path(result.options.plan.name).name))
     notes = [ACCURACY, *([WITH_AO] if any(row.ao is not None for row in result.rows) else [])]
-    titles = "".join(
-        f"<th>{escape(title)}</th>" for title in ("cell", "", "outcome", *(title for title, _ in _COLUMNS))
-    )
     sort = f"Ranked by {result.options.sort}; in bold the Pareto front of what is known of latency, bytes and AO."
-    return (
-        "<!doctype html>\n"
-        f'<html lang="en"><meta charset="utf-8"><title>{name}</title><style>{_STYLE}</style>\n'
-        f"<h1>{name}</h1>\n<p>{escape(sentence(result))}. {escape(sort)}</p>\n"
-        f"{''.join(f'<p>{escape(note)}</p>' for note in notes)}\n{_scatter(result.rows)}\n"
-        f"<table><thead><tr>{titles}</tr></thead><tbody>\n{''.join(map(_line, result.rows))}</tbody></table>\n"
-        f"<p>{escape(now())}</p></html>\n"
+    titles = ("cell", "asked for", "outcome", *(title for title, _ in _COLUMNS))
+    head = "".join(f'<th scope="col">{escape(title)}</th>' for title in titles)
+    right = " ".join(f"r{number}" for number in range(len(titles) - len(_COLUMNS) + 1, len(titles) + 1))
+    state, verdict, seal = ("ok", "Verified", "\u2713") if result else ("bad", "Not verified", "\u2717")
+    body = (
+        f'<div class="verdict {state}"><p class="seal" aria-hidden="true">{seal}</p><div><h1>{verdict}</h1>'
+        f"<p>{name}: {escape(sentence(result))}.</p></div></div>\n"
+        f'<p class="made">Made {escape(now())} by <code>lt-matrix</code></p>\n'
+        f'<section><h2>Cells</h2>\n<p class="summary">{escape(sort)}</p>\n'
+        f"<ul>{''.join(f'<li>{escape(note)}</li>' for note in notes)}</ul>\n"
+        f"{_charts(result.rows)}"
+        f'<div class="scroll" tabindex="0" role="region" aria-label="Cells"><table id="cells" class="{right}">'
+        f"<thead><tr>{head}</tr></thead><tbody>\n{''.join(map(_line, result.rows))}</tbody></table></div></section>\n"
     )
+    return page(name, body, _STYLE)
+
+
+def _charts(rows: tuple[Row, ...]) -> str:
+    """The scatter plot for a desk and for a phone, of which the style shows one."""
+    drawn = [
+        f'<div class="{kind}">{plot}</div>'
+        for kind, width in (("wide", WIDE), ("narrow", NARROW))
+        if (plot := _scatter(rows, kind, width))
+    ]
+    return f'<div class="charts"><figure>{"".join(drawn)}</figure></div>\n' if drawn else ""
 
 
 def _line(row: Row) -> str:
@@ -148,14 +161,15 @@ def _line(row: Row) -> str:
     words = row.outcome if row.verified or not row.message else f"{row.outcome}: {row.message}"
     figures = "".join(f"<td>{escape(show(row))}</td>" for _, show in _COLUMNS)
     kind = "front" if row.front else "" if row.verified else "bad"
-    return f'<tr class="{kind}"><td>{name}</td><td>{escape(str(row.cell))}</td><td>{escape(words)}</td>{figures}</tr>\n'
+    asked, became = escape(harmless(str(row.cell))), escape(harmless(words))
+    return f'<tr class="{kind}"><th scope="row">{name}</th><td>{asked}</td><td>{became}</td>{figures}</tr>\n'
 
 
-def _scatter(rows: tuple[Row, ...]) -> str:
+def _scatter(rows: tuple[Row, ...], key: str, width: int) -> str:
     """Latency, or multiply-adds where nothing was measured, against AO, or bytes where none is known."""
     across: _Figure = ("update, ms", lambda row: row.latency)
     if not any(row.latency is not None for row in rows):
-        across = ("multiply-adds a frame, millions", lambda row: row.multiply_adds and row.multiply_adds / 1e6)
+        across = ("multiply-adds a frame, 10\u2076", lambda row: row.multiply_adds and row.multiply_adds / 1e6)
     up: _Figure = ("AO", lambda row: row.ao)
     if not any(row.ao is not None for row in rows):
         up = ("MB", lambda row: row.bytes and row.bytes / 1e6)
@@ -167,28 +181,31 @@ def _scatter(rows: tuple[Row, ...]) -> str:
     if not points:
         return ""
     title = f"{up[0]} over {across[0]}"
-    xs, ys = _steps([x for x, _, _ in points]), _steps([y for _, y, _ in points])
-    axes = Axes.of((WIDE, HEIGHT), 36, (xs[0], xs[-1]), (ys[0], ys[-1]))
-    parts = [name_of(title, WIDE)]
+    xs, ys = _steps([x for x, _, _ in points], width // 120), _steps([y for _, y, _ in points], 7)
+    axes = Axes.of((width, HEIGHT), 36, (xs[0], xs[-1]), (ys[0], ys[-1]))
+    parts = [name_of(title, width)]
     for value in ys:
         parts += axes.tick(value, f"{value:g}")
     for value in xs:
-        parts.append(small(f"{value:g}", axes.across(value), axes.frame.bottom + 16, "middle"))
+        anchor = "end" if value == xs[-1] else "middle"
+        parts.append(small(f"{value:g}", axes.across(value), axes.frame.bottom + 16, anchor))
     parts.append(small(across[0], axes.frame.right, HEIGHT - 5, "end"))
     for x, y, row in sorted(points, key=lambda point: point[2].front):
         at_x, at_y = axes.at(x, y)
-        words = element("title", escape(f"{row.cell}: {x:.4g}, {y:.4g}"))
+        words = element("title", escape(harmless(f"{row.cell}: {x:.4g}, {y:.4g}")))
         parts.append(
-            element("circle", words, cx=at_x, cy=at_y, r=5 if row.front else 3, class_="front" if row.front else "cell")
+            element("circle", words, cx=at_x, cy=at_y, r=5 if row.front else 3, class_="beyond" if row.front else "bar")
         )
     about = f"{len(points)} cells; those of the Pareto front are larger"
-    return drawing("scatter", title, about, WIDE, HEIGHT, parts)
+    return drawing(f"scatter-{key}", title, about, width, HEIGHT, parts)
 
 
-def _steps(values: list[float]) -> list[float]:
+def _steps(values: list[float], most: int) -> list[float]:
     """Round numbers around all values."""
     low, high = min(values), max(values)
-    room = (high - low) or abs(high) or 1.0
-    steps = list(round_steps(low - 0.05 * room, high + 0.05 * room, 7))
+    room = max(high - low, LEAST_ROOM * abs(high)) or 1.0
+    middle = (low + high) / 2
+    low, high = min(low, middle - room / 2), max(high, middle + room / 2)
+    steps = list(round_steps(low - 0.05 * room, high + 0.05 * room, most))
     step = steps[1] - steps[0] if len(steps) > 1 else room
     return [round(steps[0] - step, 12), *steps, round(steps[-1] + step, 12)]

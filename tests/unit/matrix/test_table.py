@@ -3,16 +3,22 @@
 import csv
 import io
 import json
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
 from converter.matrix.cells import Cell
-from converter.matrix.page import cases_of, page_of, section_of, write_table
+from converter.matrix.page import _scatter, cases_of, page_of, report_of, section_of, write_table
 from converter.matrix.plan import Plan
 from converter.matrix.run import Keep, MatrixOptions, MatrixResult
 from converter.matrix.table import Row, csv_of, pareto, ranked
 from converter.report.blocks import BAD
+from converter.report.html import html_of
+from converter.report.svg import CHARACTER
+from converter.report.text import harmless
 
 CELL = Cell(Path("/somewhere/super.pth"), "back_<b>", "ncnn", (127, 288))
 
@@ -98,7 +104,7 @@ def test_the_page_links_to_manifests_that_are_there_and_trusts_no_text(tmp_path)
     assert "models/b" not in page
     assert "<script>" not in page
     assert "back_&lt;b&gt;" in page
-    assert page.count("<circle") == 2
+    assert page.count("<circle") == 2 * 2  # for a desk and for a phone
     assert "MB over multiply-adds a frame" in page
     assert "accuracy is not known" in page
     write_table(made)
@@ -111,6 +117,37 @@ def test_latency_and_ao_are_drawn_where_they_are_known():
     page = page_of(result(row("a", latency=2.0, ao=0.5, bytes=1), row("b", latency=3.0, ao=0.6, bytes=1)))
     assert "AO over update, ms" in page
     assert "nothing here measured it again" in page
+
+
+@pytest.mark.parametrize(
+    "values", [(12.3,), (12.3, 12.3000001), (0.5, 0.5), (12.345678, 45.9), (1e-3, 1.0), (980.0, 1499.0)]
+)
+def test_numbers_of_the_axes_are_apart_and_inside(values):
+    rows = [row(str(index), latency=value, ao=0.5004 + index * 1e-6, bytes=1) for index, value in enumerate(values)]
+    for kind, width in (("wide", 920), ("narrow", 360)):
+        drawing = ElementTree.fromstring(_scatter(tuple(rows), kind, width))
+        levels = {}
+        for text in drawing.iter("text"):
+            long = len(text.text) * (13 if text.get("class") == "name" else 11) * CHARACTER
+            start = float(text.get("x")) - long * {None: 0, "middle": 0.5, "end": 1}[text.get("text-anchor")]
+            assert start >= 0, text.text
+            assert start + long <= width, text.text
+            levels.setdefault(text.get("y"), []).append((start, start + long, text.text))
+        for texts in levels.values():
+            assert all(before[1] <= after[0] for before, after in pairwise(sorted(texts))), texts
+        up = [text.text for text in drawing.iter("text") if text.get("x") == "40"]
+        assert len(up) == len({*up}) >= 3
+
+
+def test_the_page_is_in_the_reports_style_and_holds_no_control_characters():
+    made = result(Row("c", replace(CELL, checkpoint=Path("a\x1b[31m\u202e.pth")), "failed", 1, "\x07\x9b"))
+    page = page_of(made)
+    assert harmless(page) == page
+    assert "a\\x1b[31m\\u202e.pth" in page
+    report = html_of(report_of(made, "today"))
+    assert page[page.index("<style>") + 7 : page.index("#cells")].strip() in report
+    assert page[: page.index("<title>")] == report[: report.index("<title>")]
+    assert "<svg" not in page
 
 
 def test_failed_cells_are_named_and_are_cases():
