@@ -127,6 +127,19 @@ def ncnn_cpp() -> Path:
 
 
 @pytest.fixture(scope="session")
+def cross():
+    """A C++ compiler for ARM and ncnn that it built; whoever asks for it asks for emulated_arm and ncnn_cpp, too."""
+    from cross_arm import cross_arm
+
+    from converter.errors import DependencyError
+
+    try:
+        return cross_arm()
+    except DependencyError as error:
+        pytest.skip(f"no C++ for ARM: {error}")
+
+
+@pytest.fixture(scope="session")
 def browser() -> str:
     """A Chromium that can be run."""
     program = os.environ.get("LT_CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"

@@ -91,6 +91,28 @@ class PrivateApt:
         _, out, _ = self._apt("apt-cache", "depends", *words, *names)
         return re.findall(r"^ +\|?(?:Pre)?Depends: ([^<\s]+)", out, re.MULTILINE)
 
+    def with_dependencies(self, names: Sequence[str], follow: Callable[[str], bool]) -> list[str]:
+        """Packages for apt's own architecture, and what they need, as ``name:architecture``.
+
+        Args:
+            names: without an architecture.
+            follow: whether a package that is needed has to come too.
+
+        Raises:
+            DependencyError: when the sources lack one of the names.
+        """
+        wanted = [f"{name}:{self.guest}" for name in names]
+        there = self.available(wanted)
+        if missing := [name for name in wanted if name not in there]:
+            raise self.lacks(", ".join(missing))
+        found, next_ones = dict.fromkeys(wanted), wanted
+        while next_ones:
+            needed = [name for name in self.dependencies(next_ones) if follow(name)]
+            next_ones = [f"{name.split(':')[0]}:{self.guest}" for name in needed]
+            next_ones = [name for name in dict.fromkeys(next_ones) if name not in found]
+            found.update(dict.fromkeys(next_ones))
+        return list(found)
+
     def download(self, names: Sequence[str], step: Step = no_step) -> list[Path]:
         """Fetch packages.
 

@@ -5,6 +5,7 @@ import logging
 import os
 import re
 import shutil
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -99,12 +100,13 @@ def _build(part: Path, stages: Stages) -> None:
     flags = cpu_flags()
     with stages("configure") as notes:
         run(
-            ["cmake", "-S", str(source), "-B", str(work / "build"), *_switches(part, source, flags)], "configuring ncnn"
+            ["cmake", "-S", str(source), "-B", str(work / "build"), *switches(part, source, this_cpu(flags))],
+            "configuring ncnn",
         )
         compiler = run(["c++", "--version"], "the compiler's version").splitlines()[0]
         notes.append(compiler)
     with stages("compile"):
-        _compile(work / "build", stages)
+        compile_ncnn(work / "build", stages)
         run(["cmake", "--install", str(work / "build")], "installing ncnn")
     shutil.rmtree(work)
     files, links = contents(part)
@@ -121,28 +123,46 @@ def _build(part: Path, stages: Stages) -> None:
     (part / RECORD).write_text(record.model_dump_json(indent=1) + "\n")
 
 
-def _switches(part: Path, source: Path, flags: set[str]) -> list[str]:
-    """Options of CMake; without ``flags``, a library for any CPU of this kind."""
+def this_cpu(flags: set[str]) -> dict[str, bool]:
+    """Which instructions to use; without ``flags`` a library for any CPU of this kind."""
+    if not flags:
+        return {"NCNN_RUNTIME_CPU": True}
+    return {option: {*all_of} <= flags for option, all_of in X86.items()}
+
+
+def switches(place: Path, source: Path, cpu: Mapping[str, bool]) -> list[str]:
+    """Options of CMake.
+
+    Args:
+        place: where the library is to be.
+        source: ncnn's.
+        cpu: options beside :data:`SWITCHES`.
+
+    Raises:
+        DependencyError: when the source lacks a layer.
+    """
     all_layers = re.findall(r"^ncnn_add_layer\((\w+)", (source / "src/CMakeLists.txt").read_text(), re.MULTILINE)
     if unknown := sorted({*LAYERS} - {*all_layers}):
         raise DependencyError(f"ncnn {RELEASE} has no layer {unknown[0]}")
-    values: dict[str, bool] = {**SWITCHES, "NCNN_RUNTIME_CPU": not flags}
-    values |= {option: {*all_of} <= flags for option, all_of in X86.items() if flags}
+    values: dict[str, bool] = {**SWITCHES, **cpu}
     values |= {f"WITH_LAYER_{name.lower()}": False for name in all_layers if name not in LAYERS}
-    switches = [f"-D{name}={'ON' if value else 'OFF'}" for name, value in values.items()]
     return [
-        *switches,
+        *(f"-D{name}={'ON' if value else 'OFF'}" for name, value in values.items()),
         f"-DNCNN_VERSION={RELEASE}",
         "-DCMAKE_BUILD_TYPE=Release",
         "-DCMAKE_CXX_FLAGS_RELEASE=-O2 -DNDEBUG -w",
         "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON",
-        f"-DCMAKE_INSTALL_PREFIX={part}",
+        f"-DCMAKE_INSTALL_PREFIX={place}",
         "-DCMAKE_INSTALL_LIBDIR=lib",
     ]
 
 
-def _compile(build: Path, stages: Stages) -> None:
-    """Says n of m files while it runs."""
+def compile_ncnn(build: Path, stages: Stages) -> None:
+    """Compile what was configured; says n of m files while it runs.
+
+    Raises:
+        DependencyError: with the compiler's first error.
+    """
     log_file = build / "lt-build.log"
     jobs = min(MOST_JOBS, os.cpu_count() or 1)
     total = len(json.loads((build / "compile_commands.json").read_bytes()))

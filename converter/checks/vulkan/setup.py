@@ -90,17 +90,11 @@ def needed(apt: PrivateApt) -> list[str]:
     Raises:
         DependencyError: when the sources lack one of the first two.
     """
-    wanted = [f"{name}:{apt.guest}" for name in WANTED]
-    if missing := [name for name in wanted if name not in apt.available(wanted)]:
-        raise apt.lacks(", ".join(missing))
-    found, next_ones = dict.fromkeys(wanted), wanted
-    while next_ones:
-        names = apt.dependencies(next_ones)
-        names = [name for name in names if LIBRARY_PACKAGE.match(name) and not BASE.match(name)]
-        next_ones = [f"{name.split(':')[0]}:{apt.guest}" for name in names]
-        next_ones = [name for name in dict.fromkeys(next_ones) if name not in found]
-        found.update(dict.fromkeys(next_ones))
-    return list(found)
+
+    def follow(name: str) -> bool:
+        return bool(LIBRARY_PACKAGE.match(name)) and not BASE.match(name)
+
+    return apt.with_dependencies(WANTED, follow)
 
 
 def _libraries(system: Path) -> Path:

@@ -97,7 +97,8 @@ def switches(tmp_path, flags, layers=LAYERS):
     (tmp_path / "src").mkdir(exist_ok=True)
     names = [*layers, "Yolov3DetectionOutput"]
     (tmp_path / "src/CMakeLists.txt").write_text("".join(f"ncnn_add_layer({name})\n" for name in names))
-    return dict(word.removeprefix("-D").split("=") for word in building._switches(tmp_path, tmp_path, flags))
+    words = building.switches(tmp_path, tmp_path, building.this_cpu(flags))
+    return dict(word.removeprefix("-D").split("=") for word in words)
 
 
 def test_the_library_is_for_this_cpu_and_has_the_layers_of_the_families(tmp_path):
@@ -141,8 +142,8 @@ def test_compiling_says_how_many_files_of_how_many(tmp_path, generator):
     words = ["-G", generator, "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON"]
     subprocess.run(["cmake", "-S", tmp_path, "-B", tmp_path / "build", *words], check=True, capture_output=True)
     told = Told()
-    building._compile(tmp_path / "build", Stages(told))
+    building.compile_ncnn(tmp_path / "build", Stages(told))
     assert told.steps[-1] == (3, 3)
     (tmp_path / names[1]).write_text("#error nothing here\n")
     with pytest.raises(DependencyError, match=r"compiling ncnn ended with code \d+: .*error: #error nothing here"):
-        building._compile(tmp_path / "build", Stages())
+        building.compile_ncnn(tmp_path / "build", Stages())
