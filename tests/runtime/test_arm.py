@@ -104,7 +104,7 @@ def test_cpu_without_half_arithmetic_is_named_and_its_half_modes_are_not_run(roo
     assert not section
     assert section.half_cpu is False
     assert section.about.endswith("cpu cortex-a53, which has no half arithmetic")
-    assert fp16.failure().startswith("fp16: not run: cortex-a53 has no half arithmetic, ncnn computes otherwise there")
+    assert fp16.failure().startswith("fp16: not run: cpu cortex-a53 has no half arithmetic")
     assert fp16.checks == ()
     assert bf16
 
@@ -258,7 +258,7 @@ def test_export_is_published_with_the_figures(root, tiny, tmp_path):
     assert manifest["arm"]["modes"][0]["proof"] == {"half_cpu": True, "storage": "half", "arithmetic": "half"}
     assert [check["graph"] for check in manifest["arm"]["modes"][0]["checks"]] == ["init", "update", "update"]
     assert result_of(done) == manifest
-    assert "arm64" in done.err
+    assert re.search(r"^arm +[\d.]+ s  .*fp16 init, update, 1 inputs$", done.err, re.MULTILINE)
 
 
 def test_export_that_fails_on_arm_is_not_published(root, tiny, tmp_path):
