@@ -191,9 +191,12 @@ def _of_video(path: Path, named: str) -> Clip:
 
 
 def _declared(cv2: ModuleType, capture: Any) -> tuple[int, float | None]:
-    """How many frames a video says it has, 0 where it says nothing, and how many a second, None likewise."""
+    """How many frames a video says it has, 0 where it says nothing, and how many a second, None likewise.
+
+    An MPEG stream says nothing, of which OpenCV makes 1.
+    """
     declared, fps = capture.get(cv2.CAP_PROP_FRAME_COUNT), capture.get(cv2.CAP_PROP_FPS)
-    number = int(declared) if math.isfinite(declared) and 1 <= declared < MOST_FRAMES else 0
+    number = int(declared) if math.isfinite(declared) and 1 < declared < MOST_FRAMES else 0
     return number, float(fps) if math.isfinite(fps) and 0 < fps <= LARGEST_FPS else None
 
 

@@ -136,3 +136,7 @@ def test_wrong_preprocessing_fails(export, checkpoint, shared, tmp_path):
     for candidate in wrong:
         assert not candidate
         assert candidate.held.iou_mean < 0.99
+
+
+def test_a_stream_does_not_say_how_long_it_is(shared):
+    assert [open_clip(shared / "clips" / name).length for name in ("bag.avi", "cube.mpeg")] == [196, 0]
