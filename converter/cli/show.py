@@ -28,7 +28,7 @@ def show_result(console: Console, result: "VerifyResult", after: Section | None,
     Args:
         after: what comes next, where there is something.
     """
-    from converter.verifying.page import OPTIONAL, names_section, verdict_line  # not for lt-export
+    from converter.verifying.page import CHECKS, names_section, verdict_line  # not for lt-export
 
     _print_verdict(console, verdict_line(result), "" if not result else "yellow" if result.subject.missing else "green")
     for problem in result.files:
@@ -39,7 +39,7 @@ def show_result(console: Console, result: "VerifyResult", after: Section | None,
     if verification.report.checks:
         print_section(console, _proof(verification.report), verbose)
         _print_inputs(console, verification.feeds)
-    for key in OPTIONAL:
+    for key in CHECKS:
         if key in result.checks:
             print_section(console, result.checks[key].section(), verbose)
     if after:

@@ -80,7 +80,7 @@ def export(
         split: into which graphs: "two", "three", "one".
         opset, simplify: of ONNX models.
         sigmoid, softmax: whether cls is a probability, by the function that the network's logits take.
-        precision: of the stored weights (default: "fp32", for RKNN "half").
+        precision: of the stored weights: "fp32", "half", or "w8", a byte each (default: "fp32", for RKNN "half").
         target: the chip that RKNN models are for, "rk3588" for example.
         normalise: whether they normalise pixels themselves ("inside") or take normalised crops ("outside", default).
         oldest_ncnn: release of the oldest ncnn that is to read the models.
@@ -107,7 +107,7 @@ def export(
     from converter.exporting.check import checked_plan
     from converter.exporting.pipeline import export as run
 
-    one_of("--precision", precision, PRECISIONS)
+    checked_precision = one_of("--precision", precision, PRECISIONS)
     one_of("--normalise", normalise, PLACES)
     weights, yaml = weights_of(checkpoint), path_of(config)
     formats = checked_formats(formats)
@@ -126,7 +126,7 @@ def export(
             split=split,
             opset=opset,
             scores=asked_scores(sigmoid=sigmoid, softmax=softmax),
-            half=None if precision is None else precision == "half",
+            precision=checked_precision,
             oldest_ncnn=oldest_ncnn,
             masks=masks,
             renames=texts_of(rename),

@@ -70,13 +70,17 @@ def export(
             comparisons = proving.comparisons_of(options, network, plan, feeds)
         with stages("convert") as notes:
             conversions.finish(started.conversions)
-            conversions.share(plan, workspace.folder)
             notes.append(" and ".join(options.formats))
+        if options.precision == "w8":
+            with stages("w8"):
+                conversions.shrink(plan, network, workspace.folder)
+        conversions.share(plan, workspace.folder)
         protected = proving.protect(workspace.folder, comparisons, stages) if options.protect_fp16 else None
         with stages("verify") as notes:
             runners = conversions.load_models(workspace.folder, contents, plan.trackers)
             report = proving.prove(options, comparisons, runners, network.about)
-            verification = proving.described(options, comparisons, report)
+            steps = proving.judge(options, plan, network, runners, report)
+            verification = proving.described(options, comparisons, report, steps)
             inputs = sum(map(len, feeds))
             notes.append(f"on {inputs} inputs" if inputs else "left out")
         arm = None
@@ -109,7 +113,7 @@ def _feeds(options: ExportOptions, tracker: TrackerModels, several_sizes: bool) 
     """What to compare on; nothing where nothing is compared."""
     if not options.verify:
         return []
-    feeds = feeds_of(tracker, options.seed, options.images)
+    feeds = feeds_of(tracker, options.seed, options.images, options.precision)
     return [feed.at(tracker.network.sizes) for feed in feeds] if several_sizes else feeds
 
 

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from converter.checks.pictures import PRECISION
+from converter.checks.pictures.pairs import feeds_of_pairs
+from converter.checks.pictures.steps import PicturesReport, on_pictures
 from converter.errors import ConversionError, UsageError, VerificationError
 from converter.exporting.conversions import Runners
 from converter.exporting.made import ArmFailure
@@ -87,6 +90,26 @@ def prove(options: ExportOptions, comparisons: Sequence[Comparison], runners: Ru
     return report
 
 
+def judge(
+    options: ExportOptions, plan: Plan, network: LoadedNetwork, runners: Runners, report: Report | None
+) -> PicturesReport | None:
+    """Models with a byte for each weight by what a tracker makes of their answers; None of others, and without proof.
+
+    Raises:
+        VerificationError: when they do not pass.
+    """
+    if report is None or options.precision != PRECISION:
+        return None
+    results = []
+    for tracker in plan.trackers:
+        outputs = reference_outputs(network.module, tracker, feeds_of_pairs(tracker))
+        results += [on_pictures(format, tracker, runners, outputs) for format in tracker.formats]
+    steps = PicturesReport(tuple(results))
+    if not steps:
+        raise VerificationError(f"{steps.failure()}; nothing was published", report)
+    return steps
+
+
 def _probe(model: Model, runner: Runner) -> None:
     """One run on zeros: outputs have the declared shapes, and what one graph gives fits the next."""
     graph = model.graph
@@ -98,7 +121,9 @@ def _probe(model: Model, runner: Runner) -> None:
             )
 
 
-def described(options: ExportOptions, comparisons: Sequence[Comparison], report: Report | None) -> VerificationEntry:
+def described(
+    options: ExportOptions, comparisons: Sequence[Comparison], report: Report | None, steps: PicturesReport | None
+) -> VerificationEntry:
     if report is None:
         return VerificationEntry(status="unverified", reason="--no-verify")
     return VerificationEntry(
@@ -109,6 +134,7 @@ def described(options: ExportOptions, comparisons: Sequence[Comparison], report:
         feeds=tuple(feed.name for comparison in comparisons for feed in comparison.feeds),
         tolerances=dict(comparisons[0].tolerances),
         checks=tuple(check.as_dict() for check in report.checks),
+        **({"pictures": tuple(steps.as_dict())} if steps is not None else {}),
     )
 
 

@@ -70,6 +70,7 @@ class FormatEntry(SetEntry):
     target: str | None = None
     toolkit: str | None = None
     normalise: str | None = None
+    session_options: dict[str, str] = Field(default_factory=dict)
     shared_weights: tuple[str, ...] = ()
 
 
@@ -84,6 +85,7 @@ class VerificationEntry(SetEntry):
     feeds: tuple[str, ...] = ()
     tolerances: dict[str, Tolerance] = Field(default_factory=dict)
     checks: tuple[dict[str, Any], ...] = ()
+    pictures: tuple[dict[str, Any], ...] = ()
 
 
 class Manifest(Listing):

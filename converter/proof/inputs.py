@@ -21,18 +21,23 @@ PICTURES = Path(__file__).parent / "pictures"
 # name and scale: how many pixels of the crop one of the picture becomes. Chosen by benchmarks/wrong_models.py; a
 # check that takes one input takes the last.
 SHOWN = (("rings", 1), ("surfaces", 1), ("flat", 1), ("dark", 1), ("overexposed", 1), ("texture", 3))
+FINE = "noise, fine"
 SMOOTH, COARSE = 8, 20  # pixels from one value of the noise to the next
 
 
-def feeds_of(tracker: TrackerModels, seed: int, pictures: Sequence[Path]) -> list[Feed]:
+def feeds_of(tracker: TrackerModels, seed: int, pictures: Sequence[Path], precision: str = "fp32") -> list[Feed]:
     """What models are compared on: seeded noise, the package's pictures, and crops of the user's.
+
+    Args:
+        precision: of their weights. What is fitted to pictures is not held against noise like no picture.
 
     Raises:
         UsageError: for a picture that cannot be read.
     """
     images, preprocess = tracker.images, tracker.network.preprocess
+    noise = noise_feeds(seed, tracker.network.noise_feeds, images, preprocess)
     return [
-        *noise_feeds(seed, tracker.network.noise_feeds, images, preprocess),
+        *(feed for feed in noise if precision != "w8" or not feed.name.startswith(FINE)),
         *packaged_feeds(seed, images, preprocess),
         *(picture_feed(path, images, preprocess) for path in pictures),
     ]
@@ -66,7 +71,7 @@ def _coarse(side: int, generator: np.random.Generator) -> np.ndarray:
 
 
 _NOISE: tuple[tuple[str, Callable[[int, np.random.Generator], np.ndarray]], ...] = (
-    ("noise, fine", _fine),
+    (FINE, _fine),
     ("noise, smooth", _smooth),
     ("noise, coarse", _coarse),
 )

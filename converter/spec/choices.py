@@ -4,9 +4,9 @@ from typing import Final, Literal, TypeVar
 
 from converter.errors import UsageError
 
-Precision = Literal["fp32", "half"]
+Precision = Literal["fp32", "half", "w8"]
 Place = Literal["inside", "outside"]
-PRECISIONS: Final[tuple[Precision, ...]] = ("fp32", "half")
+PRECISIONS: Final[tuple[Precision, ...]] = ("fp32", "half", "w8")
 PLACES: Final[tuple[Place, ...]] = ("inside", "outside")
 
 Word = TypeVar("Word", bound=str)

@@ -25,6 +25,7 @@ from converter.spec.tensors import (
 )
 
 SMALLEST_OPSET, LARGEST_OPSET = 11, 17
+SMALLEST_OPSET_OF_BYTES = 13  # the first whose DequantizeLinear has a scale for every channel
 
 LEVELS = 256  # of a pixel
 TIE = 1e-5  # of two cells, as a share of the reference's range

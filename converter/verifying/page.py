@@ -5,6 +5,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from converter.checks.clip.report import ClipReport
+from converter.checks.pictures import PICTURES, PRECISION
 from converter.formats.format import simulated
 from converter.proof.section import badness, proof_section
 from converter.report.blocks import (
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from converter.verifying.result import VerifyResult
 
 # What a run is asked for besides the outputs, in the order of the report: key, what it would have told.
+ON_PICTURES = (
+    "On the package's pictures (--resume): whether models with a byte for each weight follow them as the network does"
+)
 OPTIONAL = {
     "clip": "On the clip (--clip): whether the converted models follow the target as the network does",
     "layers": "Layer by layer (--layers): where errors arise inside the graphs",
@@ -39,6 +43,7 @@ OPTIONAL = {
     "vulkan": "Vulkan (--runtime ncnn-vulkan): whether ncnn's shaders compute the same",
     "arm": "Emulated ARM (--runtime ncnn-arm64): whether ncnn's half kernels compute the same",
 }
+CHECKS = (PICTURES, *OPTIONAL)
 NAMES_FROM = {
     "manifest": "as in the manifest",
     "names": "named so in the file",
@@ -107,7 +112,7 @@ def subject_of(result: "VerifyResult") -> str:
 def sections_of(result: "VerifyResult") -> list[Section]:
     """In the order of the report."""
     verification = result.verification
-    checks = [result.checks[key] for key in OPTIONAL if key in result.checks]
+    checks = [result.checks[key] for key in CHECKS if key in result.checks]
     return [
         _compared(result),
         proof_section(verification.report.checks, verification.histograms, result.reference),
@@ -179,6 +184,8 @@ def _not_checked(result: "VerifyResult") -> list[str]:
     if not result.verification.report.checks:
         lines.append("Outputs: no output was compared with the reference")
     lines += [text for key, text in OPTIONAL.items() if key not in result.checks]
+    if result.subject.precision == PRECISION and PICTURES not in result.checks:
+        lines.insert(0, ON_PICTURES)
     if result.subject.manifest is None:
         lines.append("Checksums: no manifest, so nothing says that these are the files that were exported")
     return lines

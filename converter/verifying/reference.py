@@ -139,7 +139,7 @@ def network_feeds(options: VerifyOptions, subject: Subject, tracker: TrackerMode
     """
     recorded = subject.manifest.verification.seed if subject.manifest else SEED
     seed = recorded if options.seed is None else options.seed
-    return feeds_of(tracker, seed, options.images)
+    return feeds_of(tracker, seed, options.images, subject.precision)
 
 
 def compared_with_network(

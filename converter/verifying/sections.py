@@ -23,12 +23,16 @@ from converter.checks.dumps.report import DumpsReport
 from converter.checks.half.report import HalfReport
 from converter.checks.layers.walk import layers_in, walk_layers
 from converter.checks.layers.walks import Walks
+from converter.checks.pictures import PICTURES, PRECISION
+from converter.checks.pictures.pairs import feeds_of_pairs
+from converter.checks.pictures.steps import PicturesReport, on_pictures
 from converter.checks.vulkan import VULKAN
 from converter.checks.vulkan.clip import Followed
 from converter.checks.vulkan.devices import VulkanDevice
 from converter.checks.vulkan.run import VulkanRun, check_vulkan
 from converter.checks.vulkan.section import VulkanSection
 from converter.errors import UsageError
+from converter.folder.subject import isolated_runners
 from converter.formats.format import format_of
 from converter.formats.isolated import IsolatedRunner
 from converter.proof.boxes import Box, check_box, parse_box
@@ -62,6 +66,8 @@ def asked(
     options = run.options
     looks: dict[str, Callable[[], CheckResult]] = {}
     formats = [format for format in run.subject.whole if format not in failed]
+    if run.subject.precision == PRECISION and isinstance(run.reference, NetworkReference) and formats:
+        looks[PICTURES] = partial(pictures, run, formats)
     if options.layers:
         looks["layers"] = partial(layers, run, stages.progress.step)
     if options.dumps:
@@ -75,6 +81,20 @@ def asked(
     if options.vulkan and places.vulkan:
         looks[VULKAN.section] = partial(vulkan, run, options.vulkan, places.vulkan, clip, stages)
     return looks
+
+
+def pictures(run: Run, formats: Sequence[str]) -> PicturesReport:
+    """One step on the package's pictures, at every size: what models with a byte for each weight are judged by."""
+    from converter.network.reference import reference_outputs
+
+    results = []
+    for tracker in run.subject.trackers:
+        outputs = reference_outputs(run.network.module, tracker, feeds_of_pairs(tracker))
+        with isolated_runners(run.subject, tracker.models) as runners:
+            results += [
+                on_pictures(format, tracker, runners, outputs) for format in tracker.formats if format in formats
+            ]
+    return PicturesReport(tuple(results))
 
 
 def layers(run: Run, step: Step) -> Walks:

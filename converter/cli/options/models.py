@@ -138,7 +138,9 @@ Normalise = Annotated[
 ]
 Precision = Annotated[
     str | None,
-    _option("--precision NAME", "Of the stored weights: fp32 or half (default: fp32; for rknn, half)."),
+    _option(
+        "--precision NAME", "Of the stored weights: fp32, half, or w8, a byte each (default: fp32; for rknn, half)."
+    ),
 ]
 PnnxTimeout = Annotated[float, _option("--pnnx-timeout SECONDS", "What one pnnx run may take (default: 120).", min=1)]
 Partial = Annotated[

@@ -1,6 +1,8 @@
 """What is in an ``.onnx`` file: nodes, shapes of its tensors, and parts of it as models of their own."""
 
 import itertools
+import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +12,10 @@ import onnx
 
 from converter.errors import ConversionError
 from converter.formats.onnx.half import WEIGHTS
+from converter.formats.ways import precision_of
 from converter.util.content import File, content_of
 
+QUANTISES = ("QuantizeLinear", "DynamicQuantizeLinear")
 WIDENS = ("Cast", "DequantizeLinear")  # stand between a stored weight and what reads it
 PRECISIONS = {
     onnx.TensorProto.FLOAT16: "half",
@@ -161,7 +165,9 @@ def files_beside(file: File) -> tuple[str, ...]:
 
 
 def stored_precision(file: File) -> str | None:
-    """How the weights of convolutions and matrix products are stored: "fp32", "half", "int8" or "mixed"; None without.
+    """How the weights of convolutions and matrix products are stored: "fp32", "half", "w8", "int8", "mixed", or None.
+
+    Integers are "w8" where nothing but weights is one, that is, where nothing is quantised on the way.
 
     Raises:
         ConversionError: when it is no ONNX model.
@@ -174,9 +180,13 @@ def stored_precision(file: File) -> str | None:
         for node in graph.node
         for name in node.input[WEIGHTS.get(node.op_type, len(node.input)) :][:1]
     }
-    types = {weights[name].data_type for name in read if name in weights and len(weights[name].dims) > 1}
-    found = {PRECISIONS.get(each, "fp32") for each in types}
-    return "mixed" if len(found) > 1 else next(iter(found), None)
+    counts = Counter[str]()
+    for name in read:
+        if name in weights and len(weights[name].dims) > 1:
+            counts[PRECISIONS.get(weights[name].data_type, "fp32")] += math.prod(weights[name].dims)
+    if not any(node.op_type in QUANTISES for node in graph.node):
+        counts["w8"] = counts.pop("int8", 0)
+    return precision_of(counts, "w8")
 
 
 def load_model(file: File) -> onnx.ModelProto:
