@@ -80,8 +80,8 @@ def _notes(files: Sequence[File]) -> Sequence[str]:
     if _precision(files) != "w8":
         return ()
     return (
-        f'by default onnxruntime widens its int8 weights in every run; with {DISABLE_QDQ} = "1" it does so once, when it '
-        "loads the model, and is as fast as in float32",
+        f'by default onnxruntime widens its int8 weights in every run; with the session option {DISABLE_QDQ} = "1" '
+        "it does so once, when it loads the model",
     )
 
 

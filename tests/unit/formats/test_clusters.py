@@ -19,13 +19,15 @@ def test_they_are_nearer_than_equal_steps_and_the_same_each_time():
     values = weights()
     importance = np.ones(len(values))
     table, indices = clusters(values, importance)
-    assert table.dtype == np.float32 and table.shape == (256,) and (np.diff(table) >= 0).all()
-    assert indices.dtype == np.uint8 and indices.shape == values.shape
+    assert (table.dtype, table.shape) == (np.float32, (256,))
+    assert (np.diff(table) >= 0).all()
+    assert (indices.dtype, indices.shape) == (np.uint8, values.shape)
     steps = np.linspace(values.min(), values.max(), 256)
     even = np.abs(values[:, np.newaxis] - steps).argmin(1)
     assert error(values, importance, table, indices) < 0.5 * error(values, importance, steps, even)
     again = clusters(values.copy(), importance.copy())
-    assert np.array_equal(table, again[0]) and np.array_equal(indices, again[1])
+    assert np.array_equal(table, again[0])
+    assert np.array_equal(indices, again[1])
 
 
 def test_every_weight_has_the_nearest_value():

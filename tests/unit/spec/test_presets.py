@@ -313,7 +313,7 @@ def test_no_half_beside_a_preset_of_halves_wins(monkeypatch):
     halves = load_preset("pnnx").model_copy(update={"precision": "half"})
     monkeypatch.setattr(presets, "load_preset", lambda name: halves)
     asked = (None, "fp32", "half", "w8")
-    assert [chosen("pnnx", precision=each).precision for each in asked[:3]] == ["half", "fp32", "half"]
+    assert [chosen("pnnx", precision=each).precision for each in asked] == ["half", "fp32", "half", "w8"]
 
 
 def test_path_name_arch_and_config_beside_a_preset(tmp_path):
