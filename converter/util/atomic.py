@@ -72,10 +72,14 @@ def obstacle(target: Path, parents: bool = False) -> str | None:
         return f"{folder} is not a folder"
     if not os.access(folder, os.W_OK | os.X_OK):
         return f"no permission to write to {folder}"
+    probe = folder / f".lt-export-{secrets.token_hex(4)}"
     try:  # of /proc and the like, whatever the permissions say
-        os.rmdir(tempfile.mkdtemp(prefix=".lt-export-", dir=folder))
+        os.mkdir(probe)
     except OSError as error:
         return f"nothing can be made in {folder} ({reason(error)})"
+    finally:  # also where a signal ends the run just now
+        with contextlib.suppress(OSError):
+            os.rmdir(probe)
     return None
 
 

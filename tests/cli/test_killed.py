@@ -60,7 +60,7 @@ def alive(pid):
         return False
 
 
-def settles(condition, seconds=30.0):
+def settles(condition, seconds=10.0):
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:

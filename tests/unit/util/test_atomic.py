@@ -92,6 +92,19 @@ def test_what_stands_in_the_way_is_said(tmp_path, monkeypatch):
     assert obstacle(tmp_path / "a") == f"no permission to write to {tmp_path}"
 
 
+def test_what_is_tried_is_gone_when_a_signal_ends_the_run_just_then(tmp_path, monkeypatch):
+    make = os.mkdir
+
+    def interrupted(*words):
+        make(*words)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "mkdir", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        obstacle(tmp_path / "a")
+    assert names(tmp_path) == []
+
+
 def test_folders_that_were_made_go_when_they_are_empty(tmp_path):
     target = tmp_path / "some/where/else/a"
     made = missing_parents(target)
