@@ -3,7 +3,6 @@
 ncnn checks little of what it is told; a damaged ``.param`` can end the process that loads it.
 """
 
-import pickle
 import subprocess
 import sys
 import threading
@@ -18,7 +17,7 @@ from converter.errors import ConversionError
 from converter.formats.forks import start_fork
 from converter.formats.format import format_of
 from converter.spec.tensors import GraphSpec
-from converter.util.child import Child, ChildEnded, Process
+from converter.util.child import Child, ChildEnded, Process, exchange
 from converter.util.content import File
 from converter.util.process import python_environment, python_module
 
@@ -84,7 +83,7 @@ class WorkerProcess:
 
     def _ask(self, child: Child, call: str, arguments: tuple[object, ...]) -> Any:
         try:
-            answer = child.ask(partial(_exchange, (call, arguments)), self.timeout)
+            answer = child.ask(partial(exchange, (call, arguments)), self.timeout)
         except ChildEnded as ended:
             self.stop()
             doing = "loading the model" if call == self.opening[0] else "running the model"
@@ -98,15 +97,6 @@ class WorkerProcess:
                 self.stop()
             raise answer
         return answer
-
-
-def _exchange(question: tuple[str, tuple[object, ...]], stdin: IO[bytes], stdout: IO[bytes]) -> Any:
-    pickle.dump(question, stdin)
-    stdin.flush()
-    try:
-        return pickle.load(stdout)
-    except pickle.UnpicklingError:  # half an answer
-        raise EOFError from None
 
 
 def _from_anywhere(file: File) -> File:

@@ -1,18 +1,17 @@
 """Several cells at a time, each in a fork that may die alone."""
 
-import pickle
 import queue
 import signal
 import threading
 from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import Any, Self
 
 from converter.errors import ConversionError, ConverterError, DependencyError
 from converter.formats.forks import ForkServer
 from converter.matrix.worker import WITH_PICKLE, Job, Look, Looked
-from converter.util.child import Child, ChildEnded
+from converter.util.child import Child, ChildEnded, exchange
 from converter.util.packages import ends_its_process
 
 CHECK_SECONDS = 600.0
@@ -125,7 +124,7 @@ class Pool:
             server = self._alive()
             child = Child(server.start)
             try:
-                return child.ask(partial(_exchange, request), seconds)
+                return child.ask(partial(exchange, request), seconds)
             except ChildEnded as ended:
                 if ended.late or server.process.poll() is None or attempt == ATTEMPTS - 1 or self._stopped:
                     raise
@@ -141,12 +140,3 @@ class Pool:
 
     def _new_server(self) -> ForkServer:
         return ForkServer("converter.matrix.worker", *self._words)
-
-
-def _exchange(request: Look | Job, stdin: IO[bytes], stdout: IO[bytes]) -> Any:
-    pickle.dump(request, stdin)
-    stdin.flush()
-    try:
-        return pickle.load(stdout)
-    except pickle.UnpicklingError:  # half an answer
-        raise EOFError from None

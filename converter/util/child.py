@@ -2,12 +2,13 @@
 
 import contextlib
 import os
+import pickle
 import signal
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import IO, Protocol, TypeVar
+from typing import IO, Any, Protocol, TypeVar
 
 GRACE = 5.0  # seconds to end, for a process that has closed its pipe
 LOG_TAIL = 8192  # bytes
@@ -132,3 +133,13 @@ def tail(log: IO[bytes]) -> str:
 def last_words(text: str, lines: int) -> str:
     """The last lines of what a process said that are not blank, on one."""
     return " | ".join([line.strip() for line in text.split("\n") if line.strip()][-lines:])
+
+
+def exchange(question: object, stdin: IO[bytes], stdout: IO[bytes]) -> Any:
+    """For :meth:`Child.ask`, of a process of ours: question and answer are pickles."""
+    pickle.dump(question, stdin)
+    stdin.flush()
+    try:
+        return pickle.load(stdout)
+    except pickle.UnpicklingError:  # half an answer
+        raise EOFError from None
