@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from converter.errors import ConverterError, DependencyError
+from converter.errors import ConverterError, DependencyError, UsageError
 from converter.exporting.check import checked_plan
 from converter.formats.forks import Server
 from converter.formats.format import format_of
@@ -27,9 +27,13 @@ from converter.matrix.cells import Asked, Cell, options_of
 from converter.util.packages import importing
 from converter.util.process import keep_garbage, send_nothing
 
+if TYPE_CHECKING:
+    from converter.network.checkpoint import Checkpoint
+
 NO_MEMORY = re.compile(r"bad_alloc|can't allocate|not enough memory|Cannot allocate memory|DefaultCPUAllocator")
 MEGABYTE = 1 << 20
 WITH_PICKLE = "--allow-pickle"
+Kept = Mapping[Path, "Checkpoint"]  # by absolute path: what was read for all forks
 
 
 @dataclass(frozen=True)
@@ -46,18 +50,22 @@ class Look:
     official: Path | None
     allow_pickle: bool
 
-    def answer(self) -> "Looked":
-        from converter.network.checkpoint import read_checkpoint
+    def answer(self, kept: Kept) -> "Looked":
+        from converter.families.supernet import supernet_of
+        from converter.network.checkpoint import read_checkpoint, shapes_of
         from converter.network.recognise import arch_of
 
         needed: set[str] = set()
         archs: dict[Path, str | None] = {}
         sums: dict[Path, str] = {}
+        supernets: dict[Path, str] = {}
         mistakes: list[str] = []
         for path in dict.fromkeys(cell.checkpoint for cell in self.cells):
             try:
-                checkpoint = read_checkpoint(path, self.allow_pickle)
+                checkpoint = kept.get(path.absolute()) or read_checkpoint(path, self.allow_pickle)
                 archs[path], sums[path] = arch_of(checkpoint.state), checkpoint.sha256
+                if found := supernet_of(shapes_of(checkpoint.state)):
+                    supernets[path] = found[1].arch
             except ConverterError as error:
                 mistakes.append(str(error))
         asked = Asked(self.official, self.allow_pickle, archs)
@@ -66,7 +74,10 @@ class Look:
                 try:
                     options = options_of(cell, asked, self.output)
                     checked_plan(options)
-                    _check_subnet(cell)
+                    if cell.path_name is None and (supernet := supernets.get(cell.checkpoint)):
+                        raise UsageError(
+                            f"checkpoint {cell.checkpoint.name} is a supernet, {supernet}; pass --paths or path_names"
+                        )
                     needed |= {package for name in options.formats for package in format_of(name).needed(options)}
                 except DependencyError:
                     raise
@@ -75,18 +86,6 @@ class Look:
         for package in sorted(needed):  # found they were; whether they can be imported is known when they are
             import_module(package)
         return Looked(archs, sums, tuple(dict.fromkeys(mistakes)))
-
-
-def _check_subnet(cell: Cell) -> None:
-    """A supernet's checkpoint has to be told the path."""
-    from converter.errors import UsageError
-    from converter.families.supernet import supernet_of
-    from converter.network.checkpoint import read_checkpoint, shapes_of
-
-    if cell.path_name is None and (found := supernet_of(shapes_of(read_checkpoint(cell.checkpoint).state))):
-        raise UsageError(
-            f"checkpoint {cell.checkpoint.name} is a supernet, {found[1].arch}; pass --paths or path_names"
-        )
 
 
 @dataclass(frozen=True)
@@ -111,14 +110,15 @@ class Job:
     output: Path
     memory: int | None
 
-    def answer(self) -> dict[str, Any]:
+    def answer(self, kept: Kept) -> dict[str, Any]:
         from converter.exporting.pipeline import export
 
         began = time.monotonic()
         if self.memory is not None:
             _limit_memory(self.memory)
         try:
-            exported = export(options_of(self.cell, self.asked, self.output))
+            checkpoint = kept.get(self.cell.checkpoint.absolute())
+            exported = export(options_of(self.cell, self.asked, self.output), checkpoint=checkpoint)
         except ConverterError as error:
             outcome = "failed" if error.exit_code == 1 else "unfinished"
             record = {"outcome": outcome, "exit_code": error.exit_code, "message": " ".join(str(error).split())[:500]}
@@ -155,10 +155,11 @@ def _limit_memory(most: int) -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (used + most, resource.getrlimit(resource.RLIMIT_DATA)[1]))
 
 
-def answer_once(unusable: DependencyError | None = None) -> None:
+def answer_once(kept: Kept, unusable: DependencyError | None = None) -> None:
     """One request from stdin, its answer to stdout; what libraries print goes to stderr.
 
     Args:
+        kept: checkpoints that are read already.
         unusable: a package without which nothing can be answered.
     """
     answers = os.fdopen(os.dup(1), "wb")
@@ -166,7 +167,7 @@ def answer_once(unusable: DependencyError | None = None) -> None:
     request = pickle.load(sys.stdin.buffer)
     try:
         with importing():
-            answer = unusable or request.answer()
+            answer = unusable or request.answer(kept)
     except DependencyError as error:
         answer = error
     pickle.dump(answer, answers)
@@ -177,31 +178,35 @@ def main() -> None:
     """``python -m converter.matrix.worker [--allow-pickle] CHECKPOINT…``, its client on stdin."""
     send_nothing()
     keep_garbage()
+    kept: Kept = {}
     unusable = None
     try:
         with importing():
-            _prepare([Path(word) for word in sys.argv[1:] if word != WITH_PICKLE], WITH_PICKLE in sys.argv)
+            kept = _prepare([Path(word) for word in sys.argv[1:] if word != WITH_PICKLE], WITH_PICKLE in sys.argv)
     except DependencyError as error:
         unusable = error
     gc.freeze()
     with socket.socket(fileno=os.dup(0)) as client:
-        Server(client, partial(answer_once, unusable)).serve()
+        Server(client, partial(answer_once, kept, unusable)).serve()
 
 
-def _prepare(checkpoints: Sequence[Path], allow_pickle: bool) -> None:
-    """Import what every fork needs, and read the checkpoints."""
+def _prepare(checkpoints: Sequence[Path], allow_pickle: bool) -> Kept:
+    """Import what every fork needs, and read the checkpoints; one that cannot be read is left to a fork to say."""
     import torch
 
     from converter.exporting import conversions, pipeline, proving  # noqa: F401
-    from converter.network import checkpoint, load  # noqa: F401
+    from converter.network import load  # noqa: F401
+    from converter.network.checkpoint import read_checkpoint
 
     torch.set_num_threads(1)
     for module in ("ncnn", "pnnx"):
         with contextlib.suppress(BaseException):  # a fork says better what is missing
             import_module(module)
+    kept = {}
     for path in checkpoints:
         with contextlib.suppress(ConverterError):
-            checkpoint.keep_checkpoint(path, allow_pickle)
+            kept[path] = read_checkpoint(path, allow_pickle)
+    return kept
 
 
 if __name__ == "__main__":

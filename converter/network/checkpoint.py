@@ -1,7 +1,6 @@
 """A state dict from a file: safely (no code is run) and strictly (every key is used and filled)."""
 
 import hashlib
-import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,9 +23,6 @@ LARGEST_EPOCH = 1 << 53  # what every reader of JSON takes
 # widened or narrowed to the network's own without a change of meaning
 FLOATS = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
 INTEGERS = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
-
-
-_kept: "dict[Path, tuple[tuple[tuple[int, ...] | None, bool], Checkpoint]]" = {}
 
 
 @dataclass(frozen=True)
@@ -62,8 +58,6 @@ def read_checkpoint(path: Path, allow_pickle: bool = False) -> Checkpoint:
     Raises:
         CheckpointError: for a file that is missing, is no checkpoint, or needs ``allow_pickle``.
     """
-    if (kept := _kept.get(path)) and kept[0] == (_identity(path), allow_pickle):
-        return kept[1]
     try:
         data = read_bytes(path, LARGEST_FILE)
     except OSError as error:
@@ -88,25 +82,6 @@ def read_checkpoint(path: Path, allow_pickle: bool = False) -> Checkpoint:
         epoch=epoch if type(epoch) is int and abs(epoch) < LARGEST_EPOCH else None,
         state=_without_prefixes(path, state),
     )
-
-
-def keep_checkpoint(path: Path, allow_pickle: bool = False) -> None:
-    """Read a checkpoint and keep it for whoever reads the same file in this process, or in a fork of it.
-
-    Raises:
-        CheckpointError: as :func:`read_checkpoint`.
-    """
-    before = _identity(path)
-    _kept[path] = ((before, allow_pickle), read_checkpoint(path, allow_pickle))
-
-
-def _identity(path: Path) -> tuple[int, ...] | None:
-    """What tells a file from another at the same path; None where there is none."""
-    try:
-        found = os.stat(path)
-    except (OSError, ValueError):
-        return None
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _load(path: Path, data: bytes, allow_pickle: bool) -> Any:
