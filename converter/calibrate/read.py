@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from io import BytesIO
 from math import prod
 from pathlib import Path
@@ -15,7 +16,7 @@ from pydantic import ValidationError
 
 from converter.calibrate.listing import MARKER, CalibrationGraph, CalibrationListing
 from converter.errors import UsageError, VerificationError
-from converter.folder.listing import GENERATOR, SCHEMA_VERSION, read_listed, read_listing
+from converter.folder.listing import GENERATOR, SCHEMA_VERSION, FileEntry, read_listed, read_listing
 from converter.util.paths import reason, why_no_folder
 
 BAD_HEADER = (ValueError, SyntaxError, TokenError, RecursionError, MemoryError)  # numpy reads it as Python's words
@@ -74,6 +75,10 @@ class CalibrationSet:
         """As ``lt-calibrate --json`` prints it."""
         return {"folder": str(self.folder), **self.listing.model_dump(mode="json")}
 
+    @cached_property
+    def _files(self) -> dict[str, FileEntry]:
+        return {file.name: file for file in self.listing.files}
+
     def _array(self, name: str, number: int, shape: tuple[int, ...]) -> np.ndarray:
         if "npy" in self.listing.layouts:
             place = f"npy/{name}/{number:03}.npy"
@@ -96,7 +101,7 @@ class CalibrationSet:
         return np.frombuffer(numbers, "<f4").reshape(shape)
 
     def _bytes(self, name: str) -> bytes:
-        entry = next((file for file in self.listing.files if file.name == name), None)
+        entry = self._files.get(name)
         if entry is None:
             raise self._changed(name, "is not listed")
         try:
