@@ -5,6 +5,8 @@ from collections.abc import Callable
 from html import escape
 from pathlib import Path
 
+from markupsafe import Markup
+
 from converter.errors import ConversionError
 from converter.matrix.run import MatrixResult
 from converter.matrix.table import ACCURACY, WITH_AO, Row, csv_of
@@ -126,7 +128,7 @@ def cases_of(result: MatrixResult) -> list[Case]:
 
 def page_of(result: MatrixResult) -> str:
     """The whole page, in the reports' style."""
-    name = escape(harmless(Path(result.options.plan.name).name))
+    name = harmless(Path(result.options.plan.name).name)
     notes = [ACCURACY, *([WITH_AO] if any(row.ao is not None for row in result.rows) else [])]
     sort = f"Ranked by {result.options.sort}; in bold the Pareto front of what is known of latency, bytes and AO."
     titles = ("cell", "asked for", "outcome", *(title for title, _ in _COLUMNS))
@@ -135,7 +137,7 @@ def page_of(result: MatrixResult) -> str:
     state, verdict, seal = ("ok", "Verified", "\u2713") if result else ("bad", "Not verified", "\u2717")
     body = (
         f'<div class="verdict {state}"><p class="seal" aria-hidden="true">{seal}</p><div><h1>{verdict}</h1>'
-        f"<p>{name}: {escape(sentence(result))}.</p></div></div>\n"
+        f"<p>{escape(name)}: {escape(sentence(result))}.</p></div></div>\n"
         f'<p class="made">Made {escape(now())} by <code>lt-matrix</code></p>\n'
         f'<section><h2>Cells</h2>\n<p class="summary">{escape(sort)}</p>\n'
         f"<ul>{''.join(f'<li>{escape(note)}</li>' for note in notes)}</ul>\n"
@@ -143,7 +145,7 @@ def page_of(result: MatrixResult) -> str:
         f'<div class="scroll" tabindex="0" role="region" aria-label="Cells"><table id="cells" class="{right}">'
         f"<thead><tr>{head}</tr></thead><tbody>\n{''.join(map(_line, result.rows))}</tbody></table></div></section>\n"
     )
-    return page(name, body, _STYLE)
+    return page(name, Markup(body), Markup(_STYLE))
 
 
 def _charts(rows: tuple[Row, ...]) -> str:

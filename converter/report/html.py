@@ -2,7 +2,6 @@
 
 import re
 from html import escape
-from importlib.resources import files
 
 from markupsafe import Markup
 from markupsafe import escape as escaped
@@ -11,30 +10,21 @@ from converter.report.blocks import Charts, Graph, Report
 from converter.report.charts import layer_graph
 from converter.report.templating import render
 
+NO_STYLE = Markup()
+
 
 def html_of(report: Report) -> str:
     """A whole page that needs nothing else."""
-    return render("page.html.j2", report, {"drawn": _drawn, "whole": _whole})
+    return render("page.html.j2", {"drawn": _drawn, "whole": _whole}, report=report, title=report.title, style=NO_STYLE)
 
 
-def page(title: str, body: str, style: str = "") -> str:
+def page(title: str, body: Markup, style: Markup = NO_STYLE) -> str:
     """A whole page in the reports' style, of HTML that was made elsewhere.
 
     Args:
-        title, body: escaped already.
         style: beside the reports' own.
     """
-    ours = (files("converter.report") / "templates" / "style.css").read_text(encoding="utf-8")
-    policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="generator" content="lighttrack-export report">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<meta name="color-scheme" content="light dark">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
-        f"<title>{title}</title>\n<style>\n{ours}{style}</style>\n</head>\n"
-        f"<body>\n<main>\n{body}</main>\n</body>\n</html>\n"
-    )
+    return render("base.html.j2", {}, title=title, body=body, style=style)
 
 
 def frame_of(report: Report) -> str:

@@ -17,7 +17,7 @@ _SPECIAL = re.compile(r"([\\`*_\[\]~|#!])")
 def markdown_of(report: Report) -> str:
     """GitHub's Markdown, short enough for a comment."""
     filters: Filters = {"md": markdown_text, "md_table": markdown_table, "md_code": markdown_code, "md_graph": _graph}
-    text = render("summary.md.j2", report, filters)
+    text = render("summary.md.j2", filters, report=report)
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 

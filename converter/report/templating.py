@@ -7,18 +7,18 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from converter.report.blocks import BAD, NOTE, OK, OPEN, Block, Report
+from converter.report.blocks import BAD, NOTE, OK, OPEN, Block
 from converter.report.text import harmless
 
 Filters = dict[str, Callable[[Any], object]]
 STATES = {OK: "passed", BAD: "failed", NOTE: "", OPEN: "not checked"}
 
 
-def render(template: str, report: Report, filters: Filters) -> str:
-    """The text of ``template``; everything in the report is escaped for HTML unless a filter gives Markup."""
+def render(template: str, filters: Filters, **values: object) -> str:
+    """The text of ``template``; every value is escaped for HTML unless a filter gives Markup."""
     environment = _environment().overlay()
     environment.filters = {**environment.filters, **filters}
-    return environment.get_template(template).render(report=report, states=STATES)
+    return environment.get_template(template).render(**values, states=STATES)
 
 
 def _kind(block: Block) -> str:
