@@ -42,11 +42,6 @@ class Recipe(Frozen):
     on_cpu: list[str] = Field(default_factory=list)
     warnings: list[str] = Field(default_factory=list)
 
-    @property
-    def found(self) -> dict[str, list[str]]:
-        """What building it gave besides the file."""
-        return {"warnings": self.warnings, "operators": self.operators, "on_cpu": self.on_cpu}
-
     def notes(self) -> list[str]:
         """What is to be known of the model on a board, a line each: what the simulator cannot tell."""
         lines = [f"the toolkit says: {line}" for line in self.warnings]

@@ -66,7 +66,7 @@ class RknnRunner:
     def _build(self) -> None:
         inputs = [(tensor.name, tensor.shape[1]) for tensor in self.graph.inputs]
         made = build(self._toolkit, self.source.data, self.recipe, inputs, runs=True)
-        if made.found != self.recipe.found:
+        if self.recipe.model_copy(update=made.found) != self.recipe:
             raise ConversionError(
                 f"{self.source.name} says otherwise of its operators than rknn-toolkit2 {self.root.toolkit} does for "
                 f"{self.recipe.target}: export again"
