@@ -25,7 +25,9 @@ LEAST_ROOM = 1e-2  # of a value, between the ends of an axis, so that its number
 # beside the style of every report: what a table of this width wants
 _STYLE = """
 #cells :is(td, th) { white-space: nowrap; overflow-wrap: normal; }
-#cells td:nth-child(2), #cells td:nth-child(3) { white-space: normal; overflow-wrap: anywhere; min-width: 15em; }
+#cells td:nth-child(2), #cells td:nth-child(3) { white-space: normal; overflow-wrap: anywhere; }
+#cells td:nth-child(2) { min-width: 17em; } #cells td:nth-child(3) { min-width: 6em; }
+#cells .bad td:nth-child(3) { min-width: 15em; }
 #cells tr.front { font-weight: 600; } #cells tr.front td, #cells tr.front th { font-weight: inherit; }
 """
 _COLUMNS: tuple[tuple[str, Callable[[Row], str]], ...] = (
