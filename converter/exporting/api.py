@@ -8,7 +8,7 @@ from converter.families.choice import is_named, official_root, path_name_of
 from converter.formats.format import checked_formats, default_splits, formats_of_halves
 from converter.network.settled import settled
 from converter.spec.arguments import AnyPath, finite, path_of, paths_of, refused_values, texts_of, weights_of
-from converter.spec.choices import PLACES, PRECISIONS, Place, Precision, one_of
+from converter.spec.choices import PLACES, Exportable, Place, exported_precision, one_of
 from converter.spec.default_folder import Asked, default_folder
 from converter.spec.options import ArmOptions, ExportOptions
 from converter.spec.presets import Wanted, choose, load_preset
@@ -43,7 +43,7 @@ def export(
     simplify: bool = True,
     sigmoid: bool | None = None,
     softmax: bool | None = None,
-    precision: Precision | None = None,
+    precision: Exportable | None = None,
     target: str | None = None,
     normalise: Place | None = None,
     oldest_ncnn: str | None = None,
@@ -80,7 +80,7 @@ def export(
         split: into which graphs: "two", "three", "one".
         opset, simplify: of ONNX models.
         sigmoid, softmax: whether cls is a probability, by the function that the network's logits take.
-        precision: of the stored weights (default: "fp32", for RKNN "half").
+        precision: of the stored weights: "fp32", "half", or "w8", a byte each (default: "fp32", for RKNN "half").
         target: the chip that RKNN models are for, "rk3588" for example.
         normalise: whether they normalise pixels themselves ("inside") or take normalised crops ("outside", default).
         oldest_ncnn: release of the oldest ncnn that is to read the models.
@@ -107,7 +107,7 @@ def export(
     from converter.exporting.check import checked_plan
     from converter.exporting.pipeline import export as run
 
-    one_of("--precision", precision, PRECISIONS)
+    checked_precision = exported_precision(precision)
     one_of("--normalise", normalise, PLACES)
     weights, yaml = weights_of(checkpoint), path_of(config)
     formats = checked_formats(formats)
@@ -126,7 +126,7 @@ def export(
             split=split,
             opset=opset,
             scores=asked_scores(sigmoid=sigmoid, softmax=softmax),
-            half=None if precision is None else precision == "half",
+            precision=checked_precision,
             oldest_ncnn=oldest_ncnn,
             masks=masks,
             renames=texts_of(rename),

@@ -9,6 +9,7 @@ from typing import Any
 
 from converter.families.choice import official_root
 from converter.formats.format import checked_formats, default_splits, formats_of_halves
+from converter.spec.choices import exported_precision
 from converter.spec.options import ExportOptions
 from converter.spec.presets import Wanted, choose
 
@@ -77,7 +78,7 @@ def options_of(cell: Cell, asked: Asked, output: Path) -> ExportOptions:
         template_size=template,
         search_sizes=() if search is None else (search,),
         formats=checked_formats(cell.format or ()),
-        half=None if cell.precision is None else cell.precision == "half",
+        precision=exported_precision(cell.precision),
         default_splits=default_splits(),
         of_halves=formats_of_halves(),
     )

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from converter.errors import ConverterError, UsageError, did_you_mean
 from converter.formats.format import checked_formats
 from converter.matrix.cells import Cell
-from converter.spec.choices import PRECISIONS, one_of
+from converter.spec.choices import exported_precision
 from converter.spec.options import check_checkpoint
 from converter.spec.presets import load_preset
 from converter.spec.tensors import LARGEST_SIZE, SMALLEST_SIZE
@@ -138,7 +138,7 @@ def _preset(text: str) -> str:
 
 
 def _precision(text: str) -> str:
-    return str(one_of("--precision", text, PRECISIONS))
+    return str(exported_precision(text))
 
 
 def _sizes(text: str) -> tuple[int, int]:

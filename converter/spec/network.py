@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from converter.errors import UsageError, did_you_mean
+from converter.spec.choices import FULL, JUDGED_BY_BOXES
 from converter.spec.contradiction import contradiction
 from converter.spec.dimensions import Dimensions
 from converter.spec.read_from import ReadFrom
@@ -25,6 +26,7 @@ from converter.spec.tensors import (
 )
 
 SMALLEST_OPSET, LARGEST_OPSET = 11, 17
+SMALLEST_OPSET_OF_BYTES = 13  # the first whose DequantizeLinear has a scale for every channel
 
 LEVELS = 256  # of a pixel
 TIE = 1e-5  # of two cells, as a share of the reference's range
@@ -188,6 +190,18 @@ class NetworkSpec(Frozen):
     def tie(self, precision: str) -> float:
         """Two cells whose reference scores differ by less than this share of the range are the same decision."""
         return self.ties.get(precision, TIE)
+
+    def box_tie(self, precision: str) -> float:
+        """Likewise, in one step of a tracker: models that are judged by their boxes get no wider one than halves."""
+        return self.tie("half" if precision in JUDGED_BY_BOXES else precision)
+
+    def noise(self, precision: str) -> Mapping[str, Tolerance]:
+        """Of every output, as large as the noise that the network is compared with itself under, free running.
+
+        Models that are judged by their boxes are expected to follow as those in float32 do, whatever their outputs may
+        be off by.
+        """
+        return self.tolerances.get(FULL if precision in JUDGED_BY_BOXES else precision) or self.tolerances[FULL]
 
     def modes(self, section: str) -> dict[str, ModeTolerances]:
         """What passes in ncnn's modes on a device: "arm" or "vulkan", which has arm's where it has none of its own."""

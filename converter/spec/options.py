@@ -207,7 +207,7 @@ class ExportOptions(Chosen, NetworkOptions):
             UsageError: when the config has none for it.
         """
         if judged_as not in self.network.tolerances:
-            option = f"--{judged_as}" if judged_as == self.precision else f"--format {judged_as}"
+            option = f"--precision {judged_as}" if judged_as == self.precision else f"--format {judged_as}"
             raise UsageError(f"config: tolerances has no {judged_as!r}, which {option} needs")
         return overridden(self.network.tolerances[judged_as], self.atol, self.rtol)
 

@@ -8,10 +8,10 @@ from typing import Annotated, TypeVar
 from pydantic import Field, ValidationError
 
 from converter.errors import UsageError, did_you_mean, in_words
-from converter.spec.choices import Place, Precision
+from converter.spec.choices import BYTES, Exportable, Place
 from converter.spec.config import config_folder, network_for
 from converter.spec.naming import Naming, parse_rename, renamed
-from converter.spec.network import LARGEST_OPSET, SMALLEST_OPSET, NetworkSpec
+from converter.spec.network import LARGEST_OPSET, SMALLEST_OPSET, SMALLEST_OPSET_OF_BYTES, NetworkSpec
 from converter.spec.options import Chosen, RknnOptions
 from converter.spec.releases import FLOOR, RELEASE
 from converter.spec.scores import Scores
@@ -47,7 +47,7 @@ class Preset(Frozen):
     scores: Scores = "logits"
     archs: list[str] = Field(default_factory=list)
     because: str = ""
-    precision: Precision = "fp32"
+    precision: Exportable = "fp32"
     ncnn: Annotated[str, Field(pattern=RELEASE.pattern)] | None = None
     normalise: Place | None = None
     names: dict[str, dict[str, str]] = Field(default_factory=dict)
@@ -71,7 +71,7 @@ class Wanted:
         preset: its name.
         arch, config, path_name, template_size: which network.
         search_sizes: in their order; the first is the network's.
-        formats, split, opset, half, oldest_ncnn, masks: as the options of lt-export.
+        formats, split, opset, precision, oldest_ncnn, masks: as the options of lt-export.
         scores: as --sigmoid and --softmax.
         renames: texts of ``--rename``.
         default_splits: format to split, where neither the user nor preset or config says.
@@ -89,7 +89,7 @@ class Wanted:
     split: str | None = None
     opset: int | None = None
     scores: Scores | None = None
-    half: bool | None = None
+    precision: Exportable | None = None
     oldest_ncnn: str | None = None
     masks: bool = False
     renames: tuple[str, ...] = ()
@@ -116,8 +116,8 @@ def choose(wanted: Wanted) -> Chosen:
     formats: tuple[str, ...] = wanted.formats or ((preset.format,) if preset else ("ncnn",))
     split = _first(wanted.split, preset.split if preset else None)
     naming = Naming(blobs=preset.names, files=preset.files) if preset else Naming()
-    usual = bool({*formats} & {*wanted.of_halves}) or (preset is not None and preset.precision == "half")
-    half = _first(wanted.half, usual)
+    usual: Exportable = "half" if {*formats} & {*wanted.of_halves} else preset.precision if preset else "fp32"
+    precision = wanted.precision or usual
     return Chosen(
         arch=arch,
         network=network,
@@ -125,12 +125,30 @@ def choose(wanted: Wanted) -> Chosen:
         search_sizes=search_sizes,
         formats=formats,
         split=split,
-        opset=_first(opset, preset.opset if preset else None) or SMALLEST_OPSET,
-        precision="half" if half else "fp32",
+        opset=_opset(wanted, preset, precision == BYTES and "onnx" in formats),
+        precision=precision,
         oldest_ncnn=_first(release, preset.ncnn if preset else None),
         naming=_named(naming, network, formats, split, wanted.renames),
         rknn=_rknn(wanted, preset),
     )
+
+
+def _opset(wanted: Wanted, preset: Preset | None, bytes_of_weights: bool) -> int:
+    """The one asked for, or the preset's, or the smallest that the models can have.
+
+    Args:
+        bytes_of_weights: whether the models are to hold int8 weights with a scale for every channel.
+    """
+    asked, smallest = _first(wanted.opset, preset.opset if preset else None), SMALLEST_OPSET
+    if bytes_of_weights:
+        smallest = SMALLEST_OPSET_OF_BYTES
+        if asked is not None and asked < smallest:
+            whose = f"--opset {asked}" if wanted.opset else f"--preset {wanted.preset}, which takes opset {asked},"
+            raise UsageError(
+                f"{whose} with --precision w8: expected opset {smallest} or later, for a scale for every channel; "
+                "leave one of the two out"
+            )
+    return asked or smallest
 
 
 def _rknn(wanted: Wanted, preset: Preset | None) -> RknnOptions | None:

@@ -69,11 +69,15 @@ class StepLimits(Frozen):
         iou: the least mean overlap of the boxes.
         score: by how much the score of a frame may differ.
         other_cells: the largest share of frames with another best cell.
+        smallest: the least overlap of the boxes in a single frame.
+        below_floor: by how much the mean overlap of free running may be below its floor; None where it decides nothing.
     """
 
     iou: Annotated[Finite, Field(ge=0, le=1)] = 0.999
     score: NonNegative = 0.001
     other_cells: Annotated[Finite, Field(ge=0, le=1)] = 0.0
+    smallest: Annotated[Finite, Field(ge=0, le=1)] = 0.0
+    below_floor: NonNegative | None = None
 
     def or_wider(self, other: "StepLimits") -> "StepLimits":
         """What passes by either, figure by figure."""
@@ -81,4 +85,8 @@ class StepLimits(Frozen):
             iou=min(self.iou, other.iou),
             score=max(self.score, other.score),
             other_cells=max(self.other_cells, other.other_cells),
+            smallest=min(self.smallest, other.smallest),
+            below_floor=None
+            if self.below_floor is None or other.below_floor is None
+            else max(self.below_floor, other.below_floor),
         )

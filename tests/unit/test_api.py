@@ -95,7 +95,7 @@ def test_an_error_has_the_text_of_the_command(call, command, tmp_path, monkeypat
     [
         ({"seed": -1}, r"seed -1: expected at least 0"),
         ({"pnnx_timeout": 0}, r"pnnx_timeout 0: expected more than 0"),
-        ({"precision": "int8"}, "--precision int8: expected fp32 or half"),
+        ({"precision": "int8"}, "--precision int8: int8 arithmetic has to be fitted to clips, which lt-quantize makes"),
         ({"verify": "no"}, r"verify 'no': expected true or false"),
         ({"search_size": "big"}, r"search"),
     ],

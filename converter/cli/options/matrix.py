@@ -31,7 +31,7 @@ Paths = Annotated[
 Formats = Annotated[list[str] | None, _cells("--format NAME", "ncnn or onnx; repeatable.")]
 Sizes = Annotated[list[str] | None, _cells("--sizes T/S", "Template and search crop in pixels, 127/288; repeatable.")]
 Presets = Annotated[list[str] | None, _cells("--preset NAME", "As of lt-export; repeatable.")]
-Precisions = Annotated[list[str] | None, _cells("--precision NAME", "fp32 or half; repeatable.")]
+Precisions = Annotated[list[str] | None, _cells("--precision NAME", "fp32, half or w8; repeatable.")]
 Folder = Annotated[
     Path | None, _run("--output -o DIR", "Folder for results, models and table (default: matrix/<name of the plan>).")
 ]

@@ -138,7 +138,9 @@ Normalise = Annotated[
 ]
 Precision = Annotated[
     str | None,
-    _option("--precision NAME", "Of the stored weights: fp32 or half (default: fp32; for rknn, half)."),
+    _option(
+        "--precision NAME", "Of the stored weights: fp32, half, or w8, a byte each (default: fp32; for rknn, half)."
+    ),
 ]
 PnnxTimeout = Annotated[float, _option("--pnnx-timeout SECONDS", "What one pnnx run may take (default: 120).", min=1)]
 Partial = Annotated[
@@ -149,14 +151,14 @@ Partial = Annotated[
 ]
 
 
-def precision_of(precision: str | None, half: bool | None) -> choices.Precision | None:
+def precision_of(precision: str | None, half: bool | None) -> choices.Exportable | None:
     """What ``--precision`` and ``--half`` come to.
 
     Raises:
         UsageError: for another precision, and where the two contradict each other.
     """
-    alias: choices.Precision | None = None if half is None else "half" if half else "fp32"
-    named = choices.one_of("--precision", precision, choices.PRECISIONS)
+    alias: choices.Exportable | None = None if half is None else "half" if half else "fp32"
+    named = choices.exported_precision(precision)
     if alias and named and named != alias:
         raise UsageError(f"--precision {precision} beside --{'half' if half else 'no-half'}: pass one of the two")
     return named or alias

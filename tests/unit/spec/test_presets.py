@@ -278,8 +278,8 @@ def test_without_preset_and_options_the_config_decides():
     [
         ({"split": "three"}, "split", "three"),
         ({"opset": 17}, "opset", 17),
-        ({"half": True}, "precision", "half"),
-        ({"half": False}, "precision", "fp32"),
+        ({"precision": "half"}, "precision", "half"),
+        ({"precision": "fp32"}, "precision", "fp32"),
         ({"oldest_ncnn": "20250428"}, "oldest_ncnn", "20250428"),
         ({"formats": ("onnx", "ncnn")}, "formats", ("onnx", "ncnn")),
         ({"formats": ("ncnn",)}, "formats", ("ncnn",)),
@@ -312,7 +312,8 @@ def test_scores_beside_a_preset_win(name):
 def test_no_half_beside_a_preset_of_halves_wins(monkeypatch):
     halves = load_preset("pnnx").model_copy(update={"precision": "half"})
     monkeypatch.setattr(presets, "load_preset", lambda name: halves)
-    assert [chosen("pnnx", half=half).precision for half in (None, False, True)] == ["half", "fp32", "half"]
+    asked = (None, "fp32", "half", "w8")
+    assert [chosen("pnnx", precision=each).precision for each in asked] == ["half", "fp32", "half", "w8"]
 
 
 def test_path_name_arch_and_config_beside_a_preset(tmp_path):

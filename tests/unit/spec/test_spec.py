@@ -343,7 +343,7 @@ def test_half_tolerances_are_in_the_config_and_asked_for_where_they_are_not(ship
     }
     assert shipped.ties["half"] == 2e-3
     without = shipped.model_copy(update={"tolerances": {"fp32": shipped.tolerances["fp32"]}})
-    with pytest.raises(UsageError, match="config: tolerances has no 'half', which --half needs"):
+    with pytest.raises(UsageError, match="config: tolerances has no 'half', which --precision half needs"):
         options(without, precision="half").tolerances("half")
 
 
