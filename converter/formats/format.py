@@ -15,9 +15,11 @@ from pydantic import JsonValue
 
 from converter import formats
 from converter.errors import UsageError, did_you_mean
+from converter.formats.moments import Fed
 from converter.formats.source import Source
 from converter.proof.runner import Runner
 from converter.spec.arguments import names_of
+from converter.spec.choices import JUDGED_BY_BOXES
 from converter.spec.model import Model
 from converter.spec.options import ExportOptions
 from converter.spec.tensors import GraphSpec
@@ -131,6 +133,8 @@ class Format:
         simulated: where its runtime is no device's own, in a phrase; empty where what runs here runs there.
         notes: (a model's files) -> what is to be known of it on its device and cannot be told here, a line each.
         sharing: how several of its models read one weights file; None where each holds its own.
+        shrink: (models with what they are shown) -> None: write them anew with a byte for each weight; None where its
+            files cannot hold such weights. Raises ConversionError.
     """
 
     name: str
@@ -159,6 +163,7 @@ class Format:
     simulated: str = ""
     notes: Callable[[Sequence[File]], Sequence[str]] = lambda files: ()
     sharing: Sharing | None = None
+    shrink: Callable[[Sequence[Fed]], None] | None = None
 
 
 def format_names() -> list[str]:
@@ -225,8 +230,10 @@ def judged_as(formats: Sequence[str], precision: str) -> str:
     """The key of configs' tolerances for models of these formats.
 
     Args:
-        precision: of their weights.
+        precision: of their weights. Those that are judged by their boxes are so in every format.
     """
+    if precision in JUDGED_BY_BOXES:
+        return precision
     return next((form.judged_as for form in map(format_of, formats) if form.judged_as), precision)
 
 

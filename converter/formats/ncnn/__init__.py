@@ -9,6 +9,7 @@ from pydantic import JsonValue
 
 from converter.errors import UsageError
 from converter.formats.format import Conversion, Format, Job, Shapes, Sharing
+from converter.formats.moments import Fed
 from converter.formats.ncnn.release import SHAPE_EXPRESSIONS, installed_release, oldest_release
 from converter.proof.runner import Runner
 from converter.spec.options import ExportOptions
@@ -85,6 +86,12 @@ def _share(folder: Path, stems: Sequence[str], name: str) -> None:
     share(folder, stems, name)
 
 
+def _shrink(models: Sequence[Fed]) -> None:
+    from converter.formats.ncnn.small import shrink
+
+    shrink(models)
+
+
 FORMAT = Format(
     name="ncnn",
     runtime="ncnn on the CPU, fp32",
@@ -105,4 +112,5 @@ FORMAT = Format(
     half=True,
     part_of_graph=True,
     sharing=Sharing(".bin", True, _share),
+    shrink=_shrink,
 )

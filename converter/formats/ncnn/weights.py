@@ -16,13 +16,15 @@ from converter.formats.halves import check_halves
 from converter.formats.ncnn.layer import Layer
 from converter.formats.ncnn.param import NcnnGraph, load_param
 from converter.formats.ncnn.slots import Slot, slots_of
+from converter.formats.ways import precision_of
 from converter.util.content import File, content_of
 
 RAW, HALF, INT8, SCALED, TABLE = 0, 0x01306B47, 0x000D4B38, 0x0002C056, 1
 # float32, half, int8, float32 with scales elsewhere, a table of 256 values and an index for each weight
 TAGS = (RAW, HALF, INT8, SCALED, TABLE)
 PRECISIONS = {RAW: "fp32", SCALED: "fp32", HALF: "half", INT8: "int8", TABLE: "w8"}
-TAG_BYTES, TABLE_BYTES = 4, 4 * 256
+TABLE_VALUES = 256
+TAG_BYTES, TABLE_BYTES = 4, 4 * TABLE_VALUES
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,18 @@ class Stored:
             return replace(self, tag=tag, data=data.ljust(_aligned(len(data)), b"\0"))
         return replace(self, tag=tag, data=values.astype("<f4").tobytes())
 
+    def with_table(self, table: np.ndarray, indices: np.ndarray) -> "Stored":
+        """In place of a tagged array, for each number which of 256 values it is.
+
+        Args:
+            table: (256,) float32.
+            indices: (count,) uint8.
+        """
+        if self.tag is None or table.size != TABLE_VALUES or indices.size != self.count:
+            raise ValueError(f"{indices.size} of {table.size} values in place of {self.count} with tag {self.tag}")
+        data = indices.astype("u1").tobytes()
+        return replace(self, tag=TABLE, data=table.astype("<f4").tobytes() + data.ljust(_aligned(len(data)), b"\0"))
+
 
 @dataclass(frozen=True)
 class NcnnWeights:
@@ -93,10 +107,12 @@ class NcnnWeights:
 
 
 def stored_precision(weights: NcnnWeights) -> str | None:
-    """How the arrays that ncnn loads by a tag are stored: "fp32", "half", "int8", "w8" or "mixed"; None without any."""
+    """How the arrays that ncnn loads by a tag are stored: "fp32", "half", "int8", "w8" or "mixed"; None without any.
+
+    Integers are for int8 arithmetic; where there are none, tables make it "w8".
+    """
     tags = {stored.tag for arrays in weights.arrays for stored in arrays if stored.tag is not None}
-    found = {PRECISIONS[tag] for tag in tags}
-    return "mixed" if len(found) > 1 else next(iter(found), None)
+    return precision_of({PRECISIONS[tag] for tag in tags})
 
 
 def halved(graph: NcnnGraph, weights: NcnnWeights) -> NcnnWeights:

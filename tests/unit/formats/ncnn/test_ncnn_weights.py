@@ -432,7 +432,9 @@ def test_half_file_with_weights_that_are_read_as_another_tables():
         ((INT8,), "int8"),
         ((TABLE, TABLE), "w8"),
         ((HALF, RAW), "mixed"),
-        ((HALF, HALF, INT8), "mixed"),
+        ((HALF, HALF, INT8), "int8"),
+        ((HALF, TABLE, None), "w8"),
+        ((RAW, TABLE, HALF), "w8"),
     ],
 )
 def test_precision_is_that_of_every_tagged_weight(tags, found):
