@@ -5,13 +5,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pydantic import JsonValue
+
 from converter.formats.format import Conversion, Format, Job, Shapes, Sharing
+from converter.formats.moments import Fed
 from converter.proof.runner import Runner
 from converter.spec.options import ExportOptions
 from converter.spec.tensors import GraphSpec
 from converter.util.content import File
 
 PACKAGES = ("onnx", "onnxsim", "onnxruntime")
+DISABLE_QDQ = "session.disable_quant_qdq"
 
 
 def _start(job: Job) -> Conversion:
@@ -67,6 +71,26 @@ def _share(folder: Path, stems: Sequence[str], name: str) -> None:
     share(folder, stems, name)
 
 
+def _described(options: ExportOptions, models: Sequence[Sequence[File]]) -> dict[str, JsonValue]:
+    said: dict[str, JsonValue] = {"opset": options.opset, "simplified": options.simplify}
+    return {**said, "session_options": {DISABLE_QDQ: "1"}} if options.precision == "w8" else said
+
+
+def _notes(files: Sequence[File]) -> Sequence[str]:
+    if _precision(files) != "w8":
+        return ()
+    return (
+        f'by default onnxruntime widens its int8 weights in every run; with the session option {DISABLE_QDQ} = "1" '
+        "it does so once, when it loads the model",
+    )
+
+
+def _shrink(models: Sequence[Fed]) -> None:
+    from converter.formats.onnx.small import shrink
+
+    shrink(models)
+
+
 FORMAT = Format(
     name="onnx",
     runtime="onnxruntime on the CPU",
@@ -83,6 +107,8 @@ FORMAT = Format(
     needed=_needed,
     precision=_precision,
     beside=_beside,
-    described=lambda options, models: {"opset": options.opset, "simplified": options.simplify},
+    described=_described,
+    notes=_notes,
     sharing=Sharing(".onnx.data", False, _share),
+    shrink=_shrink,
 )

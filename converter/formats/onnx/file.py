@@ -10,14 +10,17 @@ import onnx
 
 from converter.errors import ConversionError
 from converter.formats.onnx.half import WEIGHTS
+from converter.formats.ways import precision_of
+from converter.spec.choices import BYTES, FULL, INT8
 from converter.util.content import File, content_of
 
+QUANTISES = ("QuantizeLinear", "DynamicQuantizeLinear")
 WIDENS = ("Cast", "DequantizeLinear")  # stand between a stored weight and what reads it
 PRECISIONS = {
     onnx.TensorProto.FLOAT16: "half",
     onnx.TensorProto.BFLOAT16: "bf16",
-    onnx.TensorProto.INT8: "int8",
-    onnx.TensorProto.UINT8: "int8",
+    onnx.TensorProto.INT8: BYTES,
+    onnx.TensorProto.UINT8: BYTES,
 }
 
 
@@ -161,7 +164,9 @@ def files_beside(file: File) -> tuple[str, ...]:
 
 
 def stored_precision(file: File) -> str | None:
-    """How the weights of convolutions and matrix products are stored: "fp32", "half", "int8" or "mixed"; None without.
+    """How the weights of convolutions and matrix products are stored: "fp32", "half", "w8", "int8", "mixed", or None.
+
+    A model that quantises on the way is "int8"; where nothing but weights are integers, it is "w8".
 
     Raises:
         ConversionError: when it is no ONNX model.
@@ -174,9 +179,10 @@ def stored_precision(file: File) -> str | None:
         for node in graph.node
         for name in node.input[WEIGHTS.get(node.op_type, len(node.input)) :][:1]
     }
+    if any(node.op_type in QUANTISES for node in graph.node):
+        return INT8
     types = {weights[name].data_type for name in read if name in weights and len(weights[name].dims) > 1}
-    found = {PRECISIONS.get(each, "fp32") for each in types}
-    return "mixed" if len(found) > 1 else next(iter(found), None)
+    return precision_of({PRECISIONS.get(each, FULL) for each in types})
 
 
 def load_model(file: File) -> onnx.ModelProto:

@@ -58,6 +58,7 @@ class OnnxBlobs:
 
     def __init__(self, file: File, graph: GraphSpec, beside: Sequence[File] = ()):
         self.file, self.graph, self.beside = file, graph, beside
+        self._last: tuple[list[str], onnxruntime.InferenceSession] | None = None
 
     def blobs(self, feed: Mapping[str, np.ndarray], names: Iterable[str]) -> dict[str, np.ndarray]:
         """Any tensors of the graph, inner ones too, batch axis included; only what they depend on is run.
@@ -69,8 +70,10 @@ class OnnxBlobs:
         from converter.formats.onnx.file import part_of  # imports onnx, which a whole model runs without
 
         names = list(names)
-        part = Content.holding(Path(self.file.name), part_of(self.file, names, self.beside))
-        session = _session(part, optimised=False)
+        if self._last is None or self._last[0] != names:  # they are often those of the input before
+            part = Content.holding(Path(self.file.name), part_of(self.file, names, self.beside))
+            self._last = names, _session(part, optimised=False)
+        session = self._last[1]
         needed = {value.name for value in session.get_inputs()}
         return _run(session, self.graph, {name: array for name, array in feed.items() if name in needed}, names)
 

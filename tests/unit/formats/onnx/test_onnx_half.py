@@ -278,6 +278,27 @@ def test_precision_is_that_of_every_weight():
     assert stored_precision(content(model([helper.make_node("Relu", ["x"], ["y"])], {}))) is None
 
 
+def in_bytes(*more):
+    """Two convolutions, the second's weight in bytes behind a DequantizeLinear, and nodes before all."""
+    nodes = [
+        *more,
+        helper.make_node("DequantizeLinear", ["v8", "s"], ["v"], axis=0),
+        helper.make_node("Conv", ["q" if more else "x", "w"], ["c"]),
+        helper.make_node("Conv", ["c", "v"], ["y"]),
+    ]
+    scales = {"s": np.ones(2, np.float32), "one": np.float32(1)}
+    return model(nodes, {"w": draw(5, 3, 3, 3), "v8": np.ones((2, 5, 1, 1), np.int8), **scales}, 13)
+
+
+def test_weights_in_bytes_are_no_int8_arithmetic():
+    assert stored_precision(content(in_bytes())) == "w8"
+    quantises = [
+        helper.make_node("QuantizeLinear", ["x", "one"], ["x8"]),
+        helper.make_node("DequantizeLinear", ["x8", "one"], ["q"]),
+    ]
+    assert stored_precision(content(in_bytes(*quantises))) == "int8"
+
+
 def test_weights_that_lie_elsewhere_are_taken_in(tmp_path):
     made, path = two_convs(), tmp_path / "a.onnx"
     onnx.save_model(made, path, save_as_external_data=True, location="a.data", size_threshold=0)
