@@ -70,6 +70,7 @@ class FormatEntry(SetEntry):
     target: str | None = None
     toolkit: str | None = None
     normalise: str | None = None
+    session_options: dict[str, str] = Field(default_factory=dict)
     shared_weights: tuple[str, ...] = ()
 
 
@@ -82,8 +83,10 @@ class VerificationEntry(SetEntry):
     candidates: dict[str, str] = Field(default_factory=dict)
     seed: Annotated[int, Field(ge=0)] = 0
     feeds: tuple[str, ...] = ()
+    left_out: str | None = None
     tolerances: dict[str, Tolerance] = Field(default_factory=dict)
     checks: tuple[dict[str, Any], ...] = ()
+    pictures: tuple[dict[str, Any], ...] = ()
 
 
 class Manifest(Listing):

@@ -16,11 +16,12 @@ from converter.folder.listing import (
     tracker_entry,
 )
 from converter.folder.manifest import MANIFEST, Manifest
-from converter.folder.subject import FULL, UNREAD, Subject
+from converter.folder.subject import UNREAD, Subject
 from converter.formats.format import format_of
 from converter.formats.ncnn.layer import computes_in_float
 from converter.formats.ncnn.param import load_param
 from converter.report.text import listed
+from converter.spec.choices import FULL, JUDGED_BY_BOXES
 from converter.spec.dimensions import Dimensions
 from converter.spec.network import NetworkSpec
 
@@ -84,6 +85,10 @@ def _tracker_stated(tracker: TrackerEntry, network: NetworkSpec, known: Known) -
 def _precision(manifest: Manifest, subject: Subject) -> Iterator[str]:
     """Files that store their weights otherwise than the manifest says; what they do is what counts."""
     wrong: dict[str, list[str]] = {}
+    if subject.precision in JUDGED_BY_BOXES:  # some of the models may have no layer in bytes
+        if subject.precision != manifest.precision:
+            yield f"says that precision is {manifest.precision!r}, expected {subject.precision!r}, as in the files"
+        return
     for model, stored in subject.stored.items():
         # what cannot be read is judged as fp32
         if stored and (FULL if stored == UNREAD else stored) != manifest.precision:

@@ -15,6 +15,8 @@ from converter.folder.loose import loose_models, parse_rename
 from converter.folder.manifest import Manifest, read_manifest
 from converter.formats.format import format_names, format_of, judged_as
 from converter.formats.isolated import IsolatedRunner
+from converter.formats.ways import precision_of
+from converter.spec.choices import FULL
 from converter.spec.config import network_for
 from converter.spec.dimensions import Dimensions
 from converter.spec.model import Model, TrackerModels
@@ -25,7 +27,7 @@ from converter.util.content import Contents, File
 
 log = logging.getLogger(__name__)
 
-FULL, UNREAD = "fp32", "unknown"  # precisions
+UNREAD = "unknown"  # precision
 Flags = Mapping[str, str | int | None]
 Runners = Mapping[Model, IsolatedRunner]
 
@@ -91,9 +93,8 @@ class Subject:
 
     @property
     def precision(self) -> str:
-        """Of the weights in the files, whatever a manifest says; "mixed" where the models do not agree."""
-        found = set(filter(None, self.stored.values()))
-        return "mixed" if len(found) > 1 else next(iter(found), FULL)
+        """Of the weights in the files, whatever a manifest says; "mixed" where the models do not go together."""
+        return precision_of(set(filter(None, self.stored.values()))) or FULL
 
     @property
     def judged_as(self) -> str:

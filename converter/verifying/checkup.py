@@ -21,6 +21,7 @@ from converter.folder.workspace import check_target
 from converter.formats.format import check_runtime, format_of, notes_on
 from converter.proof.comparison import Comparison
 from converter.report.text import listed, now
+from converter.spec.choices import JUDGED_BY_BOXES
 from converter.spec.options import VerifyOptions
 from converter.util.paths import why_no_folder
 from converter.util.stages import Listener, Stages
@@ -84,7 +85,7 @@ def check(
         _write_golden(run, stages)
         with stages("verify"):
             verification, failures = prove(run)
-        notes_of_models = _notes(subject, verification.failed)
+        notes_of_models = _notes(options, subject, verification.failed)
         checks, others, undone = _looked(asked(run, clip, places, verification.failed, stages), stages)
         changed = changed_since(checksums)
         result = VerifyResult(
@@ -215,9 +216,13 @@ def _write_golden(run: Run, stages: Stages) -> None:
             notes.append(str(target))
 
 
-def _notes(subject: Subject, failed: Collection[str]) -> tuple[str, ...]:
+def _notes(options: VerifyOptions, subject: Subject, failed: Collection[str]) -> tuple[str, ...]:
     """What is to be known of the models on their device, told at once; of those that ran, whose files are sound."""
     lines = notes_on({model: subject.files(model) for model in subject.models if model.format not in failed})
+    if subject.precision in JUDGED_BY_BOXES and not options.checkpoint:
+        lines += (
+            f"precision is {subject.precision}: only outputs were compared; pass --resume CHECKPOINT for the boxes",
+        )
     for line in lines:
         log.warning(line)
     return lines

@@ -5,7 +5,10 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from converter.checks.clip.report import ClipReport
+from converter.checks.pictures import PICTURES
+from converter.checks.pictures.steps import PicturesReport
 from converter.formats.format import simulated
+from converter.proof.inputs import LEFT_OUT
 from converter.proof.section import badness, proof_section
 from converter.report.blocks import (
     BAD,
@@ -24,12 +27,16 @@ from converter.report.blocks import (
     columns,
 )
 from converter.report.text import count, error, listed, overlap, percent, plain, shape
+from converter.spec.choices import JUDGED_BY_BOXES
 from converter.spec.tensors import Tolerance
 from converter.util.version import version
 
 if TYPE_CHECKING:
     from converter.verifying.result import VerifyResult
 
+ON_PICTURES = (
+    "Boxes on the package's pictures (--resume): whether a tracker with these models puts them where the network does"
+)
 # What a run is asked for besides the outputs, in the order of the report: key, what it would have told.
 OPTIONAL = {
     "clip": "On the clip (--clip): whether the converted models follow the target as the network does",
@@ -39,6 +46,7 @@ OPTIONAL = {
     "vulkan": "Vulkan (--runtime ncnn-vulkan): whether ncnn's shaders compute the same",
     "arm": "Emulated ARM (--runtime ncnn-arm64): whether ncnn's half kernels compute the same",
 }
+CHECKS = (PICTURES, *OPTIONAL)
 NAMES_FROM = {
     "manifest": "as in the manifest",
     "names": "named so in the file",
@@ -74,7 +82,7 @@ def verdict_of(result: "VerifyResult") -> str:
     """In one to three words: of a proof that failed, of models without some, of a device that differs from them, of a
     check that could not be carried out."""
     if result:
-        return "Verified in part" if result.subject.missing else "Verified"
+        return "Verified in part" if result.in_part else "Verified"
     if result.unfinished:
         return "Not finished"
     return "Device differs" if _only_device(result) else "Not verified"
@@ -85,6 +93,11 @@ def verdict_line(result: "VerifyResult") -> str:
     subject = subject_of(result)
     if result and result.subject.missing:
         return f"verified in part: {listed(_graphs(result))} of {subject}; {_lacking(result)} is missing"
+    if result and not result.boxes_judged:
+        precision = result.subject.precision
+        return (
+            f"verified in part: the outputs of {subject}, {precision}; boxes were not judged, pass --resume CHECKPOINT"
+        )
     if result:
         how = f", {words}" if (words := simulated(result.subject.tracker.formats)) else ""
         return f"verified {subject}{how}"
@@ -107,7 +120,7 @@ def subject_of(result: "VerifyResult") -> str:
 def sections_of(result: "VerifyResult") -> list[Section]:
     """In the order of the report."""
     verification = result.verification
-    checks = [result.checks[key] for key in OPTIONAL if key in result.checks]
+    checks = [result.checks[key] for key in CHECKS if key in result.checks]
     return [
         _compared(result),
         proof_section(verification.report.checks, verification.histograms, result.reference),
@@ -153,9 +166,13 @@ def _passed(result: "VerifyResult") -> str:
     parts = []
     if result.subject.missing:
         parts.append(f"Only {listed(_graphs(result))} of the tracker; {_lacking(result)} is missing.")
+    if not result.boxes_judged:
+        parts.append(f"Of {result.subject.precision} models outputs say little, and no box was looked at.")
     formats = listed(result.subject.tracker.formats)
     parts.append(f"The {formats} models answer as the reference does in {count(len(checks), 'comparison')}{used}.")
-    clip = result.checks.get("clip")
+    pictures, clip = result.checks.get(PICTURES), result.checks.get("clip")
+    if isinstance(pictures, PicturesReport):
+        parts.append(pictures.sentence())
     if isinstance(clip, ClipReport):
         means = [each.judged.iou_mean for each in clip.candidates if each.judged.iou_mean is not None]
         if means:
@@ -179,6 +196,10 @@ def _not_checked(result: "VerifyResult") -> list[str]:
     if not result.verification.report.checks:
         lines.append("Outputs: no output was compared with the reference")
     lines += [text for key, text in OPTIONAL.items() if key not in result.checks]
+    if not result.boxes_judged:
+        lines.append(ON_PICTURES)
+    if result.subject.precision in JUDGED_BY_BOXES:
+        lines.append(LEFT_OUT)
     if result.subject.manifest is None:
         lines.append("Checksums: no manifest, so nothing says that these are the files that were exported")
     return lines

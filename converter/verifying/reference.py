@@ -15,7 +15,7 @@ from converter.folder.listing import CheckpointEntry, checkpoint_entry
 from converter.folder.subject import Subject
 from converter.proof.comparison import Comparison
 from converter.proof.feeds import Feed
-from converter.proof.inputs import feeds_of
+from converter.proof.inputs import feeds_of, held_against
 from converter.spec.model import TrackerModels
 from converter.spec.options import VerifyOptions
 from converter.spec.tensors import Tolerance
@@ -139,7 +139,7 @@ def network_feeds(options: VerifyOptions, subject: Subject, tracker: TrackerMode
     """
     recorded = subject.manifest.verification.seed if subject.manifest else SEED
     seed = recorded if options.seed is None else options.seed
-    return feeds_of(tracker, seed, options.images)
+    return feeds_of(tracker, seed, options.images, subject.precision)
 
 
 def compared_with_network(
@@ -170,7 +170,13 @@ def compared_with_golden(options: VerifyOptions, subject: Subject, golden: Golde
         fitting = golden_at(golden, tracker) if tracker is subject.tracker else golden.of_size(tracker.images)
         if fitting.cases or tracker is subject.tracker:
             check_golden(fitting, subject, tracker)
-            comparisons.append(_comparison(subject, tracker, fitting.feeds(), fitting.answers(), tolerances))
+            cases = [
+                case
+                for case in zip(fitting.feeds(), fitting.answers(), strict=True)
+                if held_against(case[0].name, subject.precision)
+            ]
+            feeds, answers = [case[0] for case in cases], [case[1] for case in cases]
+            comparisons.append(_comparison(subject, tracker, feeds, answers, tolerances))
         else:
             sizes = tracker.network.sizes
             log.warning("not verified at %d/%d: there are no golden vectors of it; pass --resume", *sizes)

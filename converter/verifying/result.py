@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from converter.checks.pictures import PICTURES
 from converter.errors import VerificationError
 from converter.folder.exported import FileProblem, describe
 from converter.folder.listing import GENERATOR, SCHEMA_VERSION, CheckpointEntry
@@ -13,6 +14,7 @@ from converter.proof.histogram import Histogram
 from converter.proof.verify import Report
 from converter.report.blocks import Section
 from converter.report.text import now
+from converter.spec.choices import JUDGED_BY_BOXES
 from converter.spec.tensors import Tolerance
 from converter.util.version import version
 from converter.verifying.page import report_of, verdict_line
@@ -112,6 +114,17 @@ class VerifyResult:
         from converter.report.html import frame_of  # Jinja2, which nothing else of a result needs
 
         return frame_of(report_of(self, now()))
+
+    @property
+    def in_part(self) -> bool:
+        """Whether less is behind the verdict than a tracker's needs: graphs are missing, or models that are judged by
+        their boxes were held against outputs only."""
+        return bool(self.subject.missing) or not self.boxes_judged
+
+    @property
+    def boxes_judged(self) -> bool:
+        """Whether a tracker's boxes were looked at; true of models that are not judged by them."""
+        return self.subject.precision not in JUDGED_BY_BOXES or PICTURES in self.checks
 
     @property
     def max_of_range(self) -> float | None:

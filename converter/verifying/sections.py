@@ -23,17 +23,22 @@ from converter.checks.dumps.report import DumpsReport
 from converter.checks.half.report import HalfReport
 from converter.checks.layers.walk import layers_in, walk_layers
 from converter.checks.layers.walks import Walks
+from converter.checks.pictures import PICTURES
+from converter.checks.pictures.pairs import feeds_of_pairs
+from converter.checks.pictures.steps import PicturesReport, on_pictures
 from converter.checks.vulkan import VULKAN
 from converter.checks.vulkan.clip import Followed
 from converter.checks.vulkan.devices import VulkanDevice
 from converter.checks.vulkan.run import VulkanRun, check_vulkan
 from converter.checks.vulkan.section import VulkanSection
 from converter.errors import UsageError
+from converter.folder.subject import isolated_runners
 from converter.formats.format import format_of
 from converter.formats.isolated import IsolatedRunner
 from converter.proof.boxes import Box, check_box, parse_box
 from converter.proof.chain import Arrays, GraphModel
 from converter.proof.feeds import Feed
+from converter.spec.choices import JUDGED_BY_BOXES
 from converter.spec.model import TrackerModels
 from converter.spec.options import ArmOptions, VerifyOptions, VulkanOptions
 from converter.track.annotate import check_annotate
@@ -62,6 +67,8 @@ def asked(
     options = run.options
     looks: dict[str, Callable[[], CheckResult]] = {}
     formats = [format for format in run.subject.whole if format not in failed]
+    if run.subject.precision in JUDGED_BY_BOXES and isinstance(run.reference, NetworkReference) and formats:
+        looks[PICTURES] = partial(pictures, run, formats)
     if options.layers:
         looks["layers"] = partial(layers, run, stages.progress.step)
     if options.dumps:
@@ -75,6 +82,22 @@ def asked(
     if options.vulkan and places.vulkan:
         looks[VULKAN.section] = partial(vulkan, run, options.vulkan, places.vulkan, clip, stages)
     return looks
+
+
+def pictures(run: Run, formats: Sequence[str]) -> PicturesReport:
+    """One step on the package's pictures, at every size: by which models are judged that store weights in bytes."""
+    from converter.network.reference import reference_outputs
+
+    lacking, results = {(each.format, each.sizes) for each in run.subject.missing}, []
+    for tracker in run.subject.trackers:
+        outputs = reference_outputs(run.network.module, tracker, feeds_of_pairs(tracker))
+        with isolated_runners(run.subject, tracker.models) as runners:
+            results += [
+                on_pictures(format, tracker, run.subject.precision, runners, outputs)
+                for format in tracker.formats
+                if format in formats and (format, tracker.network.sizes) not in lacking
+            ]
+    return PicturesReport(tuple(results))
 
 
 def layers(run: Run, step: Step) -> Walks:
@@ -121,8 +144,8 @@ def track(run: Run, opened: "OpenedClip", formats: Sequence[str], step: Step) ->
         models = tracker.of(format)
         runners = {model: format_of(format).load(run.subject.files(model), model.graph) for model in models}
         candidates[format] = GraphModel(models, runners)
-    limits = tracker.network.step_limits(run.subject.judged_as, options.min_iou)
-    judgement = Judgement(limits, run.comparison.tie, run.comparison.tolerances)
+    spec, tolerances = tracker.network, run.comparison.tolerances
+    judgement = Judgement.of(spec, run.subject.judged_as, options.min_iou, tolerances)
     result = run_clip(
         *(opened.clip, opened.box, torch_model(run.network, tracker), candidates),
         *(tracker.network, tracker.dimensions, judgement, options.annotate),

@@ -91,6 +91,11 @@ class Steps:
                 f"expected {self.limits.iou:g} or more (smallest {self.iou_smallest:.2f} in frame "
                 f"{self.iou_smallest_frame})"
             )
+        if self.iou_smallest is not None and self.iou_smallest < self.limits.smallest:
+            reasons.append(
+                f"smallest overlap {below(self.iou_smallest, self.limits.smallest)} in one step, in frame "
+                f"{self.iou_smallest_frame}, expected {self.limits.smallest:g} or more"
+            )
         if self.other_cells > self.allowed_cells:
             allowed = f"{self.allowed_cells} or less" if self.allowed_cells else "none"
             reasons.append(f"another best cell in {count(self.other_cells, 'frame')}, expected in {allowed}")

@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from converter.checks.clip.frame import FrameRow
-from converter.checks.clip.free import NOTABLE, Floor, FreeRun, free_run
-from converter.checks.clip.one_step import Steps, steps_of
+from converter.checks.clip.free import NOTABLE, Floor, FreeRun, floor_of, free_run
+from converter.checks.clip.one_step import Steps, below, steps_of
 from converter.checks.clip.section import clip_section
 from converter.proof.boxes import Box
 from converter.report.blocks import Section
@@ -36,7 +36,8 @@ class CandidateReport:
         problem: why it could not go on ("frame 12: ..."), or None.
         held, lost: one step from the reference's state, where that has the target and where it has lost it.
         judged: what decides: ``held``; all frames where it has lost the target in most.
-        free: its own track beside the reference's; it decides nothing.
+        free: its own track beside the reference's; it decides where ``fallen`` says so.
+        fallen: that its mean is too far below the floor, in a phrase; empty where it is not, or where nobody asks.
         speed: of this model.
     """
 
@@ -47,9 +48,10 @@ class CandidateReport:
     judged: Steps
     free: FreeRun
     speed: Speed
+    fallen: str = ""
 
     def __bool__(self) -> bool:
-        return self.problem is None and bool(self.judged)
+        return self.problem is None and bool(self.judged) and not self.fallen
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -66,7 +68,7 @@ class CandidateReport:
         }
 
     def failure(self) -> str:
-        return f"{self.name}: {self.problem or ', '.join(self.judged.reasons())}"
+        return f"{self.name}: {self.problem or ', '.join(filter(None, [*self.judged.reasons(), self.fallen]))}"
 
 
 @dataclass(frozen=True)
@@ -148,4 +150,18 @@ def candidate_report(
     held = steps_of({index: step for index, step in steps.items() if index not in away}, limits)
     lost = steps_of({index: step for index, step in steps.items() if index in away}, limits)
     judged = held if held.frames > lost.frames else steps_of(steps, limits)
-    return CandidateReport(name, problem, held, lost, judged, free_run(name, frames), speed)
+    free = free_run(name, frames)
+    return CandidateReport(name, problem, held, lost, judged, free, speed, _fallen(free, floor_of(frames), limits))
+
+
+def _fallen(free: FreeRun, floor: Floor, limits: StepLimits) -> str:
+    """That a model's own track is further from the reference's than noise takes it, in a phrase; else empty."""
+    if limits.below_floor is None or free.iou_mean is None or floor.iou_mean is None:
+        return ""
+    least = floor.iou_mean - limits.below_floor
+    if free.iou_mean >= least:
+        return ""
+    return (
+        f"mean overlap {below(free.iou_mean, least)} free running, expected {least:.2f} or more, which is "
+        f"{limits.below_floor:g} below its floor"
+    )

@@ -20,6 +20,7 @@ from converter.errors import ConverterError, VerificationError
 from converter.families.family import Estimate, Procedure, family_of
 from converter.proof.boxes import Box, check_box, overlap
 from converter.proof.chain import Arrays, TrackedModel
+from converter.spec.choices import FULL, JUDGED_BY_BOXES
 from converter.spec.dimensions import Dimensions
 from converter.spec.network import NetworkSpec
 from converter.spec.tensors import StepLimits, Tolerance
@@ -47,10 +48,24 @@ class Judgement:
     tolerances: Mapping[str, Tolerance]
 
     @classmethod
-    def of(cls, spec: NetworkSpec, precision: str = "fp32") -> "Judgement":
-        """The config's of a precision."""
-        tolerances = spec.tolerances.get(precision) or spec.tolerances["fp32"]
-        return cls(spec.step_limits(precision), spec.tie(precision), tolerances)
+    def of(
+        cls,
+        spec: NetworkSpec,
+        precision: str = FULL,
+        min_iou: float | None = None,
+        tolerances: Mapping[str, Tolerance] | None = None,
+    ) -> "Judgement":
+        """The config's of a precision.
+
+        Args:
+            min_iou: the least mean overlap in its place.
+            tolerances: in their place, but for models that are judged by their boxes: the wider the noise, the lower
+                the floor that they are held against.
+        """
+        noise = spec.noise(precision)
+        if tolerances is not None and precision not in JUDGED_BY_BOXES:
+            noise = tolerances
+        return cls(spec.step_limits(precision, min_iou), spec.box_tie(precision), noise)
 
 
 def run_clip(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from converter.checks.device.runtime import Runtime
 from converter.errors import UsageError, did_you_mean
+from converter.spec.choices import JUDGED_BY_BOXES
 from converter.spec.network import ModeTolerances, NetworkSpec
 from converter.spec.tensors import Tolerance
 
@@ -79,13 +80,15 @@ def allowed_in(network: NetworkSpec, runtime: Runtime, mode: str, precision: str
 
     Args:
         precision: of the weights in the files. Where these are halves, what half storage may change, which rounds them
-            likewise, passes in every mode.
+            likewise, passes in every mode; where they are judged by boxes, what their boxes and outputs may be off by.
         rtol: the same tolerance for every output instead.
     """
     modes = network.modes(runtime.section)
     allowed = modes[mode]
     if precision == HALF and HALF_STORAGE in modes:
         allowed = allowed.or_wider(modes[HALF_STORAGE])
+    if precision in JUDGED_BY_BOXES and precision in network.tolerances:
+        allowed = allowed.or_wider(_of_boxes(network, precision))
     if rtol is None:
         return allowed
     return allowed.model_copy(update={"tolerances": {name: Tolerance(rtol=rtol) for name in network.tensors}})
@@ -93,4 +96,16 @@ def allowed_in(network: NetworkSpec, runtime: Runtime, mode: str, precision: str
 
 def tie_in(network: NetworkSpec, mode: str, precision: str) -> float:
     """Two cells whose reference scores differ by less than this share of the range are the same decision."""
-    return max(network.tie(mode), network.tie(precision) if precision == HALF else 0.0)
+    return max(network.tie(mode), network.tie(precision) if precision in (HALF, *JUDGED_BY_BOXES) else 0.0)
+
+
+def _of_boxes(network: NetworkSpec, precision: str) -> ModeTolerances:
+    """What may change in any mode by how weights are stored."""
+    limits = network.step_limits(precision)
+    side = network.template_size / 2  # of a target in its crop
+    return ModeTolerances(
+        tolerances=network.tolerances[precision],
+        box_pixels=(1 - limits.smallest) * side,  # an edge that is off by so much leaves the smallest overlap
+        score=limits.score,
+        one_step=limits,
+    )

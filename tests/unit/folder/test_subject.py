@@ -12,7 +12,7 @@ from converter.errors import UsageError
 from converter.folder.listing import TrackerEntry, UnitEntry, preprocess_entry
 from converter.folder.stated import contradictions
 from converter.folder.subject import Missing, Subject, subject_of
-from converter.formats.ncnn.weights import HALF, RAW
+from converter.formats.ncnn.weights import HALF, RAW, TABLE
 from converter.spec.options import VerifyOptions
 from converter.spec.tensors import Tolerance
 
@@ -44,7 +44,7 @@ def test_the_tracker_is_that_of_the_first_size():
 
 @pytest.fixture
 def stored(tmp_path):
-    """An export whose models store one weight each so: "fp32", "half" or "damaged"."""
+    """An export whose models store one weight each so: "fp32", "half", "w8" or "damaged"."""
 
     def make(*precisions, **changes):
         about = subject()
@@ -54,10 +54,11 @@ def stored(tmp_path):
             layers += f"Convolution conv 1 1 {model.graph.inputs[0].name} {out.name} 0=1 1=1 6=3\n"
             param, weights = model.paths(tmp_path)
             param.write_text("nothing" if precision == "damaged" else layers)
-            half = RAW.to_bytes(4, "little") + np.ones(3, "<f4").tobytes()
-            weights.write_bytes(
-                HALF.to_bytes(4, "little") + np.ones(4, "<f2").tobytes() if precision == "half" else half
-            )
+            tag, array = {
+                "half": (HALF, np.ones(4, "<f2").tobytes()),
+                "w8": (TABLE, np.ones(256, "<f4").tobytes() + bytes(4)),
+            }.get(precision, (RAW, np.ones(3, "<f4").tobytes()))
+            weights.write_bytes(tag.to_bytes(4, "little") + array)
         manifest = about.manifest.model_copy(update=changes)
         return Subject(manifest, tmp_path, about.trackers)
 
@@ -72,13 +73,16 @@ def stored(tmp_path):
         (("half", "fp32"), "mixed"),
         (("half", "damaged"), "mixed"),
         (("damaged", "damaged"), "unknown"),
+        (("w8", "half"), "w8"),
+        (("fp32", "w8"), "w8"),
+        (("w8", "damaged"), "mixed"),
     ],
 )
 @pytest.mark.parametrize("said", ["fp32", "half", "int8"])
 def test_precision_is_that_of_the_files_whatever_the_manifest_says(stored, precisions, found, said):
     about = stored(*precisions, precision=said)
     assert about.precision == found
-    expected = NETWORK.tolerances["half" if found == "half" else "fp32"]
+    expected = NETWORK.tolerances[found if found in ("half", "w8") else "fp32"]
     assert about.tolerances(options()) == expected
 
 
@@ -126,6 +130,15 @@ def test_what_a_manifest_says_otherwise_than_the_network_is_named(stored, change
     assert len(found) == len(said)
     for problem, words in zip(found, said, strict=True):
         assert problem.startswith(f"manifest.json says that {words}")
+
+
+@pytest.mark.parametrize(("said", "wrong"), [("w8", False), ("half", True), ("fp32", True), ("int8", True)])
+def test_weights_in_bytes_are_what_the_manifest_says_of_all_models_together(stored, said, wrong):
+    """One of them may be so small that all its layers are halves."""
+    found = [str(each) for each in contradictions(stored("half", "w8", precision=said)) if "precision" in str(each)]
+    assert bool(found) is wrong
+    if wrong:
+        assert found == [f"manifest.json says that precision is {said!r}, expected 'w8', as in the files"]
 
 
 def test_masks_are_where_the_manifest_says(stored):

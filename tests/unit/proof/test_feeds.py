@@ -12,6 +12,7 @@ from converter.proof.inputs import (
     PICTURES,
     edge_mask,
     feeds_of,
+    held_against,
     noise_feeds,
     packaged_feeds,
     picture_feed,
@@ -76,6 +77,19 @@ def test_noise_has_the_declared_shapes_as_float32():
     for feed in feeds:
         assert {name: array.shape for name, array in feed.tensors.items()} == {"z": (1, 3, 32, 32), "x": (1, 3, 64, 64)}
         assert {array.dtype for array in feed.tensors.values()} == {np.dtype(np.float32)}
+
+
+@pytest.mark.parametrize("name", ["noise, fine", "noise, fine 2", "noise, fine at 10/24", "noise, fine 3 at 128/256"])
+def test_weights_in_bytes_are_not_held_against_fine_noise(name):
+    assert [held_against(name, precision) for precision in ("fp32", "half", "mixed")] == [True] * 3
+    assert [held_against(name, precision) for precision in ("w8", "int8")] == [False] * 2
+
+
+@pytest.mark.parametrize(
+    "name", ["noise, smooth", "noise, coarse 2", "noise, fine.png", "my noise, fine", "picture 'flat'"]
+)
+def test_weights_in_bytes_are_held_against_all_else(name):
+    assert held_against(name, "w8")
 
 
 def test_no_noise_is_no_feed():

@@ -55,6 +55,15 @@ def test_half_weights_pass_with_what_half_storage_may_change():
     assert tie_in(NETWORK, "fp32", "fp32") == NETWORK.tie("fp32") < tie_in(NETWORK, "fp32", "half")
 
 
+@pytest.mark.parametrize("precision", ["w8", "int8"])
+def test_weights_in_bytes_pass_with_what_their_outputs_and_boxes_may_be_off_by(precision):
+    allowed = allowed_in(NETWORK, ARM, "fp32", precision, None)
+    assert allowed.tolerances == NETWORK.tolerances[precision]
+    assert allowed.box_pixels == pytest.approx(0.2 * 127 / 2)
+    assert allowed.score == 0.1
+    assert tie_in(NETWORK, "fp32", precision) == NETWORK.tie(precision)
+
+
 def test_a_mode_without_tolerances_is_refused():
     check_tolerances(NETWORK, ARM, ["fp16", "bf16"])
     with pytest.raises(UsageError, match="arm has no 'int8'"):

@@ -106,6 +106,15 @@ def test_each_limit_decides(changed, reason):
     assert len(bad.reasons()) == 1
 
 
+def test_a_single_frame_decides_where_the_limits_say_so():
+    frames = {index: Step(1.0, True, 0.0) for index in range(9)}
+    limits = StepLimits(iou=0.9, smallest=0.8)
+    assert steps_of({**frames, 9: Step(0.8, True, 0.0)}, limits)
+    bad = steps_of({**frames, 9: Step(0.799, True, 0.0)}, limits)
+    assert bad.reasons() == ["smallest overlap 0.799 in one step, in frame 9, expected 0.8 or more"]
+    assert steps_of({**frames, 9: Step(0.0, True, 0.0)}, StepLimits(iou=0.9))
+
+
 def test_one_more_frame_with_another_cell_than_allowed_fails():
     frames = {index: Step(1.0, index > 1, 0.0) for index in range(10)}
     bad = steps_of(frames, LIMITS)

@@ -139,6 +139,38 @@ def test_the_floor_is_what_the_reference_loses_with_noise_of_the_tolerance(video
     assert noisy
 
 
+def test_free_running_decides_where_the_limits_say_how_far_below_the_floor(video):
+    """A model that drifts is judged against what the reference itself keeps under noise."""
+    loose = limited(iou=0.0, score=1.0)
+    drifting = run(video, {"ncnn": BrightModel(drift=2.0)}, judgement=loose)
+    off = drifting.floor.iou_mean - drifting.candidates[0].free.iou_mean
+    assert 0.05 < off < 0.9
+    assert drifting
+    for allowed, passes in ((off + 1e-9, True), (off - 1e-3, False)):
+        result = run(
+            video,
+            {"ncnn": BrightModel(drift=2.0)},
+            judgement=replace(loose, limits=loose.limits.model_copy(update={"below_floor": allowed})),
+        )
+        assert bool(result) is passes
+    assert "free running, expected" in result.failure()
+    assert "below its floor" in result.failure()
+
+
+@pytest.mark.parametrize("precision", ["w8", "int8"])
+def test_the_floor_of_weights_in_bytes_is_that_of_float32(precision):
+    """Noise as wide as what their outputs may be off by would lower it, and a bad model would pass."""
+    wide = dict.fromkeys(SPEC.tensors, Tolerance(rtol=9.0))
+    judged = Judgement.of(SPEC, precision, tolerances=wide)
+    assert judged.tolerances == SPEC.tolerances["fp32"] != SPEC.tolerances[precision]
+    assert judged.tie == SPEC.tie("half") < SPEC.tie(precision)
+    assert (judged.limits.smallest, judged.limits.below_floor) == (0.8, 0.04)
+    assert Judgement.of(SPEC, precision, 0.5).limits == judged.limits.model_copy(update={"iou": 0.5})
+    half = Judgement.of(SPEC, "half")
+    assert (half.tolerances, half.tie) == (SPEC.tolerances["half"], SPEC.tie("half"))
+    assert Judgement.of(SPEC, "half", tolerances=wide).tolerances is wide
+
+
 def test_trackers_that_look_at_the_same_crop_share_an_answer(video):
     """Without noise all are where the reference is: a frame costs one run of each model."""
     reference, candidate = BrightModel(), BrightModel()
