@@ -101,7 +101,7 @@ def told_of(result: object) -> Told | None:
     if result is None:
         return None
     from converter.exporting import page
-    from converter.exporting.made import ArmFailure, Exported
+    from converter.exporting.made import Exported, Refused
     from converter.matrix import page as matrix_page
     from converter.matrix.run import MatrixResult
     from converter.proof.verify import Report as Proof
@@ -114,15 +114,15 @@ def told_of(result: object) -> Told | None:
     if isinstance(result, MatrixResult):
         return Told(matrix_page.cases_of(result), lambda _, written: matrix_page.report_of(result, written))
     if isinstance(result, Exported):
-        return Told(page.export_cases(result.report, result.arm), lambda _, written: page.report_of(result, written))
-    if isinstance(result, ArmFailure):
-        proof, arm = result.report, result.arm
+        cases = page.export_cases(result.report, result.steps, result.arm)
+        return Told(cases, lambda _, written: page.report_of(result, written))
+    if isinstance(result, Refused):
+        found = result.report, result.steps, result.arm
     elif isinstance(result, Proof):
-        proof, arm = result, None
+        found = result, None, None
     else:
         return None
-    cases = page.export_cases(proof, arm)
-    return Told(cases, lambda line, written: page.refused_page(proof, arm, line, written))
+    return Told(page.export_cases(*found), lambda line, written: page.refused_page(*found, line, written))
 
 
 def junit_obstacle(path: Path) -> str | None:

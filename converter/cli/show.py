@@ -28,9 +28,9 @@ def show_result(console: Console, result: "VerifyResult", after: Section | None,
     Args:
         after: what comes next, where there is something.
     """
-    from converter.verifying.page import OPTIONAL, names_section, verdict_line  # not for lt-export
+    from converter.verifying.page import CHECKS, names_section, verdict_line  # not for lt-export
 
-    _print_verdict(console, verdict_line(result), "" if not result else "yellow" if result.subject.missing else "green")
+    _print_verdict(console, verdict_line(result), "" if not result else "yellow" if result.in_part else "green")
     for problem in result.files:
         console.print(Text(str(problem), "bold red"), soft_wrap=True)
     if names := names_section(result):
@@ -39,7 +39,7 @@ def show_result(console: Console, result: "VerifyResult", after: Section | None,
     if verification.report.checks:
         print_section(console, _proof(verification.report), verbose)
         _print_inputs(console, verification.feeds)
-    for key in OPTIONAL:
+    for key in CHECKS:
         if key in result.checks:
             print_section(console, result.checks[key].section(), verbose)
     if after:
@@ -57,8 +57,9 @@ def show_export(console: Console, exported: Exported, verify: Sequence[object], 
     if exported.report:
         print_section(console, _proof(exported.report), verbose)
         _print_inputs(console, manifest.verification.feeds)
-    if exported.arm:
-        print_section(console, exported.arm.section(), verbose)
+    for each in (exported.steps, exported.arm):
+        if each is not None:
+            print_section(console, each.section(), verbose)
     print_section(console, next_section(manifest, exported.folder, verify), verbose)
 
 
@@ -67,8 +68,9 @@ def show_refused(console: Console, error: VerificationError, after: Section | No
     _print_verdict(console, f"NOT VERIFIED {error.options.arch}: nothing was published", "")
     if error.report is not None:
         print_section(console, _proof(error.report), verbose)
-    if error.result is not None:
-        print_section(console, error.result.arm.section(), verbose)
+    for each in (error.result.steps, error.result.arm) if error.result is not None else ():
+        if each is not None:
+            print_section(console, each.section(), verbose)
     if after:
         print_section(console, after)
 

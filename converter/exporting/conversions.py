@@ -7,12 +7,15 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from converter.checks.pictures.pairs import feeds_of_pairs
 from converter.exporting.describe import file_metadata
 from converter.exporting.plan import Plan
 from converter.folder.workspace import Workspace
 from converter.formats.format import Conversion, Job, Traced, format_of
+from converter.formats.moments import Fed
 from converter.formats.source import Source
 from converter.network.load import LoadedNetwork
+from converter.network.reference import reference_outputs
 from converter.network.trace import count, trace
 from converter.proof.runner import Runner
 from converter.spec.model import Model, TrackerModels
@@ -102,6 +105,28 @@ def share(plan: Plan, folder: Path) -> None:
     for (format, name), sources in plan.shared.items():
         if sharing := format_of(format).sharing:
             sharing.write(folder, [source.stem for source in sources], name)
+
+
+def shrink(plan: Plan, network: LoadedNetwork, folder: Path) -> None:
+    """Store weights in a byte each, by what the package's pictures bring into every layer.
+
+    Raises:
+        ConversionError: where that fails.
+    """
+    fed: dict[str, dict[tuple[tuple[Path, ...], str], Fed]] = {}
+    for tracker in plan.trackers:
+        feeds = feeds_of_pairs(tracker)
+        outputs = reference_outputs(network.module, tracker, feeds)
+        shown = [{**known, **feed.tensors} for feed, known in zip(feeds, outputs, strict=True)]
+        for model in tracker.models:
+            # one file may serve several graphs, and several sizes, of which the first will do
+            stem = Path(model.files[0]).stem
+            files = tuple(folder / f"{stem}{suffix}" for suffix in format_of(model.format).suffixes)
+            inputs = [{tensor.name: each[tensor.meaning] for tensor in model.graph.inputs} for each in shown]
+            fed.setdefault(model.format, {}).setdefault((files, model.graph.name), Fed(files, model.graph, inputs))
+    for format, models in fed.items():
+        if smaller := format_of(format).shrink:
+            smaller(list(models.values()))
 
 
 def load_models(folder: Path, contents: Contents, trackers: Sequence[TrackerModels]) -> dict[Model, Runner]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from converter.checks.pictures import PICTURES
 from converter.exporting.page import report_of, verdict_line
 from converter.folder.golden_index import GoldenIndex
 from converter.folder.manifest import Manifest, VerificationEntry
@@ -19,6 +20,7 @@ from converter.util.content import Contents
 
 if TYPE_CHECKING:
     from converter.checks.arm.section import ArmSection
+    from converter.checks.pictures.steps import PicturesReport
     from converter.network.load import LoadedNetwork
 
 
@@ -71,6 +73,7 @@ class Exported:
         arm: what the emulated ARM cpu computed; None where nobody asked for it.
         options: what it was made from.
         notes: what is to be known of the models on their device, a line each.
+        steps: one step on the package's pictures; None of models that are not judged by their boxes.
     """
 
     folder: Path
@@ -79,6 +82,7 @@ class Exported:
     arm: "ArmSection | None"
     options: ExportOptions
     notes: tuple[str, ...] = ()
+    steps: "PicturesReport | None" = None
 
     def __bool__(self) -> bool:
         return bool(self.report)
@@ -99,15 +103,19 @@ class Exported:
 
 
 @dataclass(frozen=True)
-class ArmFailure:
-    """Models that did not pass on the emulated ARM cpu, for a :class:`converter.errors.VerificationError`.
+class Refused:
+    """Models whose outputs passed and that were not published, for a :class:`converter.errors.VerificationError`.
 
     Attributes:
-        report: the comparisons on this machine, which passed.
+        report: the comparisons of outputs on this machine.
+        steps: one step on the package's pictures, where models are judged by their boxes.
+        arm: what the emulated ARM cpu computed, where it was asked for and they got so far.
     """
 
-    arm: "ArmSection"
     report: Report | None
+    steps: "PicturesReport | None" = None
+    arm: "ArmSection | None" = None
 
     def as_dict(self) -> dict[str, Any]:
-        return {"arm": self.arm.as_dict()}
+        found = {PICTURES: self.steps, "arm": self.arm}
+        return {name: each.as_dict() for name, each in found.items() if each is not None}

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from converter.checks.pictures import PICTURES
 from converter.formats.format import simulated
 from converter.proof.section import proof_cases, proof_section
 from converter.proof.verify import Report
@@ -13,6 +14,7 @@ from converter.spec.tensors import TensorSpec
 
 if TYPE_CHECKING:
     from converter.checks.arm.section import ArmSection
+    from converter.checks.pictures.steps import PicturesReport
     from converter.exporting.made import Exported
     from converter.folder.manifest import Manifest
 
@@ -39,6 +41,8 @@ def report_of(exported: "Exported", written: str) -> blocks.Report:
         compared = count(len(exported.report.checks), "comparison")
         how = f", {words}" if (words := simulated(exported.options.formats)) else ""
         sentence = f"Reference: {exported.report.reference}. The models answer as it does in {compared}{how}."
+    if exported.steps is not None:
+        sentence += f" {exported.steps.sentence()}"
     verdict = "Verified" if exported else "Not verified"
     return blocks.Report(
         title=f"{verdict}: export of {manifest.arch} in {exported.folder}",
@@ -46,16 +50,25 @@ def report_of(exported: "Exported", written: str) -> blocks.Report:
         verdict=verdict,
         sentence=sentence,
         problems=(),
-        not_checked=() if exported else ("Outputs: no output was compared with the reference",),
+        not_checked=_not_checked(exported),
         facts=_facts(exported),
-        sections=(*_proof(exported.report, exported.arm), _models(manifest)),
+        sections=(*_proof(exported.report, exported.steps, exported.arm), _models(manifest)),
         written=written,
         sign_off=False,
         warnings=exported.notes,
     )
 
 
-def refused_page(report: Report | None, arm: "ArmSection | None", problem: str, written: str) -> blocks.Report:
+def _not_checked(exported: "Exported") -> tuple[str, ...]:
+    left_out = exported.manifest.verification.left_out
+    if not exported:
+        return ("Outputs: no output was compared with the reference",)
+    return (left_out,) if left_out else ()
+
+
+def refused_page(
+    report: Report | None, steps: "PicturesReport | None", arm: "ArmSection | None", problem: str, written: str
+) -> blocks.Report:
     """Everything that there is to say of models that were not published.
 
     Args:
@@ -70,26 +83,29 @@ def refused_page(report: Report | None, arm: "ArmSection | None", problem: str, 
         problems=[problem],
         not_checked=(),
         facts=(),
-        sections=_proof(report, arm),
+        sections=_proof(report, steps, arm),
         written=written,
         sign_off=False,
     )
 
 
-def export_cases(report: Report | None, arm: "ArmSection | None") -> list[Case]:
-    """A case for every comparison, and one for the emulated ARM cpu; without proof one that was skipped."""
+def export_cases(report: Report | None, steps: "PicturesReport | None", arm: "ArmSection | None") -> list[Case]:
+    """A case for every comparison, for the boxes, and for the emulated ARM cpu; without proof one that was skipped."""
     # not by its truth: a report that failed is false
     cases = proof_cases(report.checks) if report is not None else [Case("proof", "outputs", SKIPPED, NO_PROOF)]
-    return [*cases, case("checks", "arm", bool(arm), arm.failure())] if arm is not None else cases
+    others = {PICTURES: steps, "arm": arm}
+    return cases + [
+        case("checks", name, bool(each), each.failure()) for name, each in others.items() if each is not None
+    ]
 
 
 def _reference_of(report: Report | None) -> str:
     return f"Reference: {report.reference}. " if report is not None and report.reference else ""
 
 
-def _proof(report: Report | None, arm: "ArmSection | None") -> list[Section]:
+def _proof(report: Report | None, steps: "PicturesReport | None", arm: "ArmSection | None") -> list[Section]:
     outputs = proof_section(report.checks, reference=report.reference) if report is not None else proof_section(())
-    return [outputs] if arm is None else [outputs, arm.section()]
+    return [outputs, *(each.section() for each in (steps, arm) if each is not None)]
 
 
 def _facts(exported: "Exported") -> list[tuple[str, str]]:

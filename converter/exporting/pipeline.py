@@ -20,6 +20,7 @@ from converter.network.saved import saving
 from converter.proof.comparison import Comparison
 from converter.proof.feeds import Feed
 from converter.proof.inputs import feeds_of
+from converter.spec.choices import BYTES
 from converter.spec.model import TrackerModels
 from converter.spec.options import ExportOptions
 from converter.util.content import Contents
@@ -70,18 +71,22 @@ def export(
             comparisons = proving.comparisons_of(options, network, plan, feeds)
         with stages("convert") as notes:
             conversions.finish(started.conversions)
-            conversions.share(plan, workspace.folder)
             notes.append(" and ".join(options.formats))
+        if options.precision == BYTES:
+            with stages("small"):
+                conversions.shrink(plan, network, workspace.folder)
+        conversions.share(plan, workspace.folder)
         protected = proving.protect(workspace.folder, comparisons, stages) if options.protect_fp16 else None
         with stages("verify") as notes:
             runners = conversions.load_models(workspace.folder, contents, plan.trackers)
             report = proving.prove(options, comparisons, runners, network.about)
-            verification = proving.described(options, comparisons, report)
+            steps = proving.judge(options, plan, network, runners, report)
+            verification = proving.described(options, comparisons, report, steps)
             inputs = sum(map(len, feeds))
             notes.append(f"on {inputs} inputs" if inputs else "left out")
         arm = None
         if options.arm:
-            arm = proving.run_on_arm(options, workspace.folder, contents, comparisons, report, stages)
+            arm = proving.run_on_arm(options, workspace.folder, contents, comparisons, report, steps, stages)
         golden = _golden(options, network, comparisons, workspace.folder / "golden", stages) if options.golden else None
         with stages("publish") as notes:
             results = (verification, report, protected, arm, golden)
@@ -90,7 +95,7 @@ def export(
             with saving(options.save_checkpoint, options.arch, network) if options.save_checkpoint else nullcontext():
                 manifest = _publish(options, made, workspace)
             notes += [str(options.output), *([f"in place of {replaced}"] if replaced else [])]
-    return Exported(options.output, manifest, report, arm, options, notes_of_models)
+    return Exported(options.output, manifest, report, arm, options, notes_of_models, steps)
 
 
 def _replaced(options: ExportOptions) -> str | None:
@@ -109,7 +114,7 @@ def _feeds(options: ExportOptions, tracker: TrackerModels, several_sizes: bool) 
     """What to compare on; nothing where nothing is compared."""
     if not options.verify:
         return []
-    feeds = feeds_of(tracker, options.seed, options.images)
+    feeds = feeds_of(tracker, options.seed, options.images, options.precision)
     return [feed.at(tracker.network.sizes) for feed in feeds] if several_sizes else feeds
 
 

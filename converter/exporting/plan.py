@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 
 from converter.errors import UsageError
 from converter.families.dimensions import dimensions_of
-from converter.formats.format import format_of
+from converter.formats.format import format_names, format_of
 from converter.formats.source import Source
+from converter.spec.choices import BYTES
 from converter.spec.dimensions import Dimensions
 from converter.spec.model import Model, TrackerModels
 from converter.spec.naming import check_names
@@ -43,6 +44,11 @@ def plan_export(options: ExportOptions) -> Plan:
     """
     for format in options.formats:
         format_of(format).check(options)
+        if options.precision == BYTES and format_of(format).shrink is None:
+            others = " or ".join(name for name in format_names() if format_of(name).shrink)
+            raise UsageError(
+                f"--precision {BYTES}: {format} files cannot hold such weights, expected {others}; leave it out"
+            )
     networks = [options.network.at(*size) for size in sizes(options)]
     dimensions = [dimensions_of(network, options.stride) for network in networks]
     made = {format: _made(options, format, dimensions) for format in options.formats}

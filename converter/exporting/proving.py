@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from converter.checks.pictures.pairs import feeds_of_pairs
+from converter.checks.pictures.steps import PicturesReport, on_pictures
 from converter.errors import ConversionError, UsageError, VerificationError
 from converter.exporting.conversions import Runners
-from converter.exporting.made import ArmFailure
+from converter.exporting.made import Refused
 from converter.exporting.plan import Plan
 from converter.families.family import family_of
 from converter.folder.manifest import VerificationEntry
@@ -18,8 +20,10 @@ from converter.network.load import LoadedNetwork
 from converter.network.reference import reference_outputs
 from converter.proof.comparison import Comparison
 from converter.proof.feeds import Feed
+from converter.proof.inputs import LEFT_OUT
 from converter.proof.runner import Runner
 from converter.proof.verify import Report, verify
+from converter.spec.choices import JUDGED_BY_BOXES
 from converter.spec.model import Model, TrackerModels, with_other_graphs
 from converter.spec.options import ExportOptions
 from converter.util.content import Contents
@@ -87,6 +91,26 @@ def prove(options: ExportOptions, comparisons: Sequence[Comparison], runners: Ru
     return report
 
 
+def judge(
+    options: ExportOptions, plan: Plan, network: LoadedNetwork, runners: Runners, report: Report | None
+) -> PicturesReport | None:
+    """Models that are judged by the boxes that a tracker makes of their answers; None of others, and without proof.
+
+    Raises:
+        VerificationError: when they do not pass.
+    """
+    if report is None or options.precision not in JUDGED_BY_BOXES:
+        return None
+    results = []
+    for tracker in plan.trackers:
+        outputs = reference_outputs(network.module, tracker, feeds_of_pairs(tracker))
+        results += [on_pictures(format, tracker, options.precision, runners, outputs) for format in tracker.formats]
+    steps = PicturesReport(tuple(results))
+    if not steps:
+        raise VerificationError(f"{steps.failure()}; nothing was published", result=Refused(report, steps=steps))
+    return steps
+
+
 def _probe(model: Model, runner: Runner) -> None:
     """One run on zeros: outputs have the declared shapes, and what one graph gives fits the next."""
     graph = model.graph
@@ -98,7 +122,9 @@ def _probe(model: Model, runner: Runner) -> None:
             )
 
 
-def described(options: ExportOptions, comparisons: Sequence[Comparison], report: Report | None) -> VerificationEntry:
+def described(
+    options: ExportOptions, comparisons: Sequence[Comparison], report: Report | None, steps: PicturesReport | None
+) -> VerificationEntry:
     if report is None:
         return VerificationEntry(status="unverified", reason="--no-verify")
     return VerificationEntry(
@@ -109,6 +135,7 @@ def described(options: ExportOptions, comparisons: Sequence[Comparison], report:
         feeds=tuple(feed.name for comparison in comparisons for feed in comparison.feeds),
         tolerances=dict(comparisons[0].tolerances),
         checks=tuple(check.as_dict() for check in report.checks),
+        **({"left_out": LEFT_OUT, "pictures": tuple(steps.as_dict())} if steps is not None else {}),
     )
 
 
@@ -142,6 +169,7 @@ def run_on_arm(
     contents: Contents,
     comparisons: Sequence[Comparison],
     report: Report | None,
+    steps: PicturesReport | None,
     stages: Stages,
 ) -> "ArmSection":
     """The ncnn models on the emulated ARM cpu, a gate of its own; one that serves several sizes at its first."""
@@ -153,5 +181,5 @@ def run_on_arm(
     others = with_other_graphs(comparisons, lambda each: each.tracker.graphs("ncnn"))
     section = check_arm(ArmRun(read_root(asked.root), asked, folder, contents, others, options.precision), stages)
     if not section:
-        raise VerificationError(f"{section.failure()}; nothing was published", result=ArmFailure(section, report))
+        raise VerificationError(f"{section.failure()}; nothing was published", result=Refused(report, steps, section))
     return section

@@ -79,6 +79,17 @@ def test_an_export_that_is_refused_has_its_checks(export_words):
     assert not all(check["passed"] for check in answer["error"]["checks"])
 
 
+def test_models_judged_by_boxes_published_and_not(tiny, tmp_path):
+    words = ("--resume", tiny, "--path-name", TINY, "-o", tmp_path / "small", "--json", "--precision", "w8")
+    answer = checked("lt-export", lt_export(*words))
+    assert answer["verification"]["pictures"][0]["passed"]
+    clip = ("--clip", save_video(tmp_path / "drawn.avi", 4), "--box", "40,30,20,16")
+    answer = checked("lt-verify", lt_verify(tmp_path / "small", "--resume", tiny, "--json", *clip))
+    assert answer["pictures"][0]["limits"]["smallest"] == 0.8
+    answer = checked("lt-export", lt_export(*words, "--format", "onnx", "-o", tmp_path / "other"))
+    assert not answer["pictures"][0]["passed"]
+
+
 def test_everything_that_is_asked_for_beside_the_proof(tiny, tiny_both, tmp_path):
     export, clip = shutil.copytree(tiny_both, tmp_path / "export"), save_video(tmp_path / "drawn.avi", 4)
     wanted = ("--layers", "--fp16-report", "--clip", clip, "--box", "40,30,20,16", "--golden", tmp_path / "golden")

@@ -26,10 +26,10 @@ def exported(report, on_arm=None):
 
 
 def test_cases_are_the_comparisons_and_the_emulated_cpu():
-    assert [case.outcome for case in export_cases(PASSING, None)] == [PASSED] * len(checks())
-    assert export_cases(PASSING, arm())[-1] == Case("checks", "arm")
-    assert export_cases(PASSING, arm(False))[-1] == Case("checks", "arm", FAILED, arm(False).failure())
-    (failed,) = [case for case in export_cases(FAILING, None) if case.outcome != PASSED]
+    assert [case.outcome for case in export_cases(PASSING, None, None)] == [PASSED] * len(checks())
+    assert export_cases(PASSING, None, arm())[-1] == Case("checks", "arm")
+    assert export_cases(PASSING, None, arm(False))[-1] == Case("checks", "arm", FAILED, arm(False).failure())
+    (failed,) = [case for case in export_cases(FAILING, None, None) if case.outcome != PASSED]
     assert (failed.name, failed.message) == ("ncnn init alone, noise 2", FAILING.checks[-1].failure())
 
 
@@ -40,7 +40,7 @@ def test_what_is_to_be_known_of_the_models_on_their_device_is_on_the_page():
 
 
 def test_without_proof_nothing_passes():
-    assert export_cases(None, None) == [Case("proof", "outputs", SKIPPED, NO_PROOF)]
+    assert export_cases(None, None, None) == [Case("proof", "outputs", SKIPPED, NO_PROOF)]
     page = report_of(exported(None), "today")
     assert (page.passed, page.verdict) == (False, "Not verified")
     assert NO_PROOF in page.sentence
@@ -60,7 +60,7 @@ def test_the_page_has_the_verdict_the_proof_and_the_files():
 
 
 def test_what_was_not_published_is_not_verified_whatever_passed():
-    page = refused_page(PASSING, arm(False), "ncnn-arm64: fp16 fails; nothing was published", "today")
+    page = refused_page(PASSING, None, arm(False), "ncnn-arm64: fp16 fails; nothing was published", "today")
     assert (page.passed, page.title) == (False, "Not verified: export")
     assert [section.key for section in page.sections] == ["outputs", "arm"]
     assert markdown_of(page).startswith(
