@@ -12,16 +12,14 @@ from converter.matrix.run import MatrixResult
 from converter.matrix.table import ACCURACY, WITH_AO, Row, csv_of
 from converter.report.blocks import BAD, OK, Block, Points, Report, Section, Table, columns
 from converter.report.blocks import Row as Line
-from converter.report.charts.parts import NARROW, WIDE, Axes, name_of, small
+from converter.report.charts import Dot, scatter
+from converter.report.charts.parts import NARROW, WIDE
 from converter.report.html import page
 from converter.report.junit import ERROR, FAILED, PASSED, SKIPPED, Case
-from converter.report.svg import drawing, element, round_steps
 from converter.report.text import NOTHING, count, harmless, now
 from converter.report.text import error as error_text
 from converter.util.atomic import replacing
 
-HEIGHT = 340
-LEAST_ROOM = 1e-2  # of a value, between the ends of an axis, so that its numbers differ in what is written of them
 # beside the style of every report: what a table of this width wants
 _STYLE = """
 #cells :is(td, th) { white-space: nowrap; overflow-wrap: normal; }
@@ -177,39 +175,10 @@ def _scatter(rows: tuple[Row, ...], key: str, width: int) -> str:
     up: _Figure = ("AO", lambda row: row.ao)
     if not any(row.ao is not None for row in rows):
         up = ("MB", lambda row: row.bytes and row.bytes / 1e6)
-    points = [
-        (x, y, row)
+    dots = [
+        Dot(x, y, f"{row.cell}: {x:.4g}, {y:.4g}", row.front)
         for row in rows
         if row.verified and (x := across[1](row)) is not None and (y := up[1](row)) is not None
     ]
-    if not points:
-        return ""
-    title = f"{up[0]} over {across[0]}"
-    xs, ys = _steps([x for x, _, _ in points], width // 120), _steps([y for _, y, _ in points], 7)
-    axes = Axes.of((width, HEIGHT), 36, (xs[0], xs[-1]), (ys[0], ys[-1]))
-    parts = [name_of(title, width)]
-    for value in ys:
-        parts += axes.tick(value, f"{value:g}")
-    for value in xs:
-        anchor = "end" if value == xs[-1] else "middle"
-        parts.append(small(f"{value:g}", axes.across(value), axes.frame.bottom + 16, anchor))
-    parts.append(small(across[0], axes.frame.right, HEIGHT - 5, "end"))
-    for x, y, row in sorted(points, key=lambda point: point[2].front):
-        at_x, at_y = axes.at(x, y)
-        words = element("title", escape(harmless(f"{row.cell}: {x:.4g}, {y:.4g}")))
-        parts.append(
-            element("circle", words, cx=at_x, cy=at_y, r=5 if row.front else 3, class_="beyond" if row.front else "bar")
-        )
-    about = f"{len(points)} cells; those of the Pareto front are larger"
-    return drawing(f"scatter-{key}", title, about, width, HEIGHT, parts)
-
-
-def _steps(values: list[float], most: int) -> list[float]:
-    """Round numbers around all values."""
-    low, high = min(values), max(values)
-    room = max(high - low, LEAST_ROOM * abs(high)) or 1.0
-    middle = (low + high) / 2
-    low, high = min(low, middle - room / 2), max(high, middle + room / 2)
-    steps = list(round_steps(low - 0.05 * room, high + 0.05 * room, most))
-    step = steps[1] - steps[0] if len(steps) > 1 else room
-    return [round(steps[0] - step, 12), *steps, round(steps[-1] + step, 12)]
+    about = f"{len(dots)} cells; those of the Pareto front are larger"
+    return scatter(f"scatter-{key}", across[0], up[0], dots, width, about) if dots else ""

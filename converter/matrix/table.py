@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, Self
 
 from converter.matrix.cells import Cell
+from converter.util import front
 
 Sort = Literal["latency", "bytes", "error", "ao"]
 SORTS: Final[tuple[Sort, ...]] = ("latency", "bytes", "error", "ao")
@@ -77,8 +78,8 @@ class Row:
 
 def ranked(rows: Sequence[Row], sort: Sort) -> list[Row]:
     """By rank, with the Pareto front marked."""
-    front = pareto(rows)
-    return sorted((replace(row, front=row.key in front) for row in rows), key=lambda row: (*row.rank(sort), row.key))
+    best = pareto(rows)
+    return sorted((replace(row, front=row.key in best) for row in rows), key=lambda row: (*row.rank(sort), row.key))
 
 
 def pareto(rows: Sequence[Row]) -> set[str]:
@@ -93,13 +94,7 @@ def pareto(rows: Sequence[Row]) -> set[str]:
         values = [getattr(row, name) for name in axes]
         if axes and None not in values:
             points[row.key] = tuple(-value if name == "ao" else value for name, value in zip(axes, values, strict=True))
-    return {
-        key
-        for key, point in points.items()
-        if not any(
-            other != point and all(a <= b for a, b in zip(other, point, strict=True)) for other in points.values()
-        )
-    }
+    return front.pareto(points)
 
 
 def csv_of(rows: Sequence[Row]) -> str:

@@ -7,5 +7,6 @@ from converter.report.charts.curve import Limit, Series, curve
 from converter.report.charts.histogram import histogram
 from converter.report.charts.layers import layer_graph
 from converter.report.charts.overlap import lowest_tick, overlaps
+from converter.report.charts.scatter import Dot, scatter
 
-__all__ = ["Limit", "Series", "curve", "histogram", "layer_graph", "lowest_tick", "overlaps"]
+__all__ = ["Dot", "Limit", "Series", "curve", "histogram", "layer_graph", "lowest_tick", "overlaps", "scatter"]
