@@ -32,6 +32,7 @@ HALF_LARGEST = 65504
 NEWEST_GLIBC = 40
 ARM_MODES = ("fp32", "fp16s", "fp16", "bf16")
 ARM_UPDATE = r": update on .+ took ([\d.]+) s"  # on stderr, with -v
+STORED = ("fp32", "half")
 BENCH_SIZE, BENCH_ROUNDS, BENCH_SECONDS = 256, 20, 900
 MEMORY_RUNS = 5
 
@@ -189,10 +190,26 @@ class _Fetched(Silent):
 def bench(setting: Setting) -> dict[str, Any]:
     """The trained tracker on this machine, which had better be idle."""
     words = (*_trained_export(setting), "--rounds", str(BENCH_ROUNDS), "--seconds", str(BENCH_SECONDS))
-    shown = setting.lt("bench", *words).splitlines()
-    first = next(number for number, line in enumerate(shown) if line.startswith("Runtime "))
-    last = next(number for number, line in enumerate(shown) if line.startswith(("- ", "median ")))
-    return {"lines": [line.rstrip() for line in shown[first:last]], **_versions()}
+    return {"lines": _table(setting.lt("bench", *words)), **_versions()}
+
+
+def side_by_side(setting: Setting) -> dict[str, Any]:
+    """The trained tracker in several precisions of its weights, on one thread."""
+    resume = ("--resume", setting.checkpoint(), "--search-size", str(BENCH_SIZE))
+    formats = ("--format", "ncnn", "--format", "onnx")
+    folders = [f"stored-{precision}" for precision in STORED]
+    for precision, folder in zip(STORED, folders, strict=True):
+        setting.lt("export", *resume, *formats, "--precision", precision, "-o", folder, "-q")
+    words = ("--threads", "1", "--rounds", str(BENCH_ROUNDS), "--seconds", str(BENCH_SECONDS))
+    return {"lines": _table(setting.lt("bench", *folders, *words)), **_versions()}
+
+
+def _table(shown: str) -> list[str]:
+    """That of lt-bench, out of what it prints."""
+    lines = shown.splitlines()
+    first = next(number for number, line in enumerate(lines) if line.startswith(("Runtime ", "Export ")))
+    last = next(number for number, line in enumerate(lines) if line.startswith(("- ", "* ", "median ")))
+    return [line.rstrip() for line in lines[first:last]]
 
 
 def wrong_models(setting: Setting) -> dict[str, Any]:
@@ -235,7 +252,7 @@ def smaller(setting: Setting) -> dict[str, Any]:
 
 SECTIONS: Mapping[str, Callable[[Setting], dict[str, Any]]] = {
     each.__name__: each
-    for each in (demo, failed, run, counts, half, smaller, overflow, arm, arm_setup, bench, wrong_models)
+    for each in (demo, failed, run, counts, half, smaller, overflow, arm, arm_setup, bench, side_by_side, wrong_models)
 }
 
 

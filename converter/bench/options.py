@@ -23,6 +23,7 @@ class BenchOptions:
 
     Attributes:
         subject: the export, the network behind it and, when torch is to be measured, its checkpoint.
+        others: further exports of the same network.
         threads: numbers of them; each is a candidate of its own.
         precisions: of PRECISIONS.
         rounds: in each, every candidate has one turn.
@@ -42,6 +43,12 @@ class BenchOptions:
     seed: int = 0
     plot: Path | None = None
     device: VulkanDevice | None = None
+    others: tuple[VerifyOptions, ...] = ()
+
+    @property
+    def subjects(self) -> tuple[VerifyOptions, ...]:
+        """Of all exports."""
+        return (self.subject, *self.others)
 
     @property
     def with_torch(self) -> bool:

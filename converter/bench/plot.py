@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import chdir, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ MARK = "lighttrack-export lt-bench"  # tells an earlier picture of ours
 COLOURS = ("#c44e52", "#2a6fa8", "#5a9e6f", "#8172b3", "#b5893c", "#4c9fb0")  # torch, then the formats in their order
 TITLES = {"init": "init: once per target", "update": "update: every frame"}
 PALER = 0.55  # of a half mode
+LONGEST_NAME = 40  # characters
 LONGEST_LINE = 1.6  # times the longest bar; what reaches further is written down
 
 
@@ -66,12 +68,12 @@ def _own_settings() -> Iterator[None]:
 def _draw(path: Path, result: BenchResult) -> None:
     from matplotlib.figure import Figure
 
-    labels = [times.candidate.label for times in result.of("update")]
-    figure = Figure(figsize=(11, 2.1 + 0.42 * len(labels)), layout="constrained")
+    labels = [_label(times.candidate) for times in result.of("update")]
+    figure = Figure(figsize=(11, 2.1 + (0.5 if result.several else 0.42) * len(labels)), layout="constrained")
     sides = figure.subplots(1, 2, sharey=True, width_ratios=[3, 2])
     for axes, part in zip(sides, reversed(PARTS), strict=True):
         _draw_part(axes, part, result.of(part))
-    sides[0].set_yticks(range(len(labels)), labels)
+    sides[0].set_yticks(range(len(labels)), labels, parse_math=False)  # a folder's name may have a $ in it
     sides[0].invert_yaxis()
     doubtful, pairs = len(result.doubtful), len(result.pairs)
     doubts = f"the order of {doubtful} of {pairs} pairs is doubtful: see the table" if doubtful else ""
@@ -88,6 +90,16 @@ def _draw(path: Path, result: BenchResult) -> None:
             figure.savefig(draft, dpi=130, metadata={METADATA[path.suffix.lower()]: MARK})
     except OSError as error:
         raise ConversionError(f"cannot write {path}: {error.strerror}") from None
+
+
+def _label(candidate: Candidate) -> str:
+    """With whose it is in a line of its own, and how its weights are stored."""
+    export = candidate.export
+    if export is None or not candidate.among:
+        return candidate.label
+    name = export.name if len(export.name) <= LONGEST_NAME else f"…{export.name[1 - LONGEST_NAME :]}"
+    whose = f"{name}: {export.weights} weights, {(candidate.bytes or 0) / 1e6:.2f} MB"
+    return f"{replace(candidate, among=False).label}\n{whose}"
 
 
 def _draw_part(axes: "Axes", part: str, bars: Sequence[PartTimes]) -> None:

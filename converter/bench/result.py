@@ -8,6 +8,7 @@ from statistics import median
 from typing import Any
 
 from converter.bench.candidates import Candidate
+from converter.bench.exports import Export
 from converter.bench.measure import PARTS, Turn
 from converter.bench.notes import advice_of, remarks_of
 from converter.bench.options import WARM_UP, BenchOptions
@@ -114,12 +115,10 @@ class BenchResult:
 
     Attributes:
         options: that it was asked for.
-        manifest: of the export.
-        dimensions: of the network.
+        exports: that were measured, in their order.
         machine: on which it ran.
         loads: load average before and after, None where the system does not tell.
         versions: of what ran, by package.
-        problems: files that are not as the manifest says.
         times: of every candidate for every part.
         left_out: who was asked for and has no such mode.
         late: who was asked for and was not loaded when half of the time was over.
@@ -127,12 +126,10 @@ class BenchResult:
     """
 
     options: BenchOptions
-    manifest: Manifest
-    dimensions: Dimensions
+    exports: Sequence[Export]
     machine: Machine
     loads: tuple[float | None, float | None]
     versions: Mapping[str, str]
-    problems: Sequence[FileProblem]
     times: Sequence[PartTimes]
     left_out: Sequence[Candidate]
     late: Sequence[Candidate]
@@ -146,7 +143,7 @@ class BenchResult:
         VerificationError: naming the first file that is not as its manifest says; it carries the figures.
         """
         if self.problems:
-            first = self.problems[0]
+            first = self.changed()[0]
             raise VerificationError(f"{first}: what was measured is not what was verified; export again", result=self)
 
     def __repr__(self) -> str:
@@ -157,6 +154,34 @@ class BenchResult:
         from converter.report.html import frame_of  # Jinja2, which nothing else of a result needs
 
         return frame_of(bench_report(self, now()))
+
+    @property
+    def manifest(self) -> Manifest:
+        """Of the first export."""
+        return self.exports[0].manifest
+
+    @property
+    def dimensions(self) -> Dimensions:
+        """Of the network."""
+        return self.exports[0].tracker.dimensions
+
+    @property
+    def several(self) -> bool:
+        """Whether exports stand side by side."""
+        return len(self.exports) > 1
+
+    @property
+    def problems(self) -> list[FileProblem]:
+        """Files that are not as their manifest says."""
+        return [problem for export in self.exports for problem in export.problems]
+
+    def changed(self) -> list[str]:
+        """The same in words, with the folder where there are several."""
+        return [
+            f"{export.folder}: {problem}" if self.several else str(problem)
+            for export in self.exports
+            for problem in export.problems
+        ]
 
     @property
     def rounds(self) -> int:
@@ -191,7 +216,7 @@ class BenchResult:
         return {
             "schema_version": SCHEMA_VERSION,
             "generator": {"name": GENERATOR, "version": version(), "command": "lt-bench"},
-            "folder": str(options.subject.folder),
+            "folder": str(self.exports[0].folder),
             "arch": self.manifest.arch,
             "path_name": self.manifest.path_name,
             "checkpoint": self.manifest.checkpoint.model_dump(mode="json"),
@@ -212,8 +237,13 @@ class BenchResult:
             },
             "files": {
                 "status": "failed" if self.problems else "passed",
-                "problems": [problem.as_dict() for problem in self.problems],
+                "problems": [
+                    {**problem.as_dict(), "folder": str(export.folder)}
+                    for export in self.exports
+                    for problem in export.problems
+                ],
             },
+            "exports": [export.as_dict() for export in self.exports],
             "results": [times.as_dict() for times in self.times],
             "left_out": [candidate.as_dict() for candidate in self.left_out],
             "late": [candidate.as_dict() for candidate in self.late],

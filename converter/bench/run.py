@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from converter.bench.candidates import Candidate, candidates_for, vulkan_modes
+from converter.bench.exports import Export, bytes_of, short_names
 from converter.bench.measure import PARTS, Clock, rounds_of
 from converter.bench.options import WARM_UP, BenchOptions
 from converter.bench.result import BenchResult, PartTimes
@@ -21,6 +22,7 @@ from converter.formats.format import check_runtime
 from converter.formats.isolated import WorkerProcess
 from converter.proof.inputs import noise_feeds
 from converter.report.text import count
+from converter.spec.options import VerifyOptions
 from converter.util.atomic import sha256
 from converter.util.machine import load_average, this_machine
 from converter.util.stages import Listener, Stages
@@ -47,12 +49,10 @@ def bench(options: BenchOptions, progress: Listener | None = None, spent: float 
     load_before = load_average()
     with ExitStack() as running:
         with stages("models") as notes:
-            subject, manifest = _export(options)
-            tracker = subject.tracker
-            problems = _look_at_files(subject, manifest)
-            candidates, left_out = candidates_for(tracker.formats, options)
-            notes.append(", ".join(map(str, tracker.models)))
-        processes = {each: _process(each, options, subject) for each in candidates}
+            exports = _exports(options)
+            candidates, left_out = candidates_for(exports, options)
+            notes.append(", ".join(str(model) for export in exports for model in export.tracker.models))
+        processes = {each: _process(each, options, each.export or exports[0]) for each in candidates}
         for process in processes.values():
             running.callback(process.stop)
         with stages("load") as notes:
@@ -68,12 +68,10 @@ def bench(options: BenchOptions, progress: Listener | None = None, spent: float 
             notes.append(f"{count(len(rounds), 'round')} of {count(options.runs, 'run')}")
     return BenchResult(
         options=options,
-        manifest=manifest,
-        dimensions=tracker.dimensions,
+        exports=exports,
         machine=this_machine(),
         loads=(load_before, load_average()),
         versions=tool_versions(["numpy", *dict.fromkeys(each.runtime for each in candidates)]),
-        problems=problems,
         times=[
             PartTimes(candidate, part, [turns[place][part] for turns in rounds])
             for place, candidate in enumerate(candidates)
@@ -113,12 +111,10 @@ def _load(
     return loaded
 
 
-def _export(options: BenchOptions) -> tuple[Subject, Manifest]:
-    """The export, when everything that is to be run can be."""
-    subject = subject_of(options.subject)
-    if subject.manifest is None:
-        raise UsageError("nothing to measure: pass an export folder")
-    for format in subject.tracker.formats:
+def _exports(options: BenchOptions) -> list[Export]:
+    """What is measured, when everything that is to be run can be."""
+    found = list(map(_subject, options.subjects))
+    for format in dict.fromkeys(format for subject, _ in found for format in subject.tracker.formats):
         check_runtime(format)
     options.subject.check_checkpoint()
     if isinstance(checkpoint := options.subject.checkpoint, Path):
@@ -126,8 +122,21 @@ def _export(options: BenchOptions) -> tuple[Subject, Manifest]:
             weights = CheckpointEntry(file=str(checkpoint), sha256=sha256(checkpoint))
         except OSError as error:
             raise CheckpointError(f"checkpoint {checkpoint}: {error.strerror}") from None
-        if warning := subject.other_checkpoint(weights):
-            log.warning(warning)
+        for warning in dict.fromkeys(subject.other_checkpoint(weights) for subject, _ in found):
+            if warning:
+                log.warning(warning)
+    exports = []
+    for name, (subject, manifest) in zip(short_names([subject.folder for subject, _ in found]), found, strict=True):
+        problems = tuple(_look_at_files(subject, manifest))
+        sizes = bytes_of(subject.folder, subject.tracker)
+        exports.append(Export(name, subject.folder, manifest, subject.tracker, sizes, problems))
+    return exports
+
+
+def _subject(options: VerifyOptions) -> tuple[Subject, Manifest]:
+    subject = subject_of(options)
+    if subject.manifest is None:
+        raise UsageError("nothing to measure: pass an export folder")
     return subject, subject.manifest
 
 
@@ -146,9 +155,9 @@ def _look_at_files(subject: Subject, manifest: Manifest) -> list[FileProblem]:
     return problems
 
 
-def _process(candidate: Candidate, options: BenchOptions, subject: Subject) -> WorkerProcess:
+def _process(candidate: Candidate, options: BenchOptions, export: Export) -> WorkerProcess:
     """The candidate's own, which begins with loading it."""
-    tracker = subject.tracker
+    tracker = export.tracker
     tensors = noise_feeds(options.seed, 1, tracker.images, tracker.network.preprocess)[0].tensors
     shown = ((image, f"{image}_mask") for image in ("z", "x"))
     pictures = [tuple(tensors[name] for name in names if name in tensors) for names in shown]
@@ -156,11 +165,11 @@ def _process(candidate: Candidate, options: BenchOptions, subject: Subject) -> W
     environment: Mapping[str, str] = {}
     if candidate.device is not None and options.device is not None:
         mode, environment = vulkan_modes(options.device)[candidate.precision], options.device.environment
-        folder, models = subject.folder.absolute(), tracker.of("ncnn")
+        folder, models = export.folder.absolute(), tracker.of("ncnn")
         opening = "load_vulkan", (folder, models, ncnn_options(mode, options.device), *pictures)
     elif candidate.format is None:
         opening = "load_torch", (options.subject, tracker, candidate.threads, *pictures)
     else:
-        folder, models, half = subject.folder.absolute(), tracker.of(candidate.format), candidate.precision == "half"
-        opening = "load_graphs", (folder, models, candidate.threads, half, *pictures)
+        folder, models, half = export.folder.absolute(), tracker.of(candidate.format), candidate.precision == "half"
+        opening = "load_graphs", (folder, models, candidate.threads, half, dict(candidate.settings), *pictures)
     return WorkerProcess("converter.bench.worker", candidate.label, TIMEOUT, opening, environment)

@@ -1,11 +1,12 @@
 """The figures for people: a row per candidate, what was measured on which CPU, and which orders are doubtful."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from converter.bench.candidates import Candidate
 from converter.bench.measure import PARTS
 from converter.bench.notes import SHOWN, advice_of, remarks_of
+from converter.bench.overlaps import overlaps_over_bytes
 from converter.bench.statistics import Figures, order_of
 from converter.report.blocks import (
     NOTE,
@@ -22,21 +23,19 @@ from converter.report.blocks import (
     Text,
     columns,
 )
-from converter.report.text import NOTHING, count, listed
+from converter.report.text import NOTHING, count, listed, overlap
 
 if TYPE_CHECKING:
     from converter.bench.result import BenchResult, PartTimes
 
-COLUMNS = (
-    *columns("Runtime", "Precision", ">Threads"),
-    Column("init, ms", RIGHT, 2),
-    Column("init min", RIGHT, 4),
-    Column("update, ms", RIGHT),
-    Column("update min", RIGHT, 3),
-    Column("Updates/s", RIGHT, 1),
-    Column("Of fastest", RIGHT),
+Show = Callable[[Candidate], str]
+LONGEST_NAME = 16  # characters of an export's in the table; names of folders differ at their ends
+SETTINGS = "*"  # behind a runtime that is not run with its defaults
+MEGABYTE = 1e6
+GRAPH_COLUMNS = (
+    *columns("Candidate", "Part", "Graph", ">Median, ms"),
+    *(Column(title, RIGHT, priority) for title, priority in (("p10", 1), ("p90", 2), ("Min", 3), ("Runs", 4))),
 )
-GRAPH_COLUMNS = columns("Candidate", "Part", "Graph", ">Median, ms", ">p10", ">p90", ">Min", ">Runs")
 
 
 def bench_section(result: "BenchResult", per_graph: bool = False) -> Section:
@@ -46,10 +45,14 @@ def bench_section(result: "BenchResult", per_graph: bool = False) -> Section:
         per_graph: the times of single graphs are not folded.
     """
     graphs = Table(GRAPH_COLUMNS, tuple(_graphs(result)))
+    named = _identity(result)
+    titles = (*(column for column, _ in named), *_time_columns(result))
     advice, (how, machine, *more) = advice_of(result), _about(result)
     more += [*advice[SHOWN:], *remarks_of(result), *(pair.doubt for pair in result.doubtful)]
     blocks: list[Block] = [
-        Table(COLUMNS, tuple(_candidates(result))),
+        Table(titles, tuple(_candidates(result, [show for _, show in named]))),
+        *(Text(line, OPEN) for line in _settings(result)),
+        *overlaps_over_bytes(result.exports),
         *_points(advice[:SHOWN], NOTE),
         Text(how, OPEN),
         Text(machine, OPEN),
@@ -61,41 +64,111 @@ def bench_section(result: "BenchResult", per_graph: bool = False) -> Section:
     return Section("latency", "Latency", NOTE, summary, tuple(blocks), folded=False)
 
 
-def bench_report(result: "BenchResult", written: str) -> Report:
+def bench_report(result: "BenchResult", written: str, command_line: str = "") -> Report:
     """The section as a page of its own.
 
     Args:
         written: when.
+        command_line: that asked for it; empty when Python did.
     """
     section, manifest = result.section(), result.manifest
-    problems = [str(problem) for problem in result.problems]
+    folders = listed(export.folder for export in result.exports)
+    problems = result.changed()
     problems += [f"{label}: {listed(names)} not finite" for label, names in result.not_finite.items() if names]
     return Report(
-        title=f"Latency of {manifest.arch} in {result.options.subject.folder}",
+        title=f"Latency of {manifest.arch} in {folders}",
         passed=bool(result),
         verdict="Measured" if result else "Measured, with problems",
         sentence=section.summary,
         problems=problems,
         not_checked=(),
-        facts=[("Models", str(result.options.subject.folder)), ("Network", manifest.arch)],
+        facts=[("Models", folders), ("Network", manifest.arch)],
         sections=(section,),
         written=written,
         sign_off=False,
+        command_line=command_line,
     )
 
 
-def _candidates(result: "BenchResult") -> Iterator[Row]:
+def _identity(result: "BenchResult") -> list[tuple[Column, Show]]:
+    """The columns that say what a row is about, and how; those that tell the rows apart are always shown."""
+    alone, exports = not result.several, result.exports
+    stored = [(format, export.weights) for export in exports for format in export.tracker.formats]
+    told_by_weights = len({*stored}) == len(stored)
+    names = _fitted([export.name for export in exports])
+    name_of = dict(zip(exports, names, strict=True))
+    known = any(export.overlap(format) for export in exports for format in export.tracker.formats)
+    shown: list[tuple[Column, Show, bool]] = [
+        (
+            Column("Export", priority=7 if told_by_weights else 0),
+            lambda one: name_of[one.export] if one.export else NOTHING,
+            not alone,
+        ),
+        (Column("Runtime"), lambda one: f"{one.runtime}{SETTINGS * bool(one.settings)}", True),
+        (
+            Column("Weights", priority=4 if alone else 0 if told_by_weights else 3),
+            lambda one: one.export.weights if one.export else NOTHING,
+            True,
+        ),
+        (Column("Precision"), lambda one: one.precision, True),
+        (Column("Threads", RIGHT), lambda one: str(one.threads), True),
+        (Column("MB", RIGHT, 3 if alone else 1), lambda one: _megabytes(one.bytes), True),
+        (Column("IoU", RIGHT, 2), lambda one: overlap(one.overlap.mean if one.overlap else None), known),
+    ]
+    return [(column, show) for column, show, there in shown if there]
+
+
+def _time_columns(result: "BenchResult") -> tuple[Column, ...]:
+    """On a narrow terminal the bytes of several exports stay, and the times of a template go first.
+
+    Of several exports the smallest times have no room anywhere; they are among those of single graphs.
+    """
+    several = result.several
+    shown = (
+        Column("init, ms", RIGHT, 4 if several else 2),
+        Column("init min", RIGHT, 6),
+        Column("update, ms", RIGHT),
+        Column("update min", RIGHT, 5),
+        Column("Updates/s", RIGHT, 3 if several else 1),
+        Column("Of fastest", RIGHT),
+    )
+    return tuple(column for column in shown if not (several and column.title.endswith("min")))
+
+
+def _fitted(names: Sequence[str]) -> list[str]:
+    """Short enough for a column, unless two would then be the same."""
+    short = [name if len(name) <= LONGEST_NAME else f"…{name[1 - LONGEST_NAME :]}" for name in names]
+    return short if len({*short}) == len(short) else list(names)
+
+
+def _megabytes(size: int | None) -> str:
+    return NOTHING if size is None else f"{size / MEGABYTE:.2f}"
+
+
+def _settings(result: "BenchResult") -> Iterator[str]:
+    """What the mark behind a runtime means."""
+    stated = {pair for times in result.times for pair in times.candidate.settings}
+    if stated:
+        said = listed(f"{name}={value}" for name, value in sorted(stated))
+        yield f"{SETTINGS} with {said}, as the manifest of the export says; without the mark by default"
+
+
+def _candidates(result: "BenchResult", shown: Sequence[Show]) -> Iterator[Row]:
     fastest = result.ranked("update")[0]
     for init, update in zip(*map(result.of, PARTS), strict=True):
-        times = (text for part in (init, update) for text in (_spread(part.whole), _short(part.whole.low)))
+        times = (
+            text
+            for part in (init, update)
+            for text in (_spread(part.whole), *([] if result.several else [_short(part.whole.low)]))
+        )
         rate = f"{1e3 / update.whole.median:.0f}"
-        yield Row((*_named(update.candidate), *times, rate, _against(fastest, update)))
+        yield Row((*_named(update.candidate, shown), *times, rate, _against(fastest, update)))
     for candidate in (*result.left_out, *result.late):
-        yield Row((*_named(candidate), *[NOTHING] * 6), OPEN)
+        yield Row((*_named(candidate, shown), *[NOTHING] * len(_time_columns(result))), OPEN)
 
 
-def _named(candidate: Candidate) -> tuple[str, ...]:
-    return candidate.runtime, candidate.precision, str(candidate.threads)
+def _named(candidate: Candidate, shown: Sequence[Show]) -> tuple[str, ...]:
+    return tuple(show(candidate) for show in shown)
 
 
 def _spread(times: Figures) -> str:
@@ -131,10 +204,22 @@ def _about(result: "BenchResult") -> Iterator[str]:
     before, after = result.loads
     load = "" if before is None or after is None else f", load average {before:.1f} before and {after:.1f} after"
     yield f"on {machine.cpu}, {machine.cores} cores, {machine.system}{load}"
-    graphs = {times.candidate.format: " + ".join(times.graphs) for times in result.of("update") if times.graphs}
     in_torch = " and track() in torch" if options.with_torch else ""
-    yield f"update is {', '.join(f'{names} in {format}' for format, names in graphs.items())}{in_torch}"
+    yield f"update is {', '.join(_parts(result))}{in_torch}"
     yield ", ".join(f"{name} {version}" for name, version in result.versions.items())
+
+
+def _parts(result: "BenchResult") -> Iterator[str]:
+    """Of which graphs an update consists in every format, and in whose where exports are split otherwise."""
+    found: dict[str | None, dict[str, list[str]]] = {}
+    for times in result.of("update"):
+        if times.graphs and times.candidate.export:
+            names = found.setdefault(times.candidate.format, {}).setdefault(" + ".join(times.graphs), [])
+            names.append(times.candidate.export.name)
+    for format, ways in found.items():
+        for graphs, names in ways.items():
+            whose = f" ({listed(dict.fromkeys(names))})" if len(ways) > 1 else ""
+            yield f"{graphs} in {format}{whose}"
 
 
 def _points(lines: list[str], state: str = "") -> list[Block]:

@@ -91,22 +91,29 @@ class TimedModel:
         return Turn(tuple(whole), graphs)
 
 
-def timed_graphs(folder: Path, models: Sequence[Model], threads: int, half: bool, z: Crop, x: Crop) -> TimedModel:
+def timed_graphs(
+    folder: Path, models: Sequence[Model], threads: int, half: bool, settings: Mapping[str, str], z: Crop, x: Crop
+) -> TimedModel:
     """The models of an export with a stopwatch on each.
 
     Args:
         folder: of the export.
         models: of one format, in the order in which a device runs them.
         threads, half: as for the format's runner.
+        settings: of the runtime, of those that the format names; where there are some, it is not run in half.
 
     Raises:
         ConversionError: when the runtime does not load them, or they do not fit together.
     """
-    runners = {
-        model: TimedRunner(format_of(model.format).load(model.paths(folder), model.graph, threads, half))
-        for model in models
-    }
+    runners = {model: TimedRunner(_loaded(folder, model, threads, half, settings)) for model in models}
     return _timed(models, runners, z, x)
+
+
+def _loaded(folder: Path, model: Model, threads: int, half: bool, settings: Mapping[str, str]) -> Runner:
+    format, files = format_of(model.format), model.paths(folder)
+    if settings and format.configured:
+        return format.configured(files, model.graph, threads, settings)
+    return format.load(files, model.graph, threads, half)
 
 
 def timed_vulkan(folder: Path, models: Sequence[Model], options: Mapping[str, Any], z: Crop, x: Crop) -> TimedModel:

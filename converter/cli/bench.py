@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from converter.bench.result import BenchResult
 
 ABOUT = (
-    "Measure how fast an export is on this machine.\n\n"
+    "Measure how fast an export is on this machine, or several of one network side by side.\n\n"
     "Runs its models as an application would, ncnn and onnxruntime and with --resume the network in torch itself, "
     "each in a process of its own and in turns, so that a machine that becomes slower does so for all."
 )
@@ -34,7 +34,7 @@ command = Command("lt-bench", ABOUT, EPILOG, {"EXPORT": MEASURED}, undone="nothi
 @command.entry
 def bench_command(
     context: typer.Context,
-    export: models.Export,
+    exports: models.ExportsOfOne,
     resume: network_options.Resume = None,
     format: models.Formats = None,
     runtime: vulkan.Runtimes = None,
@@ -50,6 +50,7 @@ def bench_command(
     seconds: checks.Seconds = None,
     seed: checks.OrderSeed = 0,
     plot: output.Plot = None,
+    report: output.Pages = None,
     per_graph: output.PerGraph = False,
     as_json: output.Json = False,
     verbose: output.Verbose = False,
@@ -64,7 +65,7 @@ def bench_command(
     runtimes = runtimes_of(runtime, (RUNTIME,), "; ncnn and onnxruntime are measured anyway")
     work = partial(
         bench,
-        export,
+        exports,
         resume,
         formats=format or (),
         threads=threads,
@@ -77,6 +78,8 @@ def bench_command(
         seconds=seconds,
         seed=seed,
         plot=plot,
+        reports=report or (),
+        command_line=context.obj.command_line,
         vulkan=vulkan.vulkan_of(runtimes, vulkan.VulkanWanted(device=vulkan_device, root=vulkan_root)),
     )
     _run(work, context.obj, per_graph, verbose, quiet)

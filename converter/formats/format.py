@@ -129,6 +129,8 @@ class Format:
         halves: whether its files have half weights where nobody asks for others.
         judged_as: key of the tolerances of configs for the precision that its runtime computes in; empty for float32,
             where the precision of the weights is the key.
+        settings: names of what a manifest may set of its runtime besides; what is not named here is not done.
+        configured: (files, graph, threads, settings) -> as load, with some of these; None where there are none.
         seconds: that one call of its runtime may take.
         simulated: where its runtime is no device's own, in a phrase; empty where what runs here runs there.
         notes: (a model's files) -> what is to be known of it on its device and cannot be told here, a line each.
@@ -159,6 +161,8 @@ class Format:
     ready: Callable[[], object] | None = None
     halves: bool = False
     judged_as: str = ""
+    settings: frozenset[str] = frozenset()
+    configured: Callable[[Sequence[File], GraphSpec, int, Mapping[str, str]], Runner] | None = None
     seconds: float = 60.0
     simulated: str = ""
     notes: Callable[[Sequence[File]], Sequence[str]] = lambda files: ()

@@ -84,7 +84,7 @@ def test_the_options_are_those_of_the_commands():
     assert {program for program, _, _ in OPTIONS} == set(MODULES)
     assert len(OPTIONS) >= 50
     found = [(program, option) for program, option, _ in OPTIONS]
-    for each in (("lt-verify", "--tracks"), ("lt-export", "--golden"), ("lt-bench", "export")):
+    for each in (("lt-verify", "--tracks"), ("lt-export", "--golden"), ("lt-bench", "exports")):
         assert each in found
 
 
@@ -145,7 +145,7 @@ WORDS = {
     ("lt-verify", "--tracks"): [*VERIFY, *CLIP],
     ("lt-verify", "--arm-root"): [*VERIFY, *ARM],
     ("lt-verify", "--golden"): VERIFY[:1],
-    ("lt-bench", "export"): [],
+    ("lt-bench", "exports"): [],
     ("lt-track", "export"): ["clip", *CLIP[2:]],
     ("lt-track", "--groundtruth"): ["both", "clip"],
     ("lt-bench", "--official"): VERIFY,

@@ -26,6 +26,14 @@ def _list_presets(asked: bool) -> None:
 
 Export = Annotated[Path, typer.Argument(metavar="EXPORT", help=EXPORT_HELP, show_default=False)]
 Exports = Annotated[list[Path] | None, typer.Argument(metavar="[EXPORT]", help=EXPORT_HELP, show_default=False)]
+ExportsOfOne = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="EXPORT",
+        help="Folder that lt-export wrote; or several, of one network, to compare their times, bytes and overlaps.",
+        show_default=False,
+    ),
+]
 Init = Annotated[Path | None, _option("--init FILE", ".param, .onnx or .rknn of the template's graph.")]
 Update = Annotated[Path | None, _option("--update FILE", "The graph of every frame; or these two:")]
 Backbone = Annotated[Path | None, _option("--backbone FILE", "Its first half.")]

@@ -72,6 +72,10 @@ Tracks = Annotated[Path | None, _option("--tracks FILE", "The boxes and scores o
 Reports = Annotated[
     list[Path] | None, _option("--report FILE", "A page to sign off, .html, or .md for a pull request; repeatable.")
 ]
+Pages = Annotated[
+    list[Path] | None,
+    _option("--report FILE", "The table and its drawings as a page, .html, or as .md; repeatable."),
+]
 Junit = Annotated[
     Path | None,
     _option(

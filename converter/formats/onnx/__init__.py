@@ -1,7 +1,7 @@
 """ONNX: one file a graph, run by onnxruntime."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,13 @@ def _load(files: Sequence[File], graph: GraphSpec, threads: int = 1, half: bool 
 
     file, *beside = files
     return OnnxRunner(file, graph, threads, beside)
+
+
+def _configured(files: Sequence[File], graph: GraphSpec, threads: int, settings: Mapping[str, str]) -> Runner:
+    from converter.formats.onnx.runner import OnnxRunner
+
+    file, *beside = files
+    return OnnxRunner(file, graph, threads, beside, settings)
 
 
 def _load_inner(files: Sequence[File], graph: GraphSpec) -> Any:
@@ -103,6 +110,8 @@ FORMAT = Format(
     start=_start,
     load=_load,
     load_inner=_load_inner,
+    settings=frozenset({DISABLE_QDQ}),  # others read and write files
+    configured=_configured,
     interface=_interface,
     needed=_needed,
     precision=_precision,

@@ -28,14 +28,22 @@ class OnnxRunner:
         graph: names and shapes of its inputs and outputs.
         threads: to run one operator on.
         beside: files that it keeps weights in, where it does.
+        settings: entries of the session's configuration.
 
     Raises:
         ConversionError: when onnxruntime does not load the file.
     """
 
-    def __init__(self, file: File, graph: GraphSpec, threads: int = 1, beside: Sequence[File] = ()):
+    def __init__(
+        self,
+        file: File,
+        graph: GraphSpec,
+        threads: int = 1,
+        beside: Sequence[File] = (),
+        settings: Mapping[str, str] | None = None,
+    ):
         self.graph = graph
-        self.session = _session(content_of(file), beside, threads=threads)
+        self.session = _session(content_of(file), beside, threads=threads, settings=settings)
 
     def infer(self, feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Run the graph; arrays are float32, (1, C, H, W) in and out.
@@ -96,7 +104,11 @@ def _shapes(values: Iterable["onnxruntime.NodeArg"]) -> Shapes:
 
 
 def _session(
-    content: Content, beside: Sequence[File] = (), optimised: bool = True, threads: int = 1
+    content: Content,
+    beside: Sequence[File] = (),
+    optimised: bool = True,
+    threads: int = 1,
+    settings: Mapping[str, str] | None = None,
 ) -> "onnxruntime.InferenceSession":
     process.send_nothing()
     import onnxruntime
@@ -106,6 +118,8 @@ def _session(
     options.intra_op_num_threads = threads  # 1 for the same reason as in ncnn
     if not optimised:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    for name, value in (settings or {}).items():
+        options.add_session_config_entry(name, value)
     if weights := [content_of(file) for file in beside]:
         names = [os.path.relpath(each.path, content.path.parent) for each in weights]
         data = [each.data for each in weights]

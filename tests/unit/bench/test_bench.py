@@ -1,35 +1,29 @@
 """The benchmark's arithmetic, turns, result, table and refusals; no test looks at how long something takes."""
 
-import io
 import json
 import random
 import re
 import sys
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from rich.console import Console
+from bench_results import BASE, a_result, an_export, options_of, printed
 
 from converter.bench import measure, plot, timed
 from converter.bench.candidates import candidates_for
-from converter.bench.measure import PARTS, Clock, Turn, rounds_of
+from converter.bench.measure import Clock, Turn, rounds_of
 from converter.bench.notes import advice_of
 from converter.bench.options import BenchOptions
-from converter.bench.result import BenchResult, PartTimes
 from converter.bench.statistics import FEWEST_ROUNDS, LEVEL, figures, order_of, sign_test
 from converter.bench.timed import TimedModel, TimedRunner
 from converter.errors import DependencyError, UsageError
-from converter.folder.listing import tool_versions
 from converter.report.blocks import Report
 from converter.report.html import html_of
 from converter.report.markdown import markdown_of
-from converter.report.terminal import print_section
-from converter.spec.dimensions import Dimensions
 from converter.util import machine
-from converter.util.machine import Machine, this_machine
+from converter.util.machine import this_machine
 
 
 def test_percentiles_are_interpolated():
@@ -232,16 +226,12 @@ def test_warm_up_of_a_slow_model_is_short(monkeypatch, seconds, runs):
     assert calls == ["init"] * runs + ["update"] * runs
 
 
-def options_of(checkpoint="a.pth", **options):
-    return BenchOptions(subject=SimpleNamespace(folder=Path("export"), checkpoint=checkpoint), **options)
-
-
 def labels(candidates):
     return [candidate.label for candidate in candidates]
 
 
 def test_half_is_a_mode_of_ncnn_only():
-    there, left_out = candidates_for(["ncnn", "onnx"], options_of(threads=(1, 2)))
+    there, left_out = candidates_for([an_export()], options_of(threads=(1, 2)))
     assert labels(there) == [
         *("torch fp32, 1 thread", "torch fp32, 2 threads", "ncnn fp32, 1 thread", "ncnn fp32, 2 threads"),
         *("ncnn half, 1 thread", "ncnn half, 2 threads"),
@@ -249,48 +239,7 @@ def test_half_is_a_mode_of_ncnn_only():
     ]
     assert labels(left_out) == ["onnxruntime half, 1 thread", "onnxruntime half, 2 threads"]
     with pytest.raises(UsageError, match=r"only ncnn has a half mode, and the export has no ncnn models"):
-        candidates_for(["onnx"], options_of(precisions=("half",)))
-
-
-MANIFEST = SimpleNamespace(
-    arch="LightTrackM_Subnet", path_name="back", checkpoint=SimpleNamespace(model_dump=lambda mode: {"file": "a.pth"})
-)
-BASE = {"ncnn": 0.010, "onnx": 0.020, None: 0.040}
-
-
-def a_result(rounds=12, factor=lambda candidate, number: 1.0, loads=(0.1, 0.2), **more):
-    """The result of made-up times: ncnn 10 ms, onnxruntime 20 ms, torch 40 ms, times a factor; init takes half."""
-    options = options_of("a.pth" if more.get("torch", True) else None, threads=more.get("threads", (1,)))
-    there, left_out = candidates_for(["ncnn", "onnx"], options)
-
-    def turn(candidate, number):
-        time = BASE[candidate.format] * factor(candidate, number)
-        graphs = {"ncnn": ["update"], "onnx": ["backbone", "neck_head"]}.get(candidate.format, [])
-        return {
-            "init": Turn((time / 2,) * 3, {"init": (time / 2,) * 3} if graphs else {}),
-            "update": Turn((time,) * 3, {name: (time / len(graphs),) * 3 for name in graphs}),
-        }
-
-    turns = {candidate: [turn(candidate, number) for number in range(rounds)] for candidate in there}
-    return BenchResult(
-        options=options,
-        manifest=MANIFEST,
-        dimensions=Dimensions(127, 256, 16, 96, 8, 16),
-        machine=Machine("A CPU", 2, more.get("half", False), "Linux 6.1, x86_64"),
-        loads=loads,
-        versions=tool_versions(["numpy"]),
-        problems=[],
-        times=[PartTimes(each, part, [turn[part] for turn in turns[each]]) for each in there for part in PARTS],
-        left_out=left_out,
-        late=[each for each in there if each.format == "onnx"] if more.get("late") else [],
-        not_finite=more.get("not_finite", {}),
-    )
-
-
-def printed(result, width=160, per_graph=False, verbose=False):
-    console = Console(width=width, file=io.StringIO())
-    print_section(console, result.section(per_graph), verbose)
-    return console.file.getvalue()
+        candidates_for([an_export(formats=("onnx",))], options_of(precisions=("half",)))
 
 
 def test_result_has_an_entry_for_every_candidate_and_part():
@@ -375,10 +324,10 @@ def test_table_has_a_row_for_everybody_and_marks_doubts():
     text = printed(a_result(), per_graph=True)
     rows = [line.split() for line in text.splitlines()]
     for row in (
-        "torch fp32 1 20.0 (20.0–20.0) 20.0 40.0 (40.0–40.0) 40.0 25 4.00",
-        "ncnn fp32 1 5.00 (5.00–5.00) 5.00 10.0 (10.0–10.0) 10.0 100 1.00",
-        "ncnn half 1 5.00 (5.00–5.00) 5.00 10.0 (10.0–10.0) 10.0 100 1.00?",
-        "onnxruntime half 1 – – – – – –",
+        "torch – fp32 1 – 20.0 (20.0–20.0) 20.0 40.0 (40.0–40.0) 40.0 25 4.00",
+        "ncnn fp32 fp32 1 12.85 5.00 (5.00–5.00) 5.00 10.0 (10.0–10.0) 10.0 100 1.00",
+        "ncnn fp32 half 1 12.85 5.00 (5.00–5.00) 5.00 10.0 (10.0–10.0) 10.0 100 1.00?",
+        "onnxruntime – half 1 – – – – – – –",
     ):
         assert row.split() in rows
     assert any(row[-6:] == ["neck_head", "10.00", "10.00", "10.00", "10.00", "36"] for row in rows)
