@@ -45,6 +45,7 @@ RUNTIMES = {
         "converter.formats.onnx.file",
         "converter.formats.onnx.half",
         "converter.formats.onnx.share",
+        "converter.formats.onnx.small",
         "converter.formats.rknn.build",
         "converter.formats.rknn.convert",
         "converter.formats.rknn.recipe",
