@@ -62,7 +62,8 @@ def test_everything_at_once_on_a_good_export(tiny_both, tiny, clip, tmp_path):
     assert all(walk["passed"] and walk["matched"] == walk["total"] > 20 for walk in result["layers"])
     assert result["clip"]["passed"]
     assert {name for frame in result["clip"]["frames"] for name in frame["candidates"]} == {"ncnn", "onnx"}
-    assert result["clip"]["limits"] == {"iou": 0.9999, "score": 1e-4, "other_cells": 0.0}
+    figures = {"iou": 0.9999, "score": 1e-4, "other_cells": 0.0}
+    assert result["clip"]["limits"] == figures | {"smallest": 0.0, "below_floor": None}
     for candidate in result["clip"]["candidates"]:
         steps = candidate["one_step"]
         assert steps["judged"]["iou_mean"] > 0.9999
