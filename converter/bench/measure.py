@@ -8,8 +8,7 @@ import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-
-from converter.bench.options import BenchOptions
+from typing import Protocol
 
 PARTS = ("init", "update")
 # between two turns: the threads of a runtime go on spinning for a while after its work (in ncnn's OpenMP 20 ms)
@@ -27,6 +26,17 @@ class Turn:
 
     whole: tuple[float, ...]
     graphs: Mapping[str, tuple[float, ...]]
+
+
+class Turns(Protocol):
+    """How many rounds, how many runs in a turn, and the seed of the order in a round."""
+
+    @property
+    def rounds(self) -> int: ...
+    @property
+    def runs(self) -> int: ...
+    @property
+    def seed(self) -> int: ...
 
 
 # of a loaded candidate: so many timed runs of every part, by the part's name; after so many seconds fewer, but one
@@ -50,9 +60,7 @@ class Clock:
         return max(0.0, self._end - time.monotonic())
 
 
-def rounds_of(
-    candidates: Sequence[TakeTurn], options: BenchOptions, clock: Clock
-) -> Iterator[list[Mapping[str, Turn]]]:
+def rounds_of(candidates: Sequence[TakeTurn], options: Turns, clock: Clock) -> Iterator[list[Mapping[str, Turn]]]:
     """Let the candidates take turns; a round that would probably end too late is not begun.
 
     The first round is, and its turns share what time is left.

@@ -1,24 +1,19 @@
 """The figures as a picture."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import chdir, contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from converter.bench.candidates import TORCH, Candidate
 from converter.bench.measure import PARTS
+from converter.bench.picture import check_picture, own_settings, save
 from converter.bench.result import BenchResult, PartTimes
-from converter.errors import ConversionError, UsageError
 from converter.formats.format import host_runtimes
-from converter.util.atomic import obstacle_to_file, replacing
-from converter.util.packages import check_installed
-from converter.util.process import AWAY
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-METADATA = {".png": "Software", ".svg": "Creator"}  # where a picture says who made it
 MARK = "lighttrack-export lt-bench"  # tells an earlier picture of ours
 COLOURS = ("#c44e52", "#2a6fa8", "#5a9e6f", "#8172b3", "#b5893c", "#4c9fb0")  # torch, then the formats in their order
 TITLES = {"init": "init: once per target", "update": "update: every frame"}
@@ -31,14 +26,9 @@ def check_plot(path: Path) -> None:
     """Refuse a picture that could not be drawn, before anything is measured.
 
     Raises:
-        UsageError: for another suffix, or a place where no file can be.
-        DependencyError: without matplotlib.
+        UsageError, DependencyError: as for any picture.
     """
-    if path.suffix.lower() not in METADATA:
-        raise UsageError(f"--plot {path}: expected {' or '.join(METADATA)}")
-    if reason := obstacle_to_file(path, MARK.encode()):
-        raise UsageError(f"--plot {path}: {reason}")
-    check_installed(["matplotlib"], "--plot")
+    check_picture(path, MARK)
 
 
 def draw(path: Path, result: BenchResult) -> None:
@@ -47,22 +37,8 @@ def draw(path: Path, result: BenchResult) -> None:
     Raises:
         ConversionError: when the file cannot be written.
     """
-    with _own_settings():
+    with own_settings():
         _draw(path, result)
-
-
-@contextmanager
-def _own_settings() -> Iterator[None]:
-    """matplotlib as it is by itself.
-
-    When it is imported it reads ``matplotlibrc`` of the working folder, which may be a downloaded export's, and then
-    the user's; either may ask for LaTeX, or be a pipe.
-    """
-    with chdir(AWAY):
-        import matplotlib
-    with matplotlib.rc_context():
-        matplotlib.rcdefaults()
-        yield
 
 
 def _draw(path: Path, result: BenchResult) -> None:
@@ -85,11 +61,7 @@ def _draw(path: Path, result: BenchResult) -> None:
         f"{result.options.runs} runs; white: the smallest",
         fontsize=11,
     )
-    try:
-        with replacing(path) as draft:
-            figure.savefig(draft, dpi=130, metadata={METADATA[path.suffix.lower()]: MARK})
-    except OSError as error:
-        raise ConversionError(f"cannot write {path}: {error.strerror}") from None
+    save(figure, path, MARK)
 
 
 def _label(candidate: Candidate) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from converter.calibrate.clips import opened_clips
 from converter.calibrate.layouts import LAYOUTS
 from converter.calibrate.listing import MARKER, CalibrationGraph, CalibrationListing, SampleEntry
 from converter.calibrate.read import CalibrationSet, read_calibration
@@ -24,14 +25,14 @@ from converter.folder.listing import (
 from converter.folder.workspace import Workspace, check_target
 from converter.formats.format import default_splits
 from converter.network.settled import settled
-from converter.proof.boxes import Box, check_box, parse_box
+from converter.proof.boxes import Box
 from converter.proof.chain import TrackedModel
 from converter.proof.inputs import picture_feed
 from converter.spec.arguments import AnyPath, expanded, names_of, path_of, paths_of, weights_of
 from converter.spec.model import TrackerModels
 from converter.spec.options import NetworkOptions
 from converter.spec.presets import Wanted, choose
-from converter.track.frames import Clip, open_clip
+from converter.track.frames import Clip
 from converter.util.atomic import make_folder, sha256, write
 from converter.util.packages import check_installed
 from converter.util.stages import Listener, Stages
@@ -112,7 +113,7 @@ def calibrate(
     target = _target(output, check, bool(clips or pictures))
     if not 1 <= samples <= MOST_SAMPLES:
         raise UsageError(f"--samples {samples}: expected 1 to {MOST_SAMPLES}")
-    opened = _opened(clips, (box,) if isinstance(box, str) else tuple(box))
+    opened = opened_clips(clips, box)
     arch, read = settled(arch, yaml, weights, allow_pickle, progress)
     wanted = Wanted(
         arch=arch,
@@ -166,23 +167,6 @@ def _target(output: AnyPath | None, check: AnyPath | None, sources: bool) -> Pat
     target = expanded(output)
     check_target(target, MARKER)
     return target
-
-
-def _opened(clips: Sequence[Path], boxes: Sequence[str]) -> tuple[tuple[Clip, Box], ...]:
-    """The clips, each with the box of its target.
-
-    Raises:
-        UsageError: when one has none, or cannot be used.
-    """
-    if len(clips) != len(boxes):
-        raise UsageError(
-            f"{len(clips)} of --clip and {len(boxes)} of --box: expected a --box x,y,w,h for each --clip, in order"
-        )
-    places = [parse_box(text) for text in boxes]
-    opened = tuple((open_clip(path), place) for path, place in zip(clips, places, strict=True))
-    for clip, place in opened:
-        check_box(place, clip.size)
-    return opened
 
 
 def _of_picture(path: Path, tracker: TrackerModels) -> "Sample":

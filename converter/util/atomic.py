@@ -191,6 +191,13 @@ def scratch(prefix: str) -> Iterator[Path]:
         yield path
 
 
+@contextmanager
+def guarded_scratch(prefix: str) -> Iterator[Path]:
+    """Likewise, and gone when this process dies without a word."""
+    with scratch(prefix) as folder, _removed_behind_us(folder):
+        yield folder
+
+
 def remove_unfinished() -> None:
     """Remove what is unfinished, for a process that ends in the middle of it."""
     for path in list(_unfinished):
