@@ -4,7 +4,7 @@ Importing one does not import its runtime; converting to it and loading it does.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
@@ -15,6 +15,7 @@ from pydantic import JsonValue
 
 from converter import formats
 from converter.errors import UsageError, did_you_mean
+from converter.formats.int8 import Quantiser
 from converter.formats.moments import Fed
 from converter.formats.source import Source
 from converter.proof.runner import Runner
@@ -137,6 +138,8 @@ class Format:
         sharing: how several of its models read one weights file; None where each holds its own.
         shrink: (models with what they are shown) -> None: write them anew with a byte for each weight; None where its
             files cannot hold such weights. Raises ConversionError.
+        quantiser: (models with what they are shown, names of graphs whose weights only become bytes) -> what makes
+            them int8; None where nothing does. Raises ConversionError.
     """
 
     name: str
@@ -168,6 +171,7 @@ class Format:
     notes: Callable[[Sequence[File]], Sequence[str]] = lambda files: ()
     sharing: Sharing | None = None
     shrink: Callable[[Sequence[Fed]], None] | None = None
+    quantiser: Callable[[Sequence[Fed], Collection[str]], Quantiser] | None = None
 
 
 def format_names() -> list[str]:
