@@ -34,6 +34,12 @@ ConvolutionDepthWise c2 1 1 c d 0=4 1=3 4=1 5=1 6=36 7=4
 MemoryData       m     0 1 m 0=4
 BinaryOp         add   2 1 d m y 0=0
 """
+INT8 = b"""7767517
+2 2
+Input in 0 1 x
+Convolution conv 1 1 x y 0=4 1=3 5=1 6=108 8=2
+"""
+SCALES = b"conv_0_param_0 156.6 inf 0.000000 \nfc_param_0 1e-30 12.5 \nm_param_1 3 4 \nconv_0 26.7 \nfc 0.0625 \n"
 SHAPED = b"""7767517
 4 4
 Input            zf    0 1 zf 0=4 1=4 2=2

@@ -3,6 +3,7 @@
 import functools
 import itertools
 import math
+import struct
 import zlib
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -32,8 +33,11 @@ from converter.folder.golden import read_golden
 from converter.folder.golden_index import GOLDEN_INDEX
 from converter.folder.manifest import MANIFEST, read_manifest
 from converter.folder.subject import Subject
+from converter.formats.ncnn.int8.table import read_table as read_scales
+from converter.formats.ncnn.int8.table import table_text
 from converter.formats.ncnn.param import load_param, read_param, read_table
 from converter.formats.ncnn.release import oldest_release, readable_by
+from converter.formats.ncnn.scales import check_scales
 from converter.formats.ncnn.weights import load_bin, read_bin
 from converter.formats.onnx.file import part_of, read_onnx
 from converter.network.checkpoint import compare_keys, read_checkpoint, shapes_of
@@ -201,14 +205,26 @@ def table(data: bytes, folder: Path) -> None:
     read_table(data.decode(errors="replace"), "a.pnnx.param").text()
 
 
+def scales_table(data: bytes, folder: Path) -> None:
+    read = read_scales(data.decode(errors="replace"), "a.table")
+    with suppress(ConverterError):  # for names that nothing but a table has
+        again = read_scales(table_text(read.scales), "again").scales
+        assert list(again) == list(read.scales)
+        for name, scales in read.scales.items():
+            assert scales.weights.tobytes() == again[name].weights.tobytes()
+            assert scales.input == again[name].input
+
+
 def a_bin(data: bytes, folder: Path) -> None:
-    for text in (seeds.PARAM, seeds.SHAPED):
+    for text in (seeds.PARAM, seeds.SHAPED, seeds.INT8):
         graph = read_param(text.decode(), "a.param")
         try:
             read = read_bin(graph, data, "a.bin")
         except ConverterError:
             continue
         assert read.data() == data
+        with suppress(ConverterError):
+            check_scales(zip(graph.layers, read.arrays, strict=True), "a.bin")
         for stored in itertools.chain(*read.arrays):
             assert stored.values().shape == (stored.count,)
 
@@ -218,7 +234,9 @@ def bins() -> list[bytes]:
     halves, raw = (0x01306B47).to_bytes(4, "little"), bytes(4)
     first = raw + bytes(4 * 108) + bytes(16) + halves + bytes(72) + bytes(16) + bytes(16)
     second = raw + bytes(4 * 96) + bytes(12) + bytes(16) + halves + bytes(12) + raw + bytes(8)
-    return [first, second, (0x000D4B38).to_bytes(4, "little") + bytes(108) + bytes(16)]
+    int8 = (0x000D4B38).to_bytes(4, "little")
+    third = int8 + bytes(108) + struct.pack("<9f", 0, 0, 0, 0, 1, 2, 3, 4, 5)
+    return [first, second, third, int8 + bytes(108) + bytes(16)]
 
 
 def onnx(data: bytes, folder: Path) -> None:
@@ -285,6 +303,7 @@ TARGETS = {
     "calibration": Target(lambda: [seeds.calibration_listing()], calibration, (changed_json, changed_bytes)),
     "param": Target(lambda: [seeds.PARAM, seeds.SHAPED], param, (changed_words, changed_bytes)),
     "table": Target(lambda: [seeds.TABLE], table, (changed_words, changed_bytes)),
+    "scales": Target(lambda: [seeds.SCALES], scales_table, (changed_words, changed_bytes)),
     "bin": Target(bins, a_bin),
     "onnx": Target(seeds.onnx_models, onnx, (changed_onnx, changed_bytes)),
     "npy": Target(seeds.arrays, _dumps(".npy")),

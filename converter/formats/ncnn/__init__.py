@@ -1,7 +1,7 @@
 """ncnn: a graph as text and its weights beside it, made by pnnx."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ from pydantic import JsonValue
 
 from converter.errors import UsageError
 from converter.formats.format import Conversion, Format, Job, Shapes, Sharing
+from converter.formats.int8 import Quantiser
 from converter.formats.moments import Fed
 from converter.formats.ncnn.release import SHAPE_EXPRESSIONS, installed_release, oldest_release
 from converter.proof.runner import Runner
@@ -92,6 +93,12 @@ def _shrink(models: Sequence[Fed]) -> None:
     shrink(models)
 
 
+def _quantiser(models: Sequence[Fed], in_bytes: Collection[str]) -> Quantiser:
+    from converter.formats.ncnn.int8.quantiser import NcnnQuantiser
+
+    return NcnnQuantiser(models, in_bytes)
+
+
 FORMAT = Format(
     name="ncnn",
     runtime="ncnn on the CPU, fp32",
@@ -113,4 +120,5 @@ FORMAT = Format(
     part_of_graph=True,
     sharing=Sharing(".bin", True, _share),
     shrink=_shrink,
+    quantiser=_quantiser,
 )

@@ -27,9 +27,10 @@ _KNOWN = frozenset(
 _SINCE = {"MatMul": "20220216", "Einsum": "20220701"}
 MATMUL = _SINCE["MatMul"]
 FUSED_HARD_SWISH = "20220216"
+INT8 = "20220216"  # the same kernels, scales and activations ever since
 SHAPE_EXPRESSIONS = "20250428"
 _CONVOLUTIONS = ("Convolution", "ConvolutionDepthWise", "InnerProduct")
-_ACTIVATION, _HARD_SWISH, _EXPRESSION = 9, 6, 6
+_ACTIVATION, _HARD_SWISH, _EXPRESSION, _INT8_TERM = 9, 6, 6, 8
 # Reshape's 12 and 13 move a dimension to the batch and back; a release that does not know them answers wrongly
 RESHAPE_WITH_BATCH, _BATCH = "20261020", (12, 13)
 
@@ -52,6 +53,8 @@ def oldest_release(graph: NcnnGraph) -> str | None:
         releases.append(_SINCE.get(layer.type, FLOOR))
         if layer.type in _CONVOLUTIONS and layer.param(_ACTIVATION) == _HARD_SWISH:
             releases.append(FUSED_HARD_SWISH)
+        if layer.type in _CONVOLUTIONS and layer.param(_INT8_TERM):
+            releases.append(INT8)
         if layer.type == "Reshape" and layer.value(_EXPRESSION) is not None:
             releases.append(SHAPE_EXPRESSIONS)
         if layer.type == "Reshape" and any(layer.value(key) is not None for key in _BATCH):

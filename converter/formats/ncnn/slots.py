@@ -8,7 +8,10 @@ from converter.errors import ConversionError
 from converter.formats.ncnn.layer import Layer
 
 DYNAMIC_SCALE = -233
+WEIGHT_SCALES, INPUT_SCALE, OUTPUT_SCALE = "weight scales", "input scale", "output scale"
+INT8_OUTPUT = 100  # above it, parameter 8 says that the output is int8, too
 
+INT8_TYPES = ("Convolution", "ConvolutionDepthWise", "InnerProduct")  # the first two can have an int8 output
 WITHOUT_WEIGHTS = frozenset(
     """AbsVal ArgMax BNLL BinaryOp CELU Cast Clip Concat CopyTo Crop CumulativeSum DeepCopy DetectionOutput Diag
     Dropout ELU Einsum Eltwise Erf Exp ExpandDims Flatten Flip Fold GELU GLU GridSample HardSigmoid HardSwish Input
@@ -67,10 +70,10 @@ def _quantised(scales: Callable[[Layer], int], slots: Slots, output: bool) -> Sl
     def with_scales(layer: Layer) -> Iterator[Slot]:
         yield from slots(layer)
         if term := layer.param(8):
-            yield Slot("weight scales", scales(layer))
-            yield Slot("input scale", 1)
-            if output and term > 100:
-                yield Slot("output scale", 1)
+            yield Slot(WEIGHT_SCALES, scales(layer))
+            yield Slot(INPUT_SCALE, 1)
+            if output and term > INT8_OUTPUT:
+                yield Slot(OUTPUT_SCALE, 1)
 
     return with_scales
 

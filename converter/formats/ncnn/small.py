@@ -1,6 +1,6 @@
 """Weights of ncnn models in a byte each: a table of 256 values a layer, which ncnn expands when it loads a model."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +19,7 @@ SPENT = 0.05  # of the bytes of tables: what the layers that pay take for weight
 BIASED = ("Convolution", "ConvolutionDepthWise", "InnerProduct")  # types with one input, one weight and maybe a bias
 
 Arrays = tuple[Stored, ...]
+NcnnModel = tuple[NcnnGraph, NcnnWeights]
 
 
 @dataclass(eq=False)
@@ -57,22 +58,48 @@ def shrink(models: Sequence[Fed]) -> None:
         ConversionError: for models that cannot be read or run.
     """
     loaded = [load_model(*fed.files) for fed in models]
+    shown = [measured(fed, model) for fed, model in zip(models, loaded, strict=True)]
+    for fed, weights in zip(models, small_weights(loaded, shown), strict=True):
+        write(fed.files[1], weights.data())
+
+
+def small_weights(loaded: Sequence[NcnnModel], shown: Sequence[Mapping[str, Moments | None]]) -> list[NcnnWeights]:
+    """The weights of each model as :func:`shrink` writes them.
+
+    Args:
+        loaded: the models.
+        shown: of each what :func:`measured` found.
+    """
     parts: dict[tuple[str, Arrays], _Part] = {}
-    for fed, model in zip(models, loaded, strict=True):
-        for (layer, arrays), moments in _measured(fed, model):
+    for (graph, weights), found in zip(loaded, shown, strict=True):
+        for layer, arrays in zip(graph.layers, weights.arrays, strict=True):
+            if layer.name not in found:
+                continue
             part = parts.setdefault((layer.type, arrays), _Part(layer, arrays))
-            if moments is not None:
+            if (moments := found[layer.name]) is not None:
                 part.moments = moments if part.moments is None else part.moments + moments
     ways = {key: _ways(part) for key, part in parts.items()}
     small = {key: way.arrays for key, way in chosen(ways, SPENT).items()}
-    for fed, (graph, weights) in zip(models, loaded, strict=True):
-        stored = zip(graph.layers, weights.arrays, strict=True)
-        smaller = tuple(small.get((layer.type, arrays), arrays) for layer, arrays in stored)
-        write(fed.files[1], NcnnWeights(smaller).data())
+    return [
+        NcnnWeights(
+            tuple(
+                small.get((layer.type, arrays), arrays)
+                for layer, arrays in zip(graph.layers, weights.arrays, strict=True)
+            )
+        )
+        for graph, weights in loaded
+    ]
 
 
-def _measured(fed: Fed, model: tuple[NcnnGraph, NcnnWeights]) -> Iterator[tuple[tuple[Layer, Arrays], Moments | None]]:
-    """The layers with weights, and what goes into them."""
+def measured(fed: Fed, model: NcnnModel) -> dict[str, Moments | None]:
+    """Layers with weights, by name, and what goes into them; None where that has no channels.
+
+    Args:
+        fed, model: the same model as files and as it was read.
+
+    Raises:
+        ConversionError: for a model that cannot be run.
+    """
     graph, weights = model
     given = {layer.name for layer in graph.part(tensor.name for tensor in fed.graph.outputs).layers}
     layers = [
@@ -91,19 +118,18 @@ def _measured(fed: Fed, model: tuple[NcnnGraph, NcnnWeights]) -> Iterator[tuple[
         for layer, arrays in layers:
             if (
                 layer.type in BIASED
-                and (channels := by_channel(seen[layer.inputs[0]], _channels(layer, arrays))) is not None
+                and (channels := by_channel(seen[layer.inputs[0]], input_channels(layer, arrays))) is not None
             ):
                 found = Moments.of(channels)
                 moments[layer.name] = moments[layer.name] + found if layer.name in moments else found
-    for layer, arrays in layers:
-        yield (layer, arrays), moments.get(layer.name)
+    return {layer.name: moments.get(layer.name) for layer, _ in layers}
 
 
 def _is_weight(stored: Stored) -> bool:
     return stored.tag == RAW
 
 
-def _channels(layer: Layer, arrays: Arrays) -> int:
+def input_channels(layer: Layer, arrays: Arrays) -> int:
     """Of its input."""
     if layer.type == "InnerProduct":
         return arrays[0].count // layer.param(0)
@@ -119,7 +145,7 @@ def _per_group(layer: Layer, arrays: Arrays) -> int:
     return arrays[0].count // (layer.param(0) * width * layer.param(11, width))
 
 
-def _by_weight(layer: Layer, arrays: Arrays, channels: np.ndarray) -> np.ndarray:
+def by_weight(layer: Layer, arrays: Arrays, channels: np.ndarray) -> np.ndarray:
     """What is known of input channels for each weight, (outputs, weights of an output)."""
     outputs, count = layer.param(0), arrays[0].count
     if layer.type != "ConvolutionDepthWise":
@@ -144,7 +170,7 @@ def _stored(part: _Part, tag: int) -> _Small:
         values = stored.values()
         importance = np.ones(len(values))
         if part.moments is not None and not place:
-            importance = _by_weight(part.layer, part.arrays, part.moments.importance).reshape(-1)
+            importance = by_weight(part.layer, part.arrays, part.moments.importance).reshape(-1)
         if tag == TABLE:
             arrays[place] = stored.with_table(*clusters(values, importance))
         else:
@@ -152,7 +178,7 @@ def _stored(part: _Part, tag: int) -> _Small:
         off = values.astype(np.float64) - arrays[place].values()
         error += float((importance * off**2).sum() / max((importance * values.astype(np.float64) ** 2).sum(), 1e-30))
         if part.moments is not None and not place and len(arrays) > 1 and arrays[1].role == "bias":
-            missing = off.reshape(part.layer.param(0), -1) * _by_weight(part.layer, part.arrays, part.moments.means)
+            missing = off.reshape(part.layer.param(0), -1) * by_weight(part.layer, part.arrays, part.moments.means)
             bias = arrays[1].values() + missing.sum(1)
             arrays[1] = arrays[1].with_values(bias.astype(np.float32), None)
     return _Small(tuple(arrays), error)

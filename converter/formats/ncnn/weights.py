@@ -15,7 +15,8 @@ from converter.errors import ConversionError
 from converter.formats.halves import check_halves
 from converter.formats.ncnn.layer import Layer
 from converter.formats.ncnn.param import NcnnGraph, load_param
-from converter.formats.ncnn.slots import Slot, slots_of
+from converter.formats.ncnn.scales import check_outputs, check_scales
+from converter.formats.ncnn.slots import INPUT_SCALE, Slot, slots_of
 from converter.formats.ways import precision_of
 from converter.util.content import File, content_of
 
@@ -44,6 +45,11 @@ class Stored:
     tag: int | None
     data: bytes = field(repr=False)
     offset: int = field(default=0, compare=False)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it holds int8 numbers, whose scales lie elsewhere."""
+        return self.tag == INT8
 
     def values(self) -> np.ndarray:
         """The numbers as float32 (count,); int8 ones as they are, without their scales."""
@@ -83,6 +89,17 @@ class Stored:
         data = indices.astype("u1").tobytes()
         return replace(self, tag=TABLE, data=table.astype("<f4").tobytes() + data.ljust(_aligned(len(data)), b"\0"))
 
+    def with_whole(self, values: np.ndarray) -> "Stored":
+        """In place of a tagged array, whole numbers from -128 to 127 whose scales follow elsewhere.
+
+        Args:
+            values: as many as before, any shape, int8.
+        """
+        if self.tag is None or values.size != self.count or values.dtype != np.int8:
+            raise ValueError(f"{values.size} {values.dtype} in place of {self.count} numbers with tag {self.tag}")
+        data = values.tobytes()
+        return replace(self, tag=INT8, data=data.ljust(_aligned(len(data)), b"\0"))
+
 
 @dataclass(frozen=True)
 class NcnnWeights:
@@ -109,8 +126,10 @@ class NcnnWeights:
 def stored_precision(weights: NcnnWeights) -> str | None:
     """How the arrays that ncnn loads by a tag are stored: "fp32", "half", "int8", "w8" or "mixed"; None without any.
 
-    Integers are for int8 arithmetic; where there are none, tables make it "w8".
+    Layers that compute in int8 make it "int8", however the others are stored; without such, tables make it "w8".
     """
+    if any(stored.role == INPUT_SCALE for arrays in weights.arrays for stored in arrays):
+        return "int8"
     tags = {stored.tag for arrays in weights.arrays for stored in arrays if stored.tag is not None}
     return precision_of({PRECISIONS[tag] for tag in tags})
 
@@ -155,7 +174,10 @@ def load_model(param: File, weights: File) -> tuple[NcnnGraph, NcnnWeights]:
         ConversionError: when one is not there, damaged, or not the other's.
     """
     graph = load_param(param)
-    return graph, load_bin(graph, weights, shared=Path(param.name).stem.startswith(f"{Path(weights.name).stem}_"))
+    stored = load_bin(graph, weights, shared=Path(param.name).stem.startswith(f"{Path(weights.name).stem}_"))
+    check_scales(zip(graph.layers, stored.arrays, strict=True), weights.name)
+    check_outputs(graph.layers, param.name)
+    return graph, stored
 
 
 def load_bin(graph: NcnnGraph, file: File, shared: bool = False) -> NcnnWeights:

@@ -9,6 +9,7 @@ from converter.formats.ncnn.layer import Layer
 from converter.formats.ncnn.param import NcnnGraph, read_param
 from converter.formats.ncnn.release import (
     FUSED_HARD_SWISH,
+    INT8,
     MATMUL,
     RESHAPE_WITH_BATCH,
     SHAPE_EXPRESSIONS,
@@ -45,6 +46,8 @@ def graph(*layers):
         ("ConvolutionDepthWise", "0=8 1=3 6=216 9=6", FUSED_HARD_SWISH),
         ("InnerProduct", "0=8 2=216 9=6", FUSED_HARD_SWISH),
         ("InnerProduct", "0=8 2=216 9=5", FLOOR),
+        ("Convolution", "0=8 1=3 6=216 8=0", FLOOR),
+        *((kind, "0=8 1=3 2=216 6=216 8=2", INT8) for kind in ("Convolution", "ConvolutionDepthWise", "InnerProduct")),
         ("HardSwish", "0=0.16 1=0.5", FLOOR),
         ("Pooling", "0=1 4=1 9=6", FLOOR),
         ("Gemm", "3=1", FLOOR),

@@ -1,0 +1,1 @@
+"""Layers of ncnn models that compute in int8: ranges, weights, tables, and their arithmetic in numpy."""
