@@ -44,6 +44,10 @@ RUNTIMES = {
         "converter.formats.onnx.convert",
         "converter.formats.onnx.file",
         "converter.formats.onnx.half",
+        "converter.formats.onnx.layers",
+        "converter.formats.onnx.proof",
+        "converter.formats.onnx.qdq",
+        "converter.formats.onnx.quantiser",
         "converter.formats.onnx.share",
         "converter.formats.onnx.small",
         "converter.formats.rknn.build",
@@ -55,7 +59,7 @@ RUNTIMES = {
     "onnxruntime": {"converter.formats.onnx.runner"},
     "cv2": {"converter.util.opencv"},
     "jinja2": {"converter.report.templating"},
-    "matplotlib": {"converter.bench.plot"},
+    "matplotlib": {"converter.bench.picture", "converter.bench.plot", "converter.quantize.plot"},
 }
 
 

@@ -1,13 +1,14 @@
 """ONNX: one file a graph, run by onnxruntime."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import JsonValue
 
 from converter.formats.format import Conversion, Format, Job, Shapes, Sharing
+from converter.formats.int8 import Quantiser
 from converter.formats.moments import Fed
 from converter.proof.runner import Runner
 from converter.spec.options import ExportOptions
@@ -98,6 +99,12 @@ def _shrink(models: Sequence[Fed]) -> None:
     shrink(models)
 
 
+def _quantiser(models: Sequence[Fed], in_bytes: Collection[str]) -> Quantiser:
+    from converter.formats.onnx.quantiser import OnnxQuantiser
+
+    return OnnxQuantiser(models, in_bytes)
+
+
 FORMAT = Format(
     name="onnx",
     runtime="onnxruntime on the CPU",
@@ -120,4 +127,5 @@ FORMAT = Format(
     notes=_notes,
     sharing=Sharing(".onnx.data", False, _share),
     shrink=_shrink,
+    quantiser=_quantiser,
 )

@@ -29,6 +29,8 @@ class OnnxRunner:
         threads: to run one operator on.
         beside: files that it keeps weights in, where it does.
         settings: entries of the session's configuration.
+        optimised: whether onnxruntime may make other nodes of the file's, as it does by default.
+        written: a file to write what it made of them into.
 
     Raises:
         ConversionError: when onnxruntime does not load the file.
@@ -41,9 +43,12 @@ class OnnxRunner:
         threads: int = 1,
         beside: Sequence[File] = (),
         settings: Mapping[str, str] | None = None,
+        *,
+        optimised: bool = True,
+        written: Path | None = None,
     ):
         self.graph = graph
-        self.session = _session(content_of(file), beside, threads=threads, settings=settings)
+        self.session = _session(content_of(file), beside, optimised, threads, settings, written)
 
     def infer(self, feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Run the graph; arrays are float32, (1, C, H, W) in and out.
@@ -86,6 +91,21 @@ class OnnxBlobs:
         return _run(session, self.graph, {name: array for name, array in feed.items() if name in needed}, names)
 
 
+def answer(file: File, feed: Mapping[str, np.ndarray], name: str) -> np.ndarray:
+    """One output of a model of any types, by onnxruntime with its default options.
+
+    Raises:
+        ConversionError: when onnxruntime does not load the file, or the run fails.
+    """
+    content = content_of(file)
+    session = _session(content)
+    try:
+        return np.asarray(session.run([name], dict(feed))[0])
+    except Exception as error:  # as below
+        first = str(error).strip().partition("\n")[0]
+        raise ConversionError(f"onnxruntime {content.name}: {first}") from None
+
+
 def onnx_interface(file: File, beside: Sequence[File] = ()) -> tuple[Shapes, Shapes]:
     """Names and shapes of a file's inputs and outputs; None for a shape that is not fixed.
 
@@ -109,6 +129,7 @@ def _session(
     optimised: bool = True,
     threads: int = 1,
     settings: Mapping[str, str] | None = None,
+    written: Path | None = None,
 ) -> "onnxruntime.InferenceSession":
     process.send_nothing()
     import onnxruntime
@@ -120,6 +141,8 @@ def _session(
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     for name, value in (settings or {}).items():
         options.add_session_config_entry(name, value)
+    if written is not None:
+        options.optimized_model_filepath = str(written)
     if weights := [content_of(file) for file in beside]:
         names = [os.path.relpath(each.path, content.path.parent) for each in weights]
         data = [each.data for each in weights]

@@ -29,7 +29,7 @@ INT8, SCALE = "_int8", "_scale"
 
 
 @dataclass(eq=False)
-class _Part:
+class Part:
     """A weight with the bias beside it, wherever models have it.
 
     Attributes:
@@ -60,7 +60,7 @@ class _Part:
 
 
 @dataclass(frozen=True, eq=False)
-class _Small:
+class Small:
     """One way to store a part.
 
     Attributes:
@@ -84,7 +84,7 @@ Key = tuple[str, bytes, bytes]
 
 
 @dataclass(frozen=True, eq=False)
-class _Weighted:
+class Weighted:
     """A node that multiplies with a constant of floats.
 
     Attributes:
@@ -112,11 +112,11 @@ class _Weighted:
         bias = b"" if self.bias is None else numpy_helper.to_array(self.bias).tobytes()
         return f"{self.node.op_type} {self.axis} {self.groups} {self.values.shape}", self.values.tobytes(), bias
 
-    def part(self) -> _Part:
+    def part(self) -> Part:
         rows = np.moveaxis(self.values, self.axis, 0)
         taps = int(np.prod(rows.shape[2:], dtype=int))
         bias = None if self.bias is None else np.asarray(numpy_helper.to_array(self.bias))
-        return _Part(rows.reshape(len(rows), -1), self.groups, taps, bias, self.scaled != self.axis)
+        return Part(rows.reshape(len(rows), -1), self.groups, taps, bias, self.scaled != self.axis)
 
 
 def shrink(models: Sequence[Fed]) -> None:
@@ -128,15 +128,9 @@ def shrink(models: Sequence[Fed]) -> None:
         ConversionError: for models that cannot be read or run, and where onnx does not take the result.
     """
     loaded = {fed.files[0]: load_model(fed.files[0]) for fed in models}
-    parts: dict[Key, _Part] = {}
-    for fed in models:
-        for weighted, moments in _measured(fed, _weighted(loaded[fed.files[0]])):
-            part = parts.setdefault(weighted.key, weighted.part())
-            if moments is not None:
-                part.moments = moments if part.moments is None else part.moments + moments
-    small = chosen({key: _ways(part) for key, part in parts.items()}, SPENT)
+    small = smaller([(fed, weighted(loaded[fed.files[0]])) for fed in models])
     for path, model in loaded.items():
-        _store(model, [(each, small[each.key]) for each in _weighted(model)])
+        _store(model, [(each, small[each.key]) for each in weighted(model)])
         try:
             onnx.checker.check_model(model, full_check=True)
         except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError, RuntimeError) as error:
@@ -147,8 +141,30 @@ def shrink(models: Sequence[Fed]) -> None:
         write(path, model.SerializeToString(deterministic=True))
 
 
-def _weighted(model: onnx.ModelProto) -> list[_Weighted]:
-    """The nodes with a weight, and maybe a bias, that no other node reads."""
+def smaller(models: Sequence[tuple[Fed, Sequence[Weighted]]]) -> dict[Key, Small]:
+    """How to store the weights of nodes, by their key.
+
+    Args:
+        models: with their nodes.
+
+    Raises:
+        ConversionError: for models that cannot be run.
+    """
+    parts: dict[Key, Part] = {}
+    for fed, nodes in models:
+        for each, moments in _measured(fed, nodes):
+            part = parts.setdefault(each.key, each.part())
+            if moments is not None:
+                part.moments = moments if part.moments is None else part.moments + moments
+    return chosen({key: _ways(part) for key, part in parts.items()}, SPENT)
+
+
+def weighted(model: onnx.ModelProto, least: int = LEFT) -> list[Weighted]:
+    """The nodes with a weight, and maybe a bias, that no other node reads.
+
+    Args:
+        least: numbers in a weight.
+    """
     stored = {tensor.name: tensor for tensor in model.graph.initializer}
     readers = Counter(name for node in model.graph.node for name in node.input)
     found = []
@@ -159,16 +175,16 @@ def _weighted(model: onnx.ModelProto) -> list[_Weighted]:
         weight, bias = (stored.get(name) for name in (*node.input[1:3], "", "")[:2])
         if weight is None or readers[weight.name] > 1 or weight.data_type != onnx.TensorProto.FLOAT:
             continue
-        if np.prod(weight.dims) < LEFT or len(weight.dims) < 2 or (node.op_type == "MatMul" and len(weight.dims) > 2):
+        if np.prod(weight.dims) < least or len(weight.dims) < 2 or (node.op_type == "MatMul" and len(weight.dims) > 2):
             continue
         axis = 0 if node.op_type == "Conv" or attributes.get("transB") else 1
         alone = bias is not None and readers[bias.name] == 1 and list(bias.dims) == [weight.dims[axis]]
         scaled = attributes.get("alpha", 1.0) != 1.0 or attributes.get("beta", 1.0) != 1.0
-        found.append(_Weighted(node, weight, bias if alone and not scaled else None, axis, attributes.get("group", 1)))
+        found.append(Weighted(node, weight, bias if alone and not scaled else None, axis, attributes.get("group", 1)))
     return found
 
 
-def _measured(fed: Fed, nodes: Sequence[_Weighted]) -> list[tuple[_Weighted, Moments | None]]:
+def _measured(fed: Fed, nodes: Sequence[Weighted]) -> list[tuple[Weighted, Moments | None]]:
     """The nodes with what goes into them."""
     inputs = {tensor.name for tensor in fed.graph.inputs}
     inner = list(dict.fromkeys(each.node.input[0] for each in nodes if each.node.input[0] not in inputs))
@@ -185,63 +201,76 @@ def _measured(fed: Fed, nodes: Sequence[_Weighted]) -> list[tuple[_Weighted, Mom
     return list(zip(nodes, moments, strict=True))
 
 
-def _ways(part: _Part) -> list[_Small]:
+def _ways(part: Part) -> list[Small]:
     """int8, and halves where the weights can be halves."""
     importance = np.ones(part.rows.shape)
     if part.moments is not None:
         importance = part.by_weight(part.moments.importance)
-    ways = [_way(part, importance, *_rounded(part.rows, importance, int(not part.by_input)))]
+    ways = [_way(part, importance, *rounded(part.rows, importance, int(not part.by_input)))]
     if np.abs(part.rows).max() < OVERFLOWS:
         ways.append(_way(part, importance, part.rows.astype(np.float16), None))
     return ways
 
 
-def _rounded(rows: np.ndarray, importance: np.ndarray, across: int) -> tuple[np.ndarray, np.ndarray]:
+def rounded(
+    rows: np.ndarray, importance: np.ndarray, across: int = 1, most: int = LARGEST
+) -> tuple[np.ndarray, np.ndarray]:
     """int8 (outputs, weights) and scales, float32: of those tried the ones with the least error.
 
     Args:
         across: the axis along which weights have one scale.
+        most: the largest integer.
     """
     largest = np.abs(rows).max(across, keepdims=True).astype(np.float32)
-    widest = np.where(largest > 0, largest / LARGEST, 1).astype(np.float32)
+    widest = np.where(largest > 0, largest / most, 1).astype(np.float32)
     best, least = widest, np.full(widest.shape, np.inf)
     for share in SCALES:
         scale = (widest * np.float32(share)).astype(np.float32)
-        off = (np.clip(np.rint(rows / scale), -LARGEST, LARGEST) * scale - rows).astype(np.float64)
+        off = (np.clip(np.rint(rows / scale), -most, most) * scale - rows).astype(np.float64)
         error = (importance * off * off).sum(across, keepdims=True)
         best, least = np.where(error < least, scale, best), np.minimum(error, least)
-    return np.clip(np.rint(rows / best), -LARGEST, LARGEST).astype(np.int8), best.astype(np.float32)
+    return np.clip(np.rint(rows / best), -most, most).astype(np.int8), best.astype(np.float32)
 
 
-def _way(part: _Part, importance: np.ndarray, rows: np.ndarray, scales: np.ndarray | None) -> _Small:
+def _way(part: Part, importance: np.ndarray, rows: np.ndarray, scales: np.ndarray | None) -> Small:
     kept = rows.astype(np.float32) * (1 if scales is None else scales)
     off, wide = part.rows.astype(np.float64) - kept, part.rows.astype(np.float64)
     error = float((importance * off**2).sum() / max((importance * wide**2).sum(), 1e-30))
     bias = part.bias
     if bias is not None and part.moments is not None:
         bias = (bias + (off * part.by_weight(part.moments.means)).sum(1)).astype(np.float32)
-    return _Small(rows, scales, bias, error)
+    return Small(rows, scales, bias, error)
 
 
-def _store(model: onnx.ModelProto, small: Sequence[tuple[_Weighted, _Small]]) -> None:
+def stored(each: Weighted, way: Small) -> tuple[list[onnx.TensorProto], onnx.NodeProto]:
+    """The tensors in place of a node's weight and bias, and the node that gives the weight as floats."""
+    name, dims = each.weight.name, each.weight.dims
+    others = [size for axis, size in enumerate(dims) if axis != each.axis]
+    values = np.ascontiguousarray(np.moveaxis(way.rows.reshape(-1, *others), 0, each.axis))
+    small = f"{name}{SUFFIX if way.scales is None else INT8}"
+    tensors = [numpy_helper.from_array(values, small)]
+    if each.bias is not None and way.bias is not None:
+        tensors.append(numpy_helper.from_array(way.bias, each.bias.name))
+    if way.scales is None:
+        node = onnx.helper.make_node("Cast", [small], [name], name=f"{name}_widened", to=onnx.TensorProto.FLOAT)
+    else:
+        tensors.append(numpy_helper.from_array(way.scales.reshape(-1), f"{name}{SCALE}"))
+        node = onnx.helper.make_node(
+            "DequantizeLinear", [small, f"{name}{SCALE}"], [name], name=f"{name}_widened", axis=each.scaled
+        )
+    return tensors, node
+
+
+def _store(model: onnx.ModelProto, small: Sequence[tuple[Weighted, Small]]) -> None:
     """Change weights and biases in the model, and put what widens the weights before all other nodes."""
-    widening = []
+    widening: list[onnx.NodeProto] = []
+    replaced = {each.weight.name for each, _ in small} | {each.bias.name for each, _ in small if each.bias is not None}
+    kept = [tensor for tensor in model.graph.initializer if tensor.name not in replaced]
     for each, way in small:
-        name, tensor = each.weight.name, each.weight
-        others = [size for axis, size in enumerate(tensor.dims) if axis != each.axis]
-        values = np.moveaxis(way.rows.reshape(-1, *others), 0, each.axis)
-        stored = f"{name}{SUFFIX if way.scales is None else INT8}"
-        tensor.CopyFrom(numpy_helper.from_array(np.ascontiguousarray(values), stored))
-        if each.bias is not None and way.bias is not None:
-            each.bias.CopyFrom(numpy_helper.from_array(way.bias, each.bias.name))
-        if way.scales is None:
-            node = onnx.helper.make_node("Cast", [stored], [name], name=f"{name}_widened", to=onnx.TensorProto.FLOAT)
-        else:
-            model.graph.initializer.append(numpy_helper.from_array(way.scales.reshape(-1), f"{name}{SCALE}"))
-            node = onnx.helper.make_node(
-                "DequantizeLinear", [stored, f"{name}{SCALE}"], [name], name=f"{name}_widened", axis=each.scaled
-            )
+        tensors, node = stored(each, way)
+        kept += tensors
         widening.append(node)
     nodes = list(model.graph.node)
-    del model.graph.node[:]
+    del model.graph.initializer[:], model.graph.node[:]
+    model.graph.initializer.extend(kept)
     model.graph.node.extend([*widening, *nodes])
