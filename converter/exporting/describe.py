@@ -18,7 +18,7 @@ from converter.folder.listing import (
     tool_versions,
     tracker_entry,
 )
-from converter.folder.manifest import ExportedCheckpoint, FormatEntry, GraphEntry, Manifest
+from converter.folder.manifest import ExportedCheckpoint, FormatEntry, GraphEntry, Manifest, VerificationEntry
 from converter.formats.format import format_of
 from converter.spec.model import Model, TrackerModels
 from converter.spec.options import ExportOptions
@@ -67,9 +67,14 @@ def manifest_of(
         preprocess=preprocess_entry(options.network.preprocess),
         tracker=tracker_entry(options.network, trackers[0].dimensions, sizes=tuple(map(_sizes, trackers))),
         tools=tool_versions(packages),
-        verification=made.verification,
+        verification=_verification(made),
         arm=made.arm.as_dict() if made.arm else None,
     )
+
+
+def _verification(made: Made) -> VerificationEntry:
+    clips = {"clips": made.fitted.clips} if made.fitted else {}
+    return made.verification.model_copy(update=clips)
 
 
 def file_metadata(options: ExportOptions, network: "LoadedNetwork") -> dict[str, str]:
@@ -110,6 +115,8 @@ def _format(options: ExportOptions, made: Made, name: str) -> FormatEntry:
     if options.share_weights:
         readers = Counter(path.name for of_model in files for path in of_model)
         more["shared_weights"] = [file for file, count in readers.items() if count > 1]
+    if made.fitted:
+        more["int8"] = made.fitted.about.model_dump(mode="json")
     return FormatEntry.model_validate(
         {"split": options.split_of(name), "dynamic_search": options.dynamic_search, **more}
     )

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from converter.checks.pictures import PICTURES
+from converter.exporting.fitted import Fitted
 from converter.exporting.page import report_of, verdict_line
 from converter.folder.golden_index import GoldenIndex
 from converter.folder.manifest import Manifest, VerificationEntry
@@ -38,6 +39,7 @@ class Made:
         protected: ncnn graph to layers without half arithmetic; None where nobody asked for it.
         arm: what the emulated ARM cpu computed; None where nobody asked for it.
         golden: the index of the golden vectors.
+        fitted: what the models are that were not converted; None where they were.
     """
 
     comparisons: Sequence[Comparison]
@@ -50,6 +52,7 @@ class Made:
     protected: dict[str, tuple[str, ...]] | None
     arm: "ArmSection | None"
     golden: GoldenIndex | None
+    fitted: Fitted | None = None
 
     @property
     def trackers(self) -> list[TrackerModels]:

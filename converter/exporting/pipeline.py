@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from converter.exporting.check import checked_plan
 from converter.exporting.describe import manifest_of
+from converter.exporting.fitted import Fitted
 from converter.exporting.made import Exported, Made
 from converter.folder.golden_index import GoldenIndex
 from converter.folder.golden_writer import golden_header
@@ -34,7 +35,10 @@ if TYPE_CHECKING:
 
 
 def export(
-    options: ExportOptions, progress: Listener | None = None, checkpoint: "Checkpoint | None" = None
+    options: ExportOptions,
+    progress: Listener | None = None,
+    checkpoint: "Checkpoint | None" = None,
+    fitted: Fitted | None = None,
 ) -> Exported:
     """Convert a checkpoint, prove the result, publish it.
 
@@ -42,6 +46,7 @@ def export(
         options: what to export; see :class:`converter.spec.options.ExportOptions`.
         progress: told of every stage.
         checkpoint: what its file holds, where it was read already.
+        fitted: models to publish in place of the converted ones; of precision int8 there are no others.
 
     Raises:
         ConverterError: one of its kinds; nothing was published and the target is as before.
@@ -75,6 +80,7 @@ def export(
         if options.precision == BYTES:
             with stages("small"):
                 conversions.shrink(plan, network, workspace.folder)
+        tables = fitted.write(workspace.folder) if fitted else ()
         conversions.share(plan, workspace.folder)
         protected = proving.protect(workspace.folder, comparisons, stages) if options.protect_fp16 else None
         with stages("verify") as notes:
@@ -89,11 +95,11 @@ def export(
             arm = proving.run_on_arm(options, workspace.folder, contents, comparisons, report, steps, stages)
         golden = _golden(options, network, comparisons, workspace.folder / "golden", stages) if options.golden else None
         with stages("publish") as notes:
-            results = (verification, report, protected, arm, golden)
+            results = (verification, report, protected, arm, golden, fitted)
             made = Made(comparisons, network, workspace.folder, contents, started.multiply_adds, *results)
             notes_of_models = made.notes
             with saving(options.save_checkpoint, options.arch, network) if options.save_checkpoint else nullcontext():
-                manifest = _publish(options, made, workspace)
+                manifest = _publish(options, made, workspace, tables)
             notes += [str(options.output), *([f"in place of {replaced}"] if replaced else [])]
     return Exported(options.output, manifest, report, arm, options, notes_of_models, steps)
 
@@ -132,8 +138,8 @@ def _golden(
     return index
 
 
-def _publish(options: ExportOptions, made: Made, workspace: Workspace) -> Manifest:
-    extra = sorted(workspace.folder.glob("*.pt"))
+def _publish(options: ExportOptions, made: Made, workspace: Workspace, tables: Sequence[Path]) -> Manifest:
+    extra = [*sorted(workspace.folder.glob("*.pt")), *tables]
     packages = ["torch", "numpy", *(package for name in options.formats for package in format_of(name).packages)]
     place = place_for(options.golden, options.output) if options.golden else None
     manifest = manifest_of(options, made, extra, packages, place.recorded if place else None)

@@ -57,6 +57,29 @@ class GraphEntry(SetEntry):
     sizes: Annotated[tuple[SizesEntry, ...], Field(max_length=MOST_SIZES)] = ()
 
 
+class ClipEntry(SetEntry):
+    """A clip, and the target in its first frame: x, y, w, h."""
+
+    name: str
+    sha256: str
+    box: list[float]
+    frames: int
+
+
+class Int8Entry(SetEntry):
+    """What computes in int8, and what that was fitted to.
+
+    ``corrected``: biases make up for the mean of what int8 is off by; ``share``: of the multiply-adds of a frame.
+    """
+
+    layers: tuple[str, ...]
+    corrected: bool
+    share: float
+    seed: int
+    samples: int
+    clips: tuple[ClipEntry, ...]
+
+
 class FormatEntry(SetEntry):
     """How the models of a format were made; the later keys are of one format only, and others may have further ones."""
 
@@ -72,6 +95,7 @@ class FormatEntry(SetEntry):
     normalise: str | None = None
     session_options: dict[str, str] = Field(default_factory=dict)
     shared_weights: tuple[str, ...] = ()
+    int8: Int8Entry | None = None
 
 
 class VerificationEntry(SetEntry):
@@ -87,6 +111,7 @@ class VerificationEntry(SetEntry):
     tolerances: dict[str, Tolerance] = Field(default_factory=dict)
     checks: tuple[dict[str, Any], ...] = ()
     pictures: tuple[dict[str, Any], ...] = ()
+    clips: tuple[dict[str, Any], ...] = ()
 
 
 class Manifest(Listing):
