@@ -13,6 +13,7 @@ from converter.checks.cpp.api import verify_cpp
 from converter.checks.vulkan.asked import vulkan_options
 from converter.exporting.api import export
 from converter.matrix.api import matrix
+from converter.quantize.api import quantize
 from converter.track.api import track
 from converter.track.cpp.api import cpp
 from converter.util.stages import Progress
@@ -26,6 +27,7 @@ __all__ = [
     "cpp",
     "export",
     "matrix",
+    "quantize",
     "read_calibration",
     "track",
     "verify",

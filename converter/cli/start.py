@@ -83,3 +83,7 @@ def lt_cpp() -> None:
 
 def lt_calibrate() -> None:
     _start("calibrate")
+
+
+def lt_quantize() -> None:
+    _start("quantize")

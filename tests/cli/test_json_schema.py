@@ -5,11 +5,13 @@ import os
 import shutil
 import signal
 
+import loose_limits
 import pytest
 from clips import save_video
 from jsonschema import Draft202012Validator
+from loose_limits import save_limits
 
-from commands import ROOT, lt_bench, lt_calibrate, lt_export, lt_track, lt_verify
+from commands import ROOT, lt_bench, lt_calibrate, lt_export, lt_quantize, lt_track, lt_verify
 from conftest import TINY
 from converter.bench import run as bench_run
 from converter.cli.progress import StageLines
@@ -67,6 +69,19 @@ def test_a_calibration_set_and_one_that_is_refused(tiny, tmp_path):
     assert checked("lt-calibrate", lt_calibrate(*words, "-o", tmp_path / "set", *clip))["error"]["exit_code"] == 2
     answer = checked("lt-calibrate", lt_calibrate(*words[:-2], "-o", tmp_path / "set", *clip))
     assert checked("lt-calibrate", lt_calibrate(*words[:-2], "--check", tmp_path / "set")) == answer
+
+
+def test_int8_models_and_those_that_are_refused(tiny, tmp_path):
+    words = (tiny, "--path-name", TINY, "--json", "--samples", 2, "--frames", 2, "-o", tmp_path / "small")
+    for name in ("one", "two"):
+        words += ("--clip", save_video(tmp_path / f"{name}.avi", 4), "--box", "40,30,20,16")
+    assert checked("lt-quantize", lt_quantize(*words[:-4]))["error"]["exit_code"] == 2
+    config = save_limits(tmp_path / "limits.yaml", loose_limits.STRICT)
+    answer = checked("lt-quantize", lt_quantize(*words, "--config", config))
+    assert (answer["verdict"], answer["manifest"], answer["error"]["exit_code"]) == ("refused", None, 1)
+    save_limits(config)
+    answer = checked("lt-quantize", lt_quantize(*words, "--config", config))
+    assert (answer["verdict"], answer["manifest"]["precision"]) == ("published", "int8")
 
 
 def test_an_export_without_a_proof(export_words):

@@ -2,13 +2,14 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 
 import pytest
 
 import warm
-from commands import BENCH, CALIBRATE, CPP, EXPORT, MATRIX, ROOT, TRACK, VERIFY, environment, lt
+from commands import BENCH, CALIBRATE, CPP, EXPORT, MATRIX, QUANTIZE, ROOT, TRACK, VERIFY, environment, lt
 from conftest import TINY, damage, hide
 
 INSTALL = f"pip install -c {ROOT}/constraints.txt"
@@ -32,6 +33,10 @@ def calls(tiny, tiny_both, loud_picture, tmp_path):
     """Name -> a command that has work to do for some packages."""
     bench = (tiny_both, "--rounds", 1, "--runs", 1, "--threads", 1, "--precision", "fp32")
     clip = ("--clip", tmp_path, "--box", "1,1,9,9")
+    (tmp_path / "drawn").mkdir()
+    for name in ("0.png", "1.png"):
+        shutil.copy(loud_picture, tmp_path / "drawn" / name)
+    drawn = ("--clip", tmp_path / "drawn", *clip[2:])
     new = ("--resume", tiny, "--path-name", TINY, "-o", tmp_path / "out")
     plan, onnx_plan = tmp_path / "plan.yaml", tmp_path / "onnx.yaml"
     for path, formats in ((plan, ["ncnn"]), (onnx_plan, ["onnx"])):
@@ -52,6 +57,7 @@ def calls(tiny, tiny_both, loud_picture, tmp_path):
         "bench plot": (BENCH, (*bench, "--format", "ncnn", "--plot", tmp_path / "a.svg")),
         "calibrate": (CALIBRATE, (tiny, "--path-name", TINY, "--image", loud_picture, "-o", tmp_path / "out")),
         "calibrate clip": (CALIBRATE, (tiny, "--path-name", TINY, *clip, "-o", tmp_path / "out")),
+        "quantize": (QUANTIZE, (tiny, "--path-name", TINY, *drawn, *drawn, "-o", tmp_path / "out")),
         "matrix": (MATRIX, (plan, "-o", tmp_path / "out")),
         "matrix onnx": (MATRIX, (onnx_plan, "-o", tmp_path / "out")),
     }
@@ -141,6 +147,16 @@ def one_line(done, program):
             f"--clip needs {OPENCV}, not installed here: {INSTALL} 'lighttrack-export[clip]'",
         ),
         (
+            "quantize",
+            "torch",
+            f"torch, which builds and runs the network, is not installed here: {INSTALL} lighttrack-export",
+        ),
+        (
+            "quantize",
+            "cv2",
+            f"--clip needs {OPENCV}, not installed here: {INSTALL} 'lighttrack-export[clip]'",
+        ),
+        (
             "matrix",
             "torch",
             f"torch, which builds and runs the network, is not installed here: {INSTALL} lighttrack-export",
@@ -184,6 +200,8 @@ def test_a_missing_package_is_one_line_with_what_installs_it(calls, tmp_path, ca
         ("calibrate", "numpy", "ABI"),
         ("calibrate", "torch", "library"),
         ("calibrate clip", "cv2", "libGL"),
+        ("quantize", "torch", "library"),
+        ("quantize", "cv2", "libGL"),
         ("matrix", "torch", "library"),
         ("matrix", "ncnn", "ABI"),
         ("matrix", "pnnx", "library"),

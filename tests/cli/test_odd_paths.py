@@ -33,6 +33,7 @@ SAID = {
 PATIENCE = 120  # seconds; a command that waits for a pipe would wait for ever
 NEEDED = {"lt-bench": ["both"], "lt-track": ["both", "clip"], "lt-cpp": ["both", "--output", "cpp"]}  # to be begun
 NEEDED |= {"lt-calibrate": ["tiny.pth", "--image", "picture.png", "--output", "calib"], "lt-matrix": ["tiny.pth"]}
+NEEDED |= {"lt-quantize": ["tiny.pth", "--output", "small"]}
 WRITTEN = {"--junit", "--report", "--plot", "--tracks", "--annotate", "--output", "--csv", "--video", "--pictures"}
 
 
@@ -127,6 +128,7 @@ VERIFY = ["both", "--resume", "tiny.pth"]
 CLIP = ["--clip", "clip", "--box", "10,10,30,30"]
 ARM = ["--runtime", "ncnn-arm64"]
 CALIBRATE = ["tiny.pth", "--path-name", TINY, "--output", "calib"]
+QUANTIZE = ["tiny.pth", "--path-name", TINY, "--output", "small"]
 MATRIX = ["tiny.pth", "--sizes", "127/256", "--output", "matrix"]
 WORDS = {
     ("lt-export", "checkpoint"): EXPORT[1:],
@@ -158,6 +160,10 @@ WORDS = {
     ("lt-calibrate", "--clip"): [*CALIBRATE, *CLIP[2:]],
     ("lt-calibrate", "--image"): CALIBRATE,
     ("lt-calibrate", "--check"): CALIBRATE[:3],
+    ("lt-quantize", "checkpoint"): [*QUANTIZE[1:], *CLIP, *CLIP],
+    ("lt-quantize", "--resume"): [*QUANTIZE[1:], *CLIP, *CLIP],
+    ("lt-quantize", "--output"): [*QUANTIZE[:3], *CLIP, *CLIP],
+    ("lt-quantize", "--clip"): [*QUANTIZE, *CLIP[2:], *CLIP],
     ("lt-matrix", "plan"): MATRIX[1:],
     ("lt-matrix", "--output"): MATRIX[:-2],
 }
@@ -170,6 +176,7 @@ BASES = {
     "lt-cpp": ["both", "--output", "cpp"],
     "lt-calibrate": [*CALIBRATE, *CLIP],
     "lt-matrix": MATRIX,
+    "lt-quantize": [*QUANTIZE, *CLIP, *CLIP],
 }
 
 

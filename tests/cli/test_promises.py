@@ -35,6 +35,7 @@ def words(tiny, tiny_export, tmp_path):
         "lt-track": (tiny_export, save_video(tmp_path / "drawn.avi", 4), "--box", "40,30,20,16"),
         "lt-cpp": (tiny_export, "-o", tmp_path / "cpp"),
         "lt-calibrate": (tiny, "--path-name", TINY, *tracked, "--samples", 2, "-o", tmp_path / "calib"),
+        "lt-quantize": (tiny, "--path-name", TINY, *tracked, *tracked, "--samples", 2, "-o", tmp_path / "small"),
         "lt-matrix": (tiny, "--paths", paths, "-o", tmp_path / "matrix"),
         "lt-setup": (),
     }

@@ -5,8 +5,9 @@ import subprocess
 
 import pytest
 from clips import save_pictures
+from loose_limits import save_limits
 
-from commands import BENCH, CALIBRATE, CPP, EXPORT, MATRIX, SETUP, TRACK, VERIFY, command, environment
+from commands import BENCH, CALIBRATE, CPP, EXPORT, MATRIX, QUANTIZE, SETUP, TRACK, VERIFY, command, environment
 from conftest import TINY
 
 STRICT = ("--rtol", "1e-12")
@@ -74,16 +75,19 @@ def others(tiny, tiny_export, tmp_path):
     clip = save_pictures(tmp_path / "clip", ["0.png", "1.png", "2.png"])
     calibrate = ("--path-name", TINY, "--clip", clip, "--box", "40,30,20,16", "-o", tmp_path / "out")
     (tmp_path / "paths.txt").write_text(f"{TINY}\n")
+    limits = ("--config", save_limits(tmp_path / "loose.yaml"), "--samples", 2, "--frames", 2)
+    twice = (*calibrate[:-2], *calibrate[2:], *limits)
     return {
         "lt-track": (TRACK, (tiny_export, clip, "--box", "40,30,20,16", "--csv", tmp_path / "out.csv")),
         "lt-cpp": (CPP, (tiny_export, "-o", tmp_path / "out")),
         "lt-setup": (SETUP, ("--remove", "arm", "--folder", tmp_path / "out")),
         "lt-calibrate": (CALIBRATE, (tiny, *calibrate)),
+        "lt-quantize": (QUANTIZE, (tiny, *twice)),
         "lt-matrix": (MATRIX, (tiny, "--paths", tmp_path / "paths.txt", "-o", tmp_path / "out")),
     }
 
 
-@pytest.mark.parametrize("program", ["lt-track", "lt-cpp", "lt-setup", "lt-calibrate", "lt-matrix"])
+@pytest.mark.parametrize("program", ["lt-track", "lt-cpp", "lt-setup", "lt-calibrate", "lt-matrix", "lt-quantize"])
 def test_what_is_written_stays_where_nothing_can_be_printed(others, tmp_path, program):
     """All the same, who asked for JSON or for the figures has not got them."""
     module, words = others[program]
@@ -97,7 +101,7 @@ def test_what_is_written_stays_where_nothing_can_be_printed(others, tmp_path, pr
         done = shell(line, module, *words, *more, PYTHONIOENCODING="ascii")
         code = 0 if program == "lt-matrix" and not more else code  # a verdict, which stands
         assert done.returncode == code, (line, done.stderr)
-        assert (tmp_path / "out").exists() == (program in ("lt-cpp", "lt-calibrate", "lt-matrix"))
+        assert (tmp_path / "out").exists() == (program in ("lt-cpp", "lt-calibrate", "lt-matrix", "lt-quantize"))
         assert (tmp_path / "out.csv").exists() == (program == "lt-track")
         if code and "2>" not in line:
             proved = "; the verdict stands" if program == "lt-matrix" else ""

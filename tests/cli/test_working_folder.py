@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 from clips import save_pictures
+from loose_limits import save_limits
 
 from commands import (
     BENCH,
@@ -13,6 +14,7 @@ from commands import (
     CPP,
     EXPORT,
     MATRIX,
+    QUANTIZE,
     ROOT,
     SETUP,
     TRACK,
@@ -29,6 +31,8 @@ from converter.util.commands import attempt
 from converter.util.process import python_environment, python_module
 
 MODULES = ("numpy", "converter", "ncnn", "onnxruntime", "json", "pickle", "sitecustomize", "pip")
+
+CLIP = ("--clip", "clip", "--box", "40,30,20,16")
 
 
 @pytest.fixture
@@ -50,7 +54,11 @@ def trap(tiny_both, tmp_path):
         (SETUP, ()),
         (TRACK, (".", "clip", "--box", "40,30,20,16")),
         (CPP, (".", "-o", "cpp")),
-        (CALIBRATE, ("tiny.pth", "--path-name", TINY, "--clip", "clip", "--box", "40,30,20,16", "-o", "calib")),
+        (CALIBRATE, ("tiny.pth", "--path-name", TINY, *CLIP, "-o", "calib")),
+        (
+            QUANTIZE,
+            ("tiny.pth", "--path-name", TINY, *CLIP, *CLIP, "--config", "loose.yaml", "--samples", 2, "-o", "small"),
+        ),
         (MATRIX, ("tiny.pth", "--paths", "paths.txt", "-o", "matrix", "--format", "ncnn", "--format", "onnx")),
         (EXPORT, ("--resume", "tiny.pth", "--path-name", TINY, "-o", "again", "--format", "ncnn", "--format", "onnx")),
     ],
@@ -59,6 +67,7 @@ def test_a_command_runs_nothing_of_its_working_folder(trap, tiny, tmp_path, modu
     shutil.copy(tiny, trap / "tiny.pth")
     save_pictures(trap / "clip", ["0.png", "1.png"])
     (trap / "paths.txt").write_text(f"{TINY}\n")
+    save_limits(trap / "loose.yaml")
     python, *words = command(*arguments, "-q", module=module)
     # -P as for an installed command, whose own path does not begin with the working folder either
     done = subprocess.run([python, "-P", *words], cwd=trap, env=environment(), capture_output=True, text=True)

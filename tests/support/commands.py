@@ -18,6 +18,7 @@ EXPORT, VERIFY, BENCH = "converter.cli.export", "converter.cli.verify", "convert
 SETUP, TRACK, CPP = "converter.cli.setup", "converter.cli.track", "converter.cli.cpp"
 CALIBRATE = "converter.cli.calibrate"
 MATRIX = "converter.cli.matrix"
+QUANTIZE = "converter.cli.quantize"
 LEFT_OUT = ("LIGHTTRACK_ROOT", "STARK_ROOT", "NANOTRACK_ROOT", "LT_DEBUG", "CI", "NO_COLOR", "FORCE_COLOR")
 LEFT_OUT += ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "GITHUB_WORKSPACE")
 READ_AT_START = {"PYTHONPATH", "TMPDIR", "HOME", "XDG_CACHE_HOME"}  # by Python or a runtime, once for the process
@@ -79,6 +80,11 @@ def lt_track(*arguments: object, cwd: Path | None = None, apart: bool = False, *
 def lt_matrix(*arguments: object, cwd: Path | None = None, apart: bool = False, **extra: str) -> Finished:
     """Likewise."""
     return _run(MATRIX, arguments, cwd, apart, extra)
+
+
+def lt_quantize(*arguments: object, cwd: Path | None = None, apart: bool = False, **extra: str) -> Finished:
+    """Likewise."""
+    return _run(QUANTIZE, arguments, cwd, apart, extra)
 
 
 def lt_setup(*arguments: object, cwd: Path | None = None, apart: bool = False, **extra: str) -> Finished:

@@ -11,13 +11,13 @@ from pathlib import Path
 
 from typer.main import get_command
 
-from commands import BENCH, CALIBRATE, CPP, EXPORT, MATRIX, SETUP, TRACK, VERIFY
-from converter.cli import bench, calibrate, cpp, export, matrix, setup, track, verify
+from commands import BENCH, CALIBRATE, CPP, EXPORT, MATRIX, QUANTIZE, SETUP, TRACK, VERIFY
+from converter.cli import bench, calibrate, cpp, export, matrix, quantize, setup, track, verify
 
 MODULES = {"lt-export": EXPORT, "lt-verify": VERIFY, "lt-bench": BENCH, "lt-track": TRACK, "lt-setup": SETUP}
-MODULES |= {"lt-cpp": CPP, "lt-calibrate": CALIBRATE, "lt-matrix": MATRIX}
+MODULES |= {"lt-cpp": CPP, "lt-calibrate": CALIBRATE, "lt-matrix": MATRIX, "lt-quantize": QUANTIZE}
 CHECKPOINTS = ("checkpoint", "--resume")
-_COMMANDS = [module.command for module in (export, verify, bench, track, setup, cpp, calibrate, matrix)]
+_COMMANDS = [module.command for module in (export, verify, bench, track, setup, cpp, calibrate, matrix, quantize)]
 _VERSION, _DAC_OVERRIDE, _DAC_READ_SEARCH = 0x20080522, 1 << 1, 1 << 2
 
 

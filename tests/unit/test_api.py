@@ -12,6 +12,7 @@ from converter import api
 from converter.cli import bench as lt_bench_module
 from converter.cli import calibrate as lt_calibrate_module
 from converter.cli import export as lt_export_module
+from converter.cli import quantize as lt_quantize_module
 from converter.cli import track as lt_track_module
 from converter.cli import verify as lt_verify_module
 from converter.errors import CheckpointError, ConverterError, UsageError
@@ -54,6 +55,7 @@ OTHERWISE = {
         (lt_bench_module, api.bench),
         (lt_track_module, api.track),
         (lt_calibrate_module, api.calibrate),
+        (lt_quantize_module, api.quantize),
     ],
 )
 def test_every_option_of_a_command_is_an_argument(module, function):
