@@ -49,7 +49,7 @@ def latencies(folders: Mapping[str, Path], tracker: TrackerModels, stages: Stage
     with ExitStack() as running:
         processes = []
         for name, folder in folders.items():
-            opening = "load_graphs", (folder.absolute(), tracker.models, 1, False, *shown)
+            opening = "load_graphs", (folder.absolute(), tracker.models, 1, False, {}, *shown)
             processes.append(WorkerProcess("converter.bench.worker", name, TIMEOUT, opening))
             running.callback(processes[-1].stop)
             processes[-1].call("warm_up", WARM_UP, WARM_UP_SECONDS)
