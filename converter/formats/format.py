@@ -140,6 +140,8 @@ class Format:
             files cannot hold such weights. Raises ConversionError.
         quantiser: (models with what they are shown, names of graphs whose weights only become bytes) -> what makes
             them int8; None where nothing does. Raises ConversionError.
+        load_draft: as ``load``, what a quantiser drafts, which answers nearly as the model does, and much sooner; None
+            where drafts are models.
     """
 
     name: str
@@ -172,6 +174,7 @@ class Format:
     sharing: Sharing | None = None
     shrink: Callable[[Sequence[Fed]], None] | None = None
     quantiser: Callable[[Sequence[Fed], Collection[str]], Quantiser] | None = None
+    load_draft: Callable[[Sequence[File], GraphSpec], Runner] | None = None
 
 
 def format_names() -> list[str]:

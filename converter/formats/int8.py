@@ -28,17 +28,29 @@ class Quantiser(Protocol):
 
     Attributes:
         layers: that can compute in int8, in the order in which they run. Graphs that run once for a target have none:
-            their weights are in a byte each, and nothing else of them changes.
+            their weights are in a byte each where the format has that, and nothing else of them changes.
     """
 
     layers: Sequence[Int8Layer]
 
     def write(self, int8: Collection[str], corrected: bool, folder: Path) -> None:
-        """Write all models into a folder, named as they are; weights of all other layers in a byte each.
+        """Write all models into a folder, named as they are; weights of all other layers in a byte each where the
+        format has that.
 
         Args:
             int8: names of the layers that compute in int8.
             corrected: whether biases make up for the mean of what int8 is off by.
+
+        Raises:
+            ConversionError: where that fails.
+        """
+
+    def draft(self, int8: Collection[str], corrected: bool, folder: Path) -> None:
+        """Write what stands for the models while sets of layers are tried: those of their files that ``load_draft`` of
+        the format takes, and that are made at once; the models themselves where it has none.
+
+        Args:
+            int8, corrected: as for :meth:`write`.
 
         Raises:
             ConversionError: where that fails.

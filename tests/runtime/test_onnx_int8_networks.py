@@ -3,47 +3,11 @@
 import numpy as np
 import onnx
 import pytest
+from int8_networks import ARCHS, models_of
 
-from commands import lt_export
-from conftest import TINY
-from converter.families.dimensions import dimensions_of
 from converter.formats.format import format_of
-from converter.formats.moments import Fed
 from converter.formats.onnx.file import stored_precision
 from converter.formats.onnx.runner import OnnxRunner
-from converter.spec.config import network_for
-
-STARK = {"template_size": 64, "search_size": 128}
-ARCHS = ("LightTrackM_Subnet", "NanoTrackV1", "NanoTrackV3", "STARK_Lightning")
-THREE = ("LightTrackM_Subnet", "NanoTrackV3")  # in three graphs, the others in two
-
-
-def noise(shape, seed):
-    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
-
-
-def models_of(arch, tiny, stark_weights, nanotrack_weights, folder):
-    """An export's graphs, each with noise."""
-    words, changes = ("--resume", tiny, "--path-name", TINY), {"path_name": TINY}
-    if arch == "STARK_Lightning":
-        words, changes = ("--resume", stark_weights["rep_v2"], "--template-size", 64, "--search-size", 128), STARK
-    elif arch.startswith("NanoTrack"):
-        words, changes = ("--resume", nanotrack_weights[arch.removeprefix("NanoTrack").lower()]), {}
-    split = "three" if arch in THREE else "two"
-    done = lt_export(
-        *(*words, "--arch", arch, "--format", "onnx", "--opset", "13", "--split", split, "--no-verify", "-q"),
-        *("-o", folder),
-    )
-    assert done.code == 0, done.err
-    _, network = network_for(arch, None, changes)
-    return [
-        Fed(
-            (next(folder.glob(f"*_{graph.name}.onnx")),),
-            graph,
-            [{tensor.name: noise(tensor.shape, seed) for tensor in graph.inputs} for seed in range(2)],
-        )
-        for graph in network.graph_specs(split, dimensions_of(network))
-    ]
 
 
 @pytest.fixture(scope="module", params=ARCHS)

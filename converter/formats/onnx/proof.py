@@ -98,7 +98,7 @@ class _Part:
         before = [wiring.producers[name] for name in node.input]
         self.input, self.output = str(before[0].input[0]), str(node.output[0])
         nodes, self.whole = [*before, node], False
-        for reader in _behind(wiring, node):
+        for reader in up_to_rounding(wiring, node):
             nodes.append(reader)
             self.output, self.whole = str(reader.output[0]), reader.op_type == "QuantizeLinear"
         read = {name for each in nodes for name in each.input}
@@ -114,7 +114,7 @@ class _Part:
         self.content = Content.holding(Path(f"{node.name}.onnx"), part.SerializeToString())
 
 
-def _behind(wiring: Wiring, node: onnx.NodeProto) -> Sequence[onnx.NodeProto]:
+def up_to_rounding(wiring: Wiring, node: onnx.NodeProto) -> Sequence[onnx.NodeProto]:
     """The nodes behind a layer up to the one that rounds; none where it gives floats."""
     readers: list[onnx.NodeProto] = []
     while node.op_type != "QuantizeLinear":

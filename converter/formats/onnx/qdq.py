@@ -1,14 +1,9 @@
 """ONNX models some of whose layers compute in int8: QuantizeLinear and DequantizeLinear around them.
 
 A runtime that knows the pattern computes with integers; one that does not gets the same numbers in float32.
-
-Where a processor has no instruction for sums of products of bytes (AVX2, AVX-512 without VNNI), onnxruntime adds pairs
-of products of unsigned and signed bytes in 16 bits, and what does not fit is cut off. With weights of 64 at most it
-fits: 2 · 255 · 64 = 32640. Unsigned weights would have all eight bits, and take half as long again on every processor.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import onnx
@@ -17,84 +12,36 @@ from onnx import helper, numpy_helper
 from converter.formats.onnx.layers import FLOAT_OUTPUT, Layer, Point, Wiring, behind_rounding
 from converter.formats.onnx.observed import Observed, Rounding
 from converter.formats.onnx.ranges import Range
-from converter.formats.onnx.small import Key, Small, rounded, stored, weighted
+from converter.formats.onnx.small import Key, Small, stored, weighted
+from converter.formats.onnx.whole import HOST, Style, Whole, whole
 
-MOST = 64  # of a weight
 WEIGHTED = ("Conv", "ConvTranspose", "Gemm", "MatMul")
-LARGEST_BIAS = 2.0**30  # steps; sums of products have to fit into int32 beside it
-
-
-@dataclass(frozen=True, eq=False)
-class Whole:
-    """A layer in integers.
-
-    Attributes:
-        weights: int8, (outputs, weights).
-        scales: of every output, float32.
-        bias: int32, (outputs,), in steps of ``scales`` and the input's; None without.
-        bias_scales: float32.
-    """
-
-    weights: np.ndarray
-    scales: np.ndarray
-    bias: np.ndarray | None
-    bias_scales: np.ndarray
-
-
-def whole(layer: Layer, given: Rounding, corrected: bool, divisors: np.ndarray | None = None) -> Whole:
-    """A layer in integers, by what calibration has shown of its input.
-
-    Args:
-        corrected: whether the bias, where there can be one, makes up for the mean of what rounding of input and weights
-            is off by.
-        divisors: of what every output gives, (outputs,) float32; None where it gives that itself.
-    """
-    part, exact, means = layer.part, given.exact, given.means
-    assert exact is not None  # both are known where a layer reads
-    assert means is not None
-    corrected = corrected and layer.node.op_type != "MatMul"  # which has no bias
-    rows = part.rows.astype(np.float32)
-    if given.even is not None:
-        rows = rows * part.by_weight(given.even)
-    bias = None if part.bias is None else part.bias.astype(np.float64)
-    if divisors is not None:
-        rows = rows / divisors[:, np.newaxis]
-        bias = None if bias is None else bias / divisors
-    importance = exact.importance if corrected else exact.squares / exact.count
-    steps, by_row = rounded(rows, part.by_weight(importance), most=MOST)
-    scales = by_row[:, 0]
-    step = np.float32(given.range.scale)
-    for _ in range(2):  # where a scale is raised, the weights change, and with them what the bias makes up for
-        total = np.zeros(len(rows)) if bias is None else bias.copy()
-        if corrected:
-            kept = steps.astype(np.float64) * scales[:, np.newaxis]
-            total += (rows * part.by_weight(exact.means) - kept * part.by_weight(means)).sum(1)
-        least = (np.abs(total) / (float(step) * LARGEST_BIAS)).astype(np.float32)
-        if (scales >= least).all():
-            break
-        scales = np.maximum(scales, least * np.float32(1.01))
-        steps = np.clip(np.rint(rows / scales[:, np.newaxis]), -MOST, MOST).astype(np.int8)
-    bias_scales = np.maximum(step * scales, np.finfo(np.float32).tiny)
-    in_steps = np.clip(np.rint(total / bias_scales.astype(np.float64)), -LARGEST_BIAS, LARGEST_BIAS)
-    return Whole(
-        *(steps, scales, None if bias is None and not corrected else in_steps.astype(np.int32), bias_scales),
-    )
 
 
 class Quantised:
-    """A model that can be written with any set of its layers in int8; all other weights are in bytes.
+    """A model that can be written with any set of its layers in int8; all other weights are in bytes, or as they are.
 
     Args:
         model: in float32; not changed.
         layers: of it.
         observed: what calibration has shown of them.
-        small: how its weights are stored otherwise.
+        small: how its weights are stored otherwise; as they are where it says nothing.
+        style: for what runs it.
     """
 
-    def __init__(self, model: onnx.ModelProto, layers: Sequence[Layer], observed: Observed, small: Mapping[Key, Small]):
-        self._model, self._observed, self._layers = model, observed, layers
+    def __init__(
+        self,
+        model: onnx.ModelProto,
+        layers: Sequence[Layer],
+        observed: Observed,
+        small: Mapping[Key, Small],
+        style: Style = HOST,
+    ):
+        self._model, self._observed, self._layers, self._style = model, observed, layers, style
         self._wiring = Wiring(model)
-        self._small = {str(each.node.output[0]): stored(each, small[each.key]) for each in weighted(model)}
+        self._small = {
+            str(each.node.output[0]): stored(each, small[each.key]) for each in weighted(model) if each.key in small
+        }
         self._whole: dict[tuple[str, bool], Whole] = {}
 
     @property
@@ -112,7 +59,8 @@ class Quantised:
         graph = self._model.graph
         chosen = {str(layer.node.output[0]): layer for layer in self._layers if layer.name in int8}
         ends = {layer.end.tensor: layer.end for layer in chosen.values() if layer.end is not None}
-        made = _Made({tensor.name for tensor in graph.initializer} | {*self._wiring.producers, *self._wiring.readers})
+        names = {tensor.name for tensor in graph.initializer} | {*self._wiring.producers, *self._wiring.readers}
+        made = _Made(names, self._style.zeros)
         for output, (tensors, node) in self._small.items():
             if output not in chosen:
                 made.tensors += tensors
@@ -151,8 +99,10 @@ class Quantised:
             point = layer.input
             if point.tensor not in ends:
                 node.input[0] = made.rounded_copy(point, self._observed.points[point])
+            elif self._style.apart and self._read_otherwise(point.tensor, chosen):
+                node.input[0] = made.widened_again(point.tensor)
             made.take_weights(node, layer, self._whole_of(layer, corrected))
-        elif node.op_type in WEIGHTED:
+        elif node.op_type in WEIGHTED and self._style.guarded:
             for place, name in enumerate(node.input[:2]):
                 if behind_rounding(name, ends, self._wiring):
                     node.input[place] = made.unrounded(name, made.fresh(f"{name}_in_float"))
@@ -165,11 +115,15 @@ class Quantised:
             if known.even is not None:
                 made.scaled(target, known.even, output)
 
+    def _read_otherwise(self, name: str, chosen: Mapping[str, Layer]) -> bool:
+        readers = [str(node.output[0]) for node in self._wiring.readers.get(name, [])]
+        return name in self._wiring.outputs or not chosen.keys() >= {*readers}
+
     def _whole_of(self, layer: Layer, corrected: bool) -> Whole:
         key = layer.name, corrected
         if key not in self._whole:
             divisors = None if layer.end is None else self._observed.points[layer.end].even
-            self._whole[key] = whole(layer, self._observed.points[layer.input], corrected, divisors)
+            self._whole[key] = whole(layer, self._observed.points[layer.input], corrected, divisors, self._style.most)
         return self._whole[key]
 
 
@@ -178,13 +132,15 @@ class _Made:
 
     Args:
         names: in use.
+        zeros: as of :class:`Style`.
     """
 
-    def __init__(self, names: set[str]):
+    def __init__(self, names: set[str], zeros: bool):
         self.nodes: list[onnx.NodeProto] = []
         self.tensors: list[onnx.TensorProto] = []
-        self._names = names
+        self._names, self._zeros = names, zeros
         self._copies: dict[Point, str] = {}
+        self._again: dict[str, str] = {}
         self._limits: list[str] = []
 
     def fresh(self, name: str) -> str:
@@ -222,6 +178,13 @@ class _Made:
             self.round(source, self._copies[point], known.range)
         return self._copies[point]
 
+    def widened_again(self, name: str) -> str:
+        """The same numbers as what a DequantizeLinear gives, by another one."""
+        if name not in self._again:
+            inputs = next(node.input for node in self.nodes if node.output[0] == name)
+            self._again[name] = self.node("DequantizeLinear", inputs, self.fresh(f"{name}_again"))
+        return self._again[name]
+
     def take_weights(self, node: onnx.NodeProto, layer: Layer, numbers: Whole) -> None:
         """Give a node weights and bias in integers."""
         weight, axis = layer.weighted.weight, layer.weighted.axis
@@ -231,7 +194,7 @@ class _Made:
             self.constant(f"{weight.name}_int8", values),
             self.constant(f"{weight.name}_scale", numbers.scales),
         ]
-        if node.op_type in FLOAT_OUTPUT:  # onnxruntime wants to see the zeros there
+        if self._zeros or node.op_type in FLOAT_OUTPUT:  # where onnxruntime wants to see them
             inputs.append(self.constant(f"{weight.name}_zero", np.zeros(len(numbers.scales), np.int8)))
         node.input[1] = self.node("DequantizeLinear", inputs, self.fresh(f"{weight.name}_widened"), axis=axis)
         if numbers.bias is not None:
@@ -239,6 +202,8 @@ class _Made:
                 self.constant(f"{weight.name}_bias", numbers.bias),
                 self.constant(f"{weight.name}_bias_scale", numbers.bias_scales),
             ]
+            if self._zeros:
+                inputs.append(self.constant(f"{weight.name}_bias_zero", np.zeros(len(numbers.bias), np.int32)))
             bias = self.node("DequantizeLinear", inputs, self.fresh(f"{weight.name}_bias_widened"), axis=0)
             del node.input[2:]
             node.input.append(bias)

@@ -13,7 +13,8 @@ from converter.formats.onnx.layers import blocks_of, layers_of
 from converter.formats.onnx.observed import Observed, observe
 from converter.formats.onnx.proof import proofs
 from converter.formats.onnx.qdq import Quantised
-from converter.formats.onnx.small import smaller, weighted
+from converter.formats.onnx.small import Key, Small, smaller, weighted
+from converter.formats.onnx.whole import HOST, Style
 from converter.util.atomic import write
 
 LEAST_OPSET = 13  # has a scale for every channel
@@ -25,16 +26,19 @@ class OnnxQuantiser:
     Args:
         models: in float32, each with the inputs that it is shown.
         in_bytes: names of the graphs whose weights are stored in a byte each, and nothing else of them changes.
+        style: for what runs them; where that takes no weights in bytes, nothing of those graphs changes at all.
 
     Raises:
         ConversionError: for models that cannot be read or run, and for those of an opset that lacks what it takes.
     """
 
-    def __init__(self, models: Sequence[Fed], in_bytes: Collection[str]):
+    def __init__(self, models: Sequence[Fed], in_bytes: Collection[str], style: Style = HOST):
         loaded = [load_model(fed.files[0]) for fed in models]
         for fed, model in zip(models, loaded, strict=True):
             _check_opset(fed.files[0], model)
-        small = smaller([(fed, weighted(model)) for fed, model in zip(models, loaded, strict=True)])
+        small: Mapping[Key, Small] = {}
+        if style.in_bytes:
+            small = smaller([(fed, weighted(model)) for fed, model in zip(models, loaded, strict=True)])
         self.layers: Sequence[Int8Layer] = []
         self._models: dict[Path, Quantised] = {}
         self._fed = {fed.files[0]: fed for fed in models}
@@ -42,8 +46,9 @@ class OnnxQuantiser:
         for fed, model in zip(models, loaded, strict=True):
             graph = fed.graph.name
             layers = [] if graph in in_bytes else layers_of(model, graph)
+            layers = style.layers_of(layers)
             observed = observe(fed, layers) if layers else Observed({}, {})
-            self._models[fed.files[0]] = Quantised(model, layers, observed, small)
+            self._models[fed.files[0]] = Quantised(model, layers, observed, small, style)
             block = blocks_of(model, graph)
             found += [
                 Int8Layer(layer.name, graph, block[layer.name], observed.multiply_adds[layer]) for layer in layers
@@ -61,6 +66,10 @@ class OnnxQuantiser:
                 raise ConversionError(f"int8 in {path.name}: not a valid ONNX model: {first}") from error
             data = model.SerializeToString(deterministic=True)
             write(folder / path.name, data)
+
+    def draft(self, int8: Collection[str], corrected: bool, folder: Path) -> None:
+        """As :meth:`converter.formats.int8.Quantiser.draft`: the models themselves."""
+        self.write(int8, corrected, folder)
 
     def prove(self, int8: Collection[str], folder: Path) -> Sequence[LayerProof]:
         """As :meth:`converter.formats.int8.Quantiser.prove`; layers are held against the nodes in the file."""

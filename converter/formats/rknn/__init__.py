@@ -4,16 +4,19 @@ Rockchip's toolkit builds them and simulates them on this PC, in a Python of its
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from pydantic import JsonValue
 
 from converter.errors import UsageError
 from converter.formats.format import Conversion, Format, Job, Shapes
+from converter.formats.int8 import Quantiser
+from converter.formats.moments import Fed
 from converter.formats.rknn.root import rknn_root
 from converter.formats.rknn.targets import check_target, targets
 from converter.proof.runner import Runner
+from converter.spec.choices import INT8
 from converter.spec.options import ExportOptions
 from converter.spec.tensors import GraphSpec
 from converter.util.content import File
@@ -48,10 +51,11 @@ def _interface(files: Sequence[File]) -> tuple[Shapes, Shapes]:
 
 
 def _precision(files: Sequence[File]) -> str | None:
+    from converter.formats.onnx.file import stored_precision
     from converter.formats.rknn.recipe import read_recipe
 
     read_recipe(files[1])
-    return "half"
+    return INT8 if stored_precision(files[1]) == INT8 else "half"
 
 
 def _notes(files: Sequence[File]) -> list[str]:
@@ -87,7 +91,7 @@ def _check(options: ExportOptions) -> None:
         raise UsageError(
             f"--format rknn beside {others}: its models compute in half; export {others} in a run of its own"
         )
-    if options.precision != "half":
+    if options.precision not in ("half", INT8):
         raise UsageError(f"--precision {options.precision}: an NPU computes in half; leave it out")
     if options.dynamic_search:
         raise UsageError("--dynamic-search: an .rknn has one size; pass --search-size, once for each")
@@ -97,9 +101,21 @@ def _check(options: ExportOptions) -> None:
         raise UsageError(f"--split {split}: expected {others} for rknn, whose files have one size")
 
 
+def _quantiser(models: Sequence[Fed], in_bytes: Collection[str]) -> Quantiser:
+    from converter.formats.rknn.quantiser import RknnQuantiser
+
+    return RknnQuantiser(models, in_bytes)
+
+
+def _load_draft(files: Sequence[File], graph: GraphSpec) -> Runner:
+    from converter.formats.onnx.runner import OnnxRunner
+
+    return OnnxRunner(files[-1], graph, integers=False)
+
+
 FORMAT = Format(
     name="rknn",
-    runtime="Rockchip's simulator in half precision, simulated on this PC: no NPU was run",
+    runtime="Rockchip's simulator, simulated on this PC: no NPU was run",
     packages=PACKAGES,
     split="three",
     suffixes=(".rknn", ".rknn.onnx"),
@@ -120,4 +136,6 @@ FORMAT = Format(
     seconds=1800.0,
     simulated="simulated on this PC",
     notes=_notes,
+    quantiser=_quantiser,
+    load_draft=_load_draft,
 )

@@ -28,17 +28,20 @@ class Built:
         warnings: of the toolkit, but for those that every model gets.
         operators: kinds of what the NPU computes, as the toolkit calls them.
         on_cpu: what the NPU does not compute, as "kind name".
+        int8: how many layers the NPU computes in int8.
     """
 
     data: bytes
     warnings: list[str]
     operators: list[str]
     on_cpu: list[str]
+    int8: int
 
     @property
-    def found(self) -> dict[str, list[str]]:
+    def found(self) -> dict[str, list[str] | int]:
         """What the toolkit said of the model, for a recipe."""
-        return {"warnings": self.warnings, "operators": self.operators, "on_cpu": self.on_cpu}
+        found = {"warnings": self.warnings, "operators": self.operators, "on_cpu": self.on_cpu}
+        return {**found, "int8": self.int8}
 
 
 def build(toolkit: Toolkit, source: bytes, recipe: Recipe, inputs: Sequence[tuple[str, int]], runs: bool) -> Built:
@@ -61,7 +64,7 @@ def build(toolkit: Toolkit, source: bytes, recipe: Recipe, inputs: Sequence[tupl
         "build", onnx=str(place), rknn=str(target), target=recipe.target, mean=mean, std=std, runs=runs
     )
     data, warnings = _read(target, toolkit.what), worth_telling(_texts(answer, "warnings"))
-    return Built(data, warnings, _texts(answer, "operators"), _texts(answer, "on_cpu"))
+    return Built(data, warnings, _texts(answer, "operators"), _texts(answer, "on_cpu"), int(answer["int8"]))
 
 
 def without_metadata(source: bytes) -> bytes:

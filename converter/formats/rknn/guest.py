@@ -54,7 +54,8 @@ import numpy as np  # noqa: E402
 LARGEST = 1 << 30
 CALLS = ("hello", "build", "infer")
 # of a table in the toolkit's log: number, operator, type, where it runs, ..., name
-OPERATOR = re.compile(r"\s\d+\s+(\S+)\s+\S+\s+(CPU|GPU|NPU)\s.*\s(\S+)\s*$")
+OPERATOR = re.compile(r"\s\d+\s+(\S+)\s+(\S+)\s+(CPU|GPU|NPU)\s.*\s(\S+)\s*$")
+LAYER, POOLED = "Conv", re.compile(r"_2conv\d+$")  # what has weights, and what a pooling is made of that has none
 NOT_COMPUTED = ("InputOperator", "OutputOperator")
 NO_ERRORS = ("rknn-toolkit2 version", "Traceback")  # what stands around one
 NO_FAILURE = ("Unkown op target: 0",)  # said of every operator that is then on the CPU
@@ -116,8 +117,15 @@ def marked(lines: Sequence[str], mark: str) -> list[str]:
 def operators(lines: Sequence[str]) -> tuple[list[str], list[str]]:
     """Of the built model: the kinds that the NPU computes, each once, and those that it does not, as "kind name"."""
     found = [match for line in lines if (match := OPERATOR.search(line)) and match[1] not in NOT_COMPUTED]
-    elsewhere = [f"{match[1]} {match[3].rpartition(':')[2]}" for match in found if match[2] != "NPU"]
-    return sorted({match[1] for match in found if match[2] == "NPU"}), elsewhere
+    elsewhere = [f"{match[1]} {match[4].rpartition(':')[2]}" for match in found if match[3] != "NPU"]
+    return sorted({match[1] for match in found if match[3] == "NPU"}), elsewhere
+
+
+def layers_in_int8(lines: Sequence[str]) -> int:
+    """How many layers with weights the built model computes in int8."""
+    found = [match for line in lines if (match := OPERATOR.search(line))]
+    int8 = [match[4] for match in found if match[1].startswith(LAYER) and match[2] == "INT8"]
+    return sum(not POOLED.search(name) for name in int8)
 
 
 def failure(step: str, how: str, lines: Sequence[str]) -> str | None:
@@ -172,7 +180,8 @@ class Models:
         on_npu, on_cpu = operators(self.lines)
         if header["runs"]:
             self._do("init_runtime")
-        return {"said": self.lines, "warnings": warnings, "operators": on_npu, "on_cpu": on_cpu}, {}
+        table = {"operators": on_npu, "on_cpu": on_cpu, "int8": layers_in_int8(self.lines)}
+        return {"said": self.lines, "warnings": warnings, **table}, {}
 
     def infer(self, header: Mapping[str, Any], arrays: Arrays) -> Answer:
         """The outputs, in their order, for ``inputs``, names in their order, each in one of ``layouts``."""

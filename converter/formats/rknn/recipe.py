@@ -31,6 +31,7 @@ class Recipe(Frozen):
         operators: kinds of what the NPU computes, as the toolkit calls them.
         on_cpu: what the NPU does not compute, as "kind name".
         warnings: of the toolkit, but for those that every model gets.
+        int8: how many layers the NPU computes in int8.
     """
 
     target: str
@@ -41,6 +42,7 @@ class Recipe(Frozen):
     operators: list[str] = Field(default_factory=list)
     on_cpu: list[str] = Field(default_factory=list)
     warnings: list[str] = Field(default_factory=list)
+    int8: int = 0
 
     def notes(self) -> list[str]:
         """What is to be known of the model on a board, a line each: what the simulator cannot tell."""
@@ -126,6 +128,7 @@ def about(file: File) -> dict[str, JsonValue]:
     more: dict[str, JsonValue] = {
         "operators": list(recipe.operators),
         "operators_on_cpu": list(recipe.on_cpu),
+        "layers_in_int8": recipe.int8,
         "warnings": list(recipe.warnings),
         "reported_to_differ": list(reported(recipe.target, recipe.operators)),
     }

@@ -76,6 +76,10 @@ class NcnnQuantiser:
             write(folder / param.name, graph.text().encode())
             write(folder / bin_file.name, weights.data())
 
+    def draft(self, int8: Collection[str], corrected: bool, folder: Path) -> None:
+        """As of :class:`converter.formats.int8.Quantiser`: the models themselves."""
+        self.write(int8, corrected, folder)
+
     def prove(self, int8: Collection[str], folder: Path) -> Sequence[LayerProof]:
         """As of :class:`converter.formats.int8.Quantiser`; on the first feed of each model."""
         self._check(int8)

@@ -10,10 +10,10 @@ from converter.formats.moments import Fed, Moments
 from converter.formats.onnx.file import stored_precision
 from converter.formats.onnx.layers import Point, layers_of
 from converter.formats.onnx.observed import Rounding, observe
-from converter.formats.onnx.qdq import MOST, whole
 from converter.formats.onnx.quantiser import OnnxQuantiser
 from converter.formats.onnx.ranges import Range
 from converter.formats.onnx.runner import OnnxRunner
+from converter.formats.onnx.whole import HOST, Style, whole
 from converter.spec.tensors import GraphSpec, TensorSpec
 
 X, Y = ("x", (1, 4, 6, 6)), ("y", (1, 8, 6, 6))
@@ -123,7 +123,7 @@ def test_weights_fit_into_seven_bits_and_the_others_into_bytes(tmp_path):
     _, model = written(chain(), tmp_path, "a")
     arrays = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
     assert arrays["a.w_int8"].dtype == np.int8
-    assert 32 < np.abs(arrays["a.w_int8"].astype(int)).max() <= MOST == 64
+    assert 32 < np.abs(arrays["a.w_int8"].astype(int)).max() <= HOST.most == 64
     assert arrays["a.w_bias"].dtype == np.int32
     assert "a.w" not in arrays
     assert arrays["bb.w"].dtype == np.float32, "so few are not worth a node"
@@ -250,3 +250,68 @@ def test_models_that_onnxruntimes_own_quantiser_made_are_int8(tmp_path, form):
     quantize_static(source.files[0], target, Reader(), quant_format=QuantFormat[form], per_channel=True)
     assert stored_precision(target) == "int8"
     assert stored_precision(source.files[0]) == "fp32"
+
+
+NPU = Style(most=127, zeros=True, in_bytes=False, guarded=False, products=False, apart=True)
+
+
+def test_for_an_npu_weights_have_eight_bits_zeros_are_given_and_the_rest_stays_as_it_is(tmp_path):
+    source = chain()
+    quantiser = OnnxQuantiser([fed(source, tmp_path)], [], NPU)
+    (tmp_path / "out").mkdir()
+    quantiser.draft(["g a", "g ccc"], False, tmp_path / "out")
+    model = onnx.load(tmp_path / "out" / "lighttrack_g.onnx")
+    arrays = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    assert 64 < np.abs(arrays["a.w_int8"].astype(int)).max() <= 127
+    assert all(len(node.input) == 3 for node in model.graph.node if node.op_type == "DequantizeLinear")
+    assert all(not arrays[name].any() for name in arrays if name.startswith(("a.w", "ccc.w")) and "zero" in name)
+    before = {tensor.name: numpy_helper.to_array(tensor) for tensor in source.graph.initializer}
+    assert np.array_equal(arrays["bb.w"], before["bb.w"])
+    assert "Clip" not in kinds(model)
+
+
+def test_for_an_npu_a_layer_that_gives_floats_stays_in_half(tmp_path):
+    weight = np.random.default_rng(0).standard_normal((6, 8)).astype(np.float32)
+    product = helper.make_node("MatMul", ["x", "m.w"], ["y"], name="m"), [numpy_helper.from_array(weight, "m.w")]
+    model = model_of(product, output=("y", (1, 4, 6, 8)))
+    shown = fed(model, tmp_path, output=("y", (1, 4, 6, 8)))
+    assert [layer.name for layer in OnnxQuantiser([shown], []).layers] == ["g m"]
+    assert not OnnxQuantiser([shown], [], NPU).layers
+    model.graph.node[0].output[0] = "y1"
+    model.graph.node.append(helper.make_node("Relu", ["y1"], ["y"]))
+    assert not OnnxQuantiser([fed(model, tmp_path, output=("y", (1, 4, 6, 8)))], [], NPU).layers
+
+
+def test_for_an_npu_what_others_read_as_floats_is_widened_apart(tmp_path):
+    """a gives what b reads in integers and ccc in half; alone in int8, they read what it gives."""
+    model = model_of(
+        conv("a", "x", "a1", 4, 8),
+        conv("b", "a1", "b1", 8, 8),
+        conv("ccc", "a1", "c1", 8, 8),
+        helper.make_node("Add", ["b1", "c1"], ["y"]),
+    )
+    quantiser = OnnxQuantiser([fed(model, tmp_path)], [], NPU)
+    (tmp_path / "out").mkdir()
+
+    def read(*names):
+        quantiser.write([f"g {name}" for name in names], False, tmp_path / "out")
+        found = onnx.load(tmp_path / "out" / "lighttrack_g.onnx")
+        producers = {name: node.op_type for node in found.graph.node for name in node.output}
+        sources = {node.name: node.input[0] for node in found.graph.node}
+        assert producers[sources["b"]] == producers[sources["ccc"]] == "DequantizeLinear"
+        return sources
+
+    apart, together = read("a", "b"), read("a", "b", "ccc")
+    assert apart["b"] != apart["ccc"] == "a1"
+    assert together["b"] == together["ccc"] == "a1"
+
+
+def test_a_channel_without_weights_has_no_scale_far_from_the_others(tmp_path):
+    model = chain()
+    weight = next(each for each in model.graph.initializer if each.name == "a.w")
+    values = numpy_helper.to_array(weight).copy() * 1e-4
+    values[3] = 0
+    weight.CopyFrom(numpy_helper.from_array(values, "a.w"))
+    _, made = written(model, tmp_path, "a")
+    scales = next(numpy_helper.to_array(each) for each in made.graph.initializer if each.name == "a.w_scale")
+    assert scales[3] == np.delete(scales, 3).max() < 1e-3

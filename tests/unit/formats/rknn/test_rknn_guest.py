@@ -5,7 +5,7 @@ import io
 import numpy as np
 import pytest
 
-from converter.formats.rknn.guest import failure, marked, operators, read_message, said, write_message
+from converter.formats.rknn.guest import failure, layers_in_int8, marked, operators, read_message, said, write_message
 
 # as rknn-toolkit2 2.5.0 prints it
 PRINTED = (
@@ -71,6 +71,15 @@ def test_what_stands_around_an_error_is_none_and_neither_is_an_operator_on_the_c
     around = ["E rknn-toolkit2 version: 2.5.0", "E build: the cause", "E Traceback (most recent call last):"]
     assert failure("build", "returned -1", around) == "build failed (returned -1): build: the cause"
     assert failure("build", "", ["E RKNN: [04:04:35.122] Unkown op target: 0"]) is None
+
+
+def test_layers_in_int8_are_counted_and_nothing_else_in_int8():
+    row = "D RKNN: [21:57:40.630] {}    {}      {}  NPU    (1,16,9,9)  (1,16,4,4)  1/2/2  488  {}:/f/c"
+    kinds = [("Conv", "INT8"), ("ConvRelu", "INT8"), ("Conv", "FLOAT16"), ("Relu", "INT8"), ("exDataConvert", "INT8")]
+    table = [row.format(number, kind, of, kind) for number, (kind, of) in enumerate(kinds)]
+    table.append(f"{row.format(9, 'Conv', 'INT8', 'Conv')}/GlobalAveragePool_2conv0")
+    assert layers_in_int8(table) == 2
+    assert layers_in_int8(said(PRINTED)) == 0
 
 
 def test_operators_are_found_but_for_inputs_and_outputs_and_where_each_runs():

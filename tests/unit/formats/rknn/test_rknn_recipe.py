@@ -51,9 +51,10 @@ def test_a_recipe_is_read_as_it_was_written_and_what_else_was_said_stays(tmp_pat
 
 
 def test_the_manifest_says_what_the_toolkit_and_others_said(tmp_path):
-    told = {"operators": ["Conv"], "on_cpu": ["Exp /e"], "warnings": ["w"], "target": "rv1126b"}
+    told = {"operators": ["Conv"], "on_cpu": ["Exp /e"], "warnings": ["w"], "target": "rv1126b", "int8": 3}
     found = about(saved(tmp_path / "m.rknn.onnx", INSIDE.model_copy(update=told)))
     assert (found["operators"], found["operators_on_cpu"], found["warnings"]) == (["Conv"], ["Exp /e"], ["w"])
+    assert found["layers_in_int8"] == 3
     assert found["reported_to_differ"] == reported("rv1126b", ["Conv"])
 
 
