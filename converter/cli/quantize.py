@@ -38,13 +38,14 @@ Boxes = Annotated[
     list[str] | None,
     _option("--box X,Y,W,H", "The target in the first frame of a clip; the n-th is for the n-th --clip."),
 ]
-Format = Annotated[str, _option("--format NAME", "Of the models: ncnn (default) or onnx.")]
+Format = Annotated[str, _option("--format NAME", "Of the models: ncnn (default), onnx or rknn.")]
 Samples = Annotated[int, _option("--samples N", "How many to calibrate on, of all clips together (default: 48).")]
 Frames = Annotated[
     int,
     _option(
         "--frames N",
-        "How many frames of each clip the search looks at (default: 24); what it finds is judged on all frames.",
+        "How many frames of each clip the search looks at (default: 24); what it finds is judged on all frames, RKNN "
+        "models, which run in the simulator, on these.",
     ),
 ]
 Folder = Annotated[
@@ -82,6 +83,8 @@ def quantize_command(
     template_size: network.TemplateSize = None,
     search_size: network.SearchSize = None,
     masks: models.Masks = False,
+    target: models.Target = None,
+    normalise: models.Normalise = None,
     official: network.Official = None,
     config: network.Config = None,
     allow_pickle: network.AllowPickle = False,
@@ -113,6 +116,8 @@ def quantize_command(
         template_size=template_size,
         search_size=search_size,
         masks=masks,
+        target=target,
+        normalise=models.normalise_of(normalise),
         official=official,
         config=config,
         allow_pickle=allow_pickle,

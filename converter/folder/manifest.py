@@ -69,7 +69,8 @@ class ClipEntry(SetEntry):
 class Int8Entry(SetEntry):
     """What computes in int8, and what that was fitted to.
 
-    ``corrected``: biases make up for the mean of what int8 is off by; ``share``: of the multiply-adds of a frame.
+    ``corrected``: biases make up for the mean of what int8 is off by; ``share``: of the multiply-adds of a frame;
+    ``judged``: what of the clips the figures are about.
     """
 
     layers: tuple[str, ...]
@@ -78,6 +79,7 @@ class Int8Entry(SetEntry):
     seed: int
     samples: int
     clips: tuple[ClipEntry, ...]
+    judged: str = ""
 
 
 class FormatEntry(SetEntry):

@@ -140,6 +140,7 @@ class Format:
             files cannot hold such weights. Raises ConversionError.
         quantiser: (models with what they are shown, names of graphs whose weights only become bytes) -> what makes
             them int8; None where nothing does. Raises ConversionError.
+        sources: ends of those of a model's files that say what it was built from, and that no device takes.
         load_draft: as ``load``, what a quantiser drafts, which answers nearly as the model does, and much sooner; None
             where drafts are models.
     """
@@ -174,6 +175,7 @@ class Format:
     sharing: Sharing | None = None
     shrink: Callable[[Sequence[Fed]], None] | None = None
     quantiser: Callable[[Sequence[Fed], Collection[str]], Quantiser] | None = None
+    sources: tuple[str, ...] = ()
     load_draft: Callable[[Sequence[File], GraphSpec], Runner] | None = None
 
 

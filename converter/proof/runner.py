@@ -28,6 +28,14 @@ class SharingRunner(Runner, Protocol):
         """Two runs, to the last bit as by :meth:`infer`; what depends on the same arrays alone is computed once."""
 
 
+@runtime_checkable
+class StoppingRunner(Runner, Protocol):
+    """A runner with a process of its own."""
+
+    def stop(self) -> None:
+        """End it; nothing is run from then on."""
+
+
 class BlobRunner(Protocol):
     """A loaded graph that gives any of its blobs, inner ones too: float32, without the batch axis in ncnn."""
 

@@ -21,7 +21,8 @@ from converter.quantize.options import (
     workplace_of,
 )
 from converter.spec.arguments import AnyPath, expanded, path_of, paths_of, refused_values, weights_of
-from converter.spec.choices import BYTES, EXPORTED, FULL, INT8, Exportable, Precision
+from converter.spec.choices import EXPORTED, INT8, PLACES, Exportable, Place, Precision, one_of
+from converter.spec.network import SMALLEST_OPSET_OF_BYTES
 from converter.spec.options import ExportOptions
 from converter.spec.presets import Wanted, choose
 from converter.util.stages import Listener
@@ -48,6 +49,8 @@ def quantize(
     template_size: int | None = None,
     search_size: int | None = None,
     masks: bool = False,
+    target: str | None = None,
+    normalise: Place | None = None,
     official: AnyPath | None = None,
     config: AnyPath | None = None,
     allow_pickle: bool = False,
@@ -64,11 +67,12 @@ def quantize(
             measured, and goes on from there.
         clip: two or more videos or folders of pictures; each is judged with models calibrated on the others.
         box: for each clip x,y,w,h of the target in its first frame, as a text.
-        formats: "ncnn" or "onnx", one of them.
+        formats: "ncnn", "onnx" or "rknn", one of them.
         samples: to calibrate on, of all clips together.
-        frames: of each clip that the search looks at; what it finds is judged on all.
+        frames: of each clip that the search looks at; what it finds is judged on all, RKNN models on these.
         seed: of the samples.
         arch, path_name, head_blocks, template_size, search_size, masks, official, config: which network.
+        target, normalise: of RKNN models, as for :func:`export`.
         allow_pickle: read checkpoints that run code while they load.
         plot: a picture to draw, ``.png`` or ``.svg``.
         reports: pages to write, ``.html`` or ``.md``.
@@ -84,7 +88,8 @@ def quantize(
     """
     weights, yaml = weights_of(checkpoint), path_of(config)
     (name,) = checked_formats(formats) or ("ncnn",)
-    if format_of(name).quantiser is None:
+    form = format_of(name)
+    if form.quantiser is None:
         able = " or ".join(other for other in format_names() if format_of(other).quantiser)
         raise UsageError(f"--format {name}: nothing here makes int8 models of it, expected {able}")
     for option, value, most in (("--samples", samples, MOST_SAMPLES), ("--frames", frames, MOST_FRAMES)):
@@ -92,15 +97,19 @@ def quantize(
             raise UsageError(f"{option} {value}: expected 1 to {most}")
     if output is None:
         raise UsageError("--output is missing, the folder to publish; pass -o DIR")
-    target, pages, picture = expanded(output), paths_of(reports), path_of(plot)
-    check_target(target)
-    _check_results(target, pages, picture)
+    folder, pages, picture = expanded(output), paths_of(reports), path_of(plot)
+    check_target(folder)
+    _check_results(folder, pages, picture)
     clips = paths_of(clip)
     if len(clips) < FEWEST_CLIPS:
         raise UsageError(
             f"{len(clips)} of --clip: expected {FEWEST_CLIPS} or more, for each is judged with models that were "
             "calibrated on the others; pass --clip FILE --box x,y,w,h for each"
         )
+    one_of("--normalise", normalise, PLACES)
+    for option, given in (("--target", target), ("--normalise", normalise)):
+        if given is not None and name != "rknn":
+            raise UsageError(f"{option} is about RKNN models; add --format rknn")
     opened = opened_clips(clips, box)
 
     def asked(arch: str | None, precision: Exportable) -> ExportOptions:
@@ -114,6 +123,9 @@ def quantize(
             precision=precision,
             masks=masks,
             default_splits=default_splits(),
+            opset=SMALLEST_OPSET_OF_BYTES if form.halves else None,
+            target=target,
+            normalise=normalise,
         )
         chosen = choose(wanted)
         with refused_values():
@@ -121,21 +133,22 @@ def quantize(
                 **dict(chosen),
                 checkpoint=weights,
                 named=is_named(path_name, yaml),
-                output=target,
+                output=folder,
                 official=official_root(path_of(official), chosen.network, weights),
                 seed=seed,
                 allow_pickle=allow_pickle,
             )
 
     arch, read = settled(arch, yaml, weights, allow_pickle, progress)
-    exports: dict[Precision, ExportOptions] = {precision: asked(arch, precision) for precision in EXPORTED}
-    of_bytes = exports[BYTES]  # int8 models are made of float32 ones with the same operators
-    exports[FULL] = exports[FULL].model_copy(update={"opset": of_bytes.opset})
-    exports[INT8] = of_bytes.model_copy(update={"precision": INT8})
+    made: tuple[Exportable, ...] = ("half",) if form.halves else EXPORTED
+    exports: dict[Precision, ExportOptions] = {precision: asked(arch, precision) for precision in made}
+    last = exports[made[-1]]  # int8 models are made of the first, with the same operators
+    exports[made[0]] = exports[made[0]].model_copy(update={"opset": last.opset})
+    exports[INT8] = last.model_copy(update={"precision": INT8})
     options = QuantizeOptions(
         exports=exports,
         clips=opened,
-        output=target,
+        output=folder,
         samples=samples,
         frames=frames,
         seed=seed,
@@ -143,6 +156,7 @@ def quantize(
         reports=pages,
         command_line=command_line,
     )
+    form.check(options.int8)
     check_dependencies(options.int8)
     options.int8.check_checkpoint()
     from converter.quantize.run import quantize as run

@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 
 from converter.checks.pictures.pairs import feeds_of_pairs
 from converter.checks.pictures.steps import OnPictures, on_pictures
+from converter.errors import ConversionError
 from converter.network.load import LoadedNetwork
 from converter.network.reference import reference_outputs
 from converter.quantize.clips import Watched
 from converter.quantize.search import Aim, Found, Setting, search
 from converter.quantize.trials import Int8Models, Trials
-from converter.quantize.whole import Load, OnClip, Whole, on_clips
+from converter.quantize.whole import Load, OnClip, Whole, on_clips, running
+from converter.report.text import count
 from converter.spec.choices import INT8
 from converter.spec.model import TrackerModels
 from converter.util.stages import Stages
@@ -31,11 +33,13 @@ class Judged:
         floats: name to how models without int8 do on every clip.
         settings: those with int8, in the order in which they were judged.
         models: what would be published of each, calibrated on all clips.
+        unwritten: settings that pass as drafts, and of which no models can be made, with the reason.
     """
 
     floats: dict[str, tuple[OnClip, ...]] = field(default_factory=dict)
     settings: dict[Setting, Whole] = field(default_factory=dict)
     models: dict[Setting, Int8Models] = field(default_factory=dict)
+    unwritten: dict[Setting, str] = field(default_factory=dict)
 
     @property
     def passed(self) -> list[Setting]:
@@ -68,7 +72,8 @@ class Judge:
             with self.stages("search") as notes:
                 before = len(found.measured)
                 search(list(self.trials.blocks.values()), self.trials.measure, aim, found)
-                passing = [each for each in found.passing(aim) if each not in self.judged.settings]
+                seen = self.judged.settings.keys() | self.judged.unwritten.keys()
+                passing = [each for each in found.passing(aim) if each not in seen]
                 notes.append(f"{len(found.measured) - before} settings, {len(passing)} pass")
             with self.stages("judge") as notes:
                 chosen = passing[:TOGETHER]
@@ -76,30 +81,54 @@ class Judge:
                 notes.append(f"{len(chosen)} on {len(self.clips)} clips, {len(self.judged.passed)} pass")
             if self.judged.passed or not chosen:
                 break
-            least = min(each.mean or 0.0 for setting in chosen for each in self.judged.settings[setting].left_out)
-            aim = Aim(aim.mean + max(STEP * (1 - limits.iou), limits.iou - least), aim.smallest)
+            judged = [self.judged.settings[each].left_out for each in chosen if each in self.judged.settings]
+            if judged:
+                least = min(each.mean or 0.0 for left_out in judged for each in left_out)
+                aim = Aim(aim.mean + max(STEP * (1 - limits.iou), limits.iou - least), aim.smallest)
         return found
 
     def _whole(self, settings: Sequence[Setting]) -> None:
         """Judge settings: with the calibration of the others first, and with that of all where they pass so."""
         loads: list[dict[str, Load]] = [{} if self.judged.floats else dict(self.floats) for _ in self.clips]
-        quantisers, layers = self.trials.quantisers, self.trials.layers
         names = {setting: f"others {number}" for number, setting in enumerate(settings)}
-        for setting, name in names.items():
-            for of_clip, quantiser in zip(loads, quantisers.of_clips, strict=True):
-                of_clip[name] = quantisers.written(quantiser, layers(setting), setting.corrected).tracked
-        others = on_clips(self.clips, loads, self.tracker, self.stages)
+        models: dict[Setting, Int8Models] = {}
+        for setting in settings:
+            if written := self._written(setting):
+                *of_clips, models[setting] = written
+                for of_clip, left_out in zip(loads, of_clips, strict=True):
+                    of_clip[names[setting]] = left_out.tracked
+        names = {setting: names[setting] for setting in models}
+        format = self.trials.quantisers.format
+        others = on_clips(format, self.clips, loads, self.tracker, self.stages)
         self.judged.floats = self.judged.floats or {name: others[name] for name in self.floats}
-        models = {
-            setting: quantisers.written(quantisers.of_all, layers(setting), setting.corrected) for setting in settings
-        }
-        again = {names[setting]: models[setting].tracked for setting in settings if all(others[names[setting]])}
-        of_all = on_clips(self.clips, [again] * len(self.clips), self.tracker, self.stages)
+        again = {name: models[setting].tracked for setting, name in names.items() if all(others[name])}
+        of_all = on_clips(format, self.clips, [again] * len(self.clips), self.tracker, self.stages)
         for setting, name in names.items():
             verdict = Whole(of_all.get(name, ()), others[name], self._on_pictures(models[setting]))
             self.judged.models[setting], self.judged.settings[setting] = models[setting], verdict
             log.debug("%s: %s", name, verdict.failures() or "passes")
 
+    def _written(self, setting: Setting) -> list[Int8Models]:
+        """For every clip those calibrated on the others, and those calibrated on all; none where that fails, which is
+        noted.
+
+        Raises:
+            ConversionError: where it fails although the search has written the same.
+        """
+        quantisers, layers = self.trials.quantisers, self.trials.layers(setting)
+        try:
+            return [
+                quantisers.written(quantiser, layers, setting.corrected)
+                for quantiser in (*quantisers.of_clips, quantisers.of_all)
+            ]
+        except ConversionError as error:
+            if quantisers.format.load_draft is None:
+                raise
+            log.warning("%s of %s in int8: %s", len(layers), count(len(quantisers.layers), "layer"), error)
+            self.judged.unwritten[setting] = str(error)
+            return []
+
     def _on_pictures(self, models: Int8Models) -> OnPictures:
         outputs = reference_outputs(self.network.module, self.tracker, feeds_of_pairs(self.tracker))
-        return on_pictures(models.format.name, self.tracker, INT8, models.tracked().runners, outputs)
+        with running(models.tracked) as model:
+            return on_pictures(models.format.name, self.tracker, INT8, model.runners, outputs)

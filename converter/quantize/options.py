@@ -28,7 +28,7 @@ class QuantizeOptions:
     """What to make smaller, and on what.
 
     Attributes:
-        exports: precision to the export in it; of one network, in one format.
+        exports: precision to the export in it; of one network, in one format. Of the first int8 models are made.
         clips: each with the box of its target in the first frame.
         output: the folder to publish.
         samples: to calibrate on, of all clips together.
@@ -52,6 +52,11 @@ class QuantizeOptions:
     @property
     def int8(self) -> ExportOptions:
         return self.exports["int8"]
+
+    @property
+    def base(self) -> Precision:
+        """Of the models that int8 ones are made of."""
+        return next(iter(self.exports))
 
     @property
     def format(self) -> str:
@@ -78,6 +83,7 @@ def search_key(options: QuantizeOptions, network: "LoadedNetwork", clips: "list[
         "path_name": network.path_name,
         "format": options.format,
         "split": options.int8.split_of(options.format),
+        "rknn": options.int8.rknn.model_dump() if options.int8.rknn else None,
         "clips": [clip.entry.model_dump(mode="json") for clip in clips],
         "samples": options.samples,
         "frames": options.frames,

@@ -37,8 +37,8 @@ def sentence(result: QuantizeResult) -> str:
         return f"Refused: {result.refusal}."
     return (
         f"{point.name} of {result.arch} in {result.format}: {point.bytes / 1e6:.2f} MB, {percent(point.share)} of a "
-        f"frame's multiply-adds in int8, overlap {overlap(point.mean)} or more in one step on every clip; in "
-        f"{result.folder}."
+        f"frame's multiply-adds in int8, overlap {overlap(point.mean)} or more in one step on every clip ("
+        f"{result.judged}); in {result.folder}."
     )
 
 
@@ -70,6 +70,7 @@ def report_of(result: QuantizeResult, options: QuantizeOptions, written: str) ->
             ("Network", result.arch),
             ("Format", result.format),
             ("Clips", listed(each.name for each in result.kept)),
+            ("Judged", result.judged),
         ],
         sections=(section_of(result, drawn=True),),
         written=written,
@@ -100,6 +101,7 @@ def _blocks(result: QuantizeResult, drawn: bool) -> Iterator[Block]:
         if each.whole is not None
         for failure in each.whole.failures()
     ]
+    failures += [f"found by the search, but could not be made: {reason}" for reason in result.unwritten]
     if failures:
         yield Points(tuple(failures), NOTE)
     yield Text(
@@ -170,9 +172,9 @@ def _free(clips: Sequence[OnClip]) -> str:
 def _about(result: QuantizeResult) -> str:
     names = listed(each.name for each in result.kept)
     return (
-        f"On {names}, each whole: the mean and the smallest overlap with the network's boxes in one step, on the clip "
-        "where it is least, and the mean free running beside its floor. int8 models passed with the calibration of all "
-        "clips, and their set of layers on each clip with that of the others."
+        f"On {names}; {result.judged}: the mean and the smallest overlap with the network's boxes in one step, on the "
+        "clip where it is least, and free running beside its floor where it was judged. int8 models passed with the "
+        "calibration of all clips, and their set of layers on each clip with that of the others."
     )
 
 

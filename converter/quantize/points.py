@@ -1,13 +1,15 @@
 """From what was tried and judged to points beside each other."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from converter.formats.format import format_of
 from converter.quantize.judging import Judged
 from converter.quantize.latency import Latency
 from converter.quantize.result import Hurting, Point, Tried
 from converter.quantize.search import Block, Found, Setting
+from converter.quantize.trials import device_bytes
 from converter.spec.model import TrackerModels
 from converter.util.front import pareto
 
@@ -30,9 +32,8 @@ def points_of(
         times: of the former by name, of the latter by their number in the order in which they were judged.
         whole: multiply-adds of a frame.
     """
-    names = dict.fromkeys(name for model in tracker.models for name in model.files)
     points = [
-        Point(name, _bytes(folder / file for file in names), 0.0, judged.floats[name], times.get(name))
+        Point(name, _bytes(folder, tracker), 0.0, judged.floats[name], times.get(name))
         for name, folder in floats.items()
     ]
     order = list(judged.settings)
@@ -53,8 +54,10 @@ def points_of(
     return tuple(replace(point, front=point.name in front) for point in points)
 
 
-def _bytes(paths: Iterable[Path]) -> int:
-    return sum(path.stat().st_size for path in paths)
+def _bytes(folder: Path, tracker: TrackerModels) -> int:
+    names = dict.fromkeys(name for model in tracker.models for name in model.files)
+    (format,) = tracker.formats
+    return device_bytes(format_of(format), {name: (folder / name).stat().st_size for name in names})
 
 
 def share_of(setting: Setting, blocks: Blocks, whole: int) -> float:

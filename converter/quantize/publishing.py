@@ -58,6 +58,8 @@ def _refusal(result: QuantizeResult, refused: Sequence[str]) -> str:
         )
         reasons = [] if best.whole is None else [f"{best.name}: {'; '.join(best.whole.failures())}"]
     if not reasons:
+        reasons = list(dict.fromkeys(result.unwritten))[:1]
+    if not reasons:
         reasons = [f"none of {count(result.tried, 'setting')} passes on the frames that were looked at"]
     hurting = f"; what hurts most: {', '.join(each.block for each in result.hurting[:3])}" if result.hurting else ""
     return f"no int8 {result.format} model of {result.arch} tracks as the network does: {'; '.join(reasons)}{hurting}"
@@ -82,6 +84,7 @@ def _fitted(options: QuantizeOptions, point: Point, result: QuantizeResult, judg
         seed=options.seed,
         samples=sum(len(clip.samples) for clip in judge.clips),
         clips=result.kept,
+        judged=result.judged,
     )
     figures = [
         {**each.as_dict(), "calibrated_on": on}

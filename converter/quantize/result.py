@@ -17,7 +17,7 @@ class Point:
 
     Attributes:
         name: "fp32", "half", "w8", or "int8" with a number, the smallest first.
-        bytes: of all files.
+        bytes: of all files that a device takes.
         share: of the multiply-adds of a frame that are in int8.
         clips: how they do on every clip.
         latency: None where it was not measured.
@@ -106,7 +106,9 @@ class QuantizeResult:
         folder: of the export, which is as before where nothing was published.
         workplace: where the search kept what it measured.
         format, arch: of the models.
-        points: fp32, half, w8 as far as they passed, and the int8 models that were judged whole.
+        judged: what of the clips the verdicts are about, in a phrase.
+        points: fp32, half, w8 as far as they passed, and the int8 models that were judged.
+        unwritten: why models could not be made of settings that the search had found.
         front: of everything that was tried, what nothing else beats in bytes, share and overlap.
         tried: how many settings; ``known`` of them were measured by a run before.
         hurting: the blocks that hurt most, the worst first.
@@ -128,6 +130,8 @@ class QuantizeResult:
     kept: tuple[ClipEntry, ...]
     dropped: Mapping[str, str]
     layers: Mapping[str, Sequence[str]]
+    judged: str
+    unwritten: tuple[str, ...] = ()
     chosen: str = ""
     manifest: Manifest | None = None
     refusal: str = ""
@@ -147,6 +151,8 @@ class QuantizeResult:
             "verdict": "published" if self else "refused",
             "chosen": self.chosen or None,
             "refusal": self.refusal or None,
+            "judged": self.judged,
+            "unwritten": list(self.unwritten),
             "points": [point.as_dict() for point in self.points],
             "search": {"settings": self.tried, "known": self.known, "front": [each.as_dict() for each in self.front]},
             "hurting": [each.as_dict() for each in self.hurting],

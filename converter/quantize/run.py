@@ -26,10 +26,10 @@ from converter.quantize.publishing import published
 from converter.quantize.result import QuantizeResult
 from converter.quantize.search import Found
 from converter.quantize.trials import Trials, quantisers
-from converter.quantize.whole import Load
+from converter.quantize.whole import Load, about_judging
 from converter.quantize.workplace import workplace
 from converter.report.text import count
-from converter.spec.choices import FULL, INT8
+from converter.spec.choices import INT8
 from converter.spec.model import TrackerModels
 from converter.util.atomic import guarded_scratch, make_folder
 from converter.util.content import Contents
@@ -61,7 +61,7 @@ def quantize(
     """
     stages = Stages(progress)
     with workplace(options) as journal_of, guarded_scratch("lt-quantize-") as folder, one_thread():
-        tracker = plan_export(options.exports[FULL]).trackers[0]
+        tracker = plan_export(options.exports[options.base]).trackers[0]
         with stages("network") as notes:
             network = load_network(options.int8, tracker.dimensions.stride, checkpoint)
             notes += [options.int8.arch, network.source]
@@ -71,8 +71,9 @@ def quantize(
             floats = _floats(options, checkpoint, folder)
             notes.append(", ".join(floats))
         with stages("calibrate") as notes:
-            fitted = quantisers(format_of(options.format), tracker, floats[FULL], _tensors(clips, network, tracker))
-            blocks, whole = {block.name: block for block in fitted.blocks}, _multiply_adds(floats[FULL], tracker)
+            base = floats[options.base]
+            fitted = quantisers(format_of(options.format), tracker, base, _tensors(clips, network, tracker))
+            blocks, whole = {block.name: block for block in fitted.blocks}, _multiply_adds(base, tracker)
             notes.append(f"{count(len(fitted.layers), 'layer')} in {count(len(blocks), 'block')}")
         if not blocks:
             raise ConversionError(f"--format {options.format}: no layer of {options.int8.arch} can compute in int8")
@@ -81,10 +82,11 @@ def quantize(
             trials = Trials(fitted, blocks, clips, pictures, journal, tracker.network.box_tie(INT8), stages)
             judge = Judge(trials, clips, tracker, network, _loads(floats, tracker), stages)
             found = judge.run()
-        times = _times(judge, floats, tracker, folder, stages)
+        times = {} if fitted.format.simulated else _times(judge, floats, tracker, folder, stages)
         points = points_of(judge.judged, floats, times, tracker, blocks, whole)
         result = _result(options, watched, found, trials, whole)
-        return published(options, replace(result, points=points), judge, checkpoint, stages)
+        result = replace(result, points=points, unwritten=tuple(judge.judged.unwritten.values()))
+        return published(options, result, judge, checkpoint, stages)
 
 
 def _result(
@@ -108,6 +110,7 @@ def _result(
         kept=tuple(clip.entry for clip in watched if not clip.dropped),
         dropped={clip.entry.name: clip.dropped for clip in watched if clip.dropped},
         layers={name: block.layers for name, block in trials.blocks.items()},
+        judged=about_judging(trials.quantisers.format, trials.clips),
     )
 
 
@@ -145,7 +148,7 @@ def _kept(watched: list[Watched]) -> list[Watched]:
 
 
 def _floats(options: QuantizeOptions, checkpoint: "Checkpoint | None", folder: Path) -> dict[str, Path]:
-    """Exports without int8, by precision: float32 always, others where they pass."""
+    """Exports without int8, by precision: that which int8 models are made of always, others where they pass."""
     made: dict[str, Path] = {}
     for precision, asked in options.exports.items():
         if precision == INT8:
@@ -154,7 +157,7 @@ def _floats(options: QuantizeOptions, checkpoint: "Checkpoint | None", folder: P
         try:
             export(asked.model_copy(update={"output": output}), None, checkpoint)
         except ConverterError as error:
-            if precision == FULL:
+            if precision == options.base:
                 raise
             log.warning("no %s models to compare with: %s", precision, error)
         else:
@@ -169,7 +172,7 @@ def _tensors(clips: list[Watched], network: LoadedNetwork, tracker: TrackerModel
 
 
 def _multiply_adds(folder: Path, tracker: TrackerModels) -> int:
-    """Of a frame, as the float32 export says."""
+    """Of a frame, as an export says."""
     counted = read_manifest(folder).multiply_adds
     return sum(counted[model.graph.name] for model in GraphModel(tracker.models, {}).every_frame)
 

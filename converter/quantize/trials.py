@@ -1,7 +1,7 @@
 """Settings tried on clips, each clip with models that were calibrated on the others."""
 
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,25 +28,41 @@ class Int8Models:
 
     Attributes:
         files: of every model.
-        bytes: of all files, each once.
+        draft: whether they only stand for the models, so that the format's ``load_draft`` takes them.
     """
 
     format: Format
     files: Files
+    draft: bool = False
 
     @property
     def bytes(self) -> int:
-        return sum({content.name: len(content.data) for each in self.files.values() for content in each}.values())
+        """Of what a device takes, each file once; of all that there is of a draft, which is smaller where they are."""
+        sizes = {content.name: len(content.data) for content in self._contents}
+        return sum(sizes.values()) if self.draft else device_bytes(self.format, sizes)
 
     def tracked(self) -> GraphModel:
         """Loaded, on one thread."""
-        runners = {model: self.format.load(files, model.graph) for model, files in self.files.items()}
-        return GraphModel(list(self.files), runners)
+        load = self.format.load_draft if self.draft and self.format.load_draft else self.format.load
+        return GraphModel(list(self.files), {model: load(files, model.graph) for model, files in self.files.items()})
 
     def write(self, folder: Path) -> None:
         """As they were judged, to the last byte."""
-        for content in {content.name: content for each in self.files.values() for content in each}.values():
+        for content in self._contents:
             (folder / content.name).write_bytes(content.data)
+
+    @property
+    def _contents(self) -> list[Content]:
+        return list({content.name: content for each in self.files.values() for content in each}.values())
+
+
+def device_bytes(format: Format, sizes: Mapping[str, int]) -> int:
+    """Of the files that a device takes.
+
+    Args:
+        sizes: of all files of models, by name.
+    """
+    return sum(size for name, size in sizes.items() if not name.endswith(format.sources))
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,17 +91,35 @@ class Quantisers:
 
     def written(self, quantiser: Quantiser, layers: Collection[str], corrected: bool) -> Int8Models:
         """The models with some layers in int8."""
+        return self._models(quantiser.write, layers, corrected)
+
+    def drafted(self, quantiser: Quantiser, layers: Collection[str], corrected: bool) -> Int8Models:
+        """What stands for them while settings are tried: the models themselves where the format has no drafts."""
+        if self.format.load_draft is None:
+            return self.written(quantiser, layers, corrected)
+        return self._models(quantiser.draft, layers, corrected, draft=True)
+
+    def _models(
+        self,
+        write: Callable[[Collection[str], bool, Path], None],
+        layers: Collection[str],
+        corrected: bool,
+        draft: bool = False,
+    ) -> Int8Models:
         with TemporaryDirectory(dir=self.place) as name:
-            folder = Path(name)
-            quantiser.write(layers, corrected, folder)
-            contents = Contents()
-            files = {model: tuple(contents.of(model.paths(folder))) for model in self.tracker.models}
-        return Int8Models(self.format, files)
+            folder, contents = Path(name), Contents()
+            write(layers, corrected, folder)
+            there = {
+                model: [path for path in model.paths(folder) if not draft or path.is_file()]
+                for model in self.tracker.models
+            }
+            files = {model: tuple(contents.of(paths)) for model, paths in there.items()}
+        return Int8Models(self.format, files, draft)
 
 
 def quantisers(format: Format, tracker: TrackerModels, folder: Path, samples: Sequence[Sequence[Arrays]]) -> Quantisers:
     """Args:
-        folder: of the models in float32; the folder around it is to write in.
+        folder: of the models without int8; the folder around it is to write in.
         samples: of every clip, every tensor by its meaning.
 
     Raises:
@@ -184,7 +218,7 @@ class Trials:
             return known, False
         overlaps, size = [], 0
         for seen, quantiser in zip(looks, [*self.quantisers.of_clips, self.quantisers.of_all], strict=True):
-            models = self.quantisers.written(quantiser, layers, setting.corrected)
+            models = self.quantisers.drafted(quantiser, layers, setting.corrected)
             overlaps.append([step.iou for step in steps_of(seen, models.tracked(), self.tie)])
             size = models.bytes
         means = tuple(sum(each) / len(each) for each in overlaps)

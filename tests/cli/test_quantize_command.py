@@ -15,6 +15,7 @@ from commands import QUANTIZE, command, environment, lt_quantize, lt_verify
 from conftest import TINY
 
 BOX = "30,20,16,12"
+BOTH = ("--clip", "one.avi", "--clip", "two.avi", "--box", BOX, "--box", BOX)
 FAST = ("--samples", 4, "--frames", 3)
 
 
@@ -55,6 +56,7 @@ def test_what_is_published_computes_in_int8_and_says_what_it_was_fitted_to(made,
     about = manifest["formats"]["ncnn"]["int8"]
     assert about["layers"]
     assert 0 < about["share"] <= 1
+    assert about["judged"] == answer["judged"] == "each clip whole, in one step and free running"
     assert [clip["name"] for clip in about["clips"]] == ["one.avi", "two.avi"]
     assert [clip["frames"] for clip in about["clips"]] == [8, 6]
     figures = manifest["verification"]["clips"]
@@ -202,7 +204,11 @@ def test_a_clip_that_the_network_does_not_survive_is_left_out(place, tiny, tmp_p
         (("--clip", "one.avi", "--clip", "short", "--box", BOX, "--box", BOX), "one frame in it, expected two or more"),
         (("--clip", "one.avi", "--clip", "two.avi", "--box", BOX, "--box", "900,2,3,4"), "900"),
         (("--format", "onxn"), "--format onxn: expected one of ncnn, onnx, rknn; did you mean 'onnx'?"),
-        (("--format", "rknn"), "--format rknn: nothing here makes int8 models of it, expected ncnn"),
+        ((*BOTH, "--format", "rknn"), "--format rknn: pass --target CHIP, one of rk2118, "),
+        ((*BOTH, "--format", "rknn", "--target", "rv1106"), "--target rv1106: its NPU computes in int8 only"),
+        (("--clip", "one.avi", "--clip", "two.avi", "--target", "rk3588"), "--target is about RKNN models"),
+        (("--clip", "one.avi", "--clip", "two.avi", "--normalise", "inside"), "--normalise is about RKNN models; add"),
+        ((*BOTH, "--format", "rknn", "--normalise", "both"), "--normalise both: expected inside or outside"),
         (("--samples", 0), "--samples 0: expected 1 to 1000"),
         (("--frames", 0), "--frames 0: expected 1 to 10000"),
         (("--plot", "front.pdf"), "--plot front.pdf: expected .png or .svg"),

@@ -137,5 +137,6 @@ FORMAT = Format(
     simulated="simulated on this PC",
     notes=_notes,
     quantiser=_quantiser,
+    sources=(".rknn.onnx",),
     load_draft=_load_draft,
 )

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from converter.errors import ConversionError
 from converter.quantize import judging
 from converter.quantize.judging import ROUNDS, Judge
 from converter.quantize.search import Block, Measured, Setting
@@ -99,3 +100,44 @@ def test_of_those_that_pass_the_smallest_is_first(monkeypatch):
     first, *_ = made.judged.passed
     assert isinstance(first, Setting)
     assert all(made.judged.models[first].bytes <= made.judged.models[each].bytes for each in made.judged.passed)
+
+
+def test_what_cannot_be_made_is_not_judged_and_the_next_is(monkeypatch):
+    """A draft that passes proves nothing; the aim stays, for nothing was found out about boxes."""
+    made = judge(monkeypatch, kinder=0.0)
+    whole = made._whole
+
+    def some(settings):
+        gone = [] if made.judged.unwritten else settings[:2]
+        made.judged.unwritten.update(dict.fromkeys(gone, "the toolkit says no"))
+        whole([each for each in settings if each not in gone])
+
+    monkeypatch.setattr(made, "_whole", some)
+    made.run()
+    assert len(made.judged.unwritten) == 2
+    assert {len(setting.blocks) for setting in made.judged.passed} == {6}
+    assert not made.judged.unwritten.keys() & made.judged.settings.keys()
+
+
+class Refusing:
+    """Quantisers of which nothing can be written."""
+
+    of_clips, of_all, layers = (1, 2), 3, ("layer",)
+
+    def __init__(self, drafts):
+        self.format = SimpleNamespace(load_draft=drafts)
+
+    def written(self, quantiser, layers, corrected):
+        raise ConversionError("no")
+
+
+def test_only_where_a_draft_was_tried_may_writing_fail(monkeypatch):
+    made = judge(monkeypatch, kinder=0.0)
+    setting = Setting(frozenset({"b1"}), True)
+    made.trials.layers = lambda setting: ["layer"]
+    made.trials.quantisers = Refusing(drafts=print)
+    assert made._written(setting) == []
+    assert made.judged.unwritten == {setting: "no"}
+    made.trials.quantisers = Refusing(drafts=None)
+    with pytest.raises(ConversionError, match="no"):
+        made._written(setting)
