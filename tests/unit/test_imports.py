@@ -52,6 +52,8 @@ RUNTIMES = {
         "converter.formats.onnx.small",
         "converter.formats.rknn.build",
         "converter.formats.rknn.convert",
+        "converter.formats.rknn.proof",
+        "converter.formats.rknn.quantiser",
         "converter.formats.rknn.recipe",
         "converter.formats.rknn.runner",
     },

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from converter.errors import ConversionError
-from converter.formats.onnx import DISABLE_QDQ
 from converter.proof.runner import check_feed
 from converter.spec.tensors import GraphSpec
 from converter.util import process
@@ -31,8 +30,6 @@ class OnnxRunner:
         beside: files that it keeps weights in, where it does.
         settings: entries of the session's configuration.
         optimised: whether onnxruntime may make other nodes of the file's, as it does by default.
-        integers: whether it may compute in integers what the file rounds, as it does by default; the numbers are those
-            of the file's nodes either way, but for what a processor without the instructions for it cuts off.
         written: a file to write what it made of them into.
 
     Raises:
@@ -48,11 +45,10 @@ class OnnxRunner:
         settings: Mapping[str, str] | None = None,
         *,
         optimised: bool = True,
-        integers: bool = True,
         written: Path | None = None,
     ):
         self.graph = graph
-        self.session = _session(content_of(file), beside, optimised, threads, settings, written, integers)
+        self.session = _session(content_of(file), beside, optimised, threads, settings, written)
 
     def infer(self, feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Run the graph; arrays are float32, (1, C, H, W) in and out.
@@ -134,7 +130,6 @@ def _session(
     threads: int = 1,
     settings: Mapping[str, str] | None = None,
     written: Path | None = None,
-    integers: bool = True,
 ) -> "onnxruntime.InferenceSession":
     process.send_nothing()
     import onnxruntime
@@ -146,8 +141,6 @@ def _session(
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     for name, value in (settings or {}).items():
         options.add_session_config_entry(name, value)
-    if not integers:
-        options.add_session_config_entry(DISABLE_QDQ, "1")
     if written is not None:
         options.optimized_model_filepath = str(written)
     if weights := [content_of(file) for file in beside]:

@@ -13,6 +13,7 @@ from converter.errors import UsageError
 from converter.formats.format import Conversion, Format, Job, Shapes
 from converter.formats.int8 import Quantiser
 from converter.formats.moments import Fed
+from converter.formats.onnx import DISABLE_QDQ
 from converter.formats.rknn.root import rknn_root
 from converter.formats.rknn.targets import check_target, targets
 from converter.proof.runner import Runner
@@ -110,7 +111,8 @@ def _quantiser(models: Sequence[Fed], in_bytes: Collection[str]) -> Quantiser:
 def _load_draft(files: Sequence[File], graph: GraphSpec) -> Runner:
     from converter.formats.onnx.runner import OnnxRunner
 
-    return OnnxRunner(files[-1], graph, integers=False)
+    # in integers, a processor without the instructions for it cuts off what an NPU does not
+    return OnnxRunner(files[-1], graph, settings={DISABLE_QDQ: "1"})
 
 
 FORMAT = Format(

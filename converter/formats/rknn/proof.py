@@ -14,6 +14,7 @@ from onnx import helper, numpy_helper
 
 from converter.formats.int8 import LayerProof
 from converter.formats.moments import Fed
+from converter.formats.onnx import DISABLE_QDQ
 from converter.formats.onnx.file import load_model
 from converter.formats.onnx.layers import Wiring, name_of
 from converter.formats.onnx.proof import up_to_rounding
@@ -49,7 +50,7 @@ def proofs(root: RknnRoot, fed: Fed, path: Path, int8: Collection[str]) -> list[
     graph = _graph(layers, [seen[each.input].shape for each in layers])
     feed = {tensor.name: seen[each.input] for tensor, each in zip(graph.inputs, layers, strict=True)}
     source = _apart(model, layers, graph)
-    expected = OnnxRunner(Content.holding(Path("layers.onnx"), source), graph, integers=False).infer(feed)
+    expected = OnnxRunner(Content.holding(Path("layers.onnx"), source), graph, settings={DISABLE_QDQ: "1"}).infer(feed)
     recipe, toolkit = read_recipe(path).model_copy(update={"images": None}), Toolkit(root, f"rknn {fed.graph.name}")
     try:
         build(toolkit, source, recipe, [(tensor.name, tensor.shape[1]) for tensor in graph.inputs], runs=True)
