@@ -1,13 +1,10 @@
 """What the documents' figures are measured with: the commands themselves, a section of the figures file each."""
 
 import json
-import os
 import re
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -17,78 +14,20 @@ import yaml
 
 from benchmarks import picture
 from benchmarks.measure import MEGABYTE
+from benchmarks.setting import ROOT, MeasuringError, Setting, command_of, versions
 from converter.checks.arm.setup import setup_arm
 from converter.checks.arm.wheels import platforms
-from converter.folder.listing import tool_versions
-from converter.util.machine import this_machine
 from converter.util.stages import Silent, Stages
 
-ROOT = Path(__file__).parent.parent
 PICTURE = ROOT / "docs" / "run.svg"
-DEMO, DEMO_EXPORT = "demo/LightTrackM_seeded.pth", "demo/export"
+DEMO_EXPORT = "demo/export"
 OTHER = "other.pth"
-COLUMNS = "140"
 HALF_LARGEST = 65504
 NEWEST_GLIBC = 40
 ARM_MODES = ("fp32", "fp16s", "fp16", "bf16")
 ARM_UPDATE = r": update on .+ took ([\d.]+) s"  # on stderr, with -v
 BENCH_SIZE, BENCH_ROUNDS, BENCH_SECONDS = 256, 20, 900
 MEMORY_RUNS = 5
-
-
-class MeasuringError(RuntimeError):
-    """Something could not be measured; the text says what is missing or what failed."""
-
-
-@dataclass(frozen=True)
-class Setting:
-    """What is measured.
-
-    Attributes:
-        folder: where the commands are called and leave what they write.
-        trained: a trained LightTrack-Mobile checkpoint; None where there is none.
-        clip: a video for it.
-        box: of its target in the first frame, x,y,w,h.
-        tracked: clips, each with a CSV of its target's box in every frame.
-    """
-
-    folder: Path
-    trained: Path | None = None
-    clip: Path | None = None
-    box: str | None = None
-    tracked: tuple[tuple[Path, Path], ...] = ()
-
-    def checkpoint(self) -> str:
-        if self.trained is None:
-            raise MeasuringError("--trained is missing, a trained LightTrack-Mobile checkpoint")
-        return str(self.trained)
-
-    def clip_options(self) -> tuple[str, ...]:
-        if self.clip is None or self.box is None:
-            raise MeasuringError("--clip and --box are missing, a video and where its target is in the first frame")
-        return ("--clip", str(self.clip), "--box", self.box)
-
-    def run(self, *command: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-        """The command when it has ended.
-
-        Raises:
-            MeasuringError: with its output, when it ends otherwise than with ``code``.
-        """
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": COLUMNS}
-        done = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True)
-        if done.returncode != code:
-            shown = f"{done.stdout}{done.stderr}{' '.join(command)}"
-            raise MeasuringError(f"{shown}: exit code {done.returncode}, expected {code}")
-        return done
-
-    def lt(self, name: str, *words: str, code: int = 0) -> str:
-        """The stdout of one of our commands."""
-        return self.run(*_command(name), *words, code=code).stdout
-
-    def demo_checkpoint(self) -> str:
-        if not (self.folder / DEMO).exists():
-            self.run(sys.executable, "-m", "converter.network.demo", DEMO)
-        return DEMO
 
 
 def demo(setting: Setting) -> dict[str, Any]:
@@ -110,7 +49,7 @@ def failed(setting: Setting) -> dict[str, Any]:
 def run(setting: Setting) -> dict[str, Any]:
     """The picture of a run."""
     words = ("lt-export", setting.demo_checkpoint(), "-o", DEMO_EXPORT)
-    lines = picture.screen_of((*_command("export"), *words[1:]), setting.folder)
+    lines = picture.screen_of((*command_of("export"), *words[1:]), setting.folder)
     picture.draw(PICTURE, words[0], [(" ".join(words), lines)])
     return {"command": " ".join(words), "lines": [line.plain for line in lines]}
 
@@ -125,7 +64,7 @@ def half(setting: Setting) -> dict[str, Any]:
         setting.run(pnnx.EXEC_PATH, f"pnnx/lighttrack_{graph}.pt", f"inputshape={shapes}", "fp16=1")
         loose += [f"--{graph}", f"pnnx/lighttrack_{graph}.ncnn.param"]
     theirs = json.loads(setting.lt("verify", *loose, *resume, "--json", code=1))
-    return {"ours": _of_range(ours), "pnnx": _of_range(theirs), **_versions()}
+    return {"ours": _of_range(ours), "pnnx": _of_range(theirs), **versions()}
 
 
 def overflow(setting: Setting) -> dict[str, Any]:
@@ -149,7 +88,7 @@ def arm(setting: Setting) -> dict[str, Any]:
         "--json",
         "-v",
     )
-    done = setting.run(*_command("verify"), *words)
+    done = setting.run(*command_of("verify"), *words)
     return _arm_figures(json.loads(done.stdout), done.stderr)
 
 
@@ -192,7 +131,7 @@ def bench(setting: Setting) -> dict[str, Any]:
     shown = setting.lt("bench", *words).splitlines()
     first = next(number for number, line in enumerate(shown) if line.startswith("Runtime "))
     last = next(number for number, line in enumerate(shown) if line.startswith(("- ", "median ")))
-    return {"lines": [line.rstrip() for line in shown[first:last]], **_versions()}
+    return {"lines": [line.rstrip() for line in shown[first:last]], **versions()}
 
 
 def wrong_models(setting: Setting) -> dict[str, Any]:
@@ -230,17 +169,13 @@ def smaller(setting: Setting) -> dict[str, Any]:
             memory = [int(setting.run(*command).stdout) / MEGABYTE for _ in range(MEMORY_RUNS)]
             size = _bytes(setting.folder / folder) / MEGABYTE
             lines.append(form.format(name, format, f"{size:.2f} MB", f"{median(memory):.1f} MB"))
-    return {"lines": lines, **_versions()}
+    return {"lines": lines, **versions()}
 
 
 SECTIONS: Mapping[str, Callable[[Setting], dict[str, Any]]] = {
     each.__name__: each
     for each in (demo, failed, run, counts, half, smaller, overflow, arm, arm_setup, bench, wrong_models)
 }
-
-
-def _command(name: str) -> tuple[str, ...]:
-    return (sys.executable, "-m", f"converter.cli.{name}")
 
 
 def _trained_export(setting: Setting) -> tuple[str, ...]:
@@ -287,11 +222,3 @@ def _arm_mode(checks: Iterable[Mapping[str, Any]]) -> dict[str, float]:
     checks = list(checks)
     boxes = [check["best_box"]["moved"] for check in checks if check["best_box"]]
     return {**_largest(checks, "max_abs"), "box": max(boxes)}
-
-
-def _versions() -> dict[str, Any]:
-    machine = this_machine()
-    return {
-        "machine": f"{machine.cpu}, {machine.cores} cores, {machine.system}",
-        "versions": tool_versions(["torch", "pnnx", "ncnn", "onnxruntime"]),
-    }

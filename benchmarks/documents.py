@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import marks
-from benchmarks.document_figures import ROOT, SECTIONS, MeasuringError, Setting
+from benchmarks.document_figures import SECTIONS
 from benchmarks.picture import CommandError
+from benchmarks.setting import ROOT, MeasuringError, Setting
 
 FIGURES = ROOT / "docs" / "figures.json"
 UNTRAINED = ("demo", "failed", "run", "counts")

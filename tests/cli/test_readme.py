@@ -18,7 +18,7 @@ import pytest
 import torch
 from consumer import answers, assert_close
 
-from benchmarks.document_figures import COLUMNS
+from benchmarks.setting import COLUMNS
 from benchmarks.documents import read_figures
 from commands import ROOT, environment, lt
 from conftest import MOBILE
