@@ -15,6 +15,7 @@ import yaml
 from benchmarks import picture
 from benchmarks.measure import MEGABYTE
 from benchmarks.setting import ROOT, MeasuringError, Setting, command_of, versions
+from benchmarks.small_models import small
 from converter.checks.arm.setup import setup_arm
 from converter.checks.arm.wheels import platforms
 from converter.util.stages import Silent, Stages
@@ -43,7 +44,7 @@ def failed(setting: Setting) -> dict[str, Any]:
     """What a failed proof looks like: the demo's export beside other weights."""
     setting.lt("export", "--resume", setting.demo_checkpoint(), "-o", DEMO_EXPORT, "-q")
     setting.run(sys.executable, "-m", "converter.network.demo", OTHER, "--seed", "1")
-    return {"lines": setting.lt("verify", DEMO_EXPORT, "--resume", OTHER, code=1).splitlines()}
+    return {"lines": setting.lt("verify", DEMO_EXPORT, "--resume", OTHER, codes=(1,)).splitlines()}
 
 
 def run(setting: Setting) -> dict[str, Any]:
@@ -63,7 +64,7 @@ def half(setting: Setting) -> dict[str, Any]:
     for graph, shapes in (("init", "[1,3,127,127]"), ("update", "[1,96,8,8],[1,3,288,288]")):
         setting.run(pnnx.EXEC_PATH, f"pnnx/lighttrack_{graph}.pt", f"inputshape={shapes}", "fp16=1")
         loose += [f"--{graph}", f"pnnx/lighttrack_{graph}.ncnn.param"]
-    theirs = json.loads(setting.lt("verify", *loose, *resume, "--json", code=1))
+    theirs = json.loads(setting.lt("verify", *loose, *resume, "--json", codes=(1,)))
     return {"ours": _of_range(ours), "pnnx": _of_range(theirs), **versions()}
 
 
@@ -174,7 +175,7 @@ def smaller(setting: Setting) -> dict[str, Any]:
 
 SECTIONS: Mapping[str, Callable[[Setting], dict[str, Any]]] = {
     each.__name__: each
-    for each in (demo, failed, run, counts, half, smaller, overflow, arm, arm_setup, bench, wrong_models)
+    for each in (demo, failed, run, counts, half, smaller, small, overflow, arm, arm_setup, bench, wrong_models)
 }
 
 

@@ -58,6 +58,9 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         metavar=("CLIP", "CSV"),
         help="a video, and x,y,w,h of its target in every frame; again for others",
     )
+    parser.add_argument(
+        "--also", type=Path, nargs="+", default=[], metavar="FILE", help="checkpoints of other trained trackers"
+    )
     parser.add_argument("--fill", action="store_true", help="measure nothing: put the file's figures into the texts")
     parsed = parser.parse_args(arguments)
     if unknown := sorted(set(parsed.sections) - set(SECTIONS)):
@@ -71,7 +74,8 @@ def main(arguments: list[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="lt-documents-") as folder:
         files = (path.absolute() if path else None for path in (options.trained, options.clip))
         tracked = tuple((clip.absolute(), track.absolute()) for clip, track in options.tracked)
-        setting = Setting(Path(folder), *files, options.box, tracked)
+        others = tuple(path.absolute() for path in options.also)
+        setting = Setting(Path(folder), *files, options.box, tracked, others)
         try:
             for section in () if options.fill else options.sections or UNTRAINED:
                 print(section, flush=True)

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ class Setting:
         clip: a video for it.
         box: of its target in the first frame, x,y,w,h.
         tracked: clips, each with a CSV of its target's box in every frame.
+        others: checkpoints of other trained trackers.
     """
 
     folder: Path
@@ -36,6 +38,7 @@ class Setting:
     clip: Path | None = None
     box: str | None = None
     tracked: tuple[tuple[Path, Path], ...] = ()
+    others: tuple[Path, ...] = ()
 
     def checkpoint(self) -> str:
         if self.trained is None:
@@ -47,22 +50,22 @@ class Setting:
             raise MeasuringError("--clip and --box are missing, a video and where its target is in the first frame")
         return ("--clip", str(self.clip), "--box", self.box)
 
-    def run(self, *command: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+    def run(self, *command: str, codes: Collection[int] = (0,)) -> subprocess.CompletedProcess[str]:
         """The command when it has ended.
 
         Raises:
-            MeasuringError: with its output, when it ends otherwise than with ``code``.
+            MeasuringError: with its output, when it ends with none of ``codes``.
         """
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": COLUMNS}
         done = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True)
-        if done.returncode != code:
+        if done.returncode not in codes:
             shown = f"{done.stdout}{done.stderr}{' '.join(command)}"
-            raise MeasuringError(f"{shown}: exit code {done.returncode}, expected {code}")
+            raise MeasuringError(f"{shown}: exit code {done.returncode}, expected {' or '.join(map(str, codes))}")
         return done
 
-    def lt(self, name: str, *words: str, code: int = 0) -> str:
+    def lt(self, name: str, *words: str, codes: Collection[int] = (0,)) -> str:
         """The stdout of one of our commands."""
-        return self.run(*command_of(name), *words, code=code).stdout
+        return self.run(*command_of(name), *words, codes=codes).stdout
 
     def demo_checkpoint(self) -> str:
         if not (self.folder / DEMO).exists():

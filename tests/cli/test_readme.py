@@ -18,8 +18,8 @@ import pytest
 import torch
 from consumer import answers, assert_close
 
-from benchmarks.setting import COLUMNS
 from benchmarks.documents import read_figures
+from benchmarks.setting import COLUMNS
 from commands import ROOT, environment, lt
 from conftest import MOBILE
 from documents import MODULES, PAGES, shell_lines
