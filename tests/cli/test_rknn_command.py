@@ -46,7 +46,7 @@ def test_tolerances_that_a_config_lacks_are_missed_before_the_toolkit_is(tiny, t
     done = lt_export(tiny, *words, *RKNN, "--target", "rk3588", "--no-verify", **place)
     assert done.code == 5, "without proof nothing is judged"
     done = lt_export(tiny, *words, "--half")
-    assert (done.code, "config: tolerances has no 'half', which --half needs" in done.error_line) == (2, True)
+    assert (done.code, "config: tolerances has no 'half', which --precision half needs" in done.error_line) == (2, True)
 
 
 def test_a_missing_environment_ends_with_the_command_that_makes_it(tiny, tmp_path):
