@@ -2,47 +2,20 @@
 
 import numpy as np
 import pytest
-from int8_models import noise
+from int8_networks import ARCHS, models_of
 
-from commands import lt_export
-from conftest import TINY
-from converter.families.dimensions import dimensions_of
 from converter.formats.format import format_of
-from converter.formats.moments import Fed
 from converter.formats.ncnn.int8.layers import int8_layers
 from converter.formats.ncnn.runner import NcnnRunner
 from converter.formats.ncnn.weights import INT8, load_model, stored_precision
-from converter.spec.config import network_for
 
-STARK = {"template_size": 64, "search_size": 128}
-ARCHS = ("LightTrackM_Subnet", "NanoTrackV1", "NanoTrackV3", "STARK_Lightning")
 FLOATING = {"Gemm", "MatMul", "MultiHeadAttention", "SDPA"}
-
-
-def models_of(arch, tiny, stark_weights, nanotrack_weights, folder):
-    """An export's graphs, each with noise."""
-    words, changes = ("--resume", tiny, "--path-name", TINY), {"path_name": TINY}
-    if arch == "STARK_Lightning":
-        words, changes = ("--resume", stark_weights["rep_v2"], "--template-size", 64, "--search-size", 128), STARK
-    elif arch.startswith("NanoTrack"):
-        words, changes = ("--resume", nanotrack_weights[arch.removeprefix("NanoTrack").lower()]), {}
-    done = lt_export(*words, "--arch", arch, "--split", "two", "--no-verify", "-q", "-o", folder)
-    assert done.code == 0, done.err
-    _, network = network_for(arch, None, changes)
-    return [
-        Fed(
-            tuple(next(folder.glob(f"*_{graph.name}.{end}")) for end in ("param", "bin")),
-            graph,
-            [{tensor.name: noise(tensor.shape[1:], seed) for tensor in graph.inputs} for seed in range(2)],
-        )
-        for graph in network.graph_specs("two", dimensions_of(network))
-    ]
 
 
 @pytest.fixture(scope="module", params=ARCHS)
 def network(request, tiny, stark_weights, nanotrack_weights, tmp_path_factory):
     folder = tmp_path_factory.mktemp("int8")
-    models = models_of(request.param, tiny, stark_weights, nanotrack_weights, folder / "out")
+    models = models_of(request.param, tiny, stark_weights, nanotrack_weights, folder / "out", "two", ("param", "bin"))
     quantiser = format_of("ncnn").quantiser(models, ["init"])
     every = {layer.name for layer in quantiser.layers}
     quantiser.write(every, True, folder)

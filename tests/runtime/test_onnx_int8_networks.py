@@ -3,7 +3,7 @@
 import numpy as np
 import onnx
 import pytest
-from int8_networks import ARCHS, models_of
+from int8_networks import ARCHS, onnx_models_of
 
 from converter.formats.format import format_of
 from converter.formats.onnx.file import stored_precision
@@ -13,7 +13,7 @@ from converter.formats.onnx.runner import OnnxRunner
 @pytest.fixture(scope="module", params=ARCHS)
 def network(request, tiny, stark_weights, nanotrack_weights, tmp_path_factory):
     folder = tmp_path_factory.mktemp("int8")
-    models = models_of(request.param, tiny, stark_weights, nanotrack_weights, folder / "out")
+    models = onnx_models_of(request.param, tiny, stark_weights, nanotrack_weights, folder / "out")
     quantiser = format_of("onnx").quantiser(models, ["init"])
     quantiser.write({layer.name for layer in quantiser.layers}, True, folder)
     return models, quantiser, folder

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import onnx
 import pytest
-from int8_networks import ARCHS, models_of
+from int8_networks import ARCHS, onnx_models_of
 
 from converter.errors import ConversionError
 from converter.formats.format import format_of
@@ -30,7 +30,7 @@ def sources_of(models, recipe, folder):
 @pytest.fixture(scope="module", params=ARCHS)
 def network(request, rknn_toolkit, tiny, stark_weights, nanotrack_weights, tmp_path_factory):
     folder = tmp_path_factory.mktemp("int8")
-    models = models_of(request.param, tiny, stark_weights, nanotrack_weights, folder / "out")
+    models = onnx_models_of(request.param, tiny, stark_weights, nanotrack_weights, folder / "out")
     models = sources_of(models, Recipe(target="rk3588", toolkit=rknn_toolkit.toolkit), folder)
     return models, RKNN.quantiser(models, ["init"])
 

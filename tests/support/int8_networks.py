@@ -1,4 +1,4 @@
-"""Whole networks of seeded weights as ONNX models with noise to calibrate on."""
+"""Whole networks of seeded weights as models with noise to calibrate on."""
 
 import numpy as np
 
@@ -17,23 +17,28 @@ def noise(shape, seed):
     return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
 
 
-def models_of(arch, tiny, stark_weights, nanotrack_weights, folder):
+ONNX = ("--format", "onnx", "--opset", "13")
+
+
+def onnx_models_of(arch, tiny, stark_weights, nanotrack_weights, folder):
+    """The graphs of an export to ONNX, each with noise."""
+    split = "three" if arch in THREE else "two"
+    return models_of(arch, tiny, stark_weights, nanotrack_weights, folder, split, ("onnx",), ONNX)
+
+
+def models_of(arch, tiny, stark_weights, nanotrack_weights, folder, split, endings, options=()):
     """An export's graphs, each with noise."""
     words, changes = ("--resume", tiny, "--path-name", TINY), {"path_name": TINY}
     if arch == "STARK_Lightning":
         words, changes = ("--resume", stark_weights["rep_v2"], "--template-size", 64, "--search-size", 128), STARK
     elif arch.startswith("NanoTrack"):
         words, changes = ("--resume", nanotrack_weights[arch.removeprefix("NanoTrack").lower()]), {}
-    split = "three" if arch in THREE else "two"
-    done = lt_export(
-        *(*words, "--arch", arch, "--format", "onnx", "--opset", "13", "--split", split, "--no-verify", "-q"),
-        *("-o", folder),
-    )
+    done = lt_export(*words, *options, "--arch", arch, "--split", split, "--no-verify", "-q", "-o", folder)
     assert done.code == 0, done.err
     _, network = network_for(arch, None, changes)
     return [
         Fed(
-            (next(folder.glob(f"*_{graph.name}.onnx")),),
+            tuple(next(folder.glob(f"*_{graph.name}.{ending}")) for ending in endings),
             graph,
             [{tensor.name: noise(tensor.shape, seed) for tensor in graph.inputs} for seed in range(2)],
         )
